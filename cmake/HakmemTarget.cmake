@@ -1,0 +1,41 @@
+# What every hand-written C target of the project has in common. Generated sources (SWIG) do not use it.
+
+include(CheckCSourceCompiles)
+
+# One sanitizer in one object file is no use: they apply to the whole build tree.
+if(HAKMEM_SANITIZE)
+    add_compile_options(-fsanitize=${HAKMEM_SANITIZE} -fno-omit-frame-pointer -g)
+    add_link_options(-fsanitize=${HAKMEM_SANITIZE})
+endif()
+
+# Initial-exec thread-local storage costs one instruction. glibc keeps room for it in libraries that are loaded
+# later; musl refuses to load them.
+check_c_source_compiles("
+#include <limits.h>
+#ifndef __GLIBC__
+#error not glibc
+#endif
+int main(void) { return 0; }
+" HAKMEM_TARGET_IS_GLIBC)
+if(HAKMEM_TARGET_IS_GLIBC)
+    set(hakmem_tls_initial_exec 1)
+else()
+    set(hakmem_tls_initial_exec 0)
+endif()
+
+# Macros that change what the core's own headers say; whoever includes core/src needs the same.
+set(hakmem_internal_definitions
+    HAK_TLS_INITIAL_EXEC=${hakmem_tls_initial_exec}
+    HAK_DEBUG_CHECKS=$<BOOL:${HAKMEM_DEBUG_CHECKS}>)
+
+function(hakmem_target_defaults target)
+    target_compile_features(${target} PRIVATE c_std_11)
+    set_target_properties(${target} PROPERTIES
+        C_EXTENSIONS ON
+        C_VISIBILITY_PRESET hidden
+        POSITION_INDEPENDENT_CODE ON)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wundef -Wconversion -Wshadow)
+    if(HAKMEM_WERROR)
+        target_compile_options(${target} PRIVATE -Werror)
+    endif()
+endfunction()
