@@ -1,0 +1,92 @@
+# hakmem: every task of a developer. `make help` lists them.
+#
+# All output lies under build/. A virtual environment per interpreter holds the tools; the system's Python is left as
+# it is.
+
+PYTHON ?= python3
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PYTEST_ARGS ?=
+
+# Version and place tell interpreters apart, so that PYTHON= may change from one call to the next.
+python_tag := $(shell $(PYTHON) -c 'import sys, zlib; \
+	print("%d.%d.%d-%08x" % (*sys.version_info[:3], zlib.crc32(sys.base_prefix.encode())))' 2>/dev/null)
+venv := $(CURDIR)/build/venv/$(python_tag)
+venv_python := $(venv)/bin/python
+pip := $(venv_python) -m pip --quiet --disable-pip-version-check
+
+package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproject.toml -type f \
+	-not -name '*.pyc' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-core test-python lint wheel clean check-python check-core
+
+help: ## Show this list
+	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+
+demo: $(venv)/hakmem-installed ## Run the main job under stock Python and under hakmem, show both RSS curves
+	@$(venv_python) demo/demo.py --out build/demo
+
+# One after the other, also with -j: the core's failures explain the others.
+test: check-core ## Set everything up and run all tests, C and Python
+	@$(MAKE) --no-print-directory test-core
+	@$(MAKE) --no-print-directory test-python
+
+test-core: check-core $(venv)/build-tools-installed ## Only the tests of the C core
+	@$(venv)/bin/cmake -S . -B build/test -G Ninja --log-level=WARNING -DCMAKE_MAKE_PROGRAM=$(venv)/bin/ninja \
+		-DCMAKE_BUILD_TYPE=RelWithDebInfo -DHAKMEM_BUILD_TESTS=ON -DHAKMEM_DEBUG_CHECKS=ON -DHAKMEM_WERROR=ON
+	@$(venv)/bin/cmake --build build/test --parallel $(JOBS)
+	@$(venv)/bin/ctest --test-dir build/test --parallel $(JOBS) --output-on-failure --no-tests=error
+
+# tests/lint and tests/install look at a release build of the C library.
+test-python: check-core $(venv)/build-tools-installed $(venv)/test-tools-installed ## Only the Python tests (PYTEST_ARGS="-k name")
+	@PATH="$(venv)/bin:$$PATH" $(venv_python) -m pytest $(PYTEST_ARGS)
+
+lint: $(venv)/linters-installed $(venv)/build-tools-installed $(venv)/test-tools-installed ## Run ruff, mypy and the repository's own checks
+	@$(venv)/bin/ruff check .
+	@$(venv)/bin/mypy
+	@PATH="$(venv)/bin:$$PATH" $(venv_python) -m pytest tests/lint
+
+wheel: check-python $(venv)/build-tools-installed ## Build sdist and wheel into dist/, audit them, test the wheel in a clean environment
+	@tests/install/test-wheel $(venv_python) dist
+
+clean: ## Remove everything that was built
+	rm -rf build dist
+
+check-python:
+	@.ci/check-system $(PYTHON) python
+
+check-core:
+	@.ci/check-system $(PYTHON) python core
+
+# ---- The virtual environment ----
+
+# `pip install --group` needs pip 25.1.
+$(venv)/created: | check-python
+	@echo "Creating $(venv)"
+	@rm -rf $(venv)
+	@$(PYTHON) -m venv $(venv)
+	@$(pip) install --upgrade 'pip>=25.1'
+	@touch $@
+
+# The same `pip install .` as a user's.
+$(venv)/hakmem-installed: $(package_sources) $(venv)/created
+	@echo "Installing hakmem into the virtual environment"
+	@$(pip) install --force-reinstall --no-deps .
+	@touch $@
+
+# hakmem is installed already: this adds what its extra names.
+$(venv)/test-tools-installed: $(venv)/hakmem-installed
+	@$(pip) install 'hakmem[test]'
+	@touch $@
+
+$(venv)/build-tools-installed: pyproject.toml $(venv)/created
+	@echo "Installing the build tools"
+	@$(pip) install --group build
+	@touch $@
+
+$(venv)/linters-installed: pyproject.toml $(venv)/created
+	@echo "Installing the linters"
+	@$(pip) install --group lint
+	@touch $@
