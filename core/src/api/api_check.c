@@ -1,0 +1,116 @@
+/*
+ * api/api_check.c - hak_check: every invariant of base/types.h and heap/heap.h, recomputed.
+ *
+ * Layer: api. Thread rule: any thread. Holds every lock, as fork does, so slow paths wait; fast paths go on.
+ */
+#include <hakmem.h>
+
+#include "heap/fork.h"
+#include "heap/heap.h"
+#include "platform/message.h"
+#include "slab/slab.h"
+#include "superslab/registry.h"
+#include "superslab/supply.h"
+
+typedef struct Findings {
+    size_t count;
+    int64_t used_bytes, backed_free_bytes;
+} Findings;
+
+static void expect(Findings *findings, bool holds, const char *invariant, const void *where, uint64_t have,
+                   uint64_t want) {
+    if (holds) return;
+    findings->count++;
+    message_error("corruption: invariant %s broken at %p (have %u, want %u)", invariant, where, have, want);
+}
+
+#define EXPECT_EQUAL(findings, invariant, where, have, want) \
+    expect(findings, (uint64_t)(have) == (uint64_t)(want), invariant, where, (uint64_t)(have), (uint64_t)(want))
+
+static unsigned used_by_bits(TinySlabMeta *meta) {
+    unsigned blocks = size_classes[meta->class_index].blocks_per_slab, free_count = 0;
+    for (unsigned word = 0; word * 64 < blocks; word++)
+        free_count += (unsigned)__builtin_popcountll(slab_free_bits(meta)[word]);
+    return blocks - free_count;
+}
+
+static OsPageSet available_by_bits(TinySlabMeta *meta) {
+    const SizeClass *size_class = &size_classes[meta->class_index];
+    unsigned pages = 0;
+    for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++)
+        for (unsigned block = size_class->first_starting[page]; block < size_class->first_starting[page + 1]; block++)
+            if ((slab_free_bits(meta)[block / 64] >> (block % 64) & 1) != 0) pages |= 1u << page;
+    return (OsPageSet)pages;
+}
+
+static bool list_contains(TinySlabMeta *list, const TinySlabMeta *meta) {
+    while (list != NULL && list != meta) list = list->next;
+    return list != NULL;
+}
+
+static void check_slab(Findings *findings, TinySlabMeta *meta) {
+    Heap *owner = LOAD_RELAXED(meta->owner);
+    const HeapClass *class = &owner->class[meta->class_index];
+    uint64_t block_bytes = size_classes[meta->class_index].block_bytes;
+    EXPECT_EQUAL(findings, "I1", meta, meta->used_blocks, used_by_bits(meta));
+    EXPECT_EQUAL(findings, "I2", meta, meta->free_pages, slab_free_pages_from_bits(meta));
+    EXPECT_EQUAL(findings, "I3", meta, meta->available_pages, available_by_bits(meta));
+    EXPECT_EQUAL(findings, "I4", meta, meta->unbacked_pages & ~meta->free_pages, 0);
+    EXPECT_EQUAL(findings, "I4", meta, meta->purging_pages & ~meta->free_pages, 0);
+    EXPECT_EQUAL(findings, "registry class", meta, registry_slab_class((void *)slab_address(meta)), meta->class_index);
+    if (meta->purging_pages == 0) {
+        if (meta->list == SLAB_LIST_NONE)
+            EXPECT_EQUAL(findings, "I5", meta, (uintptr_t)class->tls.meta, (uintptr_t)meta);
+        else
+            EXPECT_EQUAL(findings, "I5", meta, list_contains(class->list[meta->list], meta), true);
+        EXPECT_EQUAL(findings, "I14", meta, meta->is_queued, slab_backed_free_pages(meta) != 0);
+    }
+    findings->used_bytes += (int64_t)(meta->used_blocks * block_bytes);
+    findings->backed_free_bytes += os_page_set_bytes(slab_backed_free_pages(meta));
+}
+
+static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_active) {
+    EXPECT_EQUAL(findings, "I6", superslab, superslab->free_slabs & superslab->purging_slabs, 0);
+    EXPECT_EQUAL(findings, "I7", superslab, supply_used_slabs(superslab) > 0, is_active);
+    EXPECT_EQUAL(findings, "I11", superslab, superslab->backed_free_slabs & ~superslab->free_slabs, 0);
+    EXPECT_EQUAL(findings, "I11", superslab, superslab->backed_free_slabs != 0, superslab->is_queued);
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
+        TinySlabMeta *meta = &superslab->slab[index];
+        bool has_owner = LOAD_RELAXED(meta->owner) != NULL;
+        bool is_out = ((superslab->free_slabs | superslab->purging_slabs) >> index & 1) != 0;
+        EXPECT_EQUAL(findings, "I6", meta, has_owner, !is_out);
+        if (has_owner) {
+            check_slab(findings, meta);
+        } else {
+            bool is_backed = meta->unbacked_pages != os_page_set_all();
+            if ((superslab->free_slabs >> index & 1) != 0)
+                EXPECT_EQUAL(findings, "I11", meta, (superslab->backed_free_slabs >> index & 1) != 0, is_backed);
+            findings->backed_free_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~meta->unbacked_pages));
+        }
+    }
+}
+
+static void check_heap(Findings *findings, Heap *heap) {
+    if (heap->kind != HEAP_THREAD) return;
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
+        void **slots = heap_slots(heap, index), **top = LOAD_RELAXED(heap->magazine[index].top);
+        bool is_inside = top >= slots && top <= slots + size_classes[index].magazine_blocks;
+        expect(findings, is_inside, "I9", &heap->magazine[index], (uintptr_t)top, (uintptr_t)slots);
+    }
+}
+
+size_t hak_check(void) {
+    Findings findings = {0, 0, 0};
+    heap_start();
+    fork_prepare();
+    for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
+        SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
+        for (; superslab != NULL; superslab = superslab->next) check_superslab(&findings, superslab, list != 0);
+    }
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) check_heap(&findings, heap);
+    EXPECT_EQUAL(&findings, "I13", &heap_list, findings.used_bytes, heap_used_bytes_all());
+    EXPECT_EQUAL(&findings, "backed free bytes", &backed_free_bytes, findings.backed_free_bytes,
+                 LOAD_RELAXED(backed_free_bytes));
+    fork_parent();
+    return findings.count;
+}

@@ -1,0 +1,48 @@
+/*
+ * api/api_control.c - trim, thread flush, options, version.
+ *
+ * Layer: api. Thread rule: any thread.
+ */
+#include <hakmem.h>
+
+#include "heap/heap.h"
+#include "heap/purge.h"
+#include "platform/option.h"
+#include "superslab/superslab.h"
+
+const char *hak_version(void) { return HAK_VERSION_STRING; }
+
+/* ---- Giving back ---- */
+
+void hak_thread_flush(void) {
+    Heap *heap = heap_of_thread;
+    if (heap->kind != HEAP_THREAD) return;
+    heap_enter(heap);
+    heap_flush_all(heap);
+    heap_leave(heap);
+}
+
+size_t hak_trim(void) {
+    heap_start();
+    uint64_t before_bytes = superslab_counts().purged_bytes + purge_bytes_total();
+    hak_thread_flush();
+    heap_reclaim_others(false);
+    (void)purge_run(0, 0);
+    return (size_t)(superslab_counts().purged_bytes + purge_bytes_total() - before_bytes);
+}
+
+/* ---- Options ---- */
+
+const hak_option_info_t *hak_option_info(size_t index) { return option_info(index); }
+
+int hak_option_get(const char *name, char *value, size_t value_bytes) {
+    heap_start();
+    return option_get(name, value, value_bytes);
+}
+
+int hak_option_set(const char *name, const char *value, char *message, size_t message_bytes) {
+    heap_start();
+    int error = option_set(name, value, message, message_bytes);
+    if (error == 0) STORE_RELAXED(purge_check_bytes, 0); /* the bounds may have changed */
+    return error;
+}

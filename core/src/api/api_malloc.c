@@ -1,0 +1,138 @@
+/*
+ * api/api_malloc.c - the public functions that allocate and free.
+ *
+ * Layer: api (top). Sizes and addresses are checked here; everything below trusts them. Thread rule: any thread.
+ */
+#include <errno.h>
+#include <hakmem.h>
+#include <string.h>
+
+#include "api/block.h"
+#include "heap/fast.h"
+#include "heap/large.h"
+#include "platform/message.h"
+#include "platform/option.h"
+#include "superslab/registry.h"
+
+/* ---- Allocate ---- */
+
+/* The magazine gave nothing: first use of the thread, an empty or closed magazine, or a size above the tables'. */
+static HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) {
+    heap_start();
+    if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX)) {
+        heap_count_if_on(heap_of_thread, COUNTER_early_return_too_large, 1);
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (size_bytes > SLAB_CLASS_BYTES_MAX) return large_malloc(size_bytes, os_page_bytes);
+    Heap *heap = heap_of_thread;
+    unsigned class_index = size_class_of(size_bytes, alignment);
+    if (heap->kind != HEAP_THREAD) {
+        heap = heap_attach();
+        if (heap == NULL) return heap_malloc_direct(&heap_orphans, class_index);
+        void *block = heap_malloc(heap, class_index); /* announces it */
+        if (block != NULL) return block;
+    }
+    if (size_bytes == 0) heap_count_if_on(heap, COUNTER_early_return_zero_size, 1);
+    return heap_malloc_slow(heap, class_index);
+}
+
+HAK_INLINE void *malloc_aligned_as(size_t size_bytes, SizeClassAlignment alignment) {
+    if (HAK_LIKELY(size_bytes <= SLAB_CLASS_BYTES_MAX)) {
+        void *block = heap_malloc(heap_of_thread, size_class_of(size_bytes, alignment));
+        if (HAK_LIKELY(block != NULL)) return block;
+    }
+    return malloc_slow(size_bytes, alignment);
+}
+
+void *hak_malloc(size_t size_bytes) { return malloc_aligned_as(size_bytes, ALIGN_C); }
+void *hak_malloc_object(size_t size_bytes) { return malloc_aligned_as(size_bytes, ALIGN_OBJECT); }
+void *hak_malloc_align8(size_t size_bytes) { return malloc_aligned_as(size_bytes, ALIGN_8); }
+
+void *hak_calloc(size_t count, size_t size_bytes) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size_bytes, &bytes)) bytes = SIZE_MAX;
+    void *block = hak_malloc(bytes);
+    /* A mapping of its own is fresh from the OS. */
+    if (block != NULL && bytes <= SLAB_CLASS_BYTES_MAX) memset(block, 0, bytes);
+    return block;
+}
+
+void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
+    enum { ALIGNMENT_MAX = 1 << 20 };
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > ALIGNMENT_MAX) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (alignment <= 16) return hak_malloc(size_bytes > 8 || alignment <= 8 ? size_bytes : 16);
+    if (size_bytes > PTRDIFF_MAX) return hak_malloc(size_bytes);
+    /* A slab lies on 64 KiB: a power-of-two class lies on its own size, up to there. */
+    size_t class_bytes = alignment;
+    while (class_bytes < size_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) class_bytes *= 2;
+    if (class_bytes <= SLAB_CLASS_BYTES_MAX) return hak_malloc(class_bytes);
+    heap_start();
+    return large_malloc(size_bytes, alignment > os_page_bytes ? alignment : os_page_bytes);
+}
+
+/* ---- Free ---- */
+
+static HAK_COLD void report_foreign_free(const void *block) {
+    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
+                   "invalid free of %p: not a block of hakmem (size class none, thread %u)", block, os_thread_id());
+}
+
+static HAK_COLD void report_free_in_free_slab(const void *block) {
+    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
+                   "double free of %p: no block lives around it (size class unknown, thread %u)", block,
+                   os_thread_id());
+}
+
+/* 0: not ours. */
+static HAK_NOINLINE int free_slow(void *block) {
+    unsigned slab_class = registry_slab_class(block);
+    if (slab_class == SLAB_CLASS_FOREIGN) return 0;
+    if (slab_class <= SIZE_CLASS_COUNT)
+        heap_free(heap_of_thread, block, slab_class);
+    else if (slab_class == SLAB_CLASS_FREE)
+        report_free_in_free_slab(block);
+    else
+        large_free(block);
+    return 1;
+}
+
+HAK_INLINE int free_if_owned(void *block) {
+    unsigned slab_class = registry_slab_class_near(block);
+    if (HAK_UNLIKELY(slab_class - 1u >= SIZE_CLASS_COUNT)) return free_slow(block);
+    heap_free(heap_of_thread, block, slab_class);
+    return 1;
+}
+
+int hak_free_if_owned(void *block) { return free_if_owned(block); }
+
+void hak_free(void *block) {
+    if (HAK_LIKELY(free_if_owned(block))) return;
+    if (block == NULL)
+        heap_count_if_on(heap_of_thread, COUNTER_early_return_null_free, 1);
+    else
+        report_foreign_free(block);
+}
+
+void hak_free_sized(void *block, size_t size_bytes) {
+    if (HAK_UNLIKELY(option_value(OPTION_DEBUG) != 0) && block != NULL) {
+        size_t usable_bytes = hak_usable_size(block);
+        /* A weaker alignment may have given a smaller class than hak_malloc would: only the upper side is sure. */
+        if (usable_bytes != 0 && size_bytes > usable_bytes) {
+            message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
+                           "corruption: %p is freed as %u bytes (size class %u bytes, thread %u)", block,
+                           (uint64_t)size_bytes, (uint64_t)usable_bytes, os_thread_id());
+            return;
+        }
+    }
+    hak_free(block);
+}
+
+/* ---- Questions ---- */
+
+size_t hak_usable_size(const void *block) { return block_usable_bytes(block); }
+
+int hak_owns(const void *address) { return registry_slab_class(address) != SLAB_CLASS_FOREIGN; }

@@ -1,0 +1,49 @@
+/*
+ * api/api_realloc.c - realloc: in place while the class fits, else a new block and a copy.
+ *
+ * Layer: api. Thread rule: any thread, for a block that the caller holds.
+ */
+#include <errno.h>
+#include <hakmem.h>
+#include <string.h>
+
+#include "api/block.h"
+#include "heap/heap.h"
+#include "platform/message.h"
+#include "platform/option.h"
+
+/* Shrinking in place wastes at most a quarter of the block; more is worth a copy. */
+static bool fits_in_place(size_t usable_bytes, size_t size_bytes) {
+    return size_bytes <= usable_bytes && size_bytes * 4 >= usable_bytes * 3;
+}
+
+static HAK_COLD void *report_foreign_realloc(const void *block) {
+    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
+                   "invalid free of %p: realloc of what is not a block of hakmem (size class none, thread %u)", block,
+                   os_thread_id());
+    errno = ENOMEM;
+    return NULL;
+}
+
+HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(size_t)) {
+    if (block == NULL) return allocate(size_bytes);
+    size_t usable_bytes = block_usable_bytes(block);
+    if (HAK_UNLIKELY(usable_bytes == 0)) return report_foreign_realloc(block);
+    if (size_bytes == 0) size_bytes = 1;
+    if (size_bytes <= PTRDIFF_MAX && fits_in_place(usable_bytes, size_bytes)) {
+        heap_count_if_on(heap_of_thread, COUNTER_early_return_realloc_in_place, 1);
+        return block;
+    }
+    void *moved = allocate(size_bytes);
+    if (moved == NULL) {
+        if (size_bytes > usable_bytes) return NULL;
+        return block; /* shrinking never fails */
+    }
+    memcpy(moved, block, size_bytes < usable_bytes ? size_bytes : usable_bytes);
+    hak_free(block);
+    return moved;
+}
+
+void *hak_realloc(void *block, size_t size_bytes) { return realloc_with(block, size_bytes, hak_malloc); }
+void *hak_realloc_object(void *block, size_t size_bytes) { return realloc_with(block, size_bytes, hak_malloc_object); }
+void *hak_realloc_align8(void *block, size_t size_bytes) { return realloc_with(block, size_bytes, hak_malloc_align8); }

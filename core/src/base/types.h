@@ -1,0 +1,122 @@
+/*
+ * base/types.h - every struct that more than one file touches, with its invariants as equations.
+ *
+ * Layer: base. No functions that change state. Thread rule: said at each field; "heap lock" is the lock of the heap
+ * that owns the slab, "supply lock" the one in superslab/superslab.c.
+ *
+ * The invariants I1.. are verified by api/check.c and explained in docs/invariants.md.
+ */
+#ifndef HAK_BASE_TYPES_H
+#define HAK_BASE_TYPES_H
+
+#include "base/base.h"
+
+typedef struct Heap Heap;
+typedef struct SuperSlab SuperSlab;
+
+/* ---- Size classes ---- */
+
+/* A set of OS pages of one slab, bit i for OS page i. 16 bits hold a slab at the smallest OS page. */
+typedef uint16_t OsPageSet;
+
+typedef struct SizeClass {
+    uint32_t block_bytes;
+    uint32_t reciprocal;       /* offset * reciprocal >> 32 = offset / block_bytes for every offset in a slab */
+    uint16_t blocks_per_slab;
+    uint16_t magazine_blocks;  /* capacity of a magazine; 0: always the slow path */
+    uint32_t magazine_offset;  /* where its slots begin in Heap.slots */
+    OsPageSet starting_pages; /* OS pages in which a block starts */
+    uint16_t first_starting[OS_PAGES_PER_SLAB_MAX + 1]; /* the first block that starts in OS page i or later */
+    uint16_t first_touching[OS_PAGES_PER_SLAB_MAX];     /* the first block that reaches into OS page i or later */
+} SizeClass;
+
+/* What the registry knows of each 64 KiB of address space. Class numbers are 1 .. SIZE_CLASS_COUNT. */
+enum { SLAB_CLASS_FOREIGN = 0, SLAB_CLASS_FREE = 253, SLAB_CLASS_LARGE = 254, SLAB_CLASS_LARGE_INNER = 255 };
+
+/* ---- Slabs ---- */
+
+/*
+ * A slab of one size class, owned by one heap. All fields but `owner` under the heap lock of `owner`.
+ *
+ *   I1  used_blocks = number of clear bits in free_bits[0 .. blocks_per_slab)
+ *   I2  OS page i is in free_pages         <=> no used block touches it
+ *   I3  OS page i is in available_pages    <=> a free block starts in it
+ *   I4  unbacked_pages is a subset of free_pages; purging_pages is a subset of free_pages
+ *   I5  full: used_blocks = blocks_per_slab; the TLS slab is in no list; every other slab is in the list of its
+ *       fullness, or in the list of full ones
+ */
+typedef struct TinySlabMeta {
+    _Atomic(Heap *) owner; /* NULL while the slab is free; written under the lock of the old and of the new owner */
+    struct TinySlabMeta *next, *previous;             /* the fullness list */
+    struct TinySlabMeta *purge_next, *purge_previous; /* the purge queue: slabs with backed free OS pages, by age */
+    uint32_t purge_since_ms;                          /* when the oldest of these became free */
+    uint16_t used_blocks;
+    OsPageSet available_pages;
+    OsPageSet free_pages;
+    OsPageSet unbacked_pages;
+    OsPageSet purging_pages; /* being given back outside the lock; the slab is in no list meanwhile */
+    uint8_t class_index;
+    uint8_t slab_index;
+    uint8_t list;   /* SLAB_LIST_... */
+    bool is_queued; /* in the purge queue */
+} TinySlabMeta;
+
+enum { SLAB_LIST_BINS = 8, SLAB_LIST_FULL = 8, SLAB_LIST_NONE = 9 }; /* 0..7: eighths of fullness */
+
+_Static_assert(sizeof(TinySlabMeta) <= CACHE_LINE_BYTES, "one cache line of metadata a slab");
+
+/* ---- SuperSlabs ---- */
+
+/*
+ * The header of a SuperSlab. It lies outside the SuperSlab, so all 2 MiB serve blocks and no block overflow reaches it.
+ * Fields under the supply lock, except slab[i], which belongs to the owner of slab i while that is not NULL.
+ *
+ *   I6  free_slabs and purging_slabs are disjoint; slab i is in one of them <=> slab[i].owner = NULL
+ *   I7  the SuperSlab is active <=> some slab has an owner; spare otherwise
+ *   I8  total_active_blocks = sum of slab[i].used_blocks (live and cached: a cached block keeps its SuperSlab alive)
+ *   I11 backed_free_slabs is a subset of free_slabs; it is not empty <=> the SuperSlab is in the purge queue
+ */
+struct SuperSlab {
+    uintptr_t base;
+    SuperSlab *next, *previous; /* active: list of its number of used slabs; spare: newest first; unused header: chain */
+    SuperSlab *queue_next, *queue_previous; /* the purge queue: SuperSlabs with backed free slabs, by age */
+    size_t large_bytes; /* not 0: no slabs, but one block of so many bytes, in a mapping of its own */
+    uint32_t queue_since_ms;
+    uint32_t free_slabs;
+    uint32_t backed_free_slabs; /* free slabs with at least one backed OS page */
+    uint32_t purging_slabs;     /* free slabs being purged outside the lock; not to be handed out */
+    bool is_queued;
+    TinySlabMeta slab[SLABS_PER_SUPERSLAB];
+    _Alignas(OS_PAGE_BYTES_MIN) uint64_t free_bits[SLABS_PER_SUPERSLAB][BLOCKS_PER_SLAB_MAX / 64];
+};
+
+_Static_assert(offsetof(SuperSlab, free_bits) == OS_PAGE_BYTES_MIN, "header: one OS page, then the bitmaps");
+_Static_assert(sizeof(SuperSlab) * 50 <= SUPERSLAB_BYTES, "metadata at most 2 % of a full heap");
+
+/* The slab from which a heap refills one class. superslab NULL: none yet, or it died. Under the heap lock. */
+typedef struct TinyTLSSlab {
+    SuperSlab *superslab;
+    TinySlabMeta *meta;
+    uint8_t slab_index;
+} TinyTLSSlab;
+
+/* ---- Magazines and heaps ---- */
+
+/*
+ * A stack of free blocks of one class that only the owning thread touches.
+ *
+ *   I9   slots of the class <= top <= slots + magazine_blocks; open: floor = slots, ceiling = slots + magazine_blocks,
+ *        or ceiling = slots while the class is not among the heap's classes in use; then it is empty
+ *   I10  closed (being reclaimed by another thread): floor = the end of the address space, ceiling = NULL, so both
+ *        fast paths take the slow one, which waits for the heap lock
+ */
+typedef struct Magazine {
+    void **_Atomic top;
+    void **_Atomic floor;
+    void **_Atomic ceiling;
+    uint64_t padding; /* 32 bytes: a class number becomes an address by a shift */
+} Magazine;
+
+_Static_assert(sizeof(Magazine) == 32, "a power of two");
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * heap/fast.h - malloc and free of a small block: what is inlined into every entry point.
+ *
+ * Layer: heap. No lock, no atomic read-modify-write, no call unless the magazine is empty, full or closed.
+ * Thread rule: `heap` is the caller's.
+ *
+ * Both announce themselves by a counter before they touch a magazine and by its twin afterwards. A thread that wants
+ * to reclaim a parked thread's cache closes its magazines, issues a barrier in all threads, and goes on only if every
+ * pair of counters agrees (reclaim.c). So the price of reclaiming is one plain store here.
+ */
+#ifndef HAK_HEAP_FAST_H
+#define HAK_HEAP_FAST_H
+
+#include "heap/heap.h"
+#include "slab/magazine.h"
+
+/* NULL: go on with heap_malloc_slow; the request stays announced until that is done. */
+HAK_INLINE void *heap_malloc(Heap *heap, unsigned class_index) {
+    uint64_t number = LOAD_RELAXED(heap->mallocs) + 1;
+    STORE_RELAXED(heap->mallocs, number);
+    COMPILER_BARRIER();
+    void *block = magazine_pop(&heap->magazine[class_index]);
+    if (HAK_UNLIKELY(block == NULL)) return NULL;
+    COMPILER_BARRIER();
+    STORE_RELAXED(heap->mallocs_done, number);
+    return block;
+}
+
+HAK_INLINE void heap_free(Heap *heap, void *block, unsigned class_index) {
+    uint64_t number = LOAD_RELAXED(heap->frees) + 1;
+    STORE_RELAXED(heap->frees, number);
+    COMPILER_BARRIER();
+    if (HAK_UNLIKELY(!magazine_push(&heap->magazine[class_index], block))) {
+        heap_free_slow(heap, block, class_index);
+        return;
+    }
+    COMPILER_BARRIER();
+    STORE_RELAXED(heap->frees_done, number);
+    if (HAK_UNLIKELY(number == LOAD_RELAXED(heap->mallocs))) heap_zero(heap);
+}
+
+#endif

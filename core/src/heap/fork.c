@@ -1,0 +1,44 @@
+/*
+ * heap/fork.c - keeps the child of a multi-threaded process usable.
+ *
+ * Layer: heap. Thread rule: see fork.h. The child has one thread; the heaps of the others are detached as if these had
+ * ended. A thread that was inside a fast path loses nothing but, at worst, the one block it was about to get: its only
+ * commit is the store to the magazine's top.
+ */
+#include "heap/fork.h"
+
+#include "heap/heap.h"
+#include "heap/purge.h"
+#include "superslab/metadata.h"
+#include "superslab/superslab.h"
+
+void fork_prepare(void) {
+    helper_fork_prepare();
+    os_lock(&heap_list_lock);
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
+        if (heap != &heap_orphans) os_lock(&heap->lock);
+    os_lock(&heap_orphans.lock);
+    os_lock(&supply_lock);
+    os_lock(&metadata_lock);
+}
+
+static void unlock_all(void) {
+    os_unlock(&metadata_lock);
+    os_unlock(&supply_lock);
+    os_unlock(&heap_orphans.lock);
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
+        if (heap != &heap_orphans) os_unlock(&heap->lock);
+    os_unlock(&heap_list_lock);
+}
+
+void fork_parent(void) {
+    unlock_all();
+    helper_fork_done();
+}
+
+void fork_child(void) {
+    unlock_all();
+    helper_fork_done();
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
+        if (heap->kind == HEAP_THREAD && heap != heap_of_thread) heap_detach(heap);
+}

@@ -1,0 +1,15 @@
+/*
+ * heap/fork.h - what happens around fork().
+ *
+ * Layer: heap. Thread rule: called by the C library in the forking thread, once per fork, registered by heap_start.
+ */
+#ifndef HAK_HEAP_FORK_H
+#define HAK_HEAP_FORK_H
+
+#include "base/base.h"
+
+void fork_prepare(void); /* stops the helper, then takes every lock in the lock order */
+void fork_parent(void);  /* releases them */
+void fork_child(void);   /* releases them and takes over what the other threads held */
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * heap/heap.h - a heap: magazines, TLS slabs, and the lists of the slabs it owns.
+ *
+ * Layer: heap. Thread rule: the first part is touched by the owning thread alone, on fast paths; the second part under
+ * the heap's lock, by whoever frees, purges, reclaims or counts.
+ *
+ * Lock order: heap_list_lock, then the lock of one heap, then that of heap_orphans, then the supply lock, then the
+ * metadata lock. Never two heaps of threads at once (fork takes all, in list order).
+ */
+#ifndef HAK_HEAP_HEAP_H
+#define HAK_HEAP_HEAP_H
+
+#include "base/types.h"
+#include "platform/os.h"
+#include "superslab/size_class.h"
+
+/* Debug counters (option `counters`); names are stats/docs names. Those marked derived cost nothing. */
+#define HEAP_COUNTERS(COUNTER)                                                                                    \
+    COUNTER(refill_magazine)          /* served by the magazine alone (derived) */                                \
+    COUNTER(refill_tls_slab)          /* magazine refilled from the TLS slab */                                   \
+    COUNTER(refill_partial_slab)      /* ... from a partly used slab of this heap */                              \
+    COUNTER(refill_orphan_slab)       /* ... from a slab that an ended thread left */                             \
+    COUNTER(refill_recycled_slab)     /* ... from an emptied or never used slab of a living SuperSlab */          \
+    COUNTER(refill_new_superslab)     /* ... from a SuperSlab that was born for it */                             \
+    COUNTER(tls_sll)                  /* frees that stayed in the magazine (derived) */                           \
+    COUNTER(ss_local)                 /* blocks returned to a slab of the freeing heap */                         \
+    COUNTER(ss_remote)                /* blocks returned to a slab of another heap */                             \
+    COUNTER(early_return_zero_size)                                                                               \
+    COUNTER(early_return_too_large)                                                                               \
+    COUNTER(early_return_out_of_memory)                                                                           \
+    COUNTER(early_return_null_free)                                                                               \
+    COUNTER(early_return_foreign_free)                                                                            \
+    COUNTER(early_return_magazine_closed)                                                                         \
+    COUNTER(early_return_realloc_in_place)
+
+typedef enum HeapCounter {
+#define COUNTER(name) COUNTER_##name,
+    HEAP_COUNTERS(COUNTER)
+#undef COUNTER
+    HEAP_COUNTER_COUNT
+} HeapCounter;
+
+/* What a heap knows of one class. All zero is a valid start. Under the heap lock. */
+typedef struct HeapClass {
+    TinyTLSSlab tls;
+    TinySlabMeta *list[SLAB_LIST_FULL + 1]; /* by eighths of fullness; the last one: full */
+    _Atomic uint16_t lists_in_use;          /* bit n: list n is not empty; full ones not counted; a hint unlocked */
+    uint16_t refill_blocks;                 /* how many the next refill takes: doubles from one refill to the next */
+} HeapClass;
+
+typedef enum HeapKind {
+    HEAP_NONE,    /* the sentinel: every operation takes the slow path */
+    HEAP_THREAD,  /* serves a thread */
+    HEAP_POOLED,  /* its thread ended; owns nothing, waits for another */
+    HEAP_ORPHANS  /* owns the slabs that ended threads left; has no magazines */
+} HeapKind;
+
+/*
+ *   I12  live blocks of all heaps = sum of (mallocs - settled - frees) over heaps, plus heap_retired
+ *   I13  used_bytes = sum of used_blocks * block_bytes over the slabs it owns
+ *   I14  a slab is in the purge queue <=> it has backed free OS pages and is not being purged
+ */
+struct Heap {
+    /* Announced before and after each fast path: unequal means that the owner is inside. */
+    _Atomic uint64_t mallocs, mallocs_done;
+    _Atomic uint64_t frees, frees_done;
+    Magazine magazine[SIZE_CLASS_COUNT + 1];
+
+    os_lock_t lock;
+    HeapKind kind;
+    bool is_closed;    /* its magazines are; only the owner opens them again, under the lock */
+    Heap *next;        /* all heaps ever made; under heap_list_lock, never removed */
+    Heap *next_pooled; /* under heap_list_lock */
+    _Atomic int64_t settled;        /* added to `mallocs` so that the last free of another heap's block shows */
+    uint64_t settle_at_frees;       /* the owner's: no settling before */
+    uint64_t classes_in_use[2];     /* classes with an open magazine: those to flush */
+    _Atomic int64_t used_bytes;
+    TinySlabMeta *purge_oldest, *purge_newest;
+    _Atomic uint64_t counter[HEAP_COUNTER_COUNT];
+    uint64_t reclaim_seen;          /* the helper's: mallocs + frees at its last visit */
+    HeapClass class[SIZE_CLASS_COUNT + 1];
+    void *slots[MAGAZINE_SLOTS_TOTAL];
+};
+
+extern os_lock_t heap_list_lock;
+extern Heap *_Atomic heap_list;
+extern Heap heap_none;
+extern Heap heap_orphans;
+extern _Atomic int64_t heap_retired_live; /* mallocs - frees of pooled heaps */
+extern _Atomic uint64_t heap_retired_mallocs;
+extern _Atomic uint32_t heap_thread_count; /* heaps that serve a thread */
+
+#if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC
+#define HEAP_TLS_MODEL __attribute__((tls_model("initial-exec")))
+#else
+#define HEAP_TLS_MODEL
+#endif
+extern _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL; /* never NULL: heap_none until the first slow path */
+
+/* ---- heap_thread.c ---- */
+
+/* The calling thread's heap, made or taken from the pool. NULL: no memory, or the thread is past its end; then
+ * heap_malloc_direct and heap_free_direct serve it. */
+Heap *heap_attach(void);
+
+/* Ends the heap's service for a thread that has ended: flushes, hands all slabs to the orphans, pools it. */
+void heap_detach(Heap *heap);
+void heap_detach_thread(void); /* the same for the calling thread, at its exit */
+
+/* Start-up of everything, once per process; cheap afterwards. */
+void heap_start(void);
+
+/* ---- heap_refill.c ---- */
+
+/* After heap_malloc gave NULL: refills the magazine. NULL, errno ENOMEM: out of memory. */
+void *heap_malloc_slow(Heap *heap, unsigned class_index);
+
+/* Without a magazine: large classes, and threads past their end. Counts the request. */
+void *heap_malloc_direct(Heap *heap, unsigned class_index);
+
+/* Makes the TLS slab of a class one with free blocks. Under the heap lock. False: out of memory. */
+bool superslab_refill(Heap *heap, unsigned class_index);
+
+/* ---- heap_flush.c ---- */
+
+void heap_free_slow(Heap *heap, void *block, unsigned class_index);
+
+/* Returns blocks of any slabs of one class to their slabs, whoever owns these. No lock is held. */
+void heap_return_blocks(Heap *own, void *const *blocks, unsigned count);
+
+/* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
+void heap_flush_all(Heap *heap);
+
+/* The magazine of a class may be used from now on. For the owner, under the heap lock. */
+void heap_class_open(Heap *heap, unsigned class_index);
+
+/* Takes the oldest `count` blocks of a magazine into `out`. Under the heap lock. */
+void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
+
+/* The heap's last live block was freed. */
+void heap_zero(Heap *heap);
+
+/* ---- heap_lists.c: all under the heap lock ---- */
+
+void heap_slab_insert(Heap *heap, TinySlabMeta *meta);       /* into the list of its fullness */
+void heap_slab_remove(Heap *heap, TinySlabMeta *meta);       /* out of its list, or of the TLS place */
+void heap_slab_move(Heap *heap, TinySlabMeta *meta);         /* after its fullness changed */
+void heap_slab_queue_update(Heap *heap, TinySlabMeta *meta); /* I14 */
+void heap_slab_became_empty(Heap *heap, TinySlabMeta *meta); /* back to the supply */
+void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta); /* then in no list; both locks */
+void heap_slabs_adopt(Heap *to, Heap *from);                           /* all slabs; both locks */
+
+/* ---- reclaim.c ---- */
+
+/* Opens the magazines of the classes in use after a reclaimer closed them. For the owner, under the heap lock. */
+void heap_open(Heap *heap);
+
+/* Flushes the caches of other threads that are outside the allocator. `idle_only`: just those that made no request
+ * since the last such call. */
+void heap_reclaim_others(bool idle_only);
+
+/* ---- sums ---- */
+
+uint64_t heap_live_blocks(void);
+int64_t heap_used_bytes_all(void);
+
+/* Around what the owner does to its magazines outside a malloc or free. */
+HAK_INLINE void heap_enter(Heap *heap) {
+    STORE_RELAXED(heap->frees_done, LOAD_RELAXED(heap->frees) - 1);
+    COMPILER_BARRIER();
+}
+
+HAK_INLINE void heap_leave(Heap *heap) {
+    COMPILER_BARRIER();
+    STORE_RELAXED(heap->frees_done, LOAD_RELAXED(heap->frees));
+}
+
+HAK_INLINE void **heap_slots(Heap *heap, unsigned class_index) {
+    return heap->slots + size_classes[class_index].magazine_offset;
+}
+
+HAK_INLINE bool heap_class_is_in_use(const Heap *heap, unsigned class_index) {
+    return (heap->classes_in_use[class_index / 64] >> (class_index % 64) & 1) != 0;
+}
+
+void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * heap/heap_flush.c - a full magazine: its older half goes back to its slabs; and the flush of everything at zero.
+ *
+ * Layer: heap. Thread rule: slow paths of the owner, or of a thread that reclaims a closed heap. At most one heap's
+ * lock is held at a time: that of the slab's owner, whoever that is.
+ */
+#include <string.h>
+
+#include "heap/fast.h"
+#include "heap/heap.h"
+#include "heap/purge.h"
+#include "platform/message.h"
+#include "platform/option.h"
+#include "slab/slab.h"
+#include "superslab/registry.h"
+
+/* ---- Blocks to slabs ---- */
+
+static unsigned same_slab_run(void *const *blocks, unsigned count) {
+    uintptr_t slab = (uintptr_t)blocks[0] >> SLAB_SHIFT;
+    unsigned run = 1;
+    while (run < count && (uintptr_t)blocks[run] >> SLAB_SHIFT == slab) run++;
+    return run;
+}
+
+static TinySlabMeta *slab_of(const void *block) {
+    SuperSlab *superslab = ptr_to_superslab(block);
+    return &superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB];
+}
+
+static HAK_COLD void report_free_in_free_slab(const void *block) {
+    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
+                   "double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
+}
+
+/* Locks the heap that owns the slab, releasing `held` first when it is another. NULL when nobody owns it. */
+static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
+    for (;;) {
+        Heap *owner = LOAD_RELAXED(meta->owner);
+        if (owner == held) return held;
+        if (held != NULL) os_unlock(&held->lock);
+        held = NULL;
+        if (owner == NULL) return NULL;
+        os_lock(&owner->lock);
+        if (LOAD_RELAXED(meta->owner) == owner) return owner;
+        held = owner; /* it changed hands in between */
+    }
+}
+
+static void return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, unsigned count) {
+    unsigned returned = slab_return_blocks(meta, blocks, count);
+    int64_t returned_bytes = (int64_t)returned * size_classes[meta->class_index].block_bytes;
+    STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - returned_bytes);
+    if (meta->purging_pages != 0) return; /* purge_finish puts it where it belongs */
+    if (meta->used_blocks == 0) {
+        heap_slab_became_empty(owner, meta);
+        return;
+    }
+    heap_slab_queue_update(owner, meta);
+    heap_slab_move(owner, meta);
+}
+
+void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
+    Heap *held = NULL;
+    while (count > 0) {
+        unsigned run = same_slab_run(blocks, count);
+        TinySlabMeta *meta = slab_of(blocks[0]);
+        held = lock_owner(meta, held);
+        if (HAK_UNLIKELY(held == NULL)) {
+            for (unsigned number = 0; number < run; number++) report_free_in_free_slab(blocks[number]);
+        } else {
+            return_run(held, meta, blocks, run);
+            heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, run);
+        }
+        blocks += run;
+        count -= run;
+    }
+    if (held != NULL) os_unlock(&held->lock);
+}
+
+/* ---- Magazines to slabs ---- */
+
+void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out) {
+    Magazine *magazine = &heap->magazine[class_index];
+    void **slots = heap_slots(heap, class_index);
+    unsigned left = magazine_count(magazine, slots) - count;
+    memcpy(out, slots, count * sizeof *out);
+    memmove(slots, slots + count, left * sizeof *slots);
+    STORE_RELAXED(magazine->top, slots + left);
+}
+
+void heap_class_open(Heap *heap, unsigned class_index) {
+    heap->classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
+    magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), size_classes[class_index].magazine_blocks);
+}
+
+static void flush_class(Heap *heap, unsigned class_index) {
+    void *blocks[MAGAZINE_BLOCKS_MAX];
+    os_lock(&heap->lock);
+    unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
+    if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
+    heap->class[class_index].refill_blocks = 0;
+    heap->classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
+    if (!heap->is_closed) magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), 0);
+    os_unlock(&heap->lock);
+    if (count > 0) heap_return_blocks(heap, blocks, count);
+}
+
+void heap_flush_all(Heap *heap) {
+    for (unsigned half = 0; half < 2; half++) {
+        uint64_t classes = heap->classes_in_use[half];
+        for (; classes != 0; classes &= classes - 1) flush_class(heap, half * 64 + lowest_bit_index(classes));
+    }
+}
+
+/* ---- Zero ---- */
+
+/* A heap that frees what others allocated never sees its own counters meet. So it moves its `mallocs` to where they
+ * meet when the last live block of the process goes: exact while the others rest, harmless when they do not. Done anew
+ * each time the distance has halved, so it costs nothing. */
+static void settle(Heap *heap) {
+    uint64_t live = heap_live_blocks();
+    uint64_t frees = LOAD_RELAXED(heap->frees);
+    int64_t shift = (int64_t)(frees + live - LOAD_RELAXED(heap->mallocs));
+    STORE_RELAXED(heap->settled, LOAD_RELAXED(heap->settled) + shift);
+    uint64_t mallocs = LOAD_RELAXED(heap->mallocs) + (uint64_t)shift;
+    STORE_RELAXED(heap->mallocs, mallocs);
+    STORE_RELAXED(heap->mallocs_done, mallocs);
+    heap->settle_at_frees = frees + live / 2 + MAGAZINE_BLOCKS_MAX / 2;
+}
+
+static bool heap_is_settling(const Heap *heap) {
+    if (LOAD_RELAXED(heap_thread_count) < 2) return false;
+    int64_t own_live = (int64_t)(LOAD_RELAXED(heap->mallocs) - LOAD_RELAXED(heap->frees)) - LOAD_RELAXED(heap->settled);
+    return own_live < 0 && LOAD_RELAXED(heap->frees) >= heap->settle_at_frees;
+}
+
+void heap_zero(Heap *heap) {
+    if (heap->kind != HEAP_THREAD) return;
+    heap_enter(heap);
+    heap_flush_all(heap);
+    heap_leave(heap);
+    if (LOAD_RELAXED(heap_thread_count) < 2) return;
+    if (heap_live_blocks() == 0)
+        heap_reclaim_others(false);
+    else if (LOAD_RELAXED(heap->settled) != 0)
+        settle(heap);
+}
+
+/* ---- The slow path of free ---- */
+
+void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
+    unsigned capacity = size_classes[class_index].magazine_blocks;
+    uint64_t number = LOAD_RELAXED(heap->frees);
+    if (HAK_UNLIKELY(heap->kind != HEAP_THREAD)) {
+        Heap *attached = heap_attach();
+        if (attached != NULL) {
+            heap_free(attached, block, class_index);
+            return;
+        }
+        atomic_fetch_sub_explicit(&heap_retired_live, 1, memory_order_relaxed);
+        heap_return_blocks(&heap_orphans, &block, 1);
+        return;
+    }
+    if (capacity == 0) {
+        heap_return_blocks(heap, &block, 1);
+    } else {
+        void *oldest[MAGAZINE_BLOCKS_MAX];
+        unsigned flushed = 0;
+        os_lock(&heap->lock);
+        if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
+        heap_class_open(heap, class_index);
+        if (magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index)) == capacity) {
+            flushed = capacity > 1 ? capacity / 2 : 1;
+            heap_take_oldest(heap, class_index, flushed, oldest);
+        }
+        (void)magazine_push(&heap->magazine[class_index], block);
+        os_unlock(&heap->lock);
+        if (flushed > 0) heap_return_blocks(heap, oldest, flushed);
+    }
+    STORE_RELAXED(heap->frees_done, number);
+    if (HAK_UNLIKELY(heap_is_settling(heap))) settle(heap);
+    if (number == LOAD_RELAXED(heap->mallocs)) heap_zero(heap);
+    purge_if_over_bound();
+}

@@ -1,0 +1,116 @@
+/*
+ * heap/heap_lists.c - which list a slab is in: by fullness for refills, by age for purges.
+ *
+ * Layer: heap. Does not lock. Thread rule: the caller holds the heap's lock.
+ *
+ * States of a slab of a heap: TLS slab (in no list), in the list of its fullness, full, or being purged (in no list).
+ */
+#include "heap/heap.h"
+
+#include "platform/message.h"
+#include "slab/slab.h"
+
+static unsigned fullness_list(const TinySlabMeta *meta) {
+    const SizeClass *size_class = &size_classes[meta->class_index];
+    if (meta->used_blocks == size_class->blocks_per_slab) return SLAB_LIST_FULL;
+    return (unsigned)(meta->used_blocks * size_class->block_bytes / (SLAB_BYTES / SLAB_LIST_BINS));
+}
+
+static void lists_in_use_set(HeapClass *class, unsigned list, bool is_in_use) {
+    unsigned bit = 1u << list, lists = LOAD_RELAXED(class->lists_in_use);
+    STORE_RELAXED(class->lists_in_use, (uint16_t)(is_in_use ? lists | bit : lists & ~bit));
+}
+
+void heap_slab_insert(Heap *heap, TinySlabMeta *meta) {
+    HeapClass *class = &heap->class[meta->class_index];
+    unsigned list = fullness_list(meta);
+    meta->list = (uint8_t)list;
+    meta->previous = NULL;
+    meta->next = class->list[list];
+    if (meta->next != NULL) meta->next->previous = meta;
+    class->list[list] = meta;
+    if (list != SLAB_LIST_FULL) lists_in_use_set(class, list, true);
+}
+
+void heap_slab_remove(Heap *heap, TinySlabMeta *meta) {
+    HeapClass *class = &heap->class[meta->class_index];
+    if (meta->list == SLAB_LIST_NONE) {
+        if (class->tls.meta == meta) class->tls = (TinyTLSSlab){NULL, NULL, 0};
+        return;
+    }
+    if (meta->previous != NULL)
+        meta->previous->next = meta->next;
+    else
+        class->list[meta->list] = meta->next;
+    if (meta->next != NULL) meta->next->previous = meta->previous;
+    if (class->list[meta->list] == NULL && meta->list != SLAB_LIST_FULL) lists_in_use_set(class, meta->list, false);
+    meta->list = SLAB_LIST_NONE;
+}
+
+void heap_slab_move(Heap *heap, TinySlabMeta *meta) {
+    if (meta->list == SLAB_LIST_NONE || meta->list == fullness_list(meta)) return;
+    heap_slab_remove(heap, meta);
+    heap_slab_insert(heap, meta);
+}
+
+static void queue_remove(Heap *heap, TinySlabMeta *meta) {
+    if (meta->purge_previous != NULL)
+        meta->purge_previous->purge_next = meta->purge_next;
+    else
+        heap->purge_oldest = meta->purge_next;
+    if (meta->purge_next != NULL)
+        meta->purge_next->purge_previous = meta->purge_previous;
+    else
+        heap->purge_newest = meta->purge_previous;
+    meta->is_queued = false;
+}
+
+void heap_slab_queue_update(Heap *heap, TinySlabMeta *meta) {
+    bool belongs_in_queue = slab_backed_free_pages(meta) != 0 && meta->purging_pages == 0;
+    if (belongs_in_queue == meta->is_queued) return;
+    if (!belongs_in_queue) {
+        queue_remove(heap, meta);
+        return;
+    }
+    meta->is_queued = true;
+    meta->purge_since_ms = (uint32_t)os_now_ms();
+    meta->purge_next = NULL;
+    meta->purge_previous = heap->purge_newest;
+    if (heap->purge_newest != NULL)
+        heap->purge_newest->purge_next = meta;
+    else
+        heap->purge_oldest = meta;
+    heap->purge_newest = meta;
+}
+
+void heap_slab_became_empty(Heap *heap, TinySlabMeta *meta) {
+    HAK_ASSERT_OP(meta->used_blocks, ==, 0);
+    heap_slab_remove(heap, meta);
+    if (meta->is_queued) queue_remove(heap, meta);
+    superslab_slab_return(meta);
+}
+
+void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta) {
+    int64_t used_bytes = (int64_t)meta->used_blocks * size_classes[meta->class_index].block_bytes;
+    heap_slab_remove(from, meta);
+    if (meta->is_queued) queue_remove(from, meta);
+    STORE_RELAXED(from->used_bytes, LOAD_RELAXED(from->used_bytes) - used_bytes);
+    STORE_RELAXED(to->used_bytes, LOAD_RELAXED(to->used_bytes) + used_bytes);
+    STORE_RELAXED(meta->owner, to);
+    heap_slab_queue_update(to, meta);
+}
+
+static void slab_adopt(Heap *to, Heap *from, TinySlabMeta *meta) {
+    heap_slab_change_owner(to, from, meta);
+    heap_slab_insert(to, meta);
+}
+
+void heap_slabs_adopt(Heap *to, Heap *from) {
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
+        HeapClass *class = &from->class[index];
+        if (class->tls.meta != NULL) slab_adopt(to, from, class->tls.meta);
+        for (unsigned list = 0; list <= SLAB_LIST_FULL; list++)
+            while (class->list[list] != NULL) slab_adopt(to, from, class->list[list]);
+        class->refill_blocks = 0;
+    }
+}

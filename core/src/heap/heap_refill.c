@@ -1,0 +1,150 @@
+/*
+ * heap/heap_refill.c - an empty magazine: from the TLS slab, a partly used slab, a recycled one, a new SuperSlab.
+ *
+ * Layer: heap. Thread rule: called by the heap's owner; takes the heap's lock for one batch.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "heap/fast.h"
+#include "heap/heap.h"
+#include "heap/purge.h"
+#include "platform/message.h"
+#include "platform/option.h"
+#include "slab/slab.h"
+
+void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount) {
+    if (option_value(OPTION_COUNTERS) != 0)
+        atomic_fetch_add_explicit(&heap->counter[counter], amount, memory_order_relaxed);
+}
+
+/* ---- The TLS slab ---- */
+
+static void tls_slab_set(HeapClass *class, TinySlabMeta *meta) {
+    class->tls = (TinyTLSSlab){superslab_of_slab(meta), meta, meta->slab_index};
+}
+
+/* Its fullest partly used slab: sparse ones are left to drain. */
+static TinySlabMeta *fullest_slab(Heap *heap, unsigned class_index) {
+    HeapClass *class = &heap->class[class_index];
+    unsigned lists_in_use = LOAD_RELAXED(class->lists_in_use);
+    if (lists_in_use == 0) return NULL;
+    TinySlabMeta *meta = class->list[31 - __builtin_clz(lists_in_use)];
+    heap_slab_remove(heap, meta);
+    return meta;
+}
+
+static TinySlabMeta *orphan_slab(Heap *heap, unsigned class_index) {
+    if (heap == &heap_orphans || LOAD_RELAXED(heap_orphans.class[class_index].lists_in_use) == 0) return NULL;
+    os_lock(&heap_orphans.lock);
+    TinySlabMeta *meta = fullest_slab(&heap_orphans, class_index);
+    if (meta != NULL) heap_slab_change_owner(heap, &heap_orphans, meta);
+    os_unlock(&heap_orphans.lock);
+    return meta;
+}
+
+bool superslab_refill(Heap *heap, unsigned class_index) {
+    HeapClass *class = &heap->class[class_index];
+    TinySlabMeta *meta = class->tls.meta;
+    if (meta != NULL && meta->used_blocks < size_classes[class_index].blocks_per_slab) {
+        heap_count_if_on(heap, COUNTER_refill_tls_slab, 1);
+        return true;
+    }
+    if (meta != NULL) { /* full */
+        class->tls = (TinyTLSSlab){NULL, NULL, 0};
+        heap_slab_insert(heap, meta);
+    }
+    HeapCounter stage = COUNTER_refill_partial_slab;
+    meta = fullest_slab(heap, class_index);
+    if (meta == NULL) {
+        stage = COUNTER_refill_orphan_slab;
+        meta = orphan_slab(heap, class_index);
+    }
+    if (meta == NULL) {
+        SlabSource source;
+        meta = superslab_slab_take(heap, class_index, &source);
+        if (meta == NULL) return false;
+        stage = source == SLAB_RECYCLED ? COUNTER_refill_recycled_slab : COUNTER_refill_new_superslab;
+        slab_initialize(meta);
+    }
+    tls_slab_set(class, meta);
+    heap_count_if_on(heap, stage, 1);
+    return true;
+}
+
+/* Takes up to `want` blocks; 0 when out of memory. Under the heap lock. */
+static unsigned take_blocks(Heap *heap, unsigned class_index, void **end, unsigned want) {
+    HeapClass *class = &heap->class[class_index];
+    if (!superslab_refill(heap, class_index)) return 0;
+    unsigned taken = slab_take_blocks(class->tls.meta, end, want);
+    HAK_ASSERT_OP(taken, >, 0);
+    int64_t taken_bytes = (int64_t)taken * size_classes[class_index].block_bytes;
+    STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) + taken_bytes);
+    heap_slab_queue_update(heap, class->tls.meta);
+    return taken;
+}
+
+/* ---- The slow path of malloc ---- */
+
+static void *out_of_memory(Heap *heap) {
+    uint64_t number = LOAD_RELAXED(heap->mallocs) - 1; /* the request is not served and not counted */
+    STORE_RELAXED(heap->mallocs, number);
+    STORE_RELAXED(heap->mallocs_done, number);
+    heap_count_if_on(heap, COUNTER_early_return_out_of_memory, 1);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* Starts with few, so that a thread that allocates once caches little; doubles up to half a magazine. */
+static unsigned next_refill_blocks(HeapClass *class, unsigned magazine_blocks) {
+    enum { FIRST_REFILL_BLOCKS = 4 };
+    unsigned half = magazine_blocks > 1 ? magazine_blocks / 2 : 1;
+    unsigned want = class->refill_blocks != 0 ? class->refill_blocks : FIRST_REFILL_BLOCKS;
+    if (want > half) want = half;
+    class->refill_blocks = (uint16_t)(want * 2);
+    return want;
+}
+
+static void *refill_and_pop(Heap *heap, unsigned class_index) {
+    Magazine *magazine = &heap->magazine[class_index];
+    void **slots = heap_slots(heap, class_index);
+    unsigned want = next_refill_blocks(&heap->class[class_index], size_classes[class_index].magazine_blocks);
+    heap_class_open(heap, class_index);
+    unsigned taken = take_blocks(heap, class_index, slots + want, want);
+    if (taken == 0) return NULL;
+    if (taken < want) memmove(slots, slots + (want - taken), taken * sizeof *slots);
+    STORE_RELAXED(magazine->top, slots + (taken - 1));
+    return slots[taken - 1];
+}
+
+void *heap_malloc_slow(Heap *heap, unsigned class_index) {
+    if (size_classes[class_index].magazine_blocks == 0) {
+        STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) - 1); /* counted there */
+        void *block = heap_malloc_direct(heap, class_index);
+        STORE_RELAXED(heap->mallocs_done, LOAD_RELAXED(heap->mallocs));
+        return block;
+    }
+    os_lock(&heap->lock);
+    if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
+    void *block = magazine_pop(&heap->magazine[class_index]);
+    if (block != NULL)
+        heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
+    else
+        block = refill_and_pop(heap, class_index);
+    os_unlock(&heap->lock);
+    if (HAK_UNLIKELY(block == NULL)) return out_of_memory(heap);
+    STORE_RELAXED(heap->mallocs_done, LOAD_RELAXED(heap->mallocs));
+    return block;
+}
+
+void *heap_malloc_direct(Heap *heap, unsigned class_index) {
+    void *block;
+    os_lock(&heap->lock);
+    unsigned taken = take_blocks(heap, class_index, &block + 1, 1);
+    if (taken != 0) STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) + 1);
+    os_unlock(&heap->lock);
+    if (taken != 0) return block;
+    heap_count_if_on(heap, COUNTER_early_return_out_of_memory, 1);
+    errno = ENOMEM;
+    return NULL;
+}

@@ -1,0 +1,67 @@
+/*
+ * heap/helper.c - the helper thread: gives old free OS pages back while nobody calls the allocator.
+ *
+ * Layer: heap. Thread rule: one helper at most; it blocks all signals, holds no lock while it sleeps or while the
+ * kernel works, and lives only as long as there is something to give back.
+ *
+ * States: absent -helper_wake-> running -nothing left-> finished -helper_wake-> running;
+ *         any -helper_fork_prepare-> forbidden -helper_fork_done-> absent.
+ */
+#include "heap/purge.h"
+#include "platform/option.h"
+
+typedef enum HelperState { HELPER_ABSENT, HELPER_RUNNING, HELPER_FINISHED, HELPER_FORBIDDEN, HELPER_BROKEN } HelperState;
+
+static os_lock_t helper_lock;
+static HelperState helper_state;        /* under helper_lock */
+static _Atomic uint32_t helper_stopping; /* also what it sleeps on */
+
+static void helper_run(void) {
+    for (;;) {
+        uint32_t delay_ms = (uint32_t)option_value(OPTION_PURGE_DELAY_MS);
+        /* A quarter of the delay: an OS page outlives the bound by that much at most. */
+        os_wait_ms(&helper_stopping, 0, delay_ms / 4 + 1);
+        if (atomic_load(&helper_stopping) != 0) break;
+        (void)purge_run(delay_ms - delay_ms / 4, purge_old_bound_bytes());
+        if (LOAD_RELAXED(backed_free_bytes) <= purge_old_bound_bytes()) heap_reclaim_others(true);
+        os_lock(&helper_lock); /* so that a wake-up sees either a helper that looks again or one that has finished */
+        bool is_done = LOAD_RELAXED(backed_free_bytes) <= purge_old_bound_bytes();
+        if (is_done) {
+            helper_state = HELPER_FINISHED;
+            STORE_RELAXED(purge_check_bytes, 0); /* the next slow path looks again */
+        }
+        os_unlock(&helper_lock);
+        if (is_done) break;
+    }
+}
+
+bool helper_wake(void) {
+    os_lock(&helper_lock);
+    if (helper_state == HELPER_FINISHED) {
+        os_helper_join();
+        helper_state = HELPER_ABSENT;
+    }
+    if (helper_state == HELPER_ABSENT) {
+        atomic_store(&helper_stopping, 0);
+        helper_state = os_helper_start(helper_run) == 0 ? HELPER_RUNNING : HELPER_BROKEN;
+    }
+    bool is_kept = helper_state == HELPER_RUNNING;
+    os_unlock(&helper_lock);
+    return is_kept;
+}
+
+void helper_fork_prepare(void) {
+    os_lock(&helper_lock);
+    bool is_joined = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED;
+    helper_state = HELPER_FORBIDDEN;
+    atomic_store(&helper_stopping, 1);
+    os_unlock(&helper_lock);
+    if (!is_joined) return;
+    os_wake(&helper_stopping);
+    os_helper_join();
+}
+
+void helper_fork_done(void) {
+    helper_state = HELPER_ABSENT;
+    STORE_RELAXED(purge_check_bytes, 0);
+}

@@ -1,0 +1,117 @@
+/*
+ * heap/purge.c - free OS pages of slabs in use go back to the OS.
+ *
+ * Layer: heap. Thread rule: any thread. No lock is held while the kernel works: a slab leaves its lists first, so that
+ * nobody is handed a block of it, and comes back afterwards.
+ */
+#include "heap/purge.h"
+
+#include "platform/message.h"
+#include "platform/option.h"
+#include "slab/slab.h"
+
+_Atomic int64_t purge_check_bytes;
+static _Atomic uint64_t purged_bytes_total;
+
+uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
+
+static int64_t percent_of(int64_t bytes, int64_t percent) { return bytes / 100 * percent; }
+
+int64_t purge_old_bound_bytes(void) {
+    int64_t share = percent_of(heap_used_bytes_all(), option_value(OPTION_RETAIN_PERCENT));
+    int64_t fixed = option_value(OPTION_RETAIN_BYTES);
+    return fixed > INT64_MAX - share ? INT64_MAX : fixed + share;
+}
+
+int64_t purge_young_bound_bytes(void) {
+    int64_t share = percent_of(heap_used_bytes_all(), option_value(OPTION_RETAIN_YOUNG_PERCENT));
+    int64_t fixed = option_value(OPTION_RETAIN_YOUNG_BYTES);
+    return share > fixed ? share : fixed;
+}
+
+/* ---- One slab ---- */
+
+/* Neighbouring OS pages in one call. Returns the set that the kernel refused. */
+static OsPageSet purge_pages(uintptr_t slab, OsPageSet pages) {
+    unsigned refused = 0;
+    for (unsigned rest = pages; rest != 0;) {
+        unsigned first = lowest_bit_index(rest);
+        unsigned count = (unsigned)__builtin_ctz(~(rest >> first));
+        unsigned run = ((1u << count) - 1) << first;
+        if (!os_purge((void *)(slab + ((size_t)first << os_page_shift)), (size_t)count << os_page_shift))
+            refused |= run;
+        rest &= ~run;
+    }
+    return (OsPageSet)refused;
+}
+
+/* Out of the lists. Under the owner's lock. */
+static void slab_to_purging(Heap *heap, TinySlabMeta *meta) {
+    meta->purging_pages = slab_backed_free_pages(meta);
+    heap_slab_remove(heap, meta);
+    heap_slab_queue_update(heap, meta);
+}
+
+/* Back into the lists, or to the supply. Under the owner's lock. */
+static size_t slab_from_purging(Heap *heap, TinySlabMeta *meta, OsPageSet refused) {
+    OsPageSet purged = (OsPageSet)(meta->purging_pages & ~refused);
+    meta->unbacked_pages |= purged;
+    meta->purging_pages = 0;
+    atomic_fetch_sub_explicit(&backed_free_bytes, os_page_set_bytes(purged), memory_order_relaxed);
+    if (meta->used_blocks == 0) {
+        heap_slab_became_empty(heap, meta);
+    } else if (heap->kind == HEAP_POOLED) { /* its thread ended meanwhile */
+        os_lock(&heap_orphans.lock);
+        heap_slab_change_owner(&heap_orphans, heap, meta);
+        heap_slab_insert(&heap_orphans, meta);
+        os_unlock(&heap_orphans.lock);
+    } else {
+        heap_slab_insert(heap, meta);
+        heap_slab_queue_update(heap, meta);
+    }
+    return (size_t)os_page_set_bytes(purged);
+}
+
+/* The oldest slab of a heap, if it is old enough. False: nothing to do here (any more). */
+static bool purge_oldest_slab(Heap *heap, uint32_t now_ms, uint32_t age_ms, size_t *given_back_bytes) {
+    os_lock(&heap->lock);
+    TinySlabMeta *meta = heap->purge_oldest;
+    if (meta == NULL || (int32_t)(now_ms - meta->purge_since_ms) < (int32_t)age_ms) {
+        os_unlock(&heap->lock);
+        return false;
+    }
+    slab_to_purging(heap, meta);
+    os_unlock(&heap->lock);
+    OsPageSet refused = purge_pages(slab_address(meta), meta->purging_pages);
+    /* In no list it stays with its owner, whose thread may end meanwhile; the heap itself is never unmapped. */
+    os_lock(&heap->lock);
+    *given_back_bytes += slab_from_purging(heap, meta, refused);
+    os_unlock(&heap->lock);
+    return refused == 0;
+}
+
+/* ---- All ---- */
+
+size_t purge_run(uint32_t age_ms, int64_t target_bytes) {
+    size_t of_supply_bytes = superslab_purge(age_ms, target_bytes), of_heaps_bytes = 0;
+    uint32_t now_ms = (uint32_t)os_now_ms();
+    for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
+        while (LOAD_RELAXED(backed_free_bytes) > target_bytes &&
+               purge_oldest_slab(heap, now_ms, age_ms, &of_heaps_bytes)) {}
+    atomic_fetch_add_explicit(&purged_bytes_total, of_heaps_bytes, memory_order_relaxed);
+    return of_supply_bytes + of_heaps_bytes;
+}
+
+void purge_if_over_bound_slow(void) {
+    int64_t old_bound_bytes = purge_old_bound_bytes();
+    if (LOAD_RELAXED(backed_free_bytes) <= old_bound_bytes) {
+        STORE_RELAXED(purge_check_bytes, old_bound_bytes);
+        return;
+    }
+    int64_t young_bound_bytes = purge_young_bound_bytes();
+    bool is_at_once = option_value(OPTION_PURGE_DELAY_MS) == 0 || !helper_wake();
+    if (is_at_once || young_bound_bytes < old_bound_bytes) young_bound_bytes = old_bound_bytes;
+    if (LOAD_RELAXED(backed_free_bytes) > young_bound_bytes)
+        (void)purge_run(0, young_bound_bytes - young_bound_bytes / 8); /* some air, so that calls are batched */
+    STORE_RELAXED(purge_check_bytes, young_bound_bytes);
+}

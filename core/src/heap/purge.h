@@ -1,0 +1,38 @@
+/*
+ * heap/purge.h - the retain bound: how many free OS pages may stay resident, and for how long.
+ *
+ * Layer: heap. Thread rule: any thread, no lock held by the caller.
+ */
+#ifndef HAK_HEAP_PURGE_H
+#define HAK_HEAP_PURGE_H
+
+#include "heap/heap.h"
+#include "superslab/superslab.h"
+
+/* The two bounds, in bytes, for the live bytes of now. */
+int64_t purge_old_bound_bytes(void);
+int64_t purge_young_bound_bytes(void);
+
+/* Gives back backed free OS pages that are at least `age_ms` old, oldest first, until at most `target_bytes` are left.
+ * Returns the resident bytes given back. */
+size_t purge_run(uint32_t age_ms, int64_t target_bytes);
+
+/* Where free bytes grow: keeps the young bound, and sees to it that the old one will be kept (helper.c). */
+void purge_if_over_bound_slow(void);
+
+extern _Atomic int64_t purge_check_bytes; /* with fewer backed free bytes there is nothing to look at */
+
+HAK_INLINE void purge_if_over_bound(void) {
+    if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(purge_check_bytes))) purge_if_over_bound_slow();
+}
+
+uint64_t purge_bytes_total(void); /* given back by heaps; the supply counts its own */
+
+/* ---- helper.c: a thread that keeps the old bound while nobody calls ---- */
+
+/* Starts the helper unless it runs. False where it cannot run: then memory is given back at once. */
+bool helper_wake(void);
+void helper_fork_prepare(void); /* returns when the kernel counts the helper no more */
+void helper_fork_done(void);
+
+#endif

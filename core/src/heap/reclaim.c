@@ -1,0 +1,70 @@
+/*
+ * heap/reclaim.c - takes the cached blocks of a thread that is parked outside the allocator.
+ *
+ * Layer: heap. Thread rule: any thread; costs the fast paths one plain store (fast.h).
+ *
+ * In order: (1) close the magazines: whoever enters from now on takes the slow path and waits for the lock; (2) a
+ * barrier in all threads: whoever entered before it is announced; (3) an owner that is not announced is outside, and
+ * its blocks can be taken, under its lock. Owners that are inside are left alone. The magazines stay closed until the
+ * owner's next slow path opens them. Where the kernel has no such barrier nothing is reclaimed.
+ */
+#include "heap/heap.h"
+#include "slab/magazine.h"
+
+void heap_open(Heap *heap) {
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+        magazine_open(&heap->magazine[index], heap_slots(heap, index),
+                      heap_class_is_in_use(heap, index) ? size_classes[index].magazine_blocks : 0);
+    heap->is_closed = false;
+}
+
+static void heap_close(Heap *heap) {
+    heap->is_closed = true;
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
+}
+
+static bool owner_is_outside(const Heap *heap) {
+    return LOAD_RELAXED(heap->mallocs) == LOAD_RELAXED(heap->mallocs_done) &&
+           LOAD_RELAXED(heap->frees) == LOAD_RELAXED(heap->frees_done);
+}
+
+static bool is_candidate(Heap *heap, bool idle_only) {
+    if (heap->kind != HEAP_THREAD || heap == heap_of_thread) return false;
+    uint64_t requests = LOAD_RELAXED(heap->mallocs) + LOAD_RELAXED(heap->frees);
+    bool is_idle = heap->reclaim_seen == requests;
+    heap->reclaim_seen = requests;
+    return (is_idle || !idle_only) && !heap->is_closed;
+}
+
+/* One class at a time: blocks go back to slabs of other heaps too, and no two heaps are locked at once. */
+static bool reclaim_class(Heap *heap, unsigned class_index) {
+    void *blocks[MAGAZINE_BLOCKS_MAX];
+    unsigned count = 0;
+    os_lock(&heap->lock);
+    bool is_reclaimable = heap->is_closed && owner_is_outside(heap);
+    if (is_reclaimable) {
+        count = (unsigned)(LOAD_RELAXED(heap->magazine[class_index].top) - heap_slots(heap, class_index));
+        if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
+    }
+    os_unlock(&heap->lock);
+    if (count > 0) heap_return_blocks(heap, blocks, count);
+    return is_reclaimable;
+}
+
+void heap_reclaim_others(bool idle_only) {
+    bool is_any_closed = false;
+    os_lock(&heap_list_lock);
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) {
+        os_lock(&heap->lock);
+        if (is_candidate(heap, idle_only)) {
+            heap_close(heap);
+            is_any_closed = true;
+        }
+        os_unlock(&heap->lock);
+    }
+    if (is_any_closed && os_barrier_in_all_threads())
+        for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
+            for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+                if (!reclaim_class(heap, index)) break;
+    os_unlock(&heap_list_lock);
+}

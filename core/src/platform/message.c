@@ -1,0 +1,103 @@
+/*
+ * platform/message.c - formats and writes one line at a time, without malloc and without stdio.
+ *
+ * Layer: platform. Does not decide what is an error. Thread rule: any thread.
+ */
+#include "platform/message.h"
+
+#include "platform/os.h"
+
+typedef struct text_buffer {
+    char *text;
+    size_t used, capacity;
+} text_buffer;
+
+static void text_put(text_buffer *buffer, char letter) {
+    if (buffer->used + 1 < buffer->capacity) buffer->text[buffer->used++] = letter;
+}
+
+static void text_put_string(text_buffer *buffer, const char *string) {
+    if (string == NULL) string = "(null)";
+    while (*string != '\0') text_put(buffer, *string++);
+}
+
+static void text_put_number(text_buffer *buffer, uint64_t number, unsigned base) {
+    char digits[20];
+    size_t count = 0;
+    do {
+        digits[count++] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number != 0);
+    while (count > 0) text_put(buffer, digits[--count]);
+}
+
+size_t message_format_list(char *text, size_t text_bytes, const char *format, va_list arguments) {
+    text_buffer buffer = {text, 0, text_bytes};
+    for (; *format != '\0'; format++) {
+        if (*format != '%') {
+            text_put(&buffer, *format);
+            continue;
+        }
+        switch (*++format) {
+        case 's': text_put_string(&buffer, va_arg(arguments, const char *)); break;
+        case 'u': text_put_number(&buffer, va_arg(arguments, uint64_t), 10); break;
+        case 'd': {
+            int64_t value = va_arg(arguments, int64_t);
+            if (value < 0) text_put(&buffer, '-');
+            text_put_number(&buffer, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10);
+            break;
+        }
+        case 'p':
+            text_put_string(&buffer, "0x");
+            text_put_number(&buffer, (uint64_t)(uintptr_t)va_arg(arguments, const void *), 16);
+            break;
+        default: text_put(&buffer, *format); break;
+        }
+    }
+    if (text_bytes > 0) text[buffer.used] = '\0';
+    return buffer.used;
+}
+
+size_t message_format(char *text, size_t text_bytes, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = message_format_list(text, text_bytes, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+static void message_line(const char *prefix, const char *format, va_list arguments) {
+    char line[MESSAGE_BYTES_MAX];
+    size_t length = message_format(line, sizeof line - 1, "hakmem: %s: ", prefix);
+    length += message_format_list(line + length, sizeof line - 1 - length, format, arguments);
+    line[length] = '\n';
+    os_write_error(line, length + 1);
+}
+
+void message_warning(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    message_line("warning", format, arguments);
+    va_end(arguments);
+}
+
+void message_error(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    message_line("error", format, arguments);
+    va_end(arguments);
+}
+
+void message_misuse(bool report_only, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    message_line("error", format, arguments);
+    va_end(arguments);
+    if (!report_only) os_abort();
+}
+
+void message_assert_failed(const char *file, int line, const char *expression, uint64_t left, uint64_t right) {
+    message_error("%s:%u: broken: %s (left %u, right %u); please report this", file, (uint64_t)line, expression, left,
+                  right);
+    os_abort();
+}

@@ -1,0 +1,42 @@
+/*
+ * platform/message.h - one-line messages on stderr, and a small formatter that never allocates.
+ *
+ * Layer: platform. The only place that prints. Thread rule: any thread; a line is one write.
+ */
+#ifndef HAK_PLATFORM_MESSAGE_H
+#define HAK_PLATFORM_MESSAGE_H
+
+#include <stdarg.h>
+
+#include "base/base.h"
+
+#define MESSAGE_BYTES_MAX 512u
+
+/* Formats: %s text, %d int64_t, %u uint64_t, %p address, %% percent. No widths: the arguments must have exactly
+ * these types. Always NUL-terminated, cut where the buffer ends. Returns the length. */
+size_t message_format(char *buffer, size_t buffer_bytes, const char *format, ...);
+size_t message_format_list(char *buffer, size_t buffer_bytes, const char *format, va_list arguments);
+
+void message_warning(const char *format, ...); /* "hakmem: warning: ...\n" */
+void message_error(const char *format, ...);   /* "hakmem: error: ...\n" */
+
+/* Misuse: prints the error; aborts unless the option on_error says "report". */
+void message_misuse(bool report_only, const char *format, ...);
+
+/* Asserts of the debug-checks build print both sides: expression, values, place. */
+_Noreturn void message_assert_failed(const char *file, int line, const char *expression, uint64_t left,
+                                     uint64_t right);
+
+#if HAK_DEBUG_CHECKS
+#define HAK_ASSERT_OP(left, operation, right)                                                                  \
+    do {                                                                                                       \
+        uint64_t left_value = (uint64_t)(left), right_value = (uint64_t)(right);                               \
+        if (HAK_UNLIKELY(!(left_value operation right_value)))                                                 \
+            message_assert_failed(__FILE__, __LINE__, #left " " #operation " " #right, left_value, right_value); \
+    } while (0)
+#else
+#define HAK_ASSERT_OP(left, operation, right) ((void)0)
+#endif
+#define HAK_ASSERT(condition) HAK_ASSERT_OP(!!(condition), ==, 1)
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * platform/option.h - the option table: one row drives environment, API, command line and docs.
+ *
+ * Layer: platform. Does not act on options. Thread rule: values are relaxed atomics, read anywhere;
+ * option_set may be called from any thread.
+ */
+#ifndef HAK_PLATFORM_OPTION_H
+#define HAK_PLATFORM_OPTION_H
+
+#include <hakmem.h>
+
+#include "base/base.h"
+
+enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
+
+/* ROW(name, NAME, kind, default text, minimum, maximum, choices, unit, at start only, help) */
+#define OPTION_TABLE(ROW)                                                                                           \
+    ROW(retain_bytes, RETAIN_BYTES, HAK_OPTION_INTEGER, "4194304", 0, INT64_MAX, "", "bytes", OPTION_ANY_TIME,      \
+        "free OS pages older than purge_delay_ms that may stay resident")                                           \
+    ROW(retain_percent, RETAIN_PERCENT, HAK_OPTION_INTEGER, "5", 0, 1000, "", "%", OPTION_ANY_TIME,                 \
+        "the same, added: percent of live bytes")                                                                   \
+    ROW(retain_young_bytes, RETAIN_YOUNG_BYTES, HAK_OPTION_INTEGER, "16777216", 0, INT64_MAX, "", "bytes",          \
+        OPTION_ANY_TIME, "free OS pages of any age that may stay resident (the larger of this and the percentage)") \
+    ROW(retain_young_percent, RETAIN_YOUNG_PERCENT, HAK_OPTION_INTEGER, "25", 0, 1000, "", "%", OPTION_ANY_TIME,    \
+        "the same, as percent of live bytes")                                                                       \
+    ROW(purge_delay_ms, PURGE_DELAY_MS, HAK_OPTION_INTEGER, "250", 0, 3600000, "", "ms", OPTION_ANY_TIME,           \
+        "how long a free OS page counts as young; 0 gives every free OS page back at once")                         \
+    ROW(thp, THP, HAK_OPTION_CHOICE, "auto", 0, 0, "never,auto,always", "", OPTION_AT_START,                        \
+        "transparent huge pages for SuperSlabs")                                                                    \
+    ROW(align, ALIGN, HAK_OPTION_CHOICE, "8", 0, 0, "8,16", "bytes", OPTION_AT_START,                               \
+        "no block lies below this alignment")                                                                       \
+    ROW(on_error, ON_ERROR, HAK_OPTION_CHOICE, "abort", 0, 0, "abort,report", "", OPTION_ANY_TIME,                  \
+        "after a misuse line: stop the process, or leave the block alone and go on")                                \
+    ROW(counters, COUNTERS, HAK_OPTION_CHOICE, "0", 0, 0, "0,1", "", OPTION_ANY_TIME,                               \
+        "debug counters of the refill stages and the ways of a free")                                               \
+    ROW(stats_at_exit, STATS_AT_EXIT, HAK_OPTION_CHOICE, "0", 0, 0, "0,1", "", OPTION_ANY_TIME,                     \
+        "print the stats table on stderr when the interpreter ends")                                                \
+    ROW(domains, DOMAINS, HAK_OPTION_SET, "mem,obj", 0, 0, "raw,mem,obj", "", OPTION_AT_START,                      \
+        "CPython's allocator domains that are served")                                                              \
+    ROW(debug, DEBUG, HAK_OPTION_CHOICE, "0", 0, 0, "0,1,2", "", OPTION_AT_START,                                   \
+        "1: check sizes given to sized free; 2: check all invariants at every slow path")                           \
+    ROW(tiny_use_superslab, TINY_USE_SUPERSLAB, HAK_OPTION_CHOICE, "1", 0, 0, "0,1", "", OPTION_AT_START,           \
+        "0 passes every request of a binding to the previous allocator")
+
+typedef enum option_index {
+#define ROW(name, NAME, kind, default_value, minimum, maximum, choices, unit, at_start, help) OPTION_##NAME,
+    OPTION_TABLE(ROW)
+#undef ROW
+    OPTION_COUNT
+} option_index;
+
+/* Numbers of the values: an INTEGER itself; a CHOICE its place in `choices`; a SET a bit per place. */
+extern _Atomic int64_t option_values[OPTION_COUNT];
+
+HAK_INLINE int64_t option_value(option_index index) { return LOAD_RELAXED(option_values[index]); }
+
+enum { OPTION_THP_NEVER, OPTION_THP_AUTO, OPTION_THP_ALWAYS };
+enum { OPTION_ON_ERROR_ABORT, OPTION_ON_ERROR_REPORT };
+enum { OPTION_ALIGN_8, OPTION_ALIGN_16 };
+
+/* Defaults, then the environment; bad values and unknown names are reported on stderr, once. */
+void option_initialize(void);
+
+const hak_option_info_t *option_info(size_t index);
+int option_get(const char *name, char *value, size_t value_bytes);
+int option_set(const char *name, const char *value, char *message, size_t message_bytes);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * platform/os.h - the porting contract: all that hakmem asks of an operating system.
+ *
+ * Layer: platform. Only os_*.c include OS headers; a port rewrites these files and no other.
+ * Thread rule: everything here may be called from any thread. Nothing here allocates with malloc.
+ */
+#ifndef HAK_PLATFORM_OS_H
+#define HAK_PLATFORM_OS_H
+
+#include "base/base.h"
+
+/* ---- Memory ---- */
+
+extern size_t os_page_bytes; /* valid after os_initialize */
+extern unsigned os_page_shift;
+
+void os_initialize(void);
+
+/* `bytes` (a multiple of the OS page) of zeroed, unbacked memory; `hint` is where it should lie, or 0.
+ * NULL with errno ENOMEM on failure. */
+void *os_map(uintptr_t hint, size_t bytes);
+void os_unmap(void *address, size_t bytes);
+
+/* Gives the memory behind these OS pages back; they read as zero afterwards. False (contents kept) where the kernel
+ * refuses, for example under mlockall. */
+bool os_purge(void *address, size_t bytes);
+
+/* Huge pages for this range: forbid or encourage. Best effort. */
+void os_huge_pages_forbid(void *address, size_t bytes);
+void os_huge_pages_allow(void *address, size_t bytes);
+
+/* 64 bits that differ from process to process, for the placement of mappings. */
+uint64_t os_random_bits(void);
+
+/* ---- Locks: not recursive, four bytes, zero is unlocked ---- */
+
+typedef struct os_lock {
+    _Atomic uint32_t state; /* 0 unlocked, 1 locked, 2 locked and somebody sleeps */
+} os_lock_t;
+
+void os_lock_slow(os_lock_t *lock);
+void os_unlock_slow(os_lock_t *lock);
+
+HAK_INLINE bool os_trylock(os_lock_t *lock) {
+    uint32_t unlocked = 0;
+    /* acquire; pairs with the release in os_unlock */
+    return atomic_compare_exchange_strong_explicit(&lock->state, &unlocked, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+HAK_INLINE void os_lock(os_lock_t *lock) {
+    if (HAK_UNLIKELY(!os_trylock(lock))) os_lock_slow(lock);
+}
+
+HAK_INLINE void os_unlock(os_lock_t *lock) {
+    /* release; pairs with the acquire in os_trylock and os_lock_slow */
+    if (HAK_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2)) os_unlock_slow(lock);
+}
+
+/* ---- Threads ---- */
+
+/* Calls `on_exit` when the calling thread ends, and again if the thread asks again while it ends (a bounded number of
+ * times, as POSIX says of thread-specific data). */
+void os_thread_exit_hook_set(void (*on_exit)(void));
+void os_thread_exit_hook_arm(void);
+
+uint64_t os_thread_id(void);
+
+/* A full memory barrier in every running thread of this process. False where the kernel has none: then nothing that
+ * another thread owns may be taken from it. */
+bool os_barrier_in_all_threads(void);
+
+/* A thread of our own that blocks all signals; 0 or an errno. `os_helper_stop` waits until the kernel counts it no
+ * more. */
+int os_helper_start(void (*run)(void));
+void os_helper_join(void);
+
+/* Sleeps until the flag is no longer `expected` or the time is over. */
+void os_wait_ms(_Atomic uint32_t *flag, uint32_t expected, uint32_t milliseconds);
+void os_wake(_Atomic uint32_t *flag);
+
+/* Calls around fork; once per process. */
+void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/* ---- Time, text, end ---- */
+
+uint64_t os_now_ms(void); /* monotonic, a few ms coarse, cheap */
+void os_write_error(const char *text, size_t bytes); /* stderr; keeps errno */
+_Noreturn void os_abort(void);
+int os_errno_get(void);
+void os_errno_set(int value);
+
+/* ---- Faults, for tests: the n-th OS call that can fail from now on fails (0: none) ---- */
+
+void os_fault_at(uint64_t nth_call);
+uint64_t os_fault_calls(void); /* OS calls that could have failed, since os_fault_at */
+
+#endif

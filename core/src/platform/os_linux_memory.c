@@ -1,0 +1,114 @@
+/*
+ * platform/os_linux_memory.c - mappings, purge and huge pages on Linux.
+ *
+ * Layer: platform. Does not decide when to map or purge. Thread rule: any thread.
+ */
+#define _GNU_SOURCE
+#include "platform/os.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+size_t os_page_bytes;
+unsigned os_page_shift;
+
+static _Atomic uint64_t fault_nth;
+static _Atomic uint64_t fault_calls;
+
+void os_fault_at(uint64_t nth_call) {
+    atomic_store(&fault_calls, 0);
+    atomic_store(&fault_nth, nth_call);
+}
+
+uint64_t os_fault_calls(void) { return atomic_load(&fault_calls); }
+
+static bool fault_is_due(void) {
+    if (HAK_LIKELY(LOAD_RELAXED(fault_nth) == 0)) return false;
+    return atomic_fetch_add(&fault_calls, 1) + 1 == atomic_load(&fault_nth);
+}
+
+void os_initialize(void) {
+    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+#ifdef HAK_FORCE_OS_PAGE_BYTES
+    if (bytes < HAK_FORCE_OS_PAGE_BYTES) bytes = HAK_FORCE_OS_PAGE_BYTES;
+#endif
+    os_page_shift = lowest_bit_index(bytes);
+    os_page_bytes = bytes;
+}
+
+void *os_map(uintptr_t hint, size_t bytes) {
+    if (fault_is_due()) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    void *address =
+        mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return address;
+}
+
+void os_unmap(void *address, size_t bytes) {
+    int saved = errno;
+    /* Splitting a mapping can fail at vm.max_map_count; then at least the memory behind it goes. */
+    if (fault_is_due() || munmap(address, bytes) != 0) (void)madvise(address, bytes, MADV_DONTNEED);
+    errno = saved;
+}
+
+bool os_purge(void *address, size_t bytes) {
+    int saved = errno;
+    bool done = !fault_is_due() && madvise(address, bytes, MADV_DONTNEED) == 0;
+    errno = saved;
+    return done;
+}
+
+void os_huge_pages_forbid(void *address, size_t bytes) {
+    int saved = errno;
+    (void)madvise(address, bytes, MADV_NOHUGEPAGE);
+    errno = saved;
+}
+
+void os_huge_pages_allow(void *address, size_t bytes) {
+    int saved = errno;
+    (void)madvise(address, bytes, MADV_HUGEPAGE);
+    errno = saved;
+}
+
+uint64_t os_random_bits(void) {
+    const void *kernel_bytes = (const void *)getauxval(AT_RANDOM);
+    uint64_t bits = (uint64_t)(uintptr_t)&bits >> 4;
+    if (kernel_bytes != NULL) {
+        uint64_t from_kernel;
+        memcpy(&from_kernel, kernel_bytes, sizeof from_kernel);
+        bits ^= from_kernel;
+    }
+    return bits * 0x9E3779B97F4A7C15u; /* spreads the bits; never shows the kernel's, which guard the stack */
+}
+
+uint64_t os_now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+void os_write_error(const char *text, size_t bytes) {
+    int saved = errno;
+    while (bytes > 0) {
+        ssize_t written = write(STDERR_FILENO, text, bytes);
+        if (written <= 0 && errno != EINTR) break;
+        if (written > 0) {
+            text += written;
+            bytes -= (size_t)written;
+        }
+    }
+    errno = saved;
+}
+
+int os_errno_get(void) { return errno; }
+void os_errno_set(int value) { errno = value; }

@@ -1,0 +1,141 @@
+/*
+ * platform/os_linux_thread.c - locks, thread exit, barriers, the helper thread and fork on Linux.
+ *
+ * Layer: platform. Does not know heaps. Thread rule: any thread.
+ */
+#define _GNU_SOURCE
+#include "platform/os.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- Locks ---- */
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t expected, const struct timespec *timeout) {
+    syscall(SYS_futex, (void *)word, FUTEX_WAIT_PRIVATE, expected, timeout, NULL, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *word, int count) {
+    syscall(SYS_futex, (void *)word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/* Short spin first: critical sections are a fraction of a microsecond, a sleep costs ten. */
+#define LOCK_SPIN_COUNT 100
+
+void os_lock_slow(os_lock_t *lock) {
+    int saved = errno;
+    for (int spin = 0; spin < LOCK_SPIN_COUNT; spin++) {
+        if (LOAD_RELAXED(lock->state) == 0 && os_trylock(lock)) return;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("yield");
+#endif
+    }
+    /* acquire; pairs with the release in os_unlock */
+    while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0) futex_wait(&lock->state, 2, NULL);
+    errno = saved;
+}
+
+void os_unlock_slow(os_lock_t *lock) {
+    int saved = errno;
+    futex_wake(&lock->state, 1);
+    errno = saved;
+}
+
+/* ---- Threads ---- */
+
+static pthread_key_t exit_key;
+static void (*exit_function)(void);
+
+static void exit_key_destructor(void *unused) {
+    (void)unused;
+    exit_function();
+}
+
+void os_thread_exit_hook_set(void (*on_exit)(void)) {
+    exit_function = on_exit;
+    /* Without a key a thread's magazines are not flushed when it ends: memory is held, nothing breaks. */
+    if (pthread_key_create(&exit_key, exit_key_destructor) != 0) exit_function = NULL;
+}
+
+void os_thread_exit_hook_arm(void) {
+    if (exit_function != NULL) (void)pthread_setspecific(exit_key, &exit_key);
+}
+
+uint64_t os_thread_id(void) { return (uint64_t)syscall(SYS_gettid); }
+
+bool os_barrier_in_all_threads(void) {
+    static _Atomic int state; /* 0 not asked, 1 registered, -1 the kernel has none */
+    int saved = errno;
+    if (LOAD_RELAXED(state) == 0) {
+        long registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+        STORE_RELAXED(state, registered == 0 ? 1 : -1);
+    }
+    bool done = LOAD_RELAXED(state) == 1 && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+    errno = saved;
+    return done;
+}
+
+/* ---- The helper thread ---- */
+
+static pthread_t helper_thread;
+static _Atomic uint64_t helper_thread_id;
+static void (*helper_function)(void);
+
+static void *helper_main(void *unused) {
+    (void)unused;
+    atomic_store(&helper_thread_id, os_thread_id());
+    helper_function();
+    return NULL;
+}
+
+int os_helper_start(void (*run)(void)) {
+    sigset_t all_signals, previous_signals;
+    pthread_attr_t attributes;
+    helper_function = run;
+    atomic_store(&helper_thread_id, 0);
+    if (pthread_attr_init(&attributes) != 0) return ENOMEM;
+    size_t stack_bytes = (size_t)sysconf(_SC_THREAD_STACK_MIN);
+    (void)pthread_attr_setstacksize(&attributes, stack_bytes + (64u << 10));
+    /* The new thread inherits the mask: no signal handler of the host ever runs on it. */
+    sigfillset(&all_signals);
+    pthread_sigmask(SIG_SETMASK, &all_signals, &previous_signals);
+    int result = pthread_create(&helper_thread, &attributes, helper_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &previous_signals, NULL);
+    pthread_attr_destroy(&attributes);
+    return result;
+}
+
+void os_helper_join(void) {
+    int saved = errno;
+    uint64_t id = atomic_load(&helper_thread_id);
+    pthread_join(helper_thread, NULL);
+    /* pthread_join returns a moment before the kernel takes the thread off its count, which others read. */
+    while (id != 0 && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0) {
+        struct timespec moment = {0, 20000};
+        nanosleep(&moment, NULL);
+    }
+    errno = saved;
+}
+
+void os_wait_ms(_Atomic uint32_t *flag, uint32_t expected, uint32_t milliseconds) {
+    struct timespec timeout = {milliseconds / 1000u, (long)(milliseconds % 1000u) * 1000000L};
+    futex_wait(flag, expected, &timeout);
+}
+
+void os_wake(_Atomic uint32_t *flag) { futex_wake(flag, INT_MAX); }
+
+void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
+    (void)pthread_atfork(prepare, parent, child);
+}
+
+void os_abort(void) { abort(); }

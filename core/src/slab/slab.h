@@ -1,0 +1,40 @@
+/*
+ * slab/slab.h - one slab: hands blocks out of its bitmap and takes them back, OS page by OS page.
+ *
+ * Layer: slab. Does not know lists, magazines or locks. Thread rule: the caller holds the lock of the slab's owner.
+ *
+ * Blocks are never read or written here: what is free is a bit in the header, so that a purge loses nothing, a double
+ * free shows, and a forked child that frees dirties no block.
+ */
+#ifndef HAK_SLAB_SLAB_H
+#define HAK_SLAB_SLAB_H
+
+#include "superslab/size_class.h"
+#include "superslab/superslab.h"
+
+/* A slab fresh from the supply: all blocks free. */
+void slab_initialize(TinySlabMeta *meta);
+
+/* Takes up to `want` free blocks and writes them below `end`, the first one taken at end[-1], so that a magazine pops
+ * them in the order taken: partly used OS pages first, then free backed ones, then unbacked ones; ascending in each.
+ * Returns how many. */
+unsigned slab_take_blocks(TinySlabMeta *meta, void **end, unsigned want);
+
+/* Takes `count` blocks of this slab back; one that is not live here is reported as misuse and left alone. Returns how
+ * many were taken. */
+unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count);
+
+/* True when `block` is the start of a block of this slab that is not free. */
+bool slab_block_is_used(TinySlabMeta *meta, const void *block);
+
+/* Backed OS pages that no used block touches. */
+HAK_INLINE OsPageSet slab_backed_free_pages(const TinySlabMeta *meta) {
+    return (OsPageSet)(meta->free_pages & ~meta->unbacked_pages);
+}
+
+HAK_INLINE uint64_t *slab_free_bits(TinySlabMeta *meta) { return superslab_of_slab(meta)->free_bits[meta->slab_index]; }
+
+/* Recomputes the OS pages that no used block touches, from the bitmap alone; for checks. */
+OsPageSet slab_free_pages_from_bits(TinySlabMeta *meta);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * superslab/registry.c - the window's placement, and the radix tree for addresses outside it.
+ *
+ * Layer: superslab. Thread rule: see registry.h; all functions that change state run under the supply lock.
+ */
+#include "superslab/registry.h"
+
+#include "platform/os.h"
+#include "superslab/metadata.h"
+
+uintptr_t registry_window_base;
+_Atomic uint8_t registry_slab_classes[REGISTRY_WINDOW_SLABS];
+SuperSlab *_Atomic registry_superslabs[HAK_REGISTRY_WINDOW_SUPERSLABS];
+
+#define WINDOW_BYTES ((uintptr_t)HAK_REGISTRY_WINDOW_SUPERSLABS << SUPERSLAB_SHIFT)
+
+/* The radix tree: 57 address bits = 12 (root) + 12 (middle) + 12 (leaf) + 21 (inside a SuperSlab). */
+#define RADIX_BITS 12u
+#define RADIX_FANOUT ((size_t)1 << RADIX_BITS)
+
+typedef struct RadixLeaf {
+    SuperSlab *_Atomic superslab[RADIX_FANOUT];
+    _Atomic uint8_t slab_class[RADIX_FANOUT][SLABS_PER_SUPERSLAB];
+} RadixLeaf;
+
+typedef struct RadixMiddle {
+    RadixLeaf *_Atomic leaf[RADIX_FANOUT];
+} RadixMiddle;
+
+static RadixMiddle *_Atomic radix_root[RADIX_FANOUT];
+
+/* ---- Placement ---- */
+
+static size_t lowest_unused_index;
+static unsigned refused_hints; /* in a row */
+
+#define REFUSED_HINTS_MAX 64u
+#define HINT_BEGIN ((uintptr_t)4 << 40) /* 4 to 16 TiB */
+#define HINT_END ((uintptr_t)16 << 40)
+
+uintptr_t registry_next_hint(void) {
+    if (registry_window_base == 0) {
+        /* Low in a 47-bit space and apart from what the kernel places: neighbours merge into one mapping, and the
+         * tables stay dense. Random, so that heap addresses differ from run to run. */
+        return HINT_BEGIN + (os_random_bits() % ((HINT_END - HINT_BEGIN) >> 30) << 30);
+    }
+    if (refused_hints >= REFUSED_HINTS_MAX) return 0;
+    while (lowest_unused_index < HAK_REGISTRY_WINDOW_SUPERSLABS &&
+           LOAD_RELAXED(registry_superslabs[lowest_unused_index]) != NULL)
+        lowest_unused_index++;
+    if (lowest_unused_index == HAK_REGISTRY_WINDOW_SUPERSLABS) return 0;
+    return registry_window_base + ((uintptr_t)lowest_unused_index << SUPERSLAB_SHIFT);
+}
+
+void registry_hint_refused(uintptr_t hint) {
+    if (hint == 0 || registry_window_base == 0) return;
+    refused_hints++;
+    lowest_unused_index++;
+}
+
+void registry_hint_accepted(void) { refused_hints = 0; }
+
+static void window_place(uintptr_t first_superslab, bool is_at_hint) {
+    /* At the hint the heap grows upwards; where the kernel chose, it may grow either way. */
+    uintptr_t below = is_at_hint ? 0 : WINDOW_BYTES / 2;
+    if (below > first_superslab) below = first_superslab & ~(SUPERSLAB_BYTES - 1);
+    registry_window_base = first_superslab - below;
+    lowest_unused_index = below >> SUPERSLAB_SHIFT;
+}
+
+/* ---- The radix tree ---- */
+
+static RadixLeaf *radix_leaf(uintptr_t address) {
+    size_t root_index = (address >> (SUPERSLAB_SHIFT + 2 * RADIX_BITS)) & (RADIX_FANOUT - 1);
+    size_t middle_index = (address >> (SUPERSLAB_SHIFT + RADIX_BITS)) & (RADIX_FANOUT - 1);
+    /* acquire, twice; pairs with the releases in radix_leaf_make */
+    RadixMiddle *middle = atomic_load_explicit(&radix_root[root_index], memory_order_acquire);
+    if (middle == NULL) return NULL;
+    return atomic_load_explicit(&middle->leaf[middle_index], memory_order_acquire);
+}
+
+static RadixLeaf *radix_leaf_make(uintptr_t address) {
+    size_t root_index = (address >> (SUPERSLAB_SHIFT + 2 * RADIX_BITS)) & (RADIX_FANOUT - 1);
+    size_t middle_index = (address >> (SUPERSLAB_SHIFT + RADIX_BITS)) & (RADIX_FANOUT - 1);
+    RadixMiddle *middle = LOAD_RELAXED(radix_root[root_index]);
+    if (middle == NULL) {
+        middle = metadata_map(sizeof *middle);
+        if (middle == NULL) return NULL;
+        atomic_store_explicit(&radix_root[root_index], middle, memory_order_release);
+    }
+    RadixLeaf *leaf = LOAD_RELAXED(middle->leaf[middle_index]);
+    if (leaf == NULL) {
+        leaf = metadata_map(sizeof *leaf);
+        if (leaf == NULL) return NULL;
+        atomic_store_explicit(&middle->leaf[middle_index], leaf, memory_order_release);
+    }
+    return leaf;
+}
+
+static size_t radix_leaf_index(uintptr_t address) { return (address >> SUPERSLAB_SHIFT) & (RADIX_FANOUT - 1); }
+
+SuperSlab *registry_superslab_far(uintptr_t address) {
+    RadixLeaf *leaf = radix_leaf(address);
+    if (leaf == NULL) return NULL;
+    /* acquire; pairs with the release in registry_add */
+    return atomic_load_explicit(&leaf->superslab[radix_leaf_index(address)], memory_order_acquire);
+}
+
+unsigned registry_slab_class_far(uintptr_t address) {
+    RadixLeaf *leaf = radix_leaf(address);
+    if (leaf == NULL) return SLAB_CLASS_FOREIGN;
+    return LOAD_RELAXED(leaf->slab_class[radix_leaf_index(address)][(address >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB]);
+}
+
+/* ---- Changes ---- */
+
+bool registry_add(SuperSlab *superslab, uintptr_t address, unsigned slab_class) {
+    if (registry_window_base == 0) window_place(address, address < HINT_END);
+    uintptr_t index = (address - registry_window_base) >> SUPERSLAB_SHIFT;
+    SuperSlab *_Atomic *place;
+    if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {
+        place = &registry_superslabs[index];
+    } else {
+        RadixLeaf *leaf = radix_leaf_make(address);
+        if (leaf == NULL) return false;
+        place = &leaf->superslab[radix_leaf_index(address)];
+    }
+    for (unsigned slab = 0; slab < SLABS_PER_SUPERSLAB; slab++)
+        registry_slab_class_set(address + slab * SLAB_BYTES, slab_class);
+    /* release: whoever finds the SuperSlab sees its header; pairs with the acquire of the look-ups */
+    atomic_store_explicit(place, superslab, memory_order_release);
+    return true;
+}
+
+void registry_remove_begin(uintptr_t address) {
+    for (unsigned slab = 0; slab < SLABS_PER_SUPERSLAB; slab++)
+        registry_slab_class_set(address + slab * SLAB_BYTES, SLAB_CLASS_FOREIGN);
+}
+
+void registry_remove_finish(uintptr_t address) {
+    uintptr_t index = (address - registry_window_base) >> SUPERSLAB_SHIFT;
+    if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {
+        STORE_RELAXED(registry_superslabs[index], NULL);
+        if (index < lowest_unused_index) lowest_unused_index = index;
+    } else {
+        STORE_RELAXED(radix_leaf(address)->superslab[radix_leaf_index(address)], NULL);
+    }
+}
+
+void registry_slab_class_set(uintptr_t slab_address, unsigned slab_class) {
+    uintptr_t index = (slab_address - registry_window_base) >> SLAB_SHIFT;
+    if (index < REGISTRY_WINDOW_SLABS) {
+        STORE_RELAXED(registry_slab_classes[index], (uint8_t)slab_class);
+        return;
+    }
+    RadixLeaf *leaf = radix_leaf(slab_address);
+    STORE_RELAXED(leaf->slab_class[radix_leaf_index(slab_address)][(slab_address >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB],
+                  (uint8_t)slab_class);
+}

@@ -1,0 +1,74 @@
+/*
+ * superslab/size_class.c - builds the class table for this machine's OS page.
+ *
+ * Layer: superslab. Thread rule: size_class_initialize once, under the start-up lock.
+ */
+#include "superslab/size_class.h"
+
+#include "platform/message.h"
+#include "platform/os.h"
+
+SizeClass size_classes[SIZE_CLASS_COUNT + 1];
+uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
+uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 64 + 1];
+
+static size_t step_bytes(size_t block_bytes) {
+    if (block_bytes < 128) return 8;
+    if (block_bytes < 512) return 16;
+    size_t power_of_two = (size_t)1 << (63 - (unsigned)__builtin_clzll(block_bytes));
+    return block_bytes < 4096 ? power_of_two / 16 : power_of_two / 8;
+}
+
+static void fill_class(SizeClass *size_class, size_t block_bytes) {
+    size_class->block_bytes = (uint32_t)block_bytes;
+    size_class->reciprocal = (uint32_t)((((uint64_t)1 << 32) + block_bytes - 1) / block_bytes);
+    size_class->blocks_per_slab = (uint16_t)(SLAB_BYTES / block_bytes);
+    size_t magazine_blocks = MAGAZINE_BYTES_MAX / block_bytes;
+    size_class->magazine_blocks =
+        (uint16_t)(magazine_blocks < MAGAZINE_BLOCKS_MAX ? magazine_blocks : MAGAZINE_BLOCKS_MAX);
+    size_t block_count = size_class->blocks_per_slab;
+    for (size_t page = 0; page <= OS_PAGES_PER_SLAB_MAX; page++) {
+        size_t starting = (page * os_page_bytes + block_bytes - 1) / block_bytes;
+        size_t touching = page * os_page_bytes / block_bytes;
+        size_class->first_starting[page] = (uint16_t)(starting < block_count ? starting : block_count);
+        if (page < OS_PAGES_PER_SLAB_MAX)
+            size_class->first_touching[page] = (uint16_t)(touching < block_count ? touching : block_count);
+    }
+    for (size_t page = 0; page < SLAB_BYTES >> os_page_shift; page++)
+        if (size_class->first_starting[page] < size_class->first_starting[page + 1])
+            size_class->starting_pages |= (OsPageSet)(1u << page);
+}
+
+/* The smallest class of at least `size_bytes` whose blocks all lie on `alignment_bytes`. */
+static uint8_t smallest_class(size_t size_bytes, size_t alignment_bytes) {
+    unsigned index = 1;
+    while (size_classes[index].block_bytes < size_bytes || size_classes[index].block_bytes % alignment_bytes != 0)
+        index++;
+    return (uint8_t)index;
+}
+
+static size_t alignment_of_request(size_t size_bytes, SizeClassAlignment alignment, bool align_16_always) {
+    if (align_16_always) return 16;
+    if (alignment == ALIGN_8 || size_bytes <= 8) return 8;
+    if (alignment == ALIGN_OBJECT && size_bytes > 16 && size_bytes <= 24) return 8;
+    return 16;
+}
+
+void size_class_initialize(bool align_16_always) {
+    size_t block_bytes = 0;
+    uint32_t slots = 0;
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
+        block_bytes += step_bytes(block_bytes);
+        fill_class(&size_classes[index], block_bytes);
+        size_classes[index].magazine_offset = slots;
+        slots += size_classes[index].magazine_blocks;
+    }
+    HAK_ASSERT_OP(block_bytes, ==, SLAB_CLASS_BYTES_MAX);
+    HAK_ASSERT_OP(slots, <=, MAGAZINE_SLOTS_TOTAL);
+    for (unsigned alignment = 0; alignment < ALIGN_COUNT; alignment++)
+        for (size_t size = 0; size <= SIZE_CLASS_TABLE_BYTES_MAX; size += 8)
+            size_class_small[alignment][size / 8] = smallest_class(
+                size, alignment_of_request(size, (SizeClassAlignment)alignment, align_16_always));
+    for (size_t size = 0; size <= SLAB_CLASS_BYTES_MAX; size += 64)
+        size_class_medium[size / 64] = smallest_class(size, 16);
+}

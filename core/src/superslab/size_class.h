@@ -1,0 +1,50 @@
+/*
+ * superslab/size_class.h - which block size serves a request.
+ *
+ * Layer: superslab. The steps are data (size_class.c); a larger class is a row. Thread rule: written once by
+ * size_class_initialize, then read-only.
+ *
+ * Steps: 8 bytes to 128, 16 to 512, then a sixteenth of the power of two to 4 KiB, an eighth to 32 KiB.
+ */
+#ifndef HAK_SUPERSLAB_SIZE_CLASS_H
+#define HAK_SUPERSLAB_SIZE_CLASS_H
+
+#include "base/types.h"
+
+#define SIZE_CLASS_COUNT 112u
+#define SIZE_CLASS_TINY_COUNT 8u                 /* the Tiny Pool: 8 to 64 bytes */
+#define SIZE_CLASS_TABLE_BYTES_MAX 1024u         /* sizes up to here find their class by one table look-up */
+#define MAGAZINE_BLOCKS_MAX 256u
+#define MAGAZINE_BYTES_MAX 16384u
+#define MAGAZINE_SLOTS_TOTAL 6144u
+
+/* How strict an entry point is about alignment. */
+typedef enum SizeClassAlignment {
+    ALIGN_C,      /* 16; up to 8 bytes: 8 */
+    ALIGN_OBJECT, /* 16; up to 8 and 17 to 24 bytes: 8 */
+    ALIGN_8,      /* 8 */
+    ALIGN_COUNT
+} SizeClassAlignment;
+
+extern SizeClass size_classes[SIZE_CLASS_COUNT + 1]; /* [0] is no class */
+extern uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
+extern uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 64 + 1];
+
+void size_class_initialize(bool align_16_always);
+
+HAK_INLINE unsigned size_class_of_small(size_t size_bytes, SizeClassAlignment alignment) {
+    return size_class_small[alignment][(size_bytes + 7) / 8];
+}
+
+/* 0 above SLAB_CLASS_BYTES_MAX. */
+HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignment) {
+    if (size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX) return size_class_of_small(size_bytes, alignment);
+    if (size_bytes <= SLAB_CLASS_BYTES_MAX) return size_class_medium[(size_bytes + 63) / 64];
+    return 0;
+}
+
+HAK_INLINE unsigned size_class_block_index(const SizeClass *size_class, size_t offset_in_slab) {
+    return (unsigned)((offset_in_slab * size_class->reciprocal) >> 32);
+}
+
+#endif

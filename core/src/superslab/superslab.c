@@ -1,0 +1,296 @@
+/*
+ * superslab/superslab.c - births, deaths, and which slab is handed out next.
+ *
+ * Layer: superslab. Does not purge (superslab_purge.c). Thread rule: the supply lock, taken by each public function.
+ *
+ * Policy: a slab with backed OS pages first, most recently freed (no page fault, warm caches); then one of the fullest
+ * SuperSlab, so that sparse ones drain and die; then a SuperSlab that is born.
+ */
+#include "superslab/superslab.h"
+
+#include <errno.h>
+
+#include "platform/message.h"
+#include "platform/option.h"
+#include "superslab/metadata.h"
+#include "superslab/registry.h"
+#include "superslab/supply.h"
+
+os_lock_t supply_lock;
+_Atomic int64_t backed_free_bytes;
+Supply supply;
+
+/* ---- Lists ---- */
+
+static SuperSlab **list_of(const SuperSlab *superslab) {
+    unsigned used = supply_used_slabs(superslab);
+    return used == 0 ? &supply.spare : &supply.active_by_used[used];
+}
+
+static void list_insert(SuperSlab *superslab) {
+    SuperSlab **head = list_of(superslab);
+    superslab->previous = NULL;
+    superslab->next = *head;
+    if (*head != NULL) (*head)->previous = superslab;
+    *head = superslab;
+    supply.lists_in_use |= (uint64_t)1 << supply_used_slabs(superslab);
+}
+
+static void list_remove(SuperSlab *superslab) {
+    SuperSlab **head = list_of(superslab);
+    if (superslab->previous != NULL)
+        superslab->previous->next = superslab->next;
+    else
+        *head = superslab->next;
+    if (superslab->next != NULL) superslab->next->previous = superslab->previous;
+    if (*head == NULL) supply.lists_in_use &= ~((uint64_t)1 << supply_used_slabs(superslab));
+}
+
+void supply_queue_append(SuperSlab *superslab) {
+    superslab->is_queued = true;
+    superslab->queue_since_ms = (uint32_t)os_now_ms();
+    superslab->queue_next = NULL;
+    superslab->queue_previous = supply.queue_newest;
+    if (supply.queue_newest != NULL)
+        supply.queue_newest->queue_next = superslab;
+    else
+        supply.queue_oldest = superslab;
+    supply.queue_newest = superslab;
+}
+
+void supply_queue_remove(SuperSlab *superslab) {
+    superslab->is_queued = false;
+    if (superslab->queue_previous != NULL)
+        superslab->queue_previous->queue_next = superslab->queue_next;
+    else
+        supply.queue_oldest = superslab->queue_next;
+    if (superslab->queue_next != NULL)
+        superslab->queue_next->queue_previous = superslab->queue_previous;
+    else
+        supply.queue_newest = superslab->queue_previous;
+}
+
+/* ---- Birth ---- */
+
+/* 2 MiB at a multiple of 2 MiB: at a hint if the kernel agrees, else cut out of 4 MiB. */
+static uintptr_t superslab_map(void) {
+    enum { HINTS_TRIED_MAX = 4 };
+    uintptr_t address;
+    for (unsigned tried = 0; tried < HINTS_TRIED_MAX; tried++) {
+        uintptr_t hint = registry_next_hint();
+        address = (uintptr_t)os_map(hint, SUPERSLAB_BYTES);
+        if (address == 0) return 0;
+        if (address == hint) registry_hint_accepted();
+        if (address % SUPERSLAB_BYTES == 0) return address;
+        registry_hint_refused(hint);
+        os_unmap((void *)address, SUPERSLAB_BYTES);
+    }
+    size_t wide_bytes = 2 * SUPERSLAB_BYTES - os_page_bytes;
+    uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
+    if (wide == 0) return 0;
+    address = round_up_bytes(wide, SUPERSLAB_BYTES);
+    if (address > wide) os_unmap((void *)wide, address - wide);
+    size_t behind_bytes = wide + wide_bytes - (address + SUPERSLAB_BYTES);
+    if (behind_bytes > 0) os_unmap((void *)(address + SUPERSLAB_BYTES), behind_bytes);
+    return address;
+}
+
+SuperSlab *supply_header_take(void) {
+    SuperSlab *superslab = supply.unused_headers;
+    if (superslab == NULL) return metadata_map(sizeof *superslab);
+    supply.unused_headers = superslab->next;
+    return superslab;
+}
+
+static SuperSlab *superslab_new(void) {
+    SuperSlab *superslab = supply_header_take();
+    if (superslab == NULL) return NULL;
+    superslab->base = superslab_map();
+    if (superslab->base == 0) {
+        supply_header_return(superslab);
+        return NULL;
+    }
+    if (option_value(OPTION_THP) == OPTION_THP_ALWAYS)
+        os_huge_pages_allow((void *)superslab->base, SUPERSLAB_BYTES);
+    else
+        os_huge_pages_forbid((void *)superslab->base, SUPERSLAB_BYTES);
+    if (!registry_add(superslab, superslab->base, SLAB_CLASS_FREE)) {
+        os_unmap((void *)superslab->base, SUPERSLAB_BYTES);
+        supply_header_return(superslab);
+        return NULL;
+    }
+    superslab->large_bytes = 0;
+    superslab->free_slabs = UINT32_MAX;
+    superslab->backed_free_slabs = 0;
+    superslab->purging_slabs = 0;
+    superslab->is_queued = false;
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
+        TinySlabMeta *meta = &superslab->slab[index];
+        meta->slab_index = (uint8_t)index;
+        meta->free_pages = meta->unbacked_pages = os_page_set_all();
+        meta->purging_pages = 0;
+        STORE_RELAXED(meta->owner, NULL);
+    }
+    supply.mapped_count++;
+    list_insert(superslab);
+    return superslab;
+}
+
+void supply_header_return(SuperSlab *superslab) {
+    superslab->next = supply.unused_headers;
+    supply.unused_headers = superslab;
+}
+
+/* A SuperSlab with a free slab that is not active yet: a spare one, else a new one. NULL: out of memory. */
+static SuperSlab *superslab_allocate(void) {
+    if (supply.spare != NULL && supply.spare->free_slabs != 0) return supply.spare;
+    return superslab_new();
+}
+
+/* ---- Slabs ---- */
+
+static SuperSlab *superslab_with_free_slab(void) {
+    if (supply.queue_newest != NULL) return supply.queue_newest;
+    uint64_t candidates = supply.lists_in_use & (((uint64_t)1 << SLABS_PER_SUPERSLAB) - 1) & ~(uint64_t)1;
+    while (candidates != 0) {
+        unsigned used = 63u - (unsigned)__builtin_clzll(candidates);
+        for (SuperSlab *superslab = supply.active_by_used[used]; superslab != NULL; superslab = superslab->next)
+            if (superslab->free_slabs != 0) return superslab; /* else all its free slabs are being purged */
+        candidates &= ~((uint64_t)1 << used);
+    }
+    return superslab_allocate();
+}
+
+static void free_slab_account(SuperSlab *superslab, TinySlabMeta *meta, bool becomes_free) {
+    uint32_t bit = (uint32_t)1 << meta->slab_index;
+    if (becomes_free) {
+        superslab->free_slabs |= bit;
+        if (meta->unbacked_pages != os_page_set_all()) superslab->backed_free_slabs |= bit;
+    } else {
+        superslab->free_slabs &= ~bit;
+        superslab->backed_free_slabs &= ~bit;
+    }
+    supply_queue_update(superslab);
+}
+
+void supply_queue_update(SuperSlab *superslab) {
+    bool belongs_in_queue = superslab->backed_free_slabs != 0;
+    if (belongs_in_queue && !superslab->is_queued) supply_queue_append(superslab);
+    if (!belongs_in_queue && superslab->is_queued) supply_queue_remove(superslab);
+}
+
+TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source) {
+    os_lock(&supply_lock);
+    SuperSlab *superslab = superslab_with_free_slab();
+    if (superslab == NULL) {
+        os_unlock(&supply_lock);
+        return NULL;
+    }
+    bool is_born = supply_used_slabs(superslab) == 0;
+    uint32_t choice = superslab->backed_free_slabs != 0 ? superslab->backed_free_slabs : superslab->free_slabs;
+    TinySlabMeta *meta = &superslab->slab[lowest_bit_index(choice)];
+    list_remove(superslab);
+    free_slab_account(superslab, meta, false);
+    meta->class_index = (uint8_t)class_index;
+    meta->used_blocks = 0;
+    STORE_RELAXED(meta->owner, owner);
+    registry_slab_class_set(slab_address(meta), class_index);
+    list_insert(superslab);
+    supply.born += is_born;
+    os_unlock(&supply_lock);
+    *source = is_born ? SLAB_OF_NEW_SUPERSLAB : SLAB_RECYCLED;
+    return meta;
+}
+
+/* ---- Death ---- */
+
+/* Its last used slab is gone: no longer active. It stays as a spare while that can save page faults or thrashing;
+ * returned are the bytes to unmap, 0 when it stays. */
+static bool superslab_free(SuperSlab *superslab) {
+    enum { SPARE_BACKED_SLABS_MIN = 8 };
+    supply.died++;
+    list_insert(superslab);
+    bool is_only_spare = superslab->next == NULL;
+    bool is_worth_keeping =
+        is_only_spare || __builtin_popcount(superslab->backed_free_slabs) >= SPARE_BACKED_SLABS_MIN;
+    if (superslab->purging_slabs != 0 || (is_worth_keeping && superslab->backed_free_slabs != 0)) return false;
+    supply_release_begin(superslab);
+    return true;
+}
+
+void superslab_slab_return(TinySlabMeta *meta) {
+    SuperSlab *superslab = superslab_of_slab(meta);
+    os_lock(&supply_lock);
+    HAK_ASSERT_OP(meta->used_blocks, ==, 0);
+    registry_slab_class_set(slab_address(meta), SLAB_CLASS_FREE);
+    STORE_RELAXED(meta->owner, NULL);
+    list_remove(superslab);
+    free_slab_account(superslab, meta, true);
+    bool is_released = false;
+    if (supply_used_slabs(superslab) == 0)
+        is_released = superslab_free(superslab);
+    else
+        list_insert(superslab);
+    os_unlock(&supply_lock);
+    if (is_released) (void)supply_release_finish(superslab);
+}
+
+/* ---- Release: a spare SuperSlab goes back to the OS ---- */
+
+void supply_release_begin(SuperSlab *superslab) {
+    HAK_ASSERT_OP(supply_used_slabs(superslab), ==, 0);
+    HAK_ASSERT_OP(superslab->purging_slabs, ==, 0);
+    if (superslab->is_queued) supply_queue_remove(superslab);
+    list_remove(superslab);
+    registry_remove_begin(superslab->base);
+    supply.mapped_count--;
+}
+
+size_t supply_release_finish(SuperSlab *superslab) {
+    int64_t backed_bytes = 0;
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
+        backed_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~superslab->slab[index].unbacked_pages));
+    os_unmap((void *)superslab->base, SUPERSLAB_BYTES);
+    (void)os_purge(superslab->free_bits, sizeof superslab->free_bits);
+    atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes, memory_order_relaxed);
+    os_lock(&supply_lock);
+    registry_remove_finish(superslab->base);
+    supply.purged_bytes += (uint64_t)backed_bytes;
+    supply_header_return(superslab);
+    os_unlock(&supply_lock);
+    return (size_t)backed_bytes;
+}
+
+/* ---- Stats ---- */
+
+SupplyCounts superslab_counts(void) {
+    os_lock(&supply_lock);
+    SupplyCounts counts = {.active = supply.born - supply.died,
+                           .spare = supply.mapped_count - (supply.born - supply.died),
+                           .born = supply.born,
+                           .died = supply.died,
+                           .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.large_mapped_bytes,
+                           .large_bytes = supply.large_mapped_bytes,
+                           .large_blocks = supply.large_count,
+                           .purged_bytes = supply.purged_bytes};
+    os_unlock(&supply_lock);
+    return counts;
+}
+
+bool superslab_walk(bool (*visit)(SuperSlab *superslab, void *context), void *context) {
+    bool goes_on = true;
+    os_lock(&supply_lock);
+    for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB && goes_on; list++) {
+        SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
+        for (; superslab != NULL && goes_on; superslab = superslab->next) goes_on = visit(superslab, context);
+    }
+    os_unlock(&supply_lock);
+    return goes_on;
+}
+
+uint64_t superslab_total_active_blocks(const SuperSlab *superslab) {
+    uint64_t blocks = 0;
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
+        if (LOAD_RELAXED(superslab->slab[index].owner) != NULL) blocks += superslab->slab[index].used_blocks;
+    return blocks;
+}

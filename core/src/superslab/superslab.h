@@ -1,0 +1,69 @@
+/*
+ * superslab/superslab.h - the supply of slabs: birth, life and death of SuperSlabs.
+ *
+ * Layer: superslab. Does not know what is in a slab. Thread rule: every function takes the supply lock itself, which
+ * comes after heap locks and before the metadata lock.
+ *
+ * States of a SuperSlab and their transitions:
+ *   (unmapped) -superslab_allocate-> active -superslab_free-> spare -superslab_allocate-> active
+ *                                                             spare -superslab_release-> (unmapped)
+ */
+#ifndef HAK_SUPERSLAB_SUPERSLAB_H
+#define HAK_SUPERSLAB_SUPERSLAB_H
+
+#include "base/types.h"
+#include "platform/os.h"
+
+extern os_lock_t supply_lock; /* for fork, stats and checks */
+
+/* Backed OS pages without a used block, in slabs of heaps and in free ones, in bytes: what the retain bound limits. */
+extern _Atomic int64_t backed_free_bytes;
+
+typedef struct SupplyCounts {
+    uint64_t active, spare, born, died, mapped_bytes, large_bytes, large_blocks, purged_bytes;
+} SupplyCounts;
+
+/* Where a slab came from. */
+typedef enum SlabSource { SLAB_RECYCLED, SLAB_OF_NEW_SUPERSLAB } SlabSource;
+
+/* A free slab, from now on `owner`'s, of `class_index`; its used_blocks is 0, its OS page sets say which OS pages are
+ * backed, its free_bits are undefined. NULL when the OS gives no memory. */
+TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source);
+
+/* Takes an empty slab back. The last one of a SuperSlab is its death. */
+void superslab_slab_return(TinySlabMeta *meta);
+
+/* Gives back free slabs and spare SuperSlabs, oldest first, that are at least `age_ms` old, until backed_free_bytes is
+ * at most `target_bytes`. Returns the bytes given back. Holds no lock while the kernel works. */
+size_t superslab_purge(uint32_t age_ms, int64_t target_bytes);
+
+/* A mapping of its own for one large block, registered; its base is the block. NULL: no memory. */
+SuperSlab *superslab_large_map(size_t bytes, size_t alignment);
+void superslab_large_unmap(SuperSlab *superslab);
+
+/* When the oldest backed free slab became free; false when there is none. */
+bool superslab_oldest_ms(uint32_t *since_ms);
+
+SupplyCounts superslab_counts(void);
+
+/* Calls `visit` for every SuperSlab, active ones first, with the supply lock held; a false result ends the walk. */
+bool superslab_walk(bool (*visit)(SuperSlab *superslab, void *context), void *context);
+
+HAK_INLINE SuperSlab *superslab_of_slab(TinySlabMeta *meta) {
+    return (SuperSlab *)((char *)(meta - meta->slab_index) - offsetof(SuperSlab, slab));
+}
+
+HAK_INLINE uintptr_t slab_address(TinySlabMeta *meta) {
+    return superslab_of_slab(meta)->base + ((uintptr_t)meta->slab_index << SLAB_SHIFT);
+}
+
+/* I8, as a function. Exact when no other thread allocates. */
+uint64_t superslab_total_active_blocks(const SuperSlab *superslab);
+
+HAK_INLINE OsPageSet os_page_set_all(void) { return (OsPageSet)((1u << (SLAB_BYTES >> os_page_shift)) - 1u); }
+
+HAK_INLINE int64_t os_page_set_bytes(OsPageSet set) {
+    return (int64_t)((size_t)__builtin_popcount(set) << os_page_shift);
+}
+
+#endif

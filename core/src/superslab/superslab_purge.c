@@ -1,0 +1,83 @@
+/*
+ * superslab/superslab_purge.c - free slabs and spare SuperSlabs go back to the OS, oldest first.
+ *
+ * Layer: superslab. Does not decide how much (heap/purge.c). Thread rule: any thread; the supply lock is not held
+ * while the kernel works: the slabs in question are out of the supply meanwhile (purging_slabs).
+ */
+#include "platform/os.h"
+#include "superslab/superslab.h"
+#include "superslab/supply.h"
+
+/* Purges the backed OS pages of the slabs in `slabs`, neighbours in one call. Returns the set of slabs that the kernel
+ * refused. */
+static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
+    uint32_t refused = 0;
+    while (slabs != 0) {
+        unsigned first = lowest_bit_index(slabs);
+        unsigned count = (unsigned)__builtin_ctzll(~((uint64_t)slabs >> first));
+        uint32_t run = (uint32_t)((((uint64_t)1 << count) - 1) << first);
+        if (!os_purge((void *)(superslab->base + first * SLAB_BYTES), count * SLAB_BYTES)) refused |= run;
+        slabs &= ~run;
+    }
+    return refused;
+}
+
+static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refused) {
+    int64_t purged_bytes = 0;
+    for (uint32_t rest = slabs & ~refused; rest != 0; rest &= rest - 1) {
+        TinySlabMeta *meta = &superslab->slab[lowest_bit_index(rest)];
+        purged_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~meta->unbacked_pages));
+        meta->unbacked_pages = os_page_set_all();
+    }
+    superslab->purging_slabs &= ~slabs;
+    superslab->free_slabs |= slabs;
+    superslab->backed_free_slabs |= refused; /* queued anew, as young: the kernel is asked again later */
+    supply_queue_update(superslab);
+    supply.purged_bytes += (uint64_t)purged_bytes;
+    atomic_fetch_sub_explicit(&backed_free_bytes, purged_bytes, memory_order_relaxed);
+    return (size_t)purged_bytes;
+}
+
+size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
+    size_t given_back_bytes = 0;
+    uint32_t now_ms = (uint32_t)os_now_ms();
+    os_lock(&supply_lock);
+    while (LOAD_RELAXED(backed_free_bytes) > target_bytes) {
+        SuperSlab *superslab = supply.queue_oldest;
+        /* Signed: what was queued after `now_ms` was read is young. */
+        if (superslab == NULL || (int32_t)(now_ms - superslab->queue_since_ms) < (int32_t)age_ms) break;
+        if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0) {
+            supply_release_begin(superslab);
+            os_unlock(&supply_lock);
+            given_back_bytes += supply_release_finish(superslab);
+            os_lock(&supply_lock);
+            continue;
+        }
+        uint32_t slabs = superslab->backed_free_slabs;
+        superslab->backed_free_slabs = 0;
+        superslab->free_slabs &= ~slabs;
+        superslab->purging_slabs |= slabs;
+        supply_queue_update(superslab);
+        os_unlock(&supply_lock);
+        uint32_t refused = purge_slabs(superslab, slabs);
+        os_lock(&supply_lock);
+        given_back_bytes += purge_finish(superslab, slabs, refused);
+        if (refused != 0) break;
+        if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0 && superslab->backed_free_slabs == 0) {
+            supply_release_begin(superslab);
+            os_unlock(&supply_lock);
+            given_back_bytes += supply_release_finish(superslab);
+            os_lock(&supply_lock);
+        }
+    }
+    os_unlock(&supply_lock);
+    return given_back_bytes;
+}
+
+bool superslab_oldest_ms(uint32_t *since_ms) {
+    os_lock(&supply_lock);
+    bool is_any = supply.queue_oldest != NULL;
+    if (is_any) *since_ms = supply.queue_oldest->queue_since_ms;
+    os_unlock(&supply_lock);
+    return is_any;
+}

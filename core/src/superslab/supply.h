@@ -1,0 +1,37 @@
+/*
+ * superslab/supply.h - the supply's own state, shared by the superslab*.c files only.
+ *
+ * Layer: superslab, private to it. Thread rule: everything under the supply lock, but supply_release_finish without.
+ */
+#ifndef HAK_SUPERSLAB_SUPPLY_H
+#define HAK_SUPERSLAB_SUPPLY_H
+
+#include "base/types.h"
+
+typedef struct Supply {
+    SuperSlab *active_by_used[SLABS_PER_SUPERSLAB + 1]; /* [n]: active with n used slabs; [0] is not used */
+    SuperSlab *spare;                                   /* newest first */
+    uint64_t lists_in_use;                              /* bit n: list n is not empty; bit 0: there is a spare */
+    SuperSlab *queue_oldest, *queue_newest;
+    SuperSlab *unused_headers;
+    uint64_t mapped_count, born, died, purged_bytes;
+    uint64_t large_count, large_mapped_bytes;
+} Supply;
+
+extern Supply supply;
+
+/* Used: owned by a heap. Slabs that are being purged are neither used nor free. */
+HAK_INLINE unsigned supply_used_slabs(const SuperSlab *superslab) {
+    return SLABS_PER_SUPERSLAB - (unsigned)__builtin_popcount(superslab->free_slabs | superslab->purging_slabs);
+}
+
+void supply_queue_append(SuperSlab *superslab);
+void supply_queue_remove(SuperSlab *superslab);
+void supply_queue_update(SuperSlab *superslab); /* in the queue exactly when it has backed free slabs */
+SuperSlab *supply_header_take(void); /* undefined contents; NULL: no memory */
+void supply_header_return(SuperSlab *superslab);
+
+void supply_release_begin(SuperSlab *superslab);
+size_t supply_release_finish(SuperSlab *superslab); /* without the lock; returns the resident bytes given back */
+
+#endif
