@@ -1,0 +1,28 @@
+"""What the tests of all folders share: where the repository is, and a release build of the C library."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def c_library(repository: Path) -> Path:
+    """The build directory of libhakmem.a and libhakmem.so as `cmake -S . -B ...` builds them by default."""
+    if shutil.which("cmake") is None:
+        pytest.fail("cmake is not on PATH; `make test` puts it there")
+    build = repository / "build" / "release"
+    configure = ["cmake", "-S", str(repository), "-B", str(build), "-DHAKMEM_WERROR=ON", "--log-level=WARNING"]
+    for command in (configure, ["cmake", "--build", str(build), "--parallel", "2"]):
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode != 0:
+            pytest.fail(f"{' '.join(command)}\n{result.stdout}{result.stderr}", pytrace=False)
+    return build

@@ -1,0 +1,68 @@
+"""Header comments, sizes, whitespace and versions; each rule is seen to find a planted violation."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+
+import hakmem
+import pytest
+import text_rules
+
+
+def test_kept_files_follow_the_rules(repository: Path) -> None:
+    found = [violation for path in text_rules.kept_files(repository) for violation in text_rules.check(path)]
+    assert [violation.replace(f"{repository}/", "") for violation in found] == []
+
+
+def test_versions_agree(repository: Path) -> None:
+    version, from_parts = text_rules.header_versions(repository / "core" / "include" / "hakmem.h")
+    assert version == from_parts
+    assert importlib.metadata.version("hakmem") == version
+    assert hakmem.__version__ == version
+
+
+def test_changelog_begins_with_this_version(repository: Path) -> None:
+    version, _ = text_rules.header_versions(repository / "core" / "include" / "hakmem.h")
+    assert text_rules.changelog_versions(repository / "CHANGELOG.md")[0] == version
+
+
+GOOD_C = "/*\n * heap/x.c - a job.\n *\n * Layer: heap.\n */\nint x;\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("core/src/heap/x.c", GOOD_C, None),
+        ("core/src/heap/x.c", "int x;\n", "does not begin with a comment"),
+        ("core/src/heap/x.c", GOOD_C.replace("x.c", "y.c"), "does not have: heap/x.c - "),
+        ("core/src/heap/x.c", GOOD_C.replace("Layer: heap", "Layer: slab"), "does not have: Layer: heap"),
+        ("core/src/heap/x.c", GOOD_C + "int y;\n" * 394, None),
+        ("core/src/heap/x.c", GOOD_C + "int y;\n" * 395, "401 lines; the limit is 400"),
+        ("x.py", '"""A job."""\n', None),
+        ("x.py", "#!/usr/bin/env python3\n# A job.\n", None),
+        ("x.py", "import os\n", "does not begin with a docstring"),
+        ("x.cmake", "set(x)\n", "does not begin with a comment"),
+        ("x.md", "# x \n", "x.md:1: trailing whitespace"),
+        ("x.md", "# x", "no newline at the end"),
+        ("x.md", "# x\n\n", "empty lines at the end"),
+    ],
+)
+def test_planted_violation_is_found(tmp_path: Path, name: str, text: str, expected: str | None) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    found = text_rules.check(path)
+    assert found == [] if expected is None else any(expected in violation for violation in found), found
+
+
+def test_planted_versions_are_read(tmp_path: Path) -> None:
+    header = tmp_path / "hakmem.h"
+    header.write_text(
+        "#define HAK_VERSION_MAJOR 1\n#define HAK_VERSION_MINOR 2\n#define HAK_VERSION_PATCH 3\n"
+        '#define HAK_VERSION_STRING "1.2.4"\n'
+    )
+    assert text_rules.header_versions(header) == ("1.2.4", "1.2.3")
+    changelog = tmp_path / "CHANGELOG.md"
+    changelog.write_text("# Changes\n\n## 1.2.4 (unreleased)\n\n## 1.2.3\n")
+    assert text_rules.changelog_versions(changelog) == ["1.2.4", "1.2.3"]

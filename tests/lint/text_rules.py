@@ -1,0 +1,83 @@
+"""Rules for the text of every file that is kept: header comments, sizes, whitespace, versions."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+LINES_MAX = 400
+CODE_SUFFIXES = {".c", ".h", ".i", ".py", ".pyi"}
+
+
+def kept_files(root: Path) -> list[Path]:
+    """What git keeps, or would keep at the next `git add`."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    output = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    return sorted(path for name in output.split("\0") if name and (path := root / name).is_file())
+
+
+def text_of(path: Path) -> str | None:
+    """None for a binary file."""
+    content = path.read_bytes()
+    return None if b"\0" in content else content.decode("utf-8")
+
+
+def check_header_comment(path: Path, text: str) -> list[str]:
+    """The first thing in a source file says what the file is for."""
+    if not text.strip():
+        return []
+    if path.suffix in (".c", ".h", ".i"):
+        match = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
+        if not match:
+            return [f"{path}:1: does not begin with a comment that says its job"]
+        if "core/src" in path.as_posix():
+            comment = match[1]
+            return [
+                f"{path}:1: the header comment does not have: {wanted}"
+                for wanted in (f"{path.parent.name}/{path.name} - ", f"Layer: {path.parent.name}")
+                if wanted not in comment
+            ]
+    elif path.suffix in (".py", ".pyi"):
+        if not re.match(r'(#![^\n]*\n)?(r?"""|# )', text):
+            return [f"{path}:1: does not begin with a docstring or comment that says its job"]
+    elif (path.name == "CMakeLists.txt" or path.suffix == ".cmake") and not text.startswith("# "):
+        return [f"{path}:1: does not begin with a comment that says its job"]
+    return []
+
+
+def check_size(path: Path, text: str) -> list[str]:
+    lines = text.count("\n")
+    if path.suffix in CODE_SUFFIXES and lines > LINES_MAX:
+        return [f"{path}: {lines} lines; the limit is {LINES_MAX}"]
+    return []
+
+
+def check_whitespace(path: Path, text: str) -> list[str]:
+    found = [
+        f"{path}:{number}: trailing whitespace"
+        for number, line in enumerate(text.split("\n"), 1)
+        if line != line.rstrip()
+    ]
+    if text and not text.endswith("\n"):
+        found.append(f"{path}: no newline at the end")
+    if text.endswith("\n\n"):
+        found.append(f"{path}: empty lines at the end")
+    return found
+
+
+def check(path: Path) -> list[str]:
+    text = text_of(path)
+    if text is None:
+        return []
+    return [*check_header_comment(path, text), *check_size(path, text), *check_whitespace(path, text)]
+
+
+def header_versions(header: Path) -> tuple[str, str]:
+    """(HAK_VERSION_STRING, the same from its three parts)."""
+    macros = dict(re.findall(r"^#define HAK_VERSION_(\w+) \"?([\d.]+)\"?$", header.read_text("utf-8"), re.MULTILINE))
+    return macros["STRING"], f"{macros['MAJOR']}.{macros['MINOR']}.{macros['PATCH']}"
+
+
+def changelog_versions(changelog: Path) -> list[str]:
+    return re.findall(r"^## (\d+\.\d+\.\d+)\b", changelog.read_text("utf-8"), re.MULTILINE)
