@@ -72,6 +72,7 @@ static void check_slab(Findings *findings, TinySlabMeta *meta) {
 static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_active) {
     EXPECT_EQUAL(findings, "I6", superslab, superslab->free_slabs & superslab->purging_slabs, 0);
     EXPECT_EQUAL(findings, "I7", superslab, supply_used_slabs(superslab) > 0, is_active);
+    EXPECT_EQUAL(findings, "I8", superslab, superslab_total_active_blocks(superslab) > 0 && !is_active, false);
     EXPECT_EQUAL(findings, "I11", superslab, superslab->backed_free_slabs & ~superslab->free_slabs, 0);
     EXPECT_EQUAL(findings, "I11", superslab, superslab->backed_free_slabs != 0, superslab->is_queued);
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
@@ -79,7 +80,9 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
         bool has_owner = LOAD_RELAXED(meta->owner) != NULL;
         bool is_out = ((superslab->free_slabs | superslab->purging_slabs) >> index & 1) != 0;
         EXPECT_EQUAL(findings, "I6", meta, has_owner, !is_out);
-        if (has_owner) {
+        if (LOAD_RELAXED(meta->owner) == RUN_OWNER) {
+            findings->backed_free_bytes += os_page_set_bytes(slab_backed_free_pages(meta));
+        } else if (has_owner) {
             check_slab(findings, meta);
         } else {
             bool is_backed = meta->unbacked_pages != os_page_set_all();
@@ -107,6 +110,8 @@ size_t hak_check(void) {
         SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
         for (; superslab != NULL; superslab = superslab->next) check_superslab(&findings, superslab, list != 0);
     }
+    for (SuperSlab *mapping = supply.mapping_oldest; mapping != NULL; mapping = mapping->queue_next)
+        findings.backed_free_bytes += (int64_t)mapping->block_bytes;
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) check_heap(&findings, heap);
     EXPECT_EQUAL(&findings, "I13", &heap_list, findings.used_bytes, heap_used_bytes_all());
     EXPECT_EQUAL(&findings, "backed free bytes", &backed_free_bytes, findings.backed_free_bytes,

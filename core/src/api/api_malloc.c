@@ -24,7 +24,7 @@ static HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alig
         errno = ENOMEM;
         return NULL;
     }
-    if (size_bytes > SLAB_CLASS_BYTES_MAX) return large_malloc(size_bytes, os_page_bytes);
+    if (size_bytes > SLAB_CLASS_BYTES_MAX) return large_malloc(size_bytes, os_page_bytes, NULL);
     Heap *heap = heap_of_thread;
     unsigned class_index = size_class_of(size_bytes, alignment);
     if (heap->kind != HEAP_THREAD) {
@@ -52,9 +52,15 @@ void *hak_malloc_align8(size_t size_bytes) { return malloc_aligned_as(size_bytes
 void *hak_calloc(size_t count, size_t size_bytes) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size_bytes, &bytes)) bytes = SIZE_MAX;
+    if (bytes > SLAB_CLASS_BYTES_MAX && bytes <= PTRDIFF_MAX) {
+        bool is_zero;
+        heap_start();
+        void *block = large_malloc(bytes, os_page_bytes, &is_zero);
+        if (block != NULL && !is_zero) memset(block, 0, bytes);
+        return block;
+    }
     void *block = hak_malloc(bytes);
-    /* A mapping of its own is fresh from the OS. */
-    if (block != NULL && bytes <= SLAB_CLASS_BYTES_MAX) memset(block, 0, bytes);
+    if (block != NULL) memset(block, 0, bytes);
     return block;
 }
 
@@ -71,7 +77,7 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
     while (class_bytes < size_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) class_bytes *= 2;
     if (class_bytes <= SLAB_CLASS_BYTES_MAX) return hak_malloc(class_bytes);
     heap_start();
-    return large_malloc(size_bytes, alignment > os_page_bytes ? alignment : os_page_bytes);
+    return large_malloc(size_bytes, alignment, NULL);
 }
 
 /* ---- Free ---- */

@@ -34,6 +34,10 @@ HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(
         heap_count_if_on(heap_of_thread, COUNTER_early_return_realloc_in_place, 1);
         return block;
     }
+    if (usable_bytes > SLAB_CLASS_BYTES_MAX && size_bytes > SLAB_CLASS_BYTES_MAX && size_bytes <= PTRDIFF_MAX) {
+        void *resized = large_resize(block, size_bytes);
+        if (resized != NULL) return resized;
+    }
     void *moved = allocate(size_bytes);
     if (moved == NULL) {
         if (size_bytes > usable_bytes) return NULL;

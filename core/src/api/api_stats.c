@@ -30,7 +30,7 @@ void hak_stats_served(size_t size_bytes) {
 
 typedef struct Sums {
     uint64_t used[SIZE_CLASS_COUNT + 1], slabs[SIZE_CLASS_COUNT + 1];
-    uint64_t used_bytes, free_page_bytes, unbacked_bytes;
+    uint64_t used_bytes, run_bytes, free_page_bytes, unbacked_bytes;
 } Sums;
 
 static bool add_superslab(SuperSlab *superslab, void *context) {
@@ -39,7 +39,12 @@ static bool add_superslab(SuperSlab *superslab, void *context) {
         const TinySlabMeta *meta = &superslab->slab[index];
         sums->unbacked_bytes += (uint64_t)os_page_set_bytes(meta->unbacked_pages);
         sums->free_page_bytes += (uint64_t)os_page_set_bytes(meta->free_pages);
-        if (LOAD_RELAXED(meta->owner) == NULL) continue;
+        const Heap *owner = LOAD_RELAXED(meta->owner);
+        if (owner == NULL) continue;
+        if (owner == RUN_OWNER) {
+            if (meta->used_blocks != 0) sums->run_bytes += meta->run_bytes; /* the first slab of a run */
+            continue;
+        }
         sums->used[meta->class_index] += meta->used_blocks;
         sums->used_bytes += (uint64_t)meta->used_blocks * size_classes[meta->class_index].block_bytes;
         sums->slabs[meta->class_index]++;
@@ -83,7 +88,7 @@ size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
 /* ---- The whole ---- */
 
 static uint64_t served_requests(void) {
-    uint64_t requests = LOAD_RELAXED(heap_retired_mallocs);
+    uint64_t requests = LOAD_RELAXED(heap_retired_mallocs) + LOAD_RELAXED(heap_large_mallocs);
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
         requests += LOAD_RELAXED(heap->mallocs) - (uint64_t)LOAD_RELAXED(heap->settled);
     return requests;
@@ -106,9 +111,10 @@ int hak_stats_get(hak_stats_t *stats) {
     full.live_blocks += counts.large_blocks;
     full.live_bytes = sums.used_bytes - full.cached_bytes + counts.large_bytes;
     full.mapped_bytes = counts.mapped_bytes;
-    full.unbacked_bytes = sums.unbacked_bytes;
-    full.free_resident_bytes = sums.free_page_bytes - sums.unbacked_bytes;
-    full.pinned_bytes = counts.mapped_bytes - counts.large_bytes - sums.used_bytes - sums.free_page_bytes;
+    full.unbacked_bytes = sums.unbacked_bytes + counts.mapping_unbacked_bytes;
+    full.free_resident_bytes = sums.free_page_bytes - sums.unbacked_bytes + counts.mapping_cached_bytes;
+    full.pinned_bytes = full.mapped_bytes - full.live_bytes - full.cached_bytes - full.free_resident_bytes -
+                        full.unbacked_bytes;
     full.metadata_bytes = metadata_bytes();
     full.superslabs_active = counts.active;
     full.superslabs_spare = counts.spare;
@@ -138,7 +144,8 @@ static uint64_t counter_sum(HeapCounter counter) {
     return sum;
 }
 
-static uint64_t frees_all(void) { return served_requests() - heap_live_blocks(); }
+/* Of blocks that heaps count. */
+static uint64_t frees_all(void) { return served_requests() - LOAD_RELAXED(heap_large_mallocs) - heap_live_blocks(); }
 
 const char *hak_stats_counter(size_t index, uint64_t *value) {
     if (index >= HEAP_COUNTER_COUNT) return NULL;
@@ -150,7 +157,8 @@ const char *hak_stats_counter(size_t index, uint64_t *value) {
         uint64_t refills = 0;
         for (HeapCounter stage = COUNTER_refill_tls_slab; stage <= COUNTER_refill_new_superslab; stage++)
             refills += counter_sum(stage);
-        *value = served_requests() - at_most(refills, served_requests());
+        uint64_t of_heaps = served_requests() - LOAD_RELAXED(heap_large_mallocs);
+        *value = of_heaps - at_most(refills, of_heaps);
     } else if (index == COUNTER_tls_sll) {
         uint64_t returned = counter_sum(COUNTER_ss_local) + counter_sum(COUNTER_ss_remote);
         *value = frees_all() - at_most(returned, frees_all());

@@ -47,7 +47,11 @@ enum { SLAB_CLASS_FOREIGN = 0, SLAB_CLASS_FREE = 253, SLAB_CLASS_LARGE = 254, SL
  */
 typedef struct TinySlabMeta {
     _Atomic(Heap *) owner; /* NULL while the slab is free; written under the lock of the old and of the new owner */
-    struct TinySlabMeta *next, *previous;             /* the fullness list */
+    union {
+        struct TinySlabMeta *next; /* the fullness list */
+        size_t run_bytes;          /* first slab of a run: its block, in whole OS pages */
+    };
+    struct TinySlabMeta *previous;
     struct TinySlabMeta *purge_next, *purge_previous; /* the purge queue: slabs with backed free OS pages, by age */
     uint32_t purge_since_ms;                          /* when the oldest of these became free */
     uint16_t used_blocks;
@@ -60,6 +64,10 @@ typedef struct TinySlabMeta {
     uint8_t list;   /* SLAB_LIST_... */
     bool is_queued; /* in the purge queue */
 } TinySlabMeta;
+
+/* The owner of a run: neighbouring slabs that hold one large block. class_index is 0, used_blocks of the first slab the
+ * number of slabs. Under the supply lock. */
+#define RUN_OWNER ((Heap *)(uintptr_t)1)
 
 enum { SLAB_LIST_BINS = 8, SLAB_LIST_FULL = 8, SLAB_LIST_NONE = 9 }; /* 0..7: eighths of fullness */
 
@@ -80,7 +88,9 @@ struct SuperSlab {
     uintptr_t base;
     SuperSlab *next, *previous; /* active: list of its number of used slabs; spare: newest first; unused header: chain */
     SuperSlab *queue_next, *queue_previous; /* the purge queue: SuperSlabs with backed free slabs, by age */
-    size_t large_bytes; /* not 0: no slabs, but one block of so many bytes, in a mapping of its own */
+    size_t mapping_bytes; /* not 0: no slabs, but a mapping of so many bytes for one block, a multiple of 2 MiB */
+    size_t block_bytes;   /* of that block, live or last, in whole OS pages */
+    bool is_cached;       /* no block lives in it */
     uint32_t queue_since_ms;
     uint32_t free_slabs;
     uint32_t backed_free_slabs; /* free slabs with at least one backed OS page */

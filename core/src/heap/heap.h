@@ -88,6 +88,7 @@ extern Heap heap_none;
 extern Heap heap_orphans;
 extern _Atomic int64_t heap_retired_live; /* mallocs - frees of pooled heaps */
 extern _Atomic uint64_t heap_retired_mallocs;
+extern _Atomic uint64_t heap_large_mallocs; /* requests that no heap counts */
 extern _Atomic uint32_t heap_thread_count; /* heaps that serve a thread */
 
 #if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC

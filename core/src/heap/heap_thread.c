@@ -19,6 +19,7 @@ Heap heap_none; /* kind HEAP_NONE, magazines without room: every operation takes
 Heap heap_orphans = {.kind = HEAP_ORPHANS};
 _Atomic int64_t heap_retired_live;
 _Atomic uint64_t heap_retired_mallocs;
+_Atomic uint64_t heap_large_mallocs;
 _Atomic uint32_t heap_thread_count;
 
 _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL = &heap_none;

@@ -1,43 +1,85 @@
 /*
- * heap/large.c - large blocks: counts and checks around their mappings.
+ * heap/large.c - chooses between runs and mappings, and checks what is freed.
  *
- * Layer: heap. Thread rule: any thread.
+ * Layer: heap. Thread rule: see large.h.
  */
 #include "heap/large.h"
 
 #include <errno.h>
 
 #include "heap/heap.h"
+#include "heap/purge.h"
 #include "platform/message.h"
 #include "platform/option.h"
+#include "superslab/mapping.h"
 #include "superslab/registry.h"
-#include "superslab/superslab.h"
+#include "superslab/run.h"
 
-void *large_malloc(size_t size_bytes, size_t alignment) {
-    SuperSlab *superslab = superslab_large_map(size_bytes, alignment);
-    if (superslab == NULL) {
+void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero) {
+    bool is_known_zero = false;
+    void *block = NULL;
+    if (size_bytes <= RUN_BYTES_MAX) {
+        TinySlabMeta *first = run_take(size_bytes, alignment, &is_known_zero);
+        if (first != NULL) block = (void *)slab_address(first);
+    } else {
+        SuperSlab *mapping = mapping_take(size_bytes, &is_known_zero);
+        if (mapping != NULL) block = (void *)mapping->base;
+    }
+    if (is_zero != NULL) *is_zero = is_known_zero;
+    if (block == NULL) {
+        heap_count_if_on(heap_of_thread, COUNTER_early_return_out_of_memory, 1);
         errno = ENOMEM;
         return NULL;
     }
-    atomic_fetch_add_explicit(&heap_retired_mallocs, 1, memory_order_relaxed);
-    return (void *)superslab->base;
+    atomic_fetch_add_explicit(&heap_large_mallocs, 1, memory_order_relaxed);
+    return block;
 }
 
-static bool is_block(const SuperSlab *superslab, const void *block) {
-    return superslab != NULL && superslab->large_bytes != 0 && superslab->base == (uintptr_t)block;
+/* What a large block lies in: its mapping, or the first slab of its run. Both NULL: no block starts there. */
+typedef struct LargePlace {
+    SuperSlab *mapping;
+    TinySlabMeta *run;
+} LargePlace;
+
+static LargePlace place_of(const void *block) {
+    LargePlace place = {NULL, NULL};
+    SuperSlab *superslab = ptr_to_superslab(block);
+    if (registry_slab_class(block) != SLAB_CLASS_LARGE) return place;
+    if (superslab->mapping_bytes != 0) {
+        if (superslab->base == (uintptr_t)block) place.mapping = superslab;
+    } else if ((uintptr_t)block % SLAB_BYTES == 0) {
+        place.run = &superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB];
+    }
+    return place;
 }
 
 void large_free(void *block) {
-    SuperSlab *superslab = ptr_to_superslab(block);
-    if (!is_block(superslab, block)) {
+    LargePlace place = place_of(block);
+    if (place.mapping != NULL) {
+        mapping_return(place.mapping);
+    } else if (place.run != NULL) {
+        run_return(place.run);
+    } else {
         message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
                        "invalid free of %p: inside a large block (size class large, thread %u)", block, os_thread_id());
         return;
     }
-    superslab_large_unmap(superslab);
+    purge_if_over_bound();
 }
 
 size_t large_usable_bytes(const void *block) {
-    const SuperSlab *superslab = ptr_to_superslab(block);
-    return is_block(superslab, block) ? superslab->large_bytes : 0;
+    LargePlace place = place_of(block);
+    if (place.mapping != NULL) return place.mapping->block_bytes;
+    return place.run != NULL ? place.run->run_bytes : 0;
+}
+
+void *large_resize(void *block, size_t size_bytes) {
+    LargePlace place = place_of(block);
+    if (place.run != NULL && size_bytes <= RUN_BYTES_MAX)
+        return run_resize(place.run, size_bytes) ? block : NULL;
+    if (place.mapping != NULL && size_bytes > RUN_BYTES_MAX) {
+        SuperSlab *mapping = mapping_resize(place.mapping, size_bytes);
+        return mapping != NULL ? (void *)mapping->base : NULL;
+    }
+    return NULL;
 }

@@ -1,19 +1,23 @@
 /*
- * heap/large.h - blocks above the largest size class: mappings of their own.
+ * heap/large.h - blocks above the largest size class: runs of slabs up to 1 MiB, mappings of their own beyond.
  *
- * Layer: heap. Does not cache or cut. Thread rule: any thread; takes the supply lock.
+ * Layer: heap. Thread rule: any thread, no lock held by the caller.
  */
 #ifndef HAK_HEAP_LARGE_H
 #define HAK_HEAP_LARGE_H
 
 #include "base/base.h"
 
-/* `alignment` is a power of two of at most 2 MiB. NULL, errno ENOMEM: no memory. */
-void *large_malloc(size_t size_bytes, size_t alignment);
+/* `alignment` is a power of two of at most 1 MiB; `is_zero`, unless NULL, is set when all bytes are known to be zero.
+ * NULL, errno ENOMEM: no memory. */
+void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero);
 
-/* These take the address of a block, in whose first slab the class is SLAB_CLASS_LARGE; anything but the start of a
- * live block is reported as misuse. */
+/* These take an address in whose slab the class is SLAB_CLASS_LARGE or SLAB_CLASS_LARGE_INNER; large_free reports
+ * anything but the start of a live block as misuse, large_usable_bytes gives 0 for it. */
 void large_free(void *block);
 size_t large_usable_bytes(const void *block);
+
+/* Resizes without copying; the block may lie elsewhere afterwards. NULL: not possible, nothing changed. */
+void *large_resize(void *block, size_t size_bytes);
 
 #endif

@@ -9,6 +9,7 @@
 #include "platform/message.h"
 #include "platform/option.h"
 #include "slab/slab.h"
+#include "superslab/mapping.h"
 
 _Atomic int64_t purge_check_bytes;
 static _Atomic uint64_t purged_bytes_total;
@@ -93,7 +94,8 @@ static bool purge_oldest_slab(Heap *heap, uint32_t now_ms, uint32_t age_ms, size
 /* ---- All ---- */
 
 size_t purge_run(uint32_t age_ms, int64_t target_bytes) {
-    size_t of_supply_bytes = superslab_purge(age_ms, target_bytes), of_heaps_bytes = 0;
+    size_t of_supply_bytes = mapping_purge(age_ms, target_bytes), of_heaps_bytes = 0;
+    of_supply_bytes += superslab_purge(age_ms, target_bytes);
     uint32_t now_ms = (uint32_t)os_now_ms();
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
         while (LOAD_RELAXED(backed_free_bytes) > target_bytes &&

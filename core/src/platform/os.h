@@ -25,6 +25,10 @@ void os_unmap(void *address, size_t bytes);
  * refuses, for example under mlockall. */
 bool os_purge(void *address, size_t bytes);
 
+/* Moves the OS pages behind `bytes` at `from` to `to`, a mapping of ours whose contents are lost, without copying; the
+ * range at `from` is unmapped then. False: nothing happened. */
+bool os_move(void *from, size_t bytes, void *to);
+
 /* Huge pages for this range: forbid or encourage. Best effort. */
 void os_huge_pages_forbid(void *address, size_t bytes);
 void os_huge_pages_allow(void *address, size_t bytes);

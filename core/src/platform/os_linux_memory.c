@@ -68,6 +68,13 @@ bool os_purge(void *address, size_t bytes) {
     return done;
 }
 
+bool os_move(void *from, size_t bytes, void *to) {
+    int saved = errno;
+    bool done = !fault_is_due() && mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
+    errno = saved;
+    return done;
+}
+
 void os_huge_pages_forbid(void *address, size_t bytes) {
     int saved = errno;
     (void)madvise(address, bytes, MADV_NOHUGEPAGE);

@@ -119,7 +119,7 @@ static SuperSlab *superslab_new(void) {
         supply_header_return(superslab);
         return NULL;
     }
-    superslab->large_bytes = 0;
+    superslab->mapping_bytes = 0;
     superslab->free_slabs = UINT32_MAX;
     superslab->backed_free_slabs = 0;
     superslab->purging_slabs = 0;
@@ -142,7 +142,7 @@ void supply_header_return(SuperSlab *superslab) {
 }
 
 /* A SuperSlab with a free slab that is not active yet: a spare one, else a new one. NULL: out of memory. */
-static SuperSlab *superslab_allocate(void) {
+SuperSlab *superslab_allocate(void) {
     if (supply.spare != NULL && supply.spare->free_slabs != 0) return supply.spare;
     return superslab_new();
 }
@@ -161,22 +161,22 @@ static SuperSlab *superslab_with_free_slab(void) {
     return superslab_allocate();
 }
 
-static void free_slab_account(SuperSlab *superslab, TinySlabMeta *meta, bool becomes_free) {
-    uint32_t bit = (uint32_t)1 << meta->slab_index;
-    if (becomes_free) {
-        superslab->free_slabs |= bit;
-        if (meta->unbacked_pages != os_page_set_all()) superslab->backed_free_slabs |= bit;
-    } else {
-        superslab->free_slabs &= ~bit;
-        superslab->backed_free_slabs &= ~bit;
-    }
-    supply_queue_update(superslab);
-}
-
 void supply_queue_update(SuperSlab *superslab) {
     bool belongs_in_queue = superslab->backed_free_slabs != 0;
     if (belongs_in_queue && !superslab->is_queued) supply_queue_append(superslab);
     if (!belongs_in_queue && superslab->is_queued) supply_queue_remove(superslab);
+}
+
+bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs) {
+    bool is_born = supply_used_slabs(superslab) == 0;
+    HAK_ASSERT_OP(slabs & ~superslab->free_slabs, ==, 0);
+    list_remove(superslab);
+    superslab->free_slabs &= ~slabs;
+    superslab->backed_free_slabs &= ~slabs;
+    supply_queue_update(superslab);
+    list_insert(superslab);
+    supply.born += is_born;
+    return is_born;
 }
 
 TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source) {
@@ -186,17 +186,13 @@ TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource 
         os_unlock(&supply_lock);
         return NULL;
     }
-    bool is_born = supply_used_slabs(superslab) == 0;
     uint32_t choice = superslab->backed_free_slabs != 0 ? superslab->backed_free_slabs : superslab->free_slabs;
     TinySlabMeta *meta = &superslab->slab[lowest_bit_index(choice)];
-    list_remove(superslab);
-    free_slab_account(superslab, meta, false);
+    bool is_born = supply_slabs_leave(superslab, (uint32_t)1 << meta->slab_index);
     meta->class_index = (uint8_t)class_index;
     meta->used_blocks = 0;
     STORE_RELAXED(meta->owner, owner);
     registry_slab_class_set(slab_address(meta), class_index);
-    list_insert(superslab);
-    supply.born += is_born;
     os_unlock(&supply_lock);
     *source = is_born ? SLAB_OF_NEW_SUPERSLAB : SLAB_RECYCLED;
     return meta;
@@ -205,7 +201,7 @@ TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource 
 /* ---- Death ---- */
 
 /* Its last used slab is gone: no longer active. It stays as a spare while that can save page faults or thrashing;
- * returned are the bytes to unmap, 0 when it stays. */
+ * true when it is to be released instead. */
 static bool superslab_free(SuperSlab *superslab) {
     enum { SPARE_BACKED_SLABS_MIN = 8 };
     supply.died++;
@@ -218,19 +214,28 @@ static bool superslab_free(SuperSlab *superslab) {
     return true;
 }
 
+bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs) {
+    list_remove(superslab);
+    superslab->free_slabs |= slabs;
+    for (uint32_t rest = slabs; rest != 0; rest &= rest - 1) {
+        TinySlabMeta *meta = &superslab->slab[lowest_bit_index(rest)];
+        meta->free_pages = os_page_set_all();
+        if (meta->unbacked_pages != os_page_set_all())
+            superslab->backed_free_slabs |= (uint32_t)1 << meta->slab_index;
+        registry_slab_class_set(slab_address(meta), SLAB_CLASS_FREE);
+        STORE_RELAXED(meta->owner, NULL);
+    }
+    supply_queue_update(superslab);
+    if (supply_used_slabs(superslab) == 0) return superslab_free(superslab);
+    list_insert(superslab);
+    return false;
+}
+
 void superslab_slab_return(TinySlabMeta *meta) {
     SuperSlab *superslab = superslab_of_slab(meta);
-    os_lock(&supply_lock);
     HAK_ASSERT_OP(meta->used_blocks, ==, 0);
-    registry_slab_class_set(slab_address(meta), SLAB_CLASS_FREE);
-    STORE_RELAXED(meta->owner, NULL);
-    list_remove(superslab);
-    free_slab_account(superslab, meta, true);
-    bool is_released = false;
-    if (supply_used_slabs(superslab) == 0)
-        is_released = superslab_free(superslab);
-    else
-        list_insert(superslab);
+    os_lock(&supply_lock);
+    bool is_released = supply_slabs_join(superslab, (uint32_t)1 << meta->slab_index);
     os_unlock(&supply_lock);
     if (is_released) (void)supply_release_finish(superslab);
 }
@@ -269,9 +274,11 @@ SupplyCounts superslab_counts(void) {
                            .spare = supply.mapped_count - (supply.born - supply.died),
                            .born = supply.born,
                            .died = supply.died,
-                           .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.large_mapped_bytes,
-                           .large_bytes = supply.large_mapped_bytes,
+                           .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.mapping_bytes,
+                           .large_bytes = supply.large_bytes,
                            .large_blocks = supply.large_count,
+                           .mapping_cached_bytes = supply.mapping_cached_bytes,
+                           .mapping_unbacked_bytes = supply.mapping_unbacked_bytes,
                            .purged_bytes = supply.purged_bytes};
     os_unlock(&supply_lock);
     return counts;

@@ -20,7 +20,8 @@ extern os_lock_t supply_lock; /* for fork, stats and checks */
 extern _Atomic int64_t backed_free_bytes;
 
 typedef struct SupplyCounts {
-    uint64_t active, spare, born, died, mapped_bytes, large_bytes, large_blocks, purged_bytes;
+    uint64_t active, spare, born, died, mapped_bytes, purged_bytes;
+    uint64_t large_bytes, large_blocks, mapping_cached_bytes, mapping_unbacked_bytes;
 } SupplyCounts;
 
 /* Where a slab came from. */
@@ -36,10 +37,6 @@ void superslab_slab_return(TinySlabMeta *meta);
 /* Gives back free slabs and spare SuperSlabs, oldest first, that are at least `age_ms` old, until backed_free_bytes is
  * at most `target_bytes`. Returns the bytes given back. Holds no lock while the kernel works. */
 size_t superslab_purge(uint32_t age_ms, int64_t target_bytes);
-
-/* A mapping of its own for one large block, registered; its base is the block. NULL: no memory. */
-SuperSlab *superslab_large_map(size_t bytes, size_t alignment);
-void superslab_large_unmap(SuperSlab *superslab);
 
 /* When the oldest backed free slab became free; false when there is none. */
 bool superslab_oldest_ms(uint32_t *since_ms);

@@ -15,7 +15,10 @@ typedef struct Supply {
     SuperSlab *queue_oldest, *queue_newest;
     SuperSlab *unused_headers;
     uint64_t mapped_count, born, died, purged_bytes;
-    uint64_t large_count, large_mapped_bytes;
+    uint64_t large_count, large_bytes; /* live blocks in runs and in mappings of their own */
+    /* mapping_bytes = live blocks in mappings + mapping_cached_bytes + mapping_unbacked_bytes */
+    uint64_t mapping_bytes, mapping_cached_bytes, mapping_unbacked_bytes;
+    SuperSlab *mapping_oldest, *mapping_newest; /* cached mappings, by age, through queue_next and queue_previous */
 } Supply;
 
 extern Supply supply;
@@ -24,6 +27,15 @@ extern Supply supply;
 HAK_INLINE unsigned supply_used_slabs(const SuperSlab *superslab) {
     return SLABS_PER_SUPERSLAB - (unsigned)__builtin_popcount(superslab->free_slabs | superslab->purging_slabs);
 }
+
+/* A spare SuperSlab or a new one; NULL: no memory. */
+SuperSlab *superslab_allocate(void);
+
+/* Free slabs of a SuperSlab get an owner (the caller sets it); true when that is its birth. */
+bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs);
+
+/* Slabs come back without a used block. True: the SuperSlab died and supply_release_finish is due, without the lock. */
+bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs);
 
 void supply_queue_append(SuperSlab *superslab);
 void supply_queue_remove(SuperSlab *superslab);

@@ -1,0 +1,244 @@
+/*
+ * superslab/mapping.c - maps, caches, moves and unmaps the mappings of large blocks.
+ *
+ * Layer: superslab. Thread rule: see mapping.h.
+ */
+#include "superslab/mapping.h"
+
+#include <string.h>
+
+#include "platform/os.h"
+#include "superslab/registry.h"
+#include "superslab/supply.h"
+
+/* ---- Address space ---- */
+
+static uintptr_t map_aligned(size_t bytes) {
+    size_t wide_bytes = bytes + SUPERSLAB_BYTES - os_page_bytes;
+    uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
+    if (wide == 0) return 0;
+    uintptr_t address = round_up_bytes(wide, SUPERSLAB_BYTES);
+    if (address > wide) os_unmap((void *)wide, address - wide);
+    size_t behind_bytes = wide + wide_bytes - (address + bytes);
+    if (behind_bytes > 0) os_unmap((void *)(address + bytes), behind_bytes);
+    os_huge_pages_forbid((void *)address, bytes);
+    return address;
+}
+
+/* All or none of the 2 MiB units. Under the supply lock, like the two below. */
+static bool units_add(SuperSlab *mapping) {
+    for (size_t offset = 0; offset < mapping->mapping_bytes; offset += SUPERSLAB_BYTES) {
+        unsigned slab_class = SLAB_CLASS_LARGE_INNER;
+        if (registry_add(mapping, mapping->base + offset, slab_class)) continue;
+        for (; offset > 0; offset -= SUPERSLAB_BYTES) {
+            registry_remove_begin(mapping->base + offset - SUPERSLAB_BYTES);
+            registry_remove_finish(mapping->base + offset - SUPERSLAB_BYTES);
+        }
+        return false;
+    }
+    return true;
+}
+
+static void units_remove_begin(uintptr_t address, size_t bytes) {
+    for (size_t offset = 0; offset < bytes; offset += SUPERSLAB_BYTES) registry_remove_begin(address + offset);
+}
+
+static void units_remove_finish(uintptr_t address, size_t bytes) {
+    for (size_t offset = 0; offset < bytes; offset += SUPERSLAB_BYTES) registry_remove_finish(address + offset);
+}
+
+/* ---- Sums, under the supply lock ---- */
+
+static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
+    uint64_t unbacked_bytes = mapping->mapping_bytes - block_bytes;
+    mapping->block_bytes = block_bytes;
+    mapping->is_cached = !is_live;
+    registry_slab_class_set(mapping->base, is_live ? SLAB_CLASS_LARGE : SLAB_CLASS_FREE);
+    supply.mapping_bytes += mapping->mapping_bytes;
+    supply.mapping_unbacked_bytes += unbacked_bytes;
+    if (is_live) {
+        supply.large_count++;
+        supply.large_bytes += block_bytes;
+    } else {
+        supply.mapping_cached_bytes += block_bytes;
+        atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)block_bytes, memory_order_relaxed);
+    }
+}
+
+static void discount_block(const SuperSlab *mapping) {
+    supply.mapping_bytes -= mapping->mapping_bytes;
+    supply.mapping_unbacked_bytes -= mapping->mapping_bytes - mapping->block_bytes;
+    if (!mapping->is_cached) {
+        supply.large_count--;
+        supply.large_bytes -= mapping->block_bytes;
+    } else {
+        supply.mapping_cached_bytes -= mapping->block_bytes;
+        atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)mapping->block_bytes, memory_order_relaxed);
+    }
+}
+
+/* ---- The cache, by age ---- */
+
+static void cache_append(SuperSlab *mapping) {
+    mapping->queue_since_ms = (uint32_t)os_now_ms();
+    mapping->queue_next = NULL;
+    mapping->queue_previous = supply.mapping_newest;
+    if (supply.mapping_newest != NULL)
+        supply.mapping_newest->queue_next = mapping;
+    else
+        supply.mapping_oldest = mapping;
+    supply.mapping_newest = mapping;
+}
+
+static void cache_remove(SuperSlab *mapping) {
+    if (mapping->queue_previous != NULL)
+        mapping->queue_previous->queue_next = mapping->queue_next;
+    else
+        supply.mapping_oldest = mapping->queue_next;
+    if (mapping->queue_next != NULL)
+        mapping->queue_next->queue_previous = mapping->queue_previous;
+    else
+        supply.mapping_newest = mapping->queue_previous;
+}
+
+/* The newest one that is large enough and at most twice that. */
+static SuperSlab *cache_find(size_t mapping_bytes) {
+    enum { VISITS_MAX = 32 };
+    SuperSlab *mapping = supply.mapping_newest;
+    for (unsigned visits = 0; mapping != NULL && visits < VISITS_MAX; visits++, mapping = mapping->queue_previous)
+        if (mapping->mapping_bytes >= mapping_bytes && mapping->mapping_bytes / 2 <= mapping_bytes) return mapping;
+    return NULL;
+}
+
+/* ---- Take and return ---- */
+
+/* OS pages behind the block's end that a former block may have touched. Without the lock: the mapping is the
+ * caller's alone. */
+static void purge_behind(const SuperSlab *mapping, size_t from_bytes, size_t to_bytes) {
+    if (to_bytes <= from_bytes) return;
+    (void)os_purge((void *)(mapping->base + from_bytes), to_bytes - from_bytes);
+}
+
+static SuperSlab *mapping_new(size_t mapping_bytes) {
+    uintptr_t address = map_aligned(mapping_bytes);
+    if (address == 0) return NULL;
+    os_lock(&supply_lock);
+    SuperSlab *mapping = supply_header_take();
+    if (mapping != NULL) {
+        mapping->base = address;
+        mapping->mapping_bytes = mapping_bytes;
+        if (!units_add(mapping)) {
+            mapping->mapping_bytes = 0;
+            supply_header_return(mapping);
+            mapping = NULL;
+        }
+    }
+    os_unlock(&supply_lock);
+    if (mapping == NULL) os_unmap((void *)address, mapping_bytes);
+    return mapping;
+}
+
+SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
+    if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES) return NULL;
+    size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
+    size_t mapping_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES);
+    size_t former_bytes = 0;
+    os_lock(&supply_lock);
+    SuperSlab *mapping = cache_find(mapping_bytes);
+    if (mapping != NULL) {
+        former_bytes = mapping->block_bytes;
+        cache_remove(mapping);
+        discount_block(mapping);
+        count_block(mapping, block_bytes, true);
+    }
+    os_unlock(&supply_lock);
+    *is_zero = former_bytes == 0;
+    if (mapping != NULL) {
+        purge_behind(mapping, block_bytes, former_bytes);
+        return mapping;
+    }
+    mapping = mapping_new(mapping_bytes);
+    if (mapping == NULL) return NULL;
+    os_lock(&supply_lock);
+    count_block(mapping, block_bytes, true);
+    os_unlock(&supply_lock);
+    return mapping;
+}
+
+void mapping_return(SuperSlab *mapping) {
+    os_lock(&supply_lock);
+    discount_block(mapping);
+    count_block(mapping, mapping->block_bytes, false);
+    cache_append(mapping);
+    os_unlock(&supply_lock);
+}
+
+/* A cached mapping, out of the cache's list already, goes to the OS. Called with the lock, given up meanwhile. */
+static size_t release(SuperSlab *mapping) {
+    size_t bytes = mapping->block_bytes;
+    discount_block(mapping);
+    units_remove_begin(mapping->base, mapping->mapping_bytes);
+    os_unlock(&supply_lock);
+    os_unmap((void *)mapping->base, mapping->mapping_bytes);
+    os_lock(&supply_lock);
+    units_remove_finish(mapping->base, mapping->mapping_bytes);
+    supply.purged_bytes += bytes;
+    mapping->mapping_bytes = 0;
+    supply_header_return(mapping);
+    return bytes;
+}
+
+size_t mapping_purge(uint32_t age_ms, int64_t target_bytes) {
+    size_t given_back_bytes = 0;
+    uint32_t now_ms = (uint32_t)os_now_ms();
+    os_lock(&supply_lock);
+    while (LOAD_RELAXED(backed_free_bytes) > target_bytes) {
+        SuperSlab *mapping = supply.mapping_oldest;
+        if (mapping == NULL || (int32_t)(now_ms - mapping->queue_since_ms) < (int32_t)age_ms) break;
+        cache_remove(mapping);
+        given_back_bytes += release(mapping);
+    }
+    os_unlock(&supply_lock);
+    return given_back_bytes;
+}
+
+/* ---- Resize ---- */
+
+static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
+    size_t former_bytes = mapping->block_bytes;
+    os_lock(&supply_lock);
+    discount_block(mapping);
+    count_block(mapping, block_bytes, true);
+    os_unlock(&supply_lock);
+    purge_behind(mapping, block_bytes, former_bytes);
+}
+
+SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
+    if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES) return NULL;
+    size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
+    if (block_bytes <= mapping->mapping_bytes) {
+        resize_in_place(mapping, block_bytes);
+        return mapping;
+    }
+    SuperSlab *moved = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES));
+    if (moved == NULL) return NULL;
+    uintptr_t old_address = mapping->base;
+    size_t old_bytes = mapping->mapping_bytes, moved_bytes = mapping->block_bytes;
+    os_lock(&supply_lock);
+    discount_block(mapping);
+    units_remove_begin(old_address, old_bytes);
+    os_unlock(&supply_lock);
+    if (os_move((void *)old_address, moved_bytes, (void *)moved->base)) {
+        if (old_bytes > moved_bytes) os_unmap((void *)(old_address + moved_bytes), old_bytes - moved_bytes);
+    } else {
+        memcpy((void *)moved->base, (void *)old_address, moved_bytes);
+        os_unmap((void *)old_address, old_bytes);
+    }
+    os_lock(&supply_lock);
+    units_remove_finish(old_address, old_bytes);
+    mapping->mapping_bytes = 0;
+    supply_header_return(mapping);
+    count_block(moved, block_bytes, true);
+    os_unlock(&supply_lock);
+    return moved;
+}

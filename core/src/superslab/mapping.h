@@ -1,0 +1,24 @@
+/*
+ * superslab/mapping.h - large blocks above 1 MiB: mappings of their own.
+ *
+ * Layer: superslab. Thread rule: any thread; the supply lock is not held while the kernel works.
+ *
+ * A mapping takes a multiple of 2 MiB of address space, 2 MiB-aligned, and only the OS pages of its block. Freed ones
+ * are kept a while, within the retain bound, because mapping and faulting a megabyte anew costs a hundred microseconds.
+ */
+#ifndef HAK_SUPERSLAB_MAPPING_H
+#define HAK_SUPERSLAB_MAPPING_H
+
+#include "superslab/superslab.h"
+
+/* Its block is at `base`. `is_zero`: all its bytes are known to be zero. NULL: no memory. */
+SuperSlab *mapping_take(size_t bytes, bool *is_zero);
+void mapping_return(SuperSlab *mapping);
+
+/* Grows or shrinks it, moving its OS pages to another address where it must. NULL: no memory, nothing changed. */
+SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes);
+
+/* Releases cached mappings as superslab_purge does free slabs. */
+size_t mapping_purge(uint32_t age_ms, int64_t target_bytes);
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * superslab/run.c - finds, grows, shrinks and returns runs of slabs.
+ *
+ * Layer: superslab. Does not purge free slabs (superslab_purge.c), only what a block leaves unused behind its end.
+ * Thread rule: see run.h.
+ */
+#include "superslab/run.h"
+
+#include "platform/message.h"
+#include "superslab/registry.h"
+#include "superslab/supply.h"
+
+static unsigned slabs_of(size_t bytes) { return (unsigned)((bytes + SLAB_BYTES - 1) >> SLAB_SHIFT); }
+
+static uint32_t slab_mask(unsigned first, unsigned count) {
+    return (uint32_t)((((uint64_t)1 << count) - 1) << first);
+}
+
+/* OS pages of slab number `slab` of a run whose block has `bytes`. */
+static OsPageSet pages_of_block(size_t bytes, unsigned slab) {
+    size_t before = (size_t)slab << SLAB_SHIFT;
+    if (bytes <= before) return 0;
+    size_t pages = (bytes - before) >> os_page_shift;
+    size_t pages_per_slab = SLAB_BYTES >> os_page_shift;
+    return pages >= pages_per_slab ? os_page_set_all() : (OsPageSet)((1u << pages) - 1u);
+}
+
+/* ---- Find ---- */
+
+/* Slabs at which `count` neighbouring ones of `slabs` begin, on the alignment. */
+static uint32_t run_starts(uint32_t slabs, unsigned count, size_t alignment) {
+    uint32_t starts = slabs;
+    for (unsigned shift = 1; shift < count; shift++) starts &= slabs >> shift;
+    uint32_t aligned = UINT32_MAX;
+    for (size_t step = SLAB_BYTES; step < alignment; step *= 2)
+        aligned &= step == SLAB_BYTES ? 0x55555555u : step == 2 * SLAB_BYTES ? 0x11111111u
+                 : step == 4 * SLAB_BYTES ? 0x01010101u : 0x00010001u;
+    return starts & aligned;
+}
+
+typedef struct RunPlace {
+    SuperSlab *superslab;
+    unsigned first;
+} RunPlace;
+
+static bool place_in(SuperSlab *superslab, unsigned count, size_t alignment, RunPlace *place) {
+    uint32_t backed = run_starts(superslab->backed_free_slabs, count, alignment);
+    uint32_t starts = backed != 0 ? backed : run_starts(superslab->free_slabs, count, alignment);
+    if (starts == 0) return false;
+    *place = (RunPlace){superslab, lowest_bit_index(starts)};
+    return true;
+}
+
+/* Recently freed slabs first, then the fullest SuperSlabs, then a spare or new one. Bounded: a fragmented supply costs
+ * address space, not time. */
+static bool find_place(unsigned count, size_t alignment, RunPlace *place) {
+    enum { VISITS_MAX = 64 };
+    unsigned visits = 0;
+    for (SuperSlab *superslab = supply.queue_newest; superslab != NULL && visits < VISITS_MAX / 4; visits++) {
+        if (run_starts(superslab->backed_free_slabs, count, alignment) != 0)
+            return place_in(superslab, count, alignment, place);
+        superslab = superslab->queue_previous;
+    }
+    for (unsigned used = SLABS_PER_SUPERSLAB - count; used > 0; used--)
+        for (SuperSlab *superslab = supply.active_by_used[used]; superslab != NULL; superslab = superslab->next) {
+            if (place_in(superslab, count, alignment, place)) return true;
+            if (++visits >= VISITS_MAX) goto newborn;
+        }
+newborn:;
+    SuperSlab *superslab = superslab_allocate();
+    return superslab != NULL && place_in(superslab, count, alignment, place);
+}
+
+/* ---- OS pages ---- */
+
+/* The block now has `bytes`: which OS pages are used. Returns false when one of those that were not used before is
+ * backed, so that its contents are not known to be zero. */
+static bool pages_become(TinySlabMeta *first, unsigned count, size_t bytes) {
+    int64_t newly_used_bytes = 0, newly_free_bytes = 0;
+    for (unsigned slab = 0; slab < count; slab++) {
+        TinySlabMeta *meta = first + slab;
+        unsigned used = pages_of_block(bytes, slab);
+        unsigned backed_free = meta->free_pages & ~(unsigned)meta->unbacked_pages;
+        newly_used_bytes += os_page_set_bytes((OsPageSet)(used & backed_free));
+        newly_free_bytes += os_page_set_bytes((OsPageSet)(~used & ~(unsigned)meta->free_pages & os_page_set_all()));
+        meta->free_pages = (OsPageSet)(os_page_set_all() & ~used);
+        meta->unbacked_pages &= meta->free_pages;
+    }
+    atomic_fetch_add_explicit(&backed_free_bytes, newly_free_bytes - newly_used_bytes, memory_order_relaxed);
+    return newly_used_bytes == 0;
+}
+
+/* Backed OS pages behind the block's end would belong to no queue: they go at once, neighbours in one call. They are
+ * the caller's alone until it returns. */
+static void purge_behind(TinySlabMeta *first, unsigned count) {
+    TinySlabMeta *last = first + count - 1;
+    unsigned behind = last->free_pages & ~(unsigned)last->unbacked_pages;
+    if (behind == 0) return;
+    unsigned lowest = lowest_bit_index(last->free_pages);
+    if (!os_purge((void *)(slab_address(last) + ((size_t)lowest << os_page_shift)),
+                  SLAB_BYTES - ((size_t)lowest << os_page_shift)))
+        return;
+    os_lock(&supply_lock);
+    last->unbacked_pages = last->free_pages;
+    supply.purged_bytes += (uint64_t)os_page_set_bytes((OsPageSet)behind);
+    os_unlock(&supply_lock);
+    atomic_fetch_sub_explicit(&backed_free_bytes, os_page_set_bytes((OsPageSet)behind), memory_order_relaxed);
+}
+
+/* ---- Take, return, resize ---- */
+
+static void slabs_become_run(TinySlabMeta *first, unsigned from, unsigned to) {
+    for (unsigned slab = from; slab < to; slab++) {
+        TinySlabMeta *meta = first + slab;
+        meta->class_index = 0;
+        meta->used_blocks = 0;
+        STORE_RELAXED(meta->owner, RUN_OWNER);
+        registry_slab_class_set(slab_address(meta), slab == 0 ? SLAB_CLASS_LARGE : SLAB_CLASS_LARGE_INNER);
+    }
+}
+
+TinySlabMeta *run_take(size_t bytes, size_t alignment, bool *is_zero) {
+    RunPlace place;
+    bytes = round_up_bytes(bytes, os_page_bytes);
+    unsigned count = slabs_of(bytes);
+    os_lock(&supply_lock);
+    if (!find_place(count, alignment, &place)) {
+        os_unlock(&supply_lock);
+        return NULL;
+    }
+    TinySlabMeta *first = &place.superslab->slab[place.first];
+    (void)supply_slabs_leave(place.superslab, slab_mask(place.first, count));
+    slabs_become_run(first, 0, count);
+    *is_zero = pages_become(first, count, bytes);
+    first->used_blocks = (uint16_t)count;
+    first->run_bytes = bytes;
+    supply.large_count++;
+    supply.large_bytes += bytes;
+    os_unlock(&supply_lock);
+    purge_behind(first, count);
+    return first;
+}
+
+void run_return(TinySlabMeta *first) {
+    SuperSlab *superslab = superslab_of_slab(first);
+    os_lock(&supply_lock);
+    unsigned count = first->used_blocks;
+    supply.large_count--;
+    supply.large_bytes -= first->run_bytes;
+    (void)pages_become(first, count, 0);
+    bool is_released = supply_slabs_join(superslab, slab_mask(first->slab_index, count));
+    os_unlock(&supply_lock);
+    if (is_released) (void)supply_release_finish(superslab);
+}
+
+bool run_resize(TinySlabMeta *first, size_t bytes) {
+    SuperSlab *superslab = superslab_of_slab(first);
+    bytes = round_up_bytes(bytes, os_page_bytes);
+    unsigned count = slabs_of(bytes);
+    os_lock(&supply_lock);
+    unsigned old_count = first->used_blocks;
+    if (count > old_count) {
+        uint32_t more = slab_mask(first->slab_index + old_count, count - old_count);
+        if (first->slab_index + count > SLABS_PER_SUPERSLAB || (superslab->free_slabs & more) != more) {
+            os_unlock(&supply_lock);
+            return false;
+        }
+        (void)supply_slabs_leave(superslab, more);
+        slabs_become_run(first, old_count, count);
+    }
+    (void)pages_become(first, count > old_count ? count : old_count, bytes);
+    if (count < old_count)
+        (void)supply_slabs_join(superslab, slab_mask(first->slab_index + count, old_count - count));
+    first->used_blocks = (uint16_t)count;
+    supply.large_bytes += bytes - first->run_bytes;
+    first->run_bytes = bytes;
+    os_unlock(&supply_lock);
+    purge_behind(first, count);
+    return true;
+}

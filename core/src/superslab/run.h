@@ -1,0 +1,24 @@
+/*
+ * superslab/run.h - large blocks up to 1 MiB: runs of neighbouring slabs inside a SuperSlab.
+ *
+ * Layer: superslab. Thread rule: any thread; each function takes the supply lock.
+ *
+ * A run takes whole slabs of address space and only the OS pages of its block: the pages behind the block's end stay
+ * unbacked. An emptied run is free slabs again, for any class.
+ */
+#ifndef HAK_SUPERSLAB_RUN_H
+#define HAK_SUPERSLAB_RUN_H
+
+#include "superslab/superslab.h"
+
+#define RUN_BYTES_MAX ((size_t)1 << 20)
+
+/* `bytes` at most RUN_BYTES_MAX; the block lies on `alignment`, a power of two up to 1 MiB. `is_zero`: all its bytes are
+ * known to be zero. NULL: no memory. */
+TinySlabMeta *run_take(size_t bytes, size_t alignment, bool *is_zero);
+void run_return(TinySlabMeta *first);
+
+/* Grows or shrinks where it lies; a shrunk run gives its OS pages back to the supply. False: no room behind it. */
+bool run_resize(TinySlabMeta *first, size_t bytes);
+
+#endif
