@@ -23,8 +23,10 @@ static unsigned same_slab_run(void *const *blocks, unsigned count) {
     return run;
 }
 
+/* NULL: its SuperSlab was released, so the block had been freed before. */
 static TinySlabMeta *slab_of(const void *block) {
     SuperSlab *superslab = ptr_to_superslab(block);
+    if (HAK_UNLIKELY(superslab == NULL)) return NULL;
     return &superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB];
 }
 
@@ -33,14 +35,14 @@ static HAK_COLD void report_free_in_free_slab(const void *block) {
                    "double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
 }
 
-/* Locks the heap that owns the slab, releasing `held` first when it is another. NULL when nobody owns it. */
+/* Locks the heap that owns the slab, releasing `held` first when it is another. NULL when no heap owns it. */
 static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
     for (;;) {
-        Heap *owner = LOAD_RELAXED(meta->owner);
+        Heap *owner = meta != NULL ? LOAD_RELAXED(meta->owner) : NULL;
         if (owner == held) return held;
         if (held != NULL) os_unlock(&held->lock);
         held = NULL;
-        if (owner == NULL) return NULL;
+        if (owner == NULL || owner == RUN_OWNER) return NULL;
         os_lock(&owner->lock);
         if (LOAD_RELAXED(meta->owner) == owner) return owner;
         held = owner; /* it changed hands in between */

@@ -179,11 +179,13 @@ static size_t release(SuperSlab *mapping) {
     discount_block(mapping);
     units_remove_begin(mapping->base, mapping->mapping_bytes);
     os_unlock(&supply_lock);
-    os_unmap((void *)mapping->base, mapping->mapping_bytes);
+    uintptr_t address = mapping->base;
+    size_t mapping_bytes = mapping->mapping_bytes;
+    os_unmap((void *)address, mapping_bytes);
+    (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
     os_lock(&supply_lock);
-    units_remove_finish(mapping->base, mapping->mapping_bytes);
+    units_remove_finish(address, mapping_bytes);
     supply.purged_bytes += bytes;
-    mapping->mapping_bytes = 0;
     supply_header_return(mapping);
     return bytes;
 }
@@ -236,7 +238,6 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     }
     os_lock(&supply_lock);
     units_remove_finish(old_address, old_bytes);
-    mapping->mapping_bytes = 0;
     supply_header_return(mapping);
     count_block(moved, block_bytes, true);
     os_unlock(&supply_lock);

@@ -96,10 +96,22 @@ static uintptr_t superslab_map(void) {
 }
 
 SuperSlab *supply_header_take(void) {
-    SuperSlab *superslab = supply.unused_headers;
-    if (superslab == NULL) return metadata_map(sizeof *superslab);
-    supply.unused_headers = superslab->next;
-    return superslab;
+    HeaderStack *stack = supply.unused_headers;
+    if (stack == NULL) return metadata_map(sizeof(SuperSlab));
+    if (stack->count > 0) return stack->header[--stack->count];
+    supply.unused_headers = stack->next;
+    return (SuperSlab *)(void *)stack;
+}
+
+void supply_header_return(SuperSlab *superslab) {
+    HeaderStack *stack = supply.unused_headers;
+    if (stack == NULL || stack->count == HEADER_STACK_CAPACITY) {
+        stack = (HeaderStack *)(void *)superslab;
+        *stack = (HeaderStack){.next = supply.unused_headers};
+        supply.unused_headers = stack;
+    } else {
+        stack->header[stack->count++] = superslab;
+    }
 }
 
 static SuperSlab *superslab_new(void) {
@@ -134,11 +146,6 @@ static SuperSlab *superslab_new(void) {
     supply.mapped_count++;
     list_insert(superslab);
     return superslab;
-}
-
-void supply_header_return(SuperSlab *superslab) {
-    superslab->next = supply.unused_headers;
-    supply.unused_headers = superslab;
 }
 
 /* A SuperSlab with a free slab that is not active yet: a spare one, else a new one. NULL: out of memory. */
@@ -255,11 +262,12 @@ size_t supply_release_finish(SuperSlab *superslab) {
     int64_t backed_bytes = 0;
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
         backed_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~superslab->slab[index].unbacked_pages));
-    os_unmap((void *)superslab->base, SUPERSLAB_BYTES);
-    (void)os_purge(superslab->free_bits, sizeof superslab->free_bits);
+    uintptr_t base = superslab->base;
+    os_unmap((void *)base, SUPERSLAB_BYTES);
+    (void)os_purge(superslab, round_up_bytes(sizeof *superslab, os_page_bytes));
     atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes, memory_order_relaxed);
     os_lock(&supply_lock);
-    registry_remove_finish(superslab->base);
+    registry_remove_finish(base);
     supply.purged_bytes += (uint64_t)backed_bytes;
     supply_header_return(superslab);
     os_unlock(&supply_lock);

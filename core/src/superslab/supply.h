@@ -8,12 +8,24 @@
 
 #include "base/types.h"
 
+#define HEADER_STACK_CAPACITY 500u
+
+/* Headers without a SuperSlab. Their memory is purged; one of them in 500 lends its first OS page to hold the others'
+ * addresses. */
+typedef struct HeaderStack {
+    struct HeaderStack *next;
+    size_t count;
+    SuperSlab *header[HEADER_STACK_CAPACITY];
+} HeaderStack;
+
+_Static_assert(sizeof(HeaderStack) <= OS_PAGE_BYTES_MIN, "one OS page");
+
 typedef struct Supply {
     SuperSlab *active_by_used[SLABS_PER_SUPERSLAB + 1]; /* [n]: active with n used slabs; [0] is not used */
     SuperSlab *spare;                                   /* newest first */
     uint64_t lists_in_use;                              /* bit n: list n is not empty; bit 0: there is a spare */
     SuperSlab *queue_oldest, *queue_newest;
-    SuperSlab *unused_headers;
+    HeaderStack *unused_headers;
     uint64_t mapped_count, born, died, purged_bytes;
     uint64_t large_count, large_bytes; /* live blocks in runs and in mappings of their own */
     /* mapping_bytes = live blocks in mappings + mapping_cached_bytes + mapping_unbacked_bytes */
