@@ -21,7 +21,7 @@ from sample import Run, run_sampled
 
 MEBIBYTE = 1024 * 1024
 PHASES = [("p", "start"), ("j", "parsed"), ("d", "loaded"), ("i", "dropped")]
-LEGEND = "p parse the standard library   j load JSON   d drop all but survivors   i idle"
+LEGEND = "p parse the library   j load JSON   d drop all but survivors   i idle"
 JOB = Path(__file__).resolve().parent / "job.py"
 
 
