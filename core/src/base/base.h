@@ -36,8 +36,7 @@
 #define OS_PAGE_BYTES_MAX 65536u
 #define OS_PAGES_PER_SLAB_MAX (SLAB_BYTES / OS_PAGE_BYTES_MIN)
 
-#define BLOCK_BYTES_MIN 8u
-#define BLOCKS_PER_SLAB_MAX (SLAB_BYTES / BLOCK_BYTES_MIN)
+#define BLOCKS_PER_SLAB_MAX 4096u /* so 8-byte blocks fill half a slab; the rest of it is never backed */
 #define SLAB_CLASS_BYTES_MAX 32768u /* larger blocks are mappings of their own */
 
 #define CACHE_LINE_BYTES 64u

@@ -84,6 +84,8 @@ _Static_assert(sizeof(TinySlabMeta) <= CACHE_LINE_BYTES, "one cache line of meta
  *   I8  total_active_blocks = sum of slab[i].used_blocks (live and cached: a cached block keeps its SuperSlab alive)
  *   I11 backed_free_slabs is a subset of free_slabs; it is not empty <=> the SuperSlab is in the purge queue
  */
+#define SHORT_ROW_BLOCKS 2048u /* blocks of 32 bytes and more */
+
 struct SuperSlab {
     uintptr_t base;
     SuperSlab *next, *previous; /* active: list of its number of used slabs; spare: newest first; unused header: chain */
@@ -97,10 +99,12 @@ struct SuperSlab {
     uint32_t purging_slabs;     /* free slabs being purged outside the lock; not to be handed out */
     bool is_queued;
     TinySlabMeta slab[SLABS_PER_SUPERSLAB];
-    _Alignas(OS_PAGE_BYTES_MIN) uint64_t free_bits[SLABS_PER_SUPERSLAB][BLOCKS_PER_SLAB_MAX / 64];
+    /* Bit set: the block is free. Two sizes of rows, so that the common classes' bitmaps share few OS pages. */
+    _Alignas(OS_PAGE_BYTES_MIN) uint64_t short_free_bits[SLABS_PER_SUPERSLAB][SHORT_ROW_BLOCKS / 64];
+    uint64_t long_free_bits[SLABS_PER_SUPERSLAB][BLOCKS_PER_SLAB_MAX / 64];
 };
 
-_Static_assert(offsetof(SuperSlab, free_bits) == OS_PAGE_BYTES_MIN, "header: one OS page, then the bitmaps");
+_Static_assert(offsetof(SuperSlab, short_free_bits) == OS_PAGE_BYTES_MIN, "header: one OS page, then the bitmaps");
 _Static_assert(sizeof(SuperSlab) * 50 <= SUPERSLAB_BYTES, "metadata at most 2 % of a full heap");
 
 /* The slab from which a heap refills one class. superslab NULL: none yet, or it died. Under the heap lock. */

@@ -32,7 +32,12 @@ HAK_INLINE OsPageSet slab_backed_free_pages(const TinySlabMeta *meta) {
     return (OsPageSet)(meta->free_pages & ~meta->unbacked_pages);
 }
 
-HAK_INLINE uint64_t *slab_free_bits(TinySlabMeta *meta) { return superslab_of_slab(meta)->free_bits[meta->slab_index]; }
+HAK_INLINE uint64_t *slab_free_bits(TinySlabMeta *meta) {
+    SuperSlab *superslab = superslab_of_slab(meta);
+    if (HAK_LIKELY(size_classes[meta->class_index].blocks_per_slab <= SHORT_ROW_BLOCKS))
+        return superslab->short_free_bits[meta->slab_index];
+    return superslab->long_free_bits[meta->slab_index];
+}
 
 /* Recomputes the OS pages that no used block touches, from the bitmap alone; for checks. */
 OsPageSet slab_free_pages_from_bits(TinySlabMeta *meta);

@@ -22,7 +22,9 @@ static size_t step_bytes(size_t block_bytes) {
 static void fill_class(SizeClass *size_class, size_t block_bytes) {
     size_class->block_bytes = (uint32_t)block_bytes;
     size_class->reciprocal = (uint32_t)((((uint64_t)1 << 32) + block_bytes - 1) / block_bytes);
-    size_class->blocks_per_slab = (uint16_t)(SLAB_BYTES / block_bytes);
+    size_t blocks_that_fit = SLAB_BYTES / block_bytes;
+    size_class->blocks_per_slab =
+        (uint16_t)(blocks_that_fit < BLOCKS_PER_SLAB_MAX ? blocks_that_fit : BLOCKS_PER_SLAB_MAX);
     size_t magazine_blocks = MAGAZINE_BYTES_MAX / block_bytes;
     size_class->magazine_blocks =
         (uint16_t)(magazine_blocks < MAGAZINE_BLOCKS_MAX ? magazine_blocks : MAGAZINE_BLOCKS_MAX);
