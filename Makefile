@@ -19,14 +19,16 @@ package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproj
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-python lint wheel clean check-python check-core
+.PHONY: help demo test test-core test-python lint wheel clean check-python check-core demo-here wheel-here
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
 
-demo: $(venv)/hakmem-installed ## Run the main job under stock Python and under hakmem, show both RSS curves
-	@$(venv_python) demo/demo.py --out build/demo
+# The targets for everybody check the machine first and call make again: the check may have installed Python itself,
+# on which the names of all that follows depend.
+demo: check-python ## Run the main job under stock Python and under hakmem, show both RSS curves
+	@$(MAKE) --no-print-directory demo-here
 
 # One after the other, also with -j: the core's failures explain the others.
 test: check-core ## Set everything up and run all tests, C and Python
@@ -48,11 +50,17 @@ lint: $(venv)/linters-installed $(venv)/build-tools-installed $(venv)/test-tools
 	@$(venv)/bin/mypy
 	@PATH="$(venv)/bin:$$PATH" $(venv_python) -m pytest tests/lint
 
-wheel: check-python $(venv)/build-tools-installed ## Build sdist and wheel into dist/, audit them, test the wheel in a clean environment
-	@tests/install/test-wheel $(venv_python) dist
+wheel: check-python ## Build sdist and wheel into dist/, audit the wheel, test it in a clean environment
+	@$(MAKE) --no-print-directory wheel-here
 
 clean: ## Remove everything that was built
 	rm -rf build dist
+
+demo-here: $(venv)/hakmem-installed
+	@$(venv_python) demo/demo.py --out build/demo
+
+wheel-here: $(venv)/build-tools-installed
+	@tests/install/test-wheel $(venv_python) dist
 
 check-python:
 	@.ci/check-system $(PYTHON) python
