@@ -1,0 +1,160 @@
+"""hakmem: serves CPython's memory from SuperSlabs and gives it back to the OS when objects die.
+
+    import hakmem
+
+    hakmem.enable()                 # from here on, objects live in hakmem's blocks
+    ...
+    hakmem.trim()                   # everything that can go to the OS goes now
+    print(hakmem.stats()["live_bytes"])
+
+Importing this package changes nothing. All functions may be called from any thread; the swap is the whole process's,
+shared by its sub-interpreters.
+"""
+
+import os
+import sys
+
+from hakmem.errors import UnknownOptionError, UnsupportedError
+
+try:
+    from hakmem import _hakmem
+except ImportError:
+    if sys.implementation.name == "cpython":
+        raise
+    from hakmem import _absent as _hakmem  # type: ignore[no-redef]
+
+TYPE_CHECKING = False  # typing's own costs milliseconds to import
+if TYPE_CHECKING:
+    from hakmem._types import ClassStats, OptionInfo, Stats
+
+__all__ = [
+    "ClassStats",
+    "OptionInfo",
+    "Stats",
+    "UnknownOptionError",
+    "UnsupportedError",
+    "__version__",
+    "disable",
+    "enable",
+    "get_option",
+    "is_enabled",
+    "mark",
+    "options",
+    "set_option",
+    "stats",
+    "trim",
+]
+
+__version__: str = _hakmem.version
+
+_exit_table_is_planned = False
+
+
+def enable() -> bool:
+    """Let new blocks of CPython's objects be hakmem's.
+
+    True when the swap is in force, also when it was before. False when the environment says HAKMEM=0, which always
+    wins. Raises UnsupportedError with the reason, and changes nothing, where swapping would be unsafe.
+    """
+    if os.environ.get("HAKMEM") == "0":
+        return False
+    reason = _hakmem.enable()
+    if reason is not None:
+        raise UnsupportedError(reason)
+    _plan_exit_table()
+    return True
+
+
+def disable() -> None:
+    """Let new requests go to the previous allocator again.
+
+    Blocks of hakmem's stay valid and are freed where they came from; one that must grow may move to the previous
+    allocator. The hooks stay in place to the end of the process.
+    """
+    _hakmem.disable()
+
+
+def is_enabled() -> bool:
+    """Tell whether the swap is in force."""
+    return _hakmem.is_enabled()
+
+
+def trim() -> int:
+    """Give back to the OS all that holds no live block; the bytes of resident memory that this call gave back.
+
+    Flushes this thread's magazines and, as far as that is safe, those of other threads. Moves and frees nothing that
+    lives. Does not run the garbage collector: call gc.collect() first to drop cycles.
+    """
+    return _hakmem.trim()
+
+
+def stats() -> "Stats":
+    """Return the figures of this process, exact integers, in bytes where the name says so."""
+    return _hakmem.stats()
+
+
+def get_option(name: str) -> "int | str":
+    """Return the current value of an option: int where its values are numbers, else str.
+
+    Raises UnknownOptionError (a KeyError) if there is no such option.
+    """
+    try:
+        return _hakmem.get_option(name)
+    except KeyError as error:
+        raise UnknownOptionError(error.args[0]) from None
+
+
+def set_option(name: str, value: "int | str") -> None:
+    """Set an option for the whole process.
+
+    Raises UnknownOptionError (a KeyError) if there is no such option, ValueError for a value that is not allowed, and
+    RuntimeError for an option that is read at the start only (set its environment variable instead).
+    """
+    try:
+        _hakmem.set_option(name, value)
+    except KeyError as error:
+        raise UnknownOptionError(error.args[0]) from None
+
+
+def options() -> "list[OptionInfo]":
+    """Return the option table, one row per option with its current value."""
+    return _hakmem.options()
+
+
+def mark(text: str) -> None:
+    """Name this moment of the program for whoever records its memory.
+
+    Raises the audit event "hakmem.mark" with the text; without a recording nothing listens and nothing happens.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a mark must be str, not {type(text).__name__}")
+    sys.audit("hakmem.mark", text)
+
+
+def _plan_exit_table() -> None:
+    """Have the stats table printed when the interpreter ends, if the option stats_at_exit says so by then."""
+    global _exit_table_is_planned  # noqa: PLW0603 - once per interpreter
+    if _exit_table_is_planned or not _hakmem.is_main_interpreter():
+        return
+    _exit_table_is_planned = True
+    import atexit
+
+    process = os.getpid()
+
+    def print_table() -> None:
+        # A forked child inherits this function; the table is the program's, once.
+        if os.getpid() == process and _hakmem.get_option("stats_at_exit") == 1:
+            from hakmem.report import print_stats_table
+
+            print_stats_table()
+
+    atexit.register(print_table)
+
+
+def __getattr__(name: str) -> object:
+    """Import the types that only annotations need when somebody asks for them."""
+    if name in ("ClassStats", "OptionInfo", "Stats"):
+        from hakmem import _types
+
+        return getattr(_types, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

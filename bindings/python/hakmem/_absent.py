@@ -1,0 +1,49 @@
+"""Stands in for the extension module on Pythons that are not CPython: says why, does nothing.
+
+Only what a program calls without asking first is here; the launcher runs on CPython only.
+"""
+
+import sys
+
+from hakmem.errors import UnsupportedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hakmem._types import OptionInfo, Stats
+
+version = "0"
+
+
+def obstacle() -> str:
+    return f"{sys.implementation.name} manages its objects without CPython's allocators; hakmem needs CPython"
+
+
+enable = obstacle
+
+
+def disable() -> None:
+    pass
+
+
+def is_enabled() -> bool:
+    return False
+
+
+def trim() -> int:
+    return 0
+
+
+def stats() -> "Stats":
+    raise UnsupportedError(obstacle())
+
+
+def options() -> "list[OptionInfo]":
+    raise UnsupportedError(obstacle())
+
+
+def get_option(name: str) -> "int | str":
+    raise UnsupportedError(obstacle())
+
+
+def set_option(name: str, value: "int | str") -> None:
+    raise UnsupportedError(obstacle())

@@ -1,0 +1,55 @@
+"""The shapes of the dictionaries that hakmem returns. Imported only by type checkers and on request."""
+
+from typing import TypedDict
+
+
+class ClassStats(TypedDict):
+    """One size class."""
+
+    block_bytes: int
+    live: int
+    cached: int
+    free: int
+    slabs: int
+
+
+class Stats(TypedDict):
+    """hakmem.stats(). mapped = live + cached + pinned + free_resident + unbacked, exactly."""
+
+    version: int
+    live_bytes: int
+    live_blocks: int
+    cached_bytes: int
+    pinned_bytes: int
+    free_resident_bytes: int
+    unbacked_bytes: int
+    metadata_bytes: int
+    mapped_bytes: int
+    large_bytes: int
+    superslabs_active: int
+    superslabs_spare: int
+    superslabs_born: int
+    superslabs_died: int
+    purged_bytes_total: int
+    served_requests: int
+    passed_requests: int
+    passed_bytes: int
+    served_bytes: int
+    classes: list[ClassStats]
+    counters: dict[str, int]
+
+
+class OptionInfo(TypedDict):
+    """One row of hakmem.options(). minimum and maximum are None unless kind is "integer"."""
+
+    name: str
+    variable: str
+    kind: str
+    value: int | str
+    default: int | str
+    minimum: int | None
+    maximum: int | None
+    choices: list[str]
+    unit: str
+    help: str
+    at_start_only: bool

@@ -1,0 +1,47 @@
+"""The command `hakmem`: one class per sub-command, each in a file of its own, whose docstring is its help.
+
+`hakmem run` goes past argparse and imports next to nothing: what is imported here before the program starts is not
+imported by the program, and differs from what `python` would have imported.
+"""
+
+import sys
+
+from hakmem.cli.command import Command, UsageError, fail
+
+COMMANDS = ("run", "status", "options", "install-startup", "uninstall-startup")
+
+
+def main(arguments: "list[str] | None" = None) -> int:
+    """Run `hakmem` with these words (default: those of the command line); the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        if not words:
+            raise UsageError(f"a command is missing; give one of {', '.join(COMMANDS)}")
+        if words[0] in COMMANDS:
+            return load_command(words[0]).main(words[1:])
+        return _main_without_command(words)
+    except UsageError as error:
+        return fail(str(error), 2)
+
+
+def load_command(name: str) -> Command:
+    """Import the file of one command."""
+    module_name = name.replace("-", "_")
+    module = __import__(f"hakmem.cli.{module_name}", fromlist=["COMMAND"])
+    command: Command = module.COMMAND
+    return command
+
+
+def _main_without_command(words: list[str]) -> int:
+    import hakmem
+
+    if words[0] in ("-V", "--version"):
+        print(f"hakmem {hakmem.__version__}")
+        return 0
+    if words[0] in ("-h", "--help"):
+        print("usage: hakmem COMMAND ...\n\nServes CPython's memory and gives it back to the OS.\n\ncommands:")
+        for name in COMMANDS:
+            print(f"  {name:<20}{load_command(name).summary()}")
+        print("\n`hakmem COMMAND --help` tells more; `hakmem --version` prints the version.")
+        return 0
+    raise UsageError(f"there is no command {words[0]!r}; give one of {', '.join(COMMANDS)}")

@@ -1,0 +1,173 @@
+"""`hakmem run`: sets the stage as `python` would, lets CPython's own machinery run the program, ends as it ended."""
+
+import os
+import sys
+
+import hakmem
+from hakmem import _hakmem, startup_files
+from hakmem.cli.command import Command, UsageError, fail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from types import TracebackType
+
+
+class Run(Command):
+    """Run a Python program with its memory served by hakmem.
+
+    Everything behind SCRIPT, -m MODULE, -c CODE or - (standard input) belongs to the program, which runs as it would
+    under `python`. Where swapping is not safe it runs all the same, after one line that says why. With HAKMEM=0 in the
+    environment it runs without hakmem. Child processes are reached if `hakmem install-startup` was done.
+    """
+
+    name = "run"
+
+    def add_arguments(self, parser: "ArgumentParser") -> None:
+        parser.usage = "hakmem run [--stats] [--require] SCRIPT | -m MODULE | -c CODE | - [args...]"
+        parser.add_argument("--stats", action="store_true", help="print the stats table on stderr at exit")
+        parser.add_argument("--require", action="store_true", help="exit with 1 where hakmem cannot be enabled")
+
+    def main(self, words: list[str]) -> int:
+        wants_stats = wants_hakmem = False
+        position = 0
+        while position < len(words) and words[position].startswith("--"):
+            word = words[position]
+            position += 1
+            if word == "--stats":
+                wants_stats = True
+            elif word == "--require":
+                wants_hakmem = True
+            elif word == "--help":
+                self.parser().print_help()
+                return 0
+            elif word == "--":
+                break
+            else:
+                raise UsageError(f"unknown option {word!r} of hakmem run; see 'hakmem run --help'")
+        program = Program(words[position:])
+        if program.kind == "help":
+            self.parser().print_help()
+            return 0
+        problem = _enable(wants_stats)
+        if problem is not None and wants_hakmem:
+            return fail(f"hakmem cannot be enabled, and --require was given: {problem}", 1)
+        return _end_like(program.run())
+
+
+class Program:
+    """What is to be run, taken from the words of the command line as `python` takes them."""
+
+    def __init__(self, words: list[str]) -> None:
+        """Tell script, module, command and standard input apart."""
+        if not words:
+            raise UsageError("hakmem run needs SCRIPT, -m MODULE, -c CODE or - for standard input")
+        word = words[0]
+        self.target = word
+        self.arguments = words[1:]
+        if word[:2] in ("-m", "-c"):
+            self.kind = "module" if word[1] == "m" else "command"
+            joined = word[2:]  # python takes -mMODULE, too
+            if not joined and len(words) < 2:
+                raise UsageError(f"{word} needs {'the name of a module' if word == '-m' else 'code'} behind it")
+            self.target = joined or words[1]
+            self.arguments = words[1:] if joined else words[2:]
+        elif word == "-":
+            self.kind = "stdin"
+        elif word == "-h":
+            self.kind = "help"
+        elif word.startswith("-"):
+            raise UsageError(
+                f"unknown option {word!r} of hakmem run; options of python go before: python {word} -m hakmem run"
+            )
+        else:
+            self.kind = "script"
+
+    def run(self) -> int:
+        """Run it in place of whatever was __main__; the exit code, or -SIGINT."""
+        _replace_main_module()
+        if self.kind == "module":
+            self._set_argv("-m")
+            _set_path0(os.getcwd())
+            return _hakmem.run_module(self.target, True)
+        if self.kind == "command":
+            self._set_argv("-c")
+            _set_path0("")
+            return _hakmem.run_command(self.target + "\n")
+        self._set_argv(self.target)
+        if self.kind == "stdin":
+            _set_path0("")
+            return _hakmem.run_stdin()
+        return self._run_script()
+
+    def _run_script(self) -> int:
+        path = _absolute_path(self.target)
+        if _hakmem.is_importable(path):
+            _set_path0(path, always=True)
+            return _hakmem.run_module("__main__", False)
+        _set_path0(os.path.dirname(os.path.realpath(self.target)))
+        return _hakmem.run_file(sys.orig_argv[0], path)
+
+    def _set_argv(self, first: str) -> None:
+        sys.argv[:] = [first, *self.arguments]
+
+
+def _enable(wants_stats: bool) -> "str | None":
+    """Enable hakmem for this process, and for its children as far as they can be reached. None, or why not."""
+    if wants_stats:
+        hakmem.set_option("counters", 1)
+        hakmem.set_option("stats_at_exit", 1)
+    try:
+        if not hakmem.enable():
+            return "HAKMEM=0 is set in the environment"
+    except hakmem.UnsupportedError as error:
+        print(f"hakmem: warning: runs without hakmem: {error}", file=sys.stderr)
+        return str(error)
+    if startup_files.installed_files():
+        os.environ["HAKMEM"] = "1"
+    return None
+
+
+def _replace_main_module() -> None:
+    """Put a module into sys.modules that looks as __main__ does before a program runs."""
+    old = vars(sys.modules["__main__"])
+    new = type(sys)("__main__")
+    new.__loader__ = sys.modules["builtins"].__loader__
+    if "__annotations__" in old:  # CPython up to 3.13 starts with one
+        new.__annotations__ = {}
+    new.__dict__["__builtins__"] = sys.modules["builtins"]
+    sys.modules["__main__"] = new
+
+
+def _absolute_path(path: str) -> str:
+    """Make it absolute as CPython's main does, which tidies nothing up but a leading "./"."""
+    if os.path.isabs(path):
+        return path
+    return os.path.join(os.getcwd(), path.removeprefix("./"))
+
+
+def _set_path0(directory: str, always: bool = False) -> None:
+    """Put the program's directory where `python` puts it: in place of the launcher's, unless -P or -I forbid both."""
+    if not getattr(sys.flags, "safe_path", sys.flags.isolated):
+        sys.path[0] = directory
+    elif always:
+        sys.path.insert(0, directory)
+
+
+def _end_like(exit_code: int) -> int:
+    """Let a program that ended by KeyboardInterrupt end this process by SIGINT, after everything was cleaned up.
+
+    CPython does that by itself when the interrupt reaches the top. The program's traceback is printed already, so the
+    second one is kept quiet.
+    """
+    if exit_code < 0:
+        sys.excepthook = _print_nothing
+        raise KeyboardInterrupt
+    return exit_code
+
+
+def _print_nothing(kind: "type[BaseException]", exception: BaseException, traceback: "TracebackType | None") -> None:
+    """Stand in for sys.excepthook."""
+
+
+COMMAND = Run()

@@ -1,0 +1,28 @@
+"""What install-startup and uninstall-startup have in common."""
+
+import site
+import sysconfig
+
+from hakmem.cli.command import Command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class StartupCommand(Command):
+    """Work on the startup files of one directory."""
+
+    def add_arguments(self, parser: "ArgumentParser") -> None:
+        parser.add_argument(
+            "--user", action="store_true", help="the user's own site directory instead of this environment's"
+        )
+
+    def directory(self, user: bool) -> str:
+        """Return where the files go."""
+        return site.getusersitepackages() if user else sysconfig.get_path("purelib")
+
+    def explain(self, error: OSError, user: bool) -> str:
+        """Say what failed, and what to do."""
+        advice = "" if user else "; use --user, or a virtual environment of your own"
+        return f"{error.filename}: {error.strerror}{advice}"

@@ -1,0 +1,93 @@
+"""`hakmem status`."""
+
+import json
+import os
+import platform
+import sys
+from typing import TypedDict
+
+import hakmem
+from hakmem import _hakmem, startup_files
+from hakmem.cli.command import Command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+class ChangedOption(TypedDict):
+    """An option whose value is not its default."""
+
+    value: int | str
+    default: int | str
+
+
+class StatusReport(TypedDict):
+    """What --json prints. reason is None when hakmem can be enabled; allocator is None when a hook lies in place."""
+
+    version: str
+    python: str
+    implementation: str
+    executable: str
+    possible: bool
+    reason: str | None
+    enabled: bool
+    allocator: str | None
+    startup_files: list[str]
+    changed_options: dict[str, ChangedOption]
+
+
+class Status(Command):
+    """Say whether hakmem can be enabled here, and why not.
+
+    Also the versions, the startup files of this environment, and the options that differ from their defaults.
+    """
+
+    name = "status"
+
+    def add_arguments(self, parser: "ArgumentParser") -> None:
+        parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+    def execute(self, arguments: "Namespace") -> int:
+        status = collect_status()
+        print(json.dumps(status, indent=2) if arguments.json else status_text(status))
+        return 0
+
+
+def collect_status() -> "StatusReport":
+    """Ask the running interpreter."""
+    reason = "HAKMEM=0 is set in the environment" if os.environ.get("HAKMEM") == "0" else _hakmem.obstacle()
+    return {
+        "version": hakmem.__version__,
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "executable": sys.executable,
+        "possible": reason is None,
+        "reason": reason,
+        "enabled": hakmem.is_enabled(),
+        "allocator": _hakmem.allocator_name(),
+        "startup_files": startup_files.installed_files(),
+        "changed_options": {
+            row["name"]: {"value": row["value"], "default": row["default"]}
+            for row in hakmem.options()
+            if row["value"] != row["default"]
+        },
+    }
+
+
+def status_text(status: "StatusReport") -> str:
+    """Return the status for people, one fact per line."""
+    changed = ", ".join(f"{name}={row['value']}" for name, row in status["changed_options"].items())
+    rows = [
+        ("hakmem", status["version"]),
+        ("python", f"{status['implementation']} {status['python']}, {status['executable']}"),
+        ("can be enabled", "yes" if status["possible"] else f"no: {status['reason']}"),
+        ("enabled", "yes" if status["enabled"] else "no"),
+        ("allocator", status["allocator"] or "a hook of a tool"),
+        ("startup file", ", ".join(status["startup_files"]) or "none (hakmem install-startup puts one there)"),
+        ("changed options", changed or "none"),
+    ]
+    return "\n".join(f"{label:<17}{text}" for label, text in rows)
+
+
+COMMAND = Status()

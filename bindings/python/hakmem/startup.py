@@ -1,0 +1,26 @@
+"""What an installed startup file calls in every interpreter of its environment where HAKMEM is set.
+
+Must never stop an interpreter from starting: what goes wrong is one line on stderr.
+"""
+
+import os
+import sys
+
+import hakmem
+
+
+def start() -> None:
+    """Enable hakmem if HAKMEM=1. Called more than once (a virtual environment may read the file twice): harmless."""
+    value = os.environ.get("HAKMEM", "")
+    if value == "1":
+        try:
+            hakmem.enable()
+        except hakmem.UnsupportedError as error:
+            _warn(f"not enabled: {error}")
+    elif value not in ("", "0"):
+        _warn(f"HAKMEM={value} is not 0 or 1; 0 is used instead")
+
+
+def _warn(text: str) -> None:
+    if sys.stderr is not None:
+        print(f"hakmem: warning: {text}", file=sys.stderr)

@@ -1,0 +1,46 @@
+/*
+ * detect.c - finds what makes a swap of CPython's allocators unsafe.
+ *
+ * Layer: bindings/python, bottom. Changes nothing. Thread rule: with the GIL held.
+ */
+#include "detect.h"
+
+/* Private names of CPython: weak, so that a version without them loads this module all the same. */
+extern const char *_PyMem_GetCurrentAllocatorName(void) __attribute__((weak));
+extern void _Py_DecRefShared(PyObject *object) __attribute__((weak)); /* exists in free-threaded builds only */
+
+static bool build_is_free_threaded(void) {
+#ifdef Py_GIL_DISABLED
+    return true;
+#else
+    return _Py_DecRefShared != NULL;
+#endif
+}
+
+/* Untracking answers -2 while tracemalloc is off; no trace can exist under a domain number that nobody uses. */
+static bool tracemalloc_is_tracing(void) {
+    const unsigned int unused_domain = 0x68616b6du;
+    return PyTraceMalloc_Untrack(unused_domain, 0) != -2;
+}
+
+const char *detect_allocator_name(void) {
+    return _PyMem_GetCurrentAllocatorName == NULL ? NULL : _PyMem_GetCurrentAllocatorName();
+}
+
+bool detect_table_is_stock(void) { return detect_allocator_name() != NULL; }
+
+const char *detect_obstacle(void) {
+    if (build_is_free_threaded())
+        return "a free-threaded build finds its objects through its own allocator, garbage collection would stop "
+               "working; use a build with the GIL";
+    /* It writes the allocators that it found back when it stops, and the next free of a block of ours would kill the
+     * process. Started after hakmem it lies on top, which is fine. */
+    if (tracemalloc_is_tracing())
+        return "tracemalloc is already tracing; start it after hakmem.enable()";
+    if (_PyMem_GetCurrentAllocatorName == NULL)
+        return "this Python does not tell which allocator is in place; hakmem needs CPython 3.10 to 3.15";
+    if (!detect_table_is_stock())
+        return "another tool has hooked CPython's allocators and would un-hook hakmem when it stops (memray?); start "
+               "it after hakmem.enable()";
+    return NULL;
+}

@@ -1,0 +1,162 @@
+/*
+ * launch.c - runs a program in this interpreter the way CPython's own main does.
+ *
+ * Layer: bindings/python, above frames.h. Does not set sys.argv, sys.path or __main__ (hakmem/cli/run.py does).
+ * Thread rule: main thread, with the GIL held.
+ *
+ * Why in C: CPython's main hands the program to the same PyRun_... functions and prints its exception right there, so
+ * that a traceback begins in the program's own first line, excepthooks see what they would see, and SystemExit, a full
+ * disk behind stdout or a second exception in the excepthook all end as they do under `python`.
+ */
+#include "launch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "frames.h"
+
+/* PyErr_Print has just stored what it printed. CPython, too, compares the type itself. */
+static bool printed_keyboard_interrupt(void) { return PySys_GetObject("last_type") == PyExc_KeyboardInterrupt; }
+
+static PyObject *exit_code(int failed) {
+    if (failed == 0) return PyLong_FromLong(0);
+    return PyLong_FromLong(printed_keyboard_interrupt() ? -SIGINT : 1);
+}
+
+/* ---- A script ---- */
+
+/* Fills `code` and returns false where CPython's main gives up before it runs anything. */
+static bool open_script(PyObject *program_name, PyObject *path, const char *encoded_path, FILE **file, int *code) {
+    struct stat status;
+    *file = fopen(encoded_path, "rbe");
+    if (*file == NULL) {
+        PySys_FormatStderr("%S: can't open file %R: [Errno %d] %s\n", program_name, path, errno, strerror(errno));
+        *code = 2;
+        return false;
+    }
+    if (fstat(fileno(*file), &status) == 0 && S_ISDIR(status.st_mode)) {
+        PySys_FormatStderr("%S: %R is a directory, cannot continue\n", program_name, path);
+        fclose(*file);
+        *code = 1;
+        return false;
+    }
+    return true;
+}
+
+PyObject *launch_file(PyObject *module, PyObject *arguments) {
+    PyObject *program_name, *path, *encoded_path;
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    FILE *file;
+    int code;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "UU:run_file", &program_name, &path)) return NULL;
+    if (PySys_Audit("cpython.run_file", "O", path) < 0) return NULL;
+    encoded_path = PyUnicode_EncodeFSDefault(path);
+    if (encoded_path == NULL) return NULL;
+    if (!open_script(program_name, path, PyBytes_AS_STRING(encoded_path), &file, &code)) {
+        Py_DECREF(encoded_path);
+        return PyLong_FromLong(code);
+    }
+    HiddenFrames hidden = frames_hide();
+    int failed = PyRun_AnyFileExFlags(file, PyBytes_AS_STRING(encoded_path), 1, &flags);
+    frames_restore(hidden);
+    Py_DECREF(encoded_path);
+    return exit_code(failed);
+}
+
+PyObject *launch_stdin(PyObject *module, PyObject *arguments) {
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    (void)module;
+    (void)arguments;
+    if (PySys_Audit("cpython.run_stdin", NULL) < 0) return NULL;
+    HiddenFrames hidden = frames_hide();
+    int failed = PyRun_AnyFileExFlags(stdin, "<stdin>", 0, &flags);
+    frames_restore(hidden);
+    return exit_code(failed);
+}
+
+/* ---- A command ---- */
+
+#if PY_VERSION_HEX >= 0x030D0000
+/* From 3.13 a traceback shows the command's own lines, which CPython arranges in a function that it does not export.
+ * The same in its own words: compile, lend linecache the source, evaluate in __main__. */
+static int run_command(PyObject *command) {
+    PyObject *main_module = PyImport_AddModule("__main__"); /* borrowed */
+    PyObject *linecache = PyImport_ImportModule("linecache");
+    const char *text = PyUnicode_AsUTF8(command);
+    PyObject *code = NULL, *registered = NULL, *result = NULL;
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    if (main_module != NULL && linecache != NULL && text != NULL)
+        code = Py_CompileStringExFlags(text, "<string>", Py_file_input, &flags, -1);
+    if (code != NULL)
+        registered = PyObject_CallMethod(linecache, "_register_code", "OOs", code, command, "<string>");
+    if (registered != NULL) {
+        PyObject *globals = PyModule_GetDict(main_module);
+        result = PyEval_EvalCode(code, globals, globals);
+    }
+    if (result == NULL) PyErr_Print();
+    int failed = result == NULL ? -1 : 0;
+    Py_XDECREF(result);
+    Py_XDECREF(registered);
+    Py_XDECREF(code);
+    Py_XDECREF(linecache);
+    return failed;
+}
+#else
+static int run_command(PyObject *command) {
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    const char *text = PyUnicode_AsUTF8(command);
+    if (text != NULL) return PyRun_SimpleStringFlags(text, &flags);
+    PyErr_Print();
+    return -1;
+}
+#endif
+
+PyObject *launch_command(PyObject *module, PyObject *arguments) {
+    PyObject *command;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "U:run_command", &command)) return NULL;
+    if (PySys_Audit("cpython.run_command", "O", command) < 0) return NULL;
+    HiddenFrames hidden = frames_hide();
+    int failed = run_command(command);
+    frames_restore(hidden);
+    return exit_code(failed);
+}
+
+/* ---- A module ---- */
+
+static int run_module(PyObject *name, int set_argv0) {
+    PyObject *runpy = PyImport_ImportModule("runpy");
+    PyObject *result = NULL;
+    if (runpy != NULL) result = PyObject_CallMethod(runpy, "_run_module_as_main", "Oi", name, set_argv0);
+    if (result == NULL) PyErr_Print();
+    int failed = result == NULL ? -1 : 0;
+    Py_XDECREF(result);
+    Py_XDECREF(runpy);
+    return failed;
+}
+
+PyObject *launch_module(PyObject *module, PyObject *arguments) {
+    PyObject *name;
+    int set_argv0;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "Up:run_module", &name, &set_argv0)) return NULL;
+    if (PySys_Audit("cpython.run_module", "O", name) < 0) return NULL;
+    HiddenFrames hidden = frames_hide();
+    int failed = run_module(name, set_argv0);
+    frames_restore(hidden);
+    return exit_code(failed);
+}
+
+PyObject *launch_is_importable(PyObject *module, PyObject *path) {
+    (void)module;
+    PyObject *importer = PyImport_GetImporter(path);
+    if (importer == NULL) return NULL;
+    int importable = importer != Py_None;
+    Py_DECREF(importer);
+    return PyBool_FromLong(importable);
+}

@@ -1,0 +1,133 @@
+/*
+ * module.c - the extension module hakmem._hakmem: functions that the package hakmem wraps.
+ *
+ * Layer: bindings/python, top. Holds no Python object in static storage; every interpreter has its own module object,
+ * all share the hooks. Thread rule: with the GIL held. hak_trim, too: a thread without it must not be flushed while it
+ * is about to allocate again.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "convert.h"
+#include "detect.h"
+#include "hooks.h"
+#include "launch.h"
+
+#include <hakmem.h>
+
+static PyObject *reason_or_none(const char *reason) {
+    if (reason == NULL) Py_RETURN_NONE;
+    return PyUnicode_FromString(reason);
+}
+
+static PyObject *module_enable(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return reason_or_none(hooks_enable());
+}
+
+static PyObject *module_disable(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    hooks_disable();
+    Py_RETURN_NONE;
+}
+
+static PyObject *module_is_enabled(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(hooks_are_enabled());
+}
+
+static PyObject *module_obstacle(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return reason_or_none(hooks_obstacle());
+}
+
+static PyObject *module_allocator_name(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return reason_or_none(detect_allocator_name());
+}
+
+static PyObject *module_is_main_interpreter(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(PyInterpreterState_Get() == PyInterpreterState_Main());
+}
+
+static PyObject *module_trim(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromSize_t(hak_trim());
+}
+
+static PyObject *module_stats(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return convert_stats();
+}
+
+static PyObject *module_options(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return convert_options();
+}
+
+static PyObject *module_get_option(PyObject *module, PyObject *arguments) {
+    const char *name;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "s:get_option", &name)) return NULL;
+    return convert_option_get(name);
+}
+
+static PyObject *module_set_option(PyObject *module, PyObject *arguments) {
+    const char *name;
+    PyObject *value;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "sO:set_option", &name, &value)) return NULL;
+    if (convert_option_set(name, value) != 0) return NULL;
+    hooks_notice_options();
+    Py_RETURN_NONE;
+}
+
+/* Signatures and meaning for readers: hakmem/_hakmem.pyi. */
+static PyMethodDef module_methods[] = {
+    {"enable", module_enable, METH_NOARGS, NULL},
+    {"disable", module_disable, METH_NOARGS, NULL},
+    {"is_enabled", module_is_enabled, METH_NOARGS, NULL},
+    {"obstacle", module_obstacle, METH_NOARGS, NULL},
+    {"allocator_name", module_allocator_name, METH_NOARGS, NULL},
+    {"is_main_interpreter", module_is_main_interpreter, METH_NOARGS, NULL},
+    {"trim", module_trim, METH_NOARGS, NULL},
+    {"stats", module_stats, METH_NOARGS, NULL},
+    {"options", module_options, METH_NOARGS, NULL},
+    {"get_option", module_get_option, METH_VARARGS, NULL},
+    {"set_option", module_set_option, METH_VARARGS, NULL},
+    {"run_file", launch_file, METH_VARARGS, NULL},
+    {"run_module", launch_module, METH_VARARGS, NULL},
+    {"run_command", launch_command, METH_VARARGS, NULL},
+    {"run_stdin", launch_stdin, METH_NOARGS, NULL},
+    {"is_importable", launch_is_importable, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int module_exec(PyObject *module) {
+    hooks_notice_new_interpreter();
+    return PyModule_AddStringConstant(module, "version", hak_version());
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, (void *)module_exec},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
+    /* The module does nothing there but say that it cannot; that must not switch the GIL on. */
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef module_definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_hakmem",
+    .m_doc = "The C side of hakmem; use the package hakmem.",
+    .m_size = 0,
+    .m_methods = module_methods,
+    .m_slots = module_slots,
+};
+
+PyMODINIT_FUNC PyInit__hakmem(void) { return PyModuleDef_Init(&module_definition); }
