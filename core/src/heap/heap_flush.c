@@ -132,7 +132,6 @@ static void settle(Heap *heap) {
 }
 
 static bool heap_is_settling(const Heap *heap) {
-    if (LOAD_RELAXED(heap_thread_count) < 2) return false;
     int64_t own_live = (int64_t)(LOAD_RELAXED(heap->mallocs) - LOAD_RELAXED(heap->frees)) - LOAD_RELAXED(heap->settled);
     return own_live < 0 && LOAD_RELAXED(heap->frees) >= heap->settle_at_frees;
 }
@@ -142,11 +141,11 @@ void heap_zero(Heap *heap) {
     heap_enter(heap);
     heap_flush_all(heap);
     heap_leave(heap);
-    if (LOAD_RELAXED(heap_thread_count) < 2) return;
-    if (heap_live_blocks() == 0)
-        heap_reclaim_others(false);
-    else if (LOAD_RELAXED(heap->settled) != 0)
+    if (heap_live_blocks() == 0) {
+        if (LOAD_RELAXED(heap_thread_count) > 1) heap_reclaim_others(false);
+    } else if (LOAD_RELAXED(heap->settled) != 0) {
         settle(heap);
+    }
 }
 
 /* ---- The slow path of free ---- */

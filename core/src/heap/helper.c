@@ -16,22 +16,36 @@ static os_lock_t helper_lock;
 static HelperState helper_state;        /* under helper_lock */
 static _Atomic uint32_t helper_stopping; /* also what it sleeps on */
 
+/* Looks four times a delay: an OS page outlives the bound by a quarter of it at most. What is old goes altogether, not
+ * just down to the bound: it has not been missed for that long. */
+enum { LOOKS_PER_DELAY = 4 };
+
+static bool is_within_bound(void) { return LOAD_RELAXED(backed_free_bytes) <= purge_old_bound_bytes(); }
+
 static void helper_run(void) {
-    for (;;) {
+    unsigned looks_in_vain = 0;
+    while (looks_in_vain < LOOKS_PER_DELAY) {
         uint32_t delay_ms = (uint32_t)option_value(OPTION_PURGE_DELAY_MS);
-        /* A quarter of the delay: an OS page outlives the bound by that much at most. */
-        os_wait_ms(&helper_stopping, 0, delay_ms / 4 + 1);
-        if (atomic_load(&helper_stopping) != 0) break;
-        (void)purge_run(delay_ms - delay_ms / 4, purge_old_bound_bytes());
-        if (LOAD_RELAXED(backed_free_bytes) <= purge_old_bound_bytes()) heap_reclaim_others(true);
+        uint32_t look_ms = delay_ms / LOOKS_PER_DELAY + 1;
+        os_wait_ms(&helper_stopping, 0, look_ms);
+        if (atomic_load(&helper_stopping) != 0) return;
+        heap_reclaim_others(true);
+        bool is_in_vain = purge_run(delay_ms > look_ms ? delay_ms - look_ms : 0, 0) == 0;
+        looks_in_vain = is_in_vain && is_within_bound() ? looks_in_vain + 1 : 0;
+    }
+}
+
+static void helper_main(void) {
+    for (;;) {
+        helper_run();
         os_lock(&helper_lock); /* so that a wake-up sees either a helper that looks again or one that has finished */
-        bool is_done = LOAD_RELAXED(backed_free_bytes) <= purge_old_bound_bytes();
-        if (is_done) {
+        bool is_done = is_within_bound() || atomic_load(&helper_stopping) != 0;
+        if (is_done && helper_state == HELPER_RUNNING) {
             helper_state = HELPER_FINISHED;
             STORE_RELAXED(purge_check_bytes, 0); /* the next slow path looks again */
         }
         os_unlock(&helper_lock);
-        if (is_done) break;
+        if (is_done) return;
     }
 }
 
@@ -43,7 +57,7 @@ bool helper_wake(void) {
     }
     if (helper_state == HELPER_ABSENT) {
         atomic_store(&helper_stopping, 0);
-        helper_state = os_helper_start(helper_run) == 0 ? HELPER_RUNNING : HELPER_BROKEN;
+        helper_state = os_helper_start(helper_main) == 0 ? HELPER_RUNNING : HELPER_BROKEN;
     }
     bool is_kept = helper_state == HELPER_RUNNING;
     os_unlock(&helper_lock);
