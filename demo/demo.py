@@ -20,7 +20,7 @@ import chart
 from sample import Run, run_sampled
 
 MEBIBYTE = 1024 * 1024
-PHASES = [("p", "start"), ("j", "parsed"), ("d", "loaded"), ("i", "dropped")]
+PHASES = [("p", "parse"), ("j", "load"), ("d", "drop"), ("i", "idle")]
 LEGEND = "p parse the library   j load JSON   d drop all but survivors   i idle"
 JOB = Path(__file__).resolve().parent / "job.py"
 
@@ -55,7 +55,7 @@ def run_job(name: str, launcher: list[str], arguments: argparse.Namespace) -> Ru
 
 
 def row(name: str, run: Run) -> list[float]:
-    figures = [run.bytes_at("start"), run.peak_bytes(), run.bytes_after("dropped"), run.bytes_at("idle")]
+    figures = [run.bytes_before("parse"), run.peak_bytes(), run.bytes_after("idle"), run.bytes_before("end")]
     return [*(figure / MEBIBYTE for figure in figures), run.cpu_seconds]
 
 

@@ -2,9 +2,9 @@
 
     python job.py --marks FILE [--scale 1.0] [--idle-seconds 2.0]
 
-An ordinary program: it knows nothing of allocators. It appends a line per phase to FILE (name, monotonic seconds), so
-that whoever samples it from outside can tell the phases apart, and prints as JSON what it kept, so that two runs can
-be compared. The input is deterministic.
+An ordinary program: it knows nothing of allocators. At the start of each phase it appends a line to FILE (name,
+monotonic seconds), so that whoever samples it from outside can tell the phases apart, and at the end it prints as JSON
+what it kept, so that two runs can be compared. The input is deterministic.
 """
 
 from __future__ import annotations
@@ -70,14 +70,16 @@ def main() -> None:
         with arguments.marks.open("a") as file:
             file.write(f"{name} {time.monotonic():.6f}\n")
 
-    mark("start")
+    # A moment's rest, so that a sample sees the process before it does anything.
+    time.sleep(0.1)
+    mark("parse")
     files = source_files(arguments.scale)
     trees = parse(files)
 
-    mark("parsed")
+    mark("load")
     records = json.loads(json_document(max(1, int(RECORDS * arguments.scale))))
 
-    mark("loaded")
+    mark("drop")
     functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     kept_functions = functions[::KEEP_ONE_FUNCTION_IN]
     kept_records = records[::KEEP_ONE_RECORD_IN]
@@ -91,9 +93,9 @@ def main() -> None:
     del trees, functions, records
     gc.collect()
 
-    mark("dropped")
-    time.sleep(arguments.idle_seconds)
     mark("idle")
+    time.sleep(arguments.idle_seconds)
+    mark("end")
 
     survivors = json.dumps(kept_records) + "".join(ast.dump(function) for function in kept_functions)
     result["survivors_sha256"] = hashlib.sha256(survivors.encode()).hexdigest()

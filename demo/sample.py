@@ -26,10 +26,10 @@ class Run:
     def peak_bytes(self) -> int:
         return max(rss for _, rss in self.samples)
 
-    def bytes_at(self, mark: str) -> int:
+    def bytes_before(self, mark: str) -> int:
         """RSS at the last sample before the mark; the first one where there is none."""
-        before = [rss for when, rss in self.samples if when <= self.marks[mark]]
-        return before[-1] if before else self.samples[0][1]
+        earlier = [rss for when, rss in self.samples if when <= self.marks[mark]]
+        return earlier[-1] if earlier else self.samples[0][1]
 
     def bytes_after(self, mark: str) -> int:
         """RSS at the first sample after the mark."""

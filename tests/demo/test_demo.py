@@ -29,7 +29,7 @@ def test_small_demo(repository: Path, tmp_path: Path, encoding: str) -> None:
         assert run["exit_code"] == 0
         assert run["cpu_seconds"] > 0
         assert len(run["samples"]) > 10
-        assert list(run["marks"]) == ["start", "parsed", "loaded", "dropped", "idle"]
+        assert list(run["marks"]) == ["parse", "load", "drop", "idle", "end"]
 
 
 def test_samples_see_memory_come_and_go(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ raise SystemExit(7)
     run = run_sampled([sys.executable, "-c", program], marks, {})
     assert run.exit_code == 7
     assert run.peak_bytes() >= 64 << 20
-    assert run.bytes_at("full") >= 64 << 20
+    assert run.bytes_before("full") >= 64 << 20
     assert run.bytes_after("dropped") < 64 << 20
 
 
