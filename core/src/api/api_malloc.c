@@ -30,18 +30,18 @@ static HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alig
     if (heap->kind != HEAP_THREAD) {
         heap = heap_attach();
         if (heap == NULL) return heap_malloc_direct(&heap_orphans, class_index);
-        void *block = heap_malloc(heap, class_index); /* announces it */
-        if (block != NULL) return block;
+        void *block;
+        if (heap_malloc(heap, class_index, &block)) return block; /* announces it */
     }
     if (size_bytes == 0) heap_count_if_on(heap, COUNTER_early_return_zero_size, 1);
     return heap_malloc_slow(heap, class_index);
 }
 
 HAK_INLINE void *malloc_aligned_as(size_t size_bytes, SizeClassAlignment alignment) {
-    if (HAK_LIKELY(size_bytes <= SLAB_CLASS_BYTES_MAX)) {
-        void *block = heap_malloc(heap_of_thread, size_class_of(size_bytes, alignment));
-        if (HAK_LIKELY(block != NULL)) return block;
-    }
+    void *block;
+    if (HAK_LIKELY(size_bytes <= SLAB_CLASS_BYTES_MAX) &&
+        HAK_LIKELY(heap_malloc(heap_of_thread, size_class_of(size_bytes, alignment), &block)))
+        return block;
     return malloc_slow(size_bytes, alignment);
 }
 

@@ -14,16 +14,15 @@
 #include "heap/heap.h"
 #include "slab/magazine.h"
 
-/* NULL: go on with heap_malloc_slow; the request stays announced until that is done. */
-HAK_INLINE void *heap_malloc(Heap *heap, unsigned class_index) {
+/* False: go on with heap_malloc_slow; the request stays announced until that is done. */
+HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
     uint64_t number = LOAD_RELAXED(heap->mallocs) + 1;
     STORE_RELAXED(heap->mallocs, number);
     COMPILER_BARRIER();
-    void *block = magazine_pop(&heap->magazine[class_index]);
-    if (HAK_UNLIKELY(block == NULL)) return NULL;
+    if (HAK_UNLIKELY(!magazine_pop(&heap->magazine[class_index], block))) return false;
     COMPILER_BARRIER();
     STORE_RELAXED(heap->mallocs_done, number);
-    return block;
+    return true;
 }
 
 HAK_INLINE void heap_free(Heap *heap, void *block, unsigned class_index) {

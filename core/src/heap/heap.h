@@ -113,7 +113,7 @@ void heap_start(void);
 
 /* ---- heap_refill.c ---- */
 
-/* After heap_malloc gave NULL: refills the magazine. NULL, errno ENOMEM: out of memory. */
+/* After heap_malloc failed: refills the magazine. NULL, errno ENOMEM: out of memory. */
 void *heap_malloc_slow(Heap *heap, unsigned class_index);
 
 /* Without a magazine: large classes, and threads past their end. Counts the request. */

@@ -126,8 +126,8 @@ void *heap_malloc_slow(Heap *heap, unsigned class_index) {
     }
     os_lock(&heap->lock);
     if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
-    void *block = magazine_pop(&heap->magazine[class_index]);
-    if (block != NULL)
+    void *block;
+    if (magazine_pop(&heap->magazine[class_index], &block))
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
         block = refill_and_pop(heap, class_index);

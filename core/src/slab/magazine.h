@@ -10,13 +10,13 @@
 
 #include "base/types.h"
 
-/* NULL when the magazine is empty or closed. */
-HAK_INLINE void *magazine_pop(Magazine *magazine) {
+/* False when the magazine is empty or closed. */
+HAK_INLINE bool magazine_pop(Magazine *magazine, void **block) {
     void **top = LOAD_RELAXED(magazine->top);
-    if (HAK_UNLIKELY(top <= LOAD_RELAXED(magazine->floor))) return NULL;
-    void *block = top[-1];
+    if (HAK_UNLIKELY(top <= LOAD_RELAXED(magazine->floor))) return false;
+    *block = top[-1];
     STORE_RELAXED(magazine->top, top - 1);
-    return block;
+    return true;
 }
 
 /* False when the magazine is full or closed. */

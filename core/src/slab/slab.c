@@ -52,24 +52,32 @@ typedef struct Taking {
 static bool take_range(uint64_t *bits, uintptr_t base, unsigned block_bytes, unsigned first, unsigned end_block,
                        unsigned want, Taking *taking) {
     void **end = taking->end;
-    unsigned taken = taking->taken, block = taking->last_block;
+    unsigned taken = taking->taken;
     bool is_exhausted = true;
     for (unsigned word = first / 64; word * 64 < end_block; word++) {
-        uint64_t found = bits[word] & word_mask(word, first, end_block);
-        uint64_t left = found;
-        while (left != 0 && taken < want) {
-            block = word * 64 + lowest_bit_index(left);
-            *--end = (void *)(base + (uintptr_t)block * block_bytes);
-            left &= left - 1;
-            taken++;
+        uint64_t left = bits[word] & word_mask(word, first, end_block);
+        uint64_t taken_bits = 0;
+        while (left != 0 && taken < want) { /* neighbours together */
+            unsigned lowest = lowest_bit_index(left);
+            uint64_t behind = ~(left >> lowest);
+            unsigned run = behind != 0 ? lowest_bit_index(behind) : 64u;
+            if (run > want - taken) run = want - taken;
+            uintptr_t block = base + (uintptr_t)(word * 64 + lowest) * block_bytes;
+            for (unsigned number = 0; number < run; number++, block += block_bytes) *--end = (void *)block;
+            uint64_t run_bits = (UINT64_MAX >> (64 - run)) << lowest;
+            taken_bits |= run_bits;
+            left &= ~run_bits;
+            taken += run;
+            taking->last_block = word * 64 + lowest + run - 1;
         }
-        bits[word] &= ~(found ^ left);
+        bits[word] &= ~taken_bits;
         if (left != 0) {
             is_exhausted = false;
             break;
         }
     }
-    *taking = (Taking){end, taken, block};
+    taking->end = end;
+    taking->taken = taken;
     return is_exhausted;
 }
 
@@ -116,36 +124,91 @@ static HAK_COLD void report_not_live(const TinySlabMeta *meta, const void *block
                        block, block_bytes, thread);
 }
 
+/* How many of `blocks` follow each other at exactly `stride`, the first one included. */
+static unsigned stride_run(void *const *blocks, unsigned count, size_t stride) {
+    unsigned run = 1;
+    while (run < count && (uintptr_t)blocks[run] - (uintptr_t)blocks[run - 1] == stride) run++;
+    return run;
+}
+
+/* Sets bits first .. first + count - 1, all clear before; false, and nothing set, when one was not. */
+static bool bits_set_clear_range(uint64_t *bits, unsigned first, unsigned count) {
+    unsigned end = first + count;
+    for (unsigned word = first / 64; word * 64 < end; word++)
+        if ((bits[word] & word_mask(word, first, end)) != 0) return false;
+    for (unsigned word = first / 64; word * 64 < end; word++) bits[word] |= word_mask(word, first, end);
+    return true;
+}
+
+typedef struct Returning {
+    TinySlabMeta *meta;
+    const SizeClass *size_class;
+    uint64_t *bits;
+    uintptr_t base;
+    unsigned started_pages, touched_pages, returned;
+} Returning;
+
+/* Marks the OS pages of blocks that lie next to each other: the lowest at `offset`, `count` of them. */
+static void mark_pages(Returning *returning, size_t offset, unsigned count) {
+    size_t block_bytes = returning->size_class->block_bytes;
+    size_t first_page = offset >> os_page_shift;
+    size_t last_start_page = (offset + (count - 1) * block_bytes) >> os_page_shift;
+    size_t last_page = (offset + count * block_bytes - 1) >> os_page_shift;
+    returning->started_pages |= page_span(first_page, last_start_page) & returning->size_class->starting_pages;
+    returning->touched_pages |= page_span(first_page, last_page);
+    returning->returned += count;
+}
+
+static void return_one(Returning *returning, const void *pointer) {
+    size_t offset = (uintptr_t)pointer - returning->base;
+    unsigned block = size_class_block_index(returning->size_class, offset);
+    bool is_start = block * (size_t)returning->size_class->block_bytes == offset &&
+                    block < returning->size_class->blocks_per_slab;
+    uint64_t bit = (uint64_t)1 << (block % 64);
+    if (HAK_UNLIKELY(!is_start || (returning->bits[block / 64] & bit) != 0)) {
+        report_not_live(returning->meta, pointer, is_start);
+        return;
+    }
+    returning->bits[block / 64] |= bit;
+    mark_pages(returning, offset, 1);
+}
+
+/* Whole structures die in the order they were made, or in the opposite one: their blocks are neighbours, and one
+ * operation on the bitmap serves up to 64 of them. Returns how many of `blocks` were dealt with; 0: none. */
+static unsigned return_neighbours(Returning *returning, void *const *blocks, unsigned count) {
+    size_t block_bytes = returning->size_class->block_bytes;
+    if (count < 2) return 0;
+    size_t stride = (uintptr_t)blocks[1] - (uintptr_t)blocks[0];
+    if (stride != block_bytes && stride != 0 - block_bytes) return 0;
+    unsigned run = stride_run(blocks, count, stride);
+    size_t offset = (uintptr_t)blocks[stride == block_bytes ? 0 : run - 1] - returning->base;
+    unsigned block = size_class_block_index(returning->size_class, offset);
+    if (block * block_bytes != offset || block + run > returning->size_class->blocks_per_slab) return 0;
+    if (!bits_set_clear_range(returning->bits, block, run)) return 0;
+    mark_pages(returning, offset, run);
+    return run;
+}
+
 unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count) {
     const SizeClass *size_class = &size_classes[meta->class_index];
     uint64_t *bits = slab_free_bits(meta);
-    uintptr_t base = slab_address(meta);
-    size_t block_bytes = size_class->block_bytes;
-    unsigned page_shift = os_page_shift;
-    unsigned started_pages = 0, touched_pages = 0, returned = 0;
-    for (unsigned number = 0; number < count; number++) {
-        size_t offset = (uintptr_t)blocks[number] - base;
-        unsigned block = size_class_block_index(size_class, offset);
-        uint64_t bit = (uint64_t)1 << (block % 64);
-        uint64_t word = bits[block / 64];
-        bool is_start = block * block_bytes == offset && block < size_class->blocks_per_slab;
-        if (HAK_UNLIKELY(!is_start || (word & bit) != 0)) {
-            report_not_live(meta, blocks[number], is_start);
-            continue;
+    Returning returning = {meta, size_class, bits, slab_address(meta), 0, 0, 0};
+    for (unsigned number = 0; number < count;) {
+        unsigned run = return_neighbours(&returning, blocks + number, count - number);
+        if (run == 0) {
+            return_one(&returning, blocks[number]);
+            run = 1;
         }
-        bits[block / 64] = word | bit;
-        size_t first_page = offset >> page_shift;
-        started_pages |= 1u << first_page;
-        touched_pages |= page_span(first_page, (offset + block_bytes - 1) >> page_shift);
-        returned++;
+        number += run;
     }
+    unsigned touched_pages = returning.touched_pages, returned = returning.returned;
     unsigned freed_pages = 0;
     for (unsigned rest = touched_pages; rest != 0; rest &= rest - 1) {
         unsigned page = lowest_bit_index(rest);
         if (bits_are_all_set(bits, size_class->first_touching[page], size_class->first_starting[page + 1]))
             freed_pages |= 1u << page;
     }
-    meta->available_pages |= (OsPageSet)started_pages;
+    meta->available_pages |= (OsPageSet)returning.started_pages;
     meta->free_pages |= (OsPageSet)freed_pages;
     meta->used_blocks = (uint16_t)(meta->used_blocks - returned);
     if (freed_pages != 0)

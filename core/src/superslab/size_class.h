@@ -38,7 +38,7 @@ HAK_INLINE unsigned size_class_of_small(size_t size_bytes, SizeClassAlignment al
 
 /* 0 above SLAB_CLASS_BYTES_MAX. */
 HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignment) {
-    if (size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX) return size_class_of_small(size_bytes, alignment);
+    if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX)) return size_class_of_small(size_bytes, alignment);
     if (size_bytes <= SLAB_CLASS_BYTES_MAX) return size_class_medium[(size_bytes + 63) / 64];
     return 0;
 }
