@@ -1,0 +1,20 @@
+/*
+ * support/pattern.h - bytes that say which block they belong to, written at allocation and verified at free.
+ */
+#ifndef SUPPORT_PATTERN_H
+#define SUPPORT_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All bytes up to 4 KiB; of larger blocks both ends and one word in each 1 KiB. */
+void pattern_fill(void *block, size_t bytes, uint64_t key);
+bool pattern_holds(const void *block, size_t bytes, uint64_t key);
+
+/* The same for the first `bytes` of a block that was filled with `filled_bytes`. */
+bool pattern_holds_prefix(const void *block, size_t bytes, size_t filled_bytes, uint64_t key);
+
+bool pattern_is_zero(const void *block, size_t bytes);
+
+#endif

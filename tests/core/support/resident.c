@@ -1,0 +1,91 @@
+/*
+ * support/resident.c - reads /proc/self and asks mincore.
+ */
+#define _GNU_SOURCE
+#include "support/resident.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/require.h"
+
+/* Without stdio: its buffers would be part of what is measured. */
+static size_t read_file(const char *path, char *text, size_t text_bytes) {
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    size_t used = 0;
+    for (;;) {
+        ssize_t got = read(file, text + used, text_bytes - 1 - used);
+        if (got <= 0) break;
+        used += (size_t)got;
+    }
+    close(file);
+    text[used] = '\0';
+    return used;
+}
+
+static size_t number_after(const char *text, const char *label) {
+    const char *place = strstr(text, label);
+    REQUIRE(place != NULL);
+    return (size_t)strtoull(place + strlen(label), NULL, 10);
+}
+
+size_t resident_os_page_bytes(void) {
+    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+#ifdef HAK_FORCE_OS_PAGE_BYTES
+    if (bytes < HAK_FORCE_OS_PAGE_BYTES) bytes = HAK_FORCE_OS_PAGE_BYTES;
+#endif
+    return bytes;
+}
+
+size_t resident_bytes(void) {
+    char text[4096];
+    read_file("/proc/self/smaps_rollup", text, sizeof text);
+    return number_after(text, "\nRss:") * 1024;
+}
+
+size_t resident_bytes_in(const void *address, size_t bytes) {
+    static unsigned char vector[64 * 1024];
+    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE), count = 0;
+    uintptr_t begin = (uintptr_t)address & ~(page_bytes - 1), end = (uintptr_t)address + bytes;
+    while (begin < end) {
+        size_t pages = (end - begin + page_bytes - 1) / page_bytes;
+        if (pages > sizeof vector) pages = sizeof vector;
+        REQUIRE_EQUAL(mincore((void *)begin, pages * page_bytes, vector), 0);
+        for (size_t page = 0; page < pages; page++) count += vector[page] & 1;
+        begin += pages * page_bytes;
+    }
+    return count * page_bytes;
+}
+
+size_t resident_mapping_count(void) {
+    static char text[1 << 20];
+    size_t lines = 0, used = read_file("/proc/self/maps", text, sizeof text);
+    for (size_t place = 0; place < used; place++) lines += text[place] == '\n';
+    return lines;
+}
+
+size_t resident_thread_count(void) {
+    char text[8192];
+    read_file("/proc/self/status", text, sizeof text);
+    return number_after(text, "\nThreads:");
+}
+
+void resident_sleep_ms(unsigned milliseconds) {
+    struct timespec rest = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
+    while (nanosleep(&rest, &rest) != 0) {}
+}
+
+bool resident_is_distorted(void) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#else
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded != NULL && (strstr(preloaded, "valgrind") != NULL || strstr(preloaded, "vgpreload") != NULL);
+#endif
+}

@@ -1,0 +1,29 @@
+/*
+ * support/resident.h - what the kernel says of this process: resident memory, threads, OS pages in core.
+ */
+#ifndef SUPPORT_RESIDENT_H
+#define SUPPORT_RESIDENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MIB ((size_t)1 << 20)
+
+/* The OS page that hakmem works with: the kernel's, or the larger one that this build pretends. */
+size_t resident_os_page_bytes(void);
+
+/* Rss of /proc/self/smaps_rollup. */
+size_t resident_bytes(void);
+
+/* How many kernel pages of [address, address + bytes) have memory behind them (mincore), in bytes. */
+size_t resident_bytes_in(const void *address, size_t bytes);
+
+size_t resident_mapping_count(void); /* lines of /proc/self/maps */
+size_t resident_thread_count(void);  /* Threads of /proc/self/status */
+
+void resident_sleep_ms(unsigned milliseconds);
+
+/* True under valgrind, or with a sanitizer whose shadow memory makes Rss say nothing about hakmem. */
+bool resident_is_distorted(void);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * support/stats.c - reads stats, counters and options, failing the test where a call fails.
+ */
+#include "support/stats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support/require.h"
+
+hak_stats_t stats_now(void) {
+    hak_stats_t stats = HAK_STATS_INIT;
+    REQUIRE_EQUAL(hak_stats_get(&stats), 0);
+    return stats;
+}
+
+hak_stats_t stats_checked(void) {
+    static hak_class_stats_t rows[STATS_CLASSES_MAX];
+    hak_stats_t stats = stats_now();
+    REQUIRE_EQUAL(stats.struct_bytes, sizeof stats);
+    REQUIRE_EQUAL(stats.version, HAK_STATS_VERSION);
+    REQUIRE_EQUAL(stats.mapped_bytes, stats.live_bytes + stats.cached_bytes + stats.pinned_bytes +
+                                          stats.free_resident_bytes + stats.unbacked_bytes);
+    /* pinned_bytes may be defined as the rest: a sum that does not add up would wrap around here. */
+    REQUIRE_AT_MOST(stats.pinned_bytes, stats.mapped_bytes);
+    REQUIRE_EQUAL(stats.superslabs_born - stats.superslabs_died, stats.superslabs_active);
+    REQUIRE_AT_LEAST(stats.mapped_bytes, (stats.superslabs_active + stats.superslabs_spare) << 21);
+    size_t count = hak_stats_classes(rows, STATS_CLASSES_MAX);
+    REQUIRE_AT_MOST(count, STATS_CLASSES_MAX);
+    uint64_t live_bytes = 0, cached_bytes = 0, free_bytes = 0, slabs = 0;
+    for (size_t index = 0; index < count; index++) {
+        uint64_t block_bytes = rows[index].block_bytes;
+        if (index > 0) REQUIRE_OP(block_bytes, >, rows[index - 1].block_bytes);
+        live_bytes += rows[index].live * block_bytes;
+        cached_bytes += rows[index].cached * block_bytes;
+        free_bytes += rows[index].free * block_bytes;
+        slabs += rows[index].slabs;
+        REQUIRE_AT_MOST((rows[index].live + rows[index].cached + rows[index].free) * block_bytes,
+                        rows[index].slabs << 16);
+    }
+    REQUIRE_EQUAL(live_bytes + stats.large_bytes, stats.live_bytes);
+    REQUIRE_EQUAL(cached_bytes, stats.cached_bytes);
+    REQUIRE_AT_MOST(free_bytes, stats.pinned_bytes + stats.free_resident_bytes + stats.unbacked_bytes);
+    REQUIRE_AT_MOST(slabs << 16, stats.superslabs_active << 21);
+    return stats;
+}
+
+uint64_t stats_counter(const char *name) {
+    uint64_t value = 0;
+    for (size_t index = 0;; index++) {
+        const char *found = hak_stats_counter(index, &value);
+        REQUIRE(found != NULL);
+        if (strcmp(found, name) == 0) return value;
+    }
+}
+
+void stats_option_set(const char *name, const char *value) {
+    char message[256] = "";
+    int error = hak_option_set(name, value, message, sizeof message);
+    if (error != 0) fprintf(stderr, "option %s=%s: %s\n", name, value, message);
+    REQUIRE_EQUAL(error, 0);
+}
+
+void stats_counters_on(void) { stats_option_set("counters", "1"); }

@@ -1,0 +1,23 @@
+/*
+ * support/stats.h - hakmem's stats as one value, their sums checked.
+ */
+#ifndef SUPPORT_STATS_H
+#define SUPPORT_STATS_H
+
+#include <hakmem.h>
+
+#define STATS_CLASSES_MAX 256
+
+hak_stats_t stats_now(void);
+
+/* stats_now, with every documented equation checked; exact while other threads are quiet. */
+hak_stats_t stats_checked(void);
+
+uint64_t stats_counter(const char *name);
+
+/* Turns the debug counters on, checks that it worked. */
+void stats_counters_on(void);
+
+void stats_option_set(const char *name, const char *value);
+
+#endif
