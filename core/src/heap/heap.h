@@ -143,6 +143,11 @@ void heap_zero(Heap *heap);
 
 /* ---- heap_lists.c: all under the heap lock ---- */
 
+HAK_INLINE unsigned heap_fullness_list(const TinySlabMeta *meta, const SizeClass *size_class) {
+    if (meta->used_blocks == size_class->blocks_per_slab) return SLAB_LIST_FULL;
+    return (unsigned)(meta->used_blocks * size_class->block_bytes / (SLAB_BYTES / SLAB_LIST_BINS));
+}
+
 void heap_slab_insert(Heap *heap, TinySlabMeta *meta);       /* into the list of its fullness */
 void heap_slab_remove(Heap *heap, TinySlabMeta *meta);       /* out of its list, or of the TLS place */
 void heap_slab_move(Heap *heap, TinySlabMeta *meta);         /* after its fullness changed */

@@ -11,7 +11,7 @@
 #include "heap/purge.h"
 #include "platform/message.h"
 #include "platform/option.h"
-#include "slab/slab.h"
+#include "slab/slab_single.h"
 #include "superslab/registry.h"
 
 /* ---- Blocks to slabs ---- */
@@ -39,7 +39,7 @@ static HAK_COLD void report_free_in_free_slab(const void *block) {
 static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
     for (;;) {
         Heap *owner = meta != NULL ? LOAD_RELAXED(meta->owner) : NULL;
-        if (owner == held) return held;
+        if (HAK_LIKELY(owner == held)) return held;
         if (held != NULL) os_unlock(&held->lock);
         held = NULL;
         if (owner == NULL || owner == RUN_OWNER) return NULL;
@@ -62,8 +62,19 @@ static void return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, uns
     heap_slab_move(owner, meta);
 }
 
+/* A lone block that changes nothing but its bit and, perhaps, the list of its slab. */
+static bool return_single(Heap *owner, TinySlabMeta *meta, const void *block) {
+    const SizeClass *size_class = &size_classes[meta->class_index];
+    if (!slab_return_single(meta, size_class, block)) return false;
+    STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - (int64_t)size_class->block_bytes);
+    if (HAK_UNLIKELY(meta->list != SLAB_LIST_NONE && meta->list != heap_fullness_list(meta, size_class)))
+        heap_slab_move(owner, meta);
+    return true;
+}
+
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
     Heap *held = NULL;
+    bool is_counting = option_value(OPTION_COUNTERS) != 0;
     while (count > 0) {
         unsigned run = same_slab_run(blocks, count);
         TinySlabMeta *meta = slab_of(blocks[0]);
@@ -71,8 +82,8 @@ void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
         if (HAK_UNLIKELY(held == NULL)) {
             for (unsigned number = 0; number < run; number++) report_free_in_free_slab(blocks[number]);
         } else {
-            return_run(held, meta, blocks, run);
-            heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, run);
+            if (run > 1 || !return_single(held, meta, blocks[0])) return_run(held, meta, blocks, run);
+            if (is_counting) heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, run);
         }
         blocks += run;
         count -= run;

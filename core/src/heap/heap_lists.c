@@ -10,12 +10,6 @@
 #include "platform/message.h"
 #include "slab/slab.h"
 
-static unsigned fullness_list(const TinySlabMeta *meta) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
-    if (meta->used_blocks == size_class->blocks_per_slab) return SLAB_LIST_FULL;
-    return (unsigned)(meta->used_blocks * size_class->block_bytes / (SLAB_BYTES / SLAB_LIST_BINS));
-}
-
 static void lists_in_use_set(HeapClass *class, unsigned list, bool is_in_use) {
     unsigned bit = 1u << list, lists = LOAD_RELAXED(class->lists_in_use);
     STORE_RELAXED(class->lists_in_use, (uint16_t)(is_in_use ? lists | bit : lists & ~bit));
@@ -23,7 +17,7 @@ static void lists_in_use_set(HeapClass *class, unsigned list, bool is_in_use) {
 
 void heap_slab_insert(Heap *heap, TinySlabMeta *meta) {
     HeapClass *class = &heap->class[meta->class_index];
-    unsigned list = fullness_list(meta);
+    unsigned list = heap_fullness_list(meta, &size_classes[meta->class_index]);
     meta->list = (uint8_t)list;
     meta->previous = NULL;
     meta->next = class->list[list];
@@ -48,7 +42,8 @@ void heap_slab_remove(Heap *heap, TinySlabMeta *meta) {
 }
 
 void heap_slab_move(Heap *heap, TinySlabMeta *meta) {
-    if (meta->list == SLAB_LIST_NONE || meta->list == fullness_list(meta)) return;
+    if (meta->list == SLAB_LIST_NONE) return;
+    if (meta->list == heap_fullness_list(meta, &size_classes[meta->class_index])) return;
     heap_slab_remove(heap, meta);
     heap_slab_insert(heap, meta);
 }

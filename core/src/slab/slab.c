@@ -170,7 +170,11 @@ static void return_one(Returning *returning, const void *pointer) {
         return;
     }
     returning->bits[block / 64] |= bit;
-    mark_pages(returning, offset, 1);
+    size_t first_page = offset >> os_page_shift;
+    size_t last_page = (offset + returning->size_class->block_bytes - 1) >> os_page_shift;
+    returning->started_pages |= 1u << first_page;
+    returning->touched_pages |= page_span(first_page, last_page);
+    returning->returned++;
 }
 
 /* Whole structures die in the order they were made, or in the opposite one: their blocks are neighbours, and one
@@ -189,10 +193,26 @@ static unsigned return_neighbours(Returning *returning, void *const *blocks, uns
     return run;
 }
 
+/* Which of the touched OS pages no used block reaches into any more. */
+static unsigned freed_pages(const Returning *returning) {
+    const SizeClass *size_class = returning->size_class;
+    unsigned freed = 0;
+    for (unsigned rest = returning->touched_pages; rest != 0; rest &= rest - 1) {
+        unsigned page = lowest_bit_index(rest);
+        if (bits_are_all_set(returning->bits, size_class->first_touching[page], size_class->first_starting[page + 1]))
+            freed |= 1u << page;
+    }
+    return freed;
+}
+
+static void note_freed_pages(TinySlabMeta *meta, unsigned freed) {
+    if (freed == 0) return;
+    meta->free_pages |= (OsPageSet)freed;
+    atomic_fetch_add_explicit(&backed_free_bytes, os_page_set_bytes((OsPageSet)freed), memory_order_relaxed);
+}
+
 unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
-    uint64_t *bits = slab_free_bits(meta);
-    Returning returning = {meta, size_class, bits, slab_address(meta), 0, 0, 0};
+    Returning returning = {meta, &size_classes[meta->class_index], slab_free_bits(meta), slab_address(meta), 0, 0, 0};
     for (unsigned number = 0; number < count;) {
         unsigned run = return_neighbours(&returning, blocks + number, count - number);
         if (run == 0) {
@@ -201,19 +221,10 @@ unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned co
         }
         number += run;
     }
-    unsigned touched_pages = returning.touched_pages, returned = returning.returned;
-    unsigned freed_pages = 0;
-    for (unsigned rest = touched_pages; rest != 0; rest &= rest - 1) {
-        unsigned page = lowest_bit_index(rest);
-        if (bits_are_all_set(bits, size_class->first_touching[page], size_class->first_starting[page + 1]))
-            freed_pages |= 1u << page;
-    }
     meta->available_pages |= (OsPageSet)returning.started_pages;
-    meta->free_pages |= (OsPageSet)freed_pages;
-    meta->used_blocks = (uint16_t)(meta->used_blocks - returned);
-    if (freed_pages != 0)
-        atomic_fetch_add_explicit(&backed_free_bytes, os_page_set_bytes((OsPageSet)freed_pages), memory_order_relaxed);
-    return returned;
+    meta->used_blocks = (uint16_t)(meta->used_blocks - returning.returned);
+    note_freed_pages(meta, freed_pages(&returning));
+    return returning.returned;
 }
 
 /* ---- Questions ---- */
