@@ -27,6 +27,15 @@ def test_changelog_begins_with_this_version(repository: Path) -> None:
     assert text_rules.changelog_versions(repository / "CHANGELOG.md")[0] == version
 
 
+def test_kept_files_are_found_with_and_without_git(repository: Path, tmp_path: Path) -> None:
+    assert repository / "core" / "include" / "hakmem.h" in text_rules.kept_files(repository)
+    kept, built = tmp_path / "a.py", tmp_path / "build" / "b.py"
+    built.parent.mkdir()
+    kept.touch()
+    built.touch()
+    assert text_rules.kept_files(tmp_path) == [kept]
+
+
 GOOD_C = "/*\n * heap/x.c - a job.\n *\n * Layer: heap.\n */\nint x;\n"
 
 

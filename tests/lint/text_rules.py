@@ -7,14 +7,20 @@ import subprocess
 from pathlib import Path
 
 LINES_MAX = 400
+NOT_KEPT = {".git", "build", "dist", "__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis"}
 CODE_SUFFIXES = {".c", ".h", ".i", ".py", ".pyi"}
 
 
 def kept_files(root: Path) -> list[Path]:
-    """What git keeps, or would keep at the next `git add`."""
+    """What git keeps, or would keep at the next `git add`; without git, what lies outside of build folders."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    output = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
-    return sorted(path for name in output.split("\0") if name and (path := root / name).is_file())
+    try:
+        output = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        paths = (path for path in root.rglob("*") if NOT_KEPT.isdisjoint(path.relative_to(root).parts))
+    else:
+        paths = (root / name for name in output.split("\0") if name)
+    return sorted(path for path in paths if path.is_file())
 
 
 def text_of(path: Path) -> str | None:
