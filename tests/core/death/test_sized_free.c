@@ -1,0 +1,81 @@
+/*
+ * death/test_sized_free.c - hak_free_sized with a size that does not fit: reported as corruption from debug level 1 on,
+ * not looked at below. The level is read at the start, so each case is this program started anew.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support/child.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+static int scenario(const char *name) {
+    static const struct {
+        const char *name;
+        size_t size_bytes, freed_as_bytes;
+    } rows[] = {
+        {"right", 100, 100},       {"usable", 100, 104},     {"too_large", 100, 5000},
+        {"far_too_large", 16, SIZE_MAX}, {"large_right", 100000, 100000}, {"large_wrong", 100000, 500000},
+    };
+    for (size_t index = 0; index < sizeof rows / sizeof *rows; index++) {
+        if (strcmp(rows[index].name, name) != 0) continue;
+        void *block = hak_malloc(rows[index].size_bytes);
+        hak_free_sized(NULL, 17);
+        hak_free_sized(block, rows[index].freed_as_bytes);
+        hak_thread_flush();
+        return hak_check() == 0 ? 0 : 1;
+    }
+    return 2;
+}
+
+static ChildResult start(const char *name, const char *debug, const char *on_error) {
+    const char *environment[] = {debug, on_error, NULL};
+    return child_run_self(name, environment);
+}
+
+static void test_fitting_sizes_pass(void **state) {
+    (void)state;
+    static const char *const names[] = {"right", "usable", "large_right"};
+    static const char *const levels[] = {"HAKMEM_DEBUG=0", "HAKMEM_DEBUG=1", "HAKMEM_DEBUG=2"};
+    for (size_t name = 0; name < 3; name++)
+        for (size_t level = 0; level < 3; level++) {
+            ChildResult result = start(names[name], levels[level], NULL);
+            child_require_success(&result);
+            assert_string_equal(result.errors, "");
+        }
+}
+
+static void test_wrong_sizes_are_corruption(void **state) {
+    (void)state;
+    static const char *const names[] = {"too_large", "far_too_large", "large_wrong"};
+    static const char *const words[] = {"corruption", " is freed as ", "size class ", "thread ", NULL};
+    for (size_t name = 0; name < 3; name++) {
+        ChildResult result = start(names[name], "HAKMEM_DEBUG=1", NULL);
+        child_require_abort(&result, words);
+        result = start(names[name], "HAKMEM_DEBUG=2", NULL);
+        child_require_abort(&result, words);
+        result = start(names[name], "HAKMEM_DEBUG=1", "HAKMEM_ON_ERROR=report");
+        child_require_success(&result);
+        REQUIRE(strstr(result.errors, "hakmem: error: corruption") == result.errors);
+    }
+}
+
+static void test_level_0_does_not_look(void **state) {
+    (void)state;
+    ChildResult result = start("too_large", "HAKMEM_DEBUG=0", NULL);
+    child_require_success(&result);
+    assert_string_equal(result.errors, "");
+}
+
+int main(int count, char **arguments) {
+    if (count > 1) return scenario(arguments[1]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fitting_sizes_pass),
+        cmocka_unit_test(test_wrong_sizes_are_corruption),
+        cmocka_unit_test(test_level_0_does_not_look),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

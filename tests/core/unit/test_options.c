@@ -1,0 +1,212 @@
+/*
+ * unit/test_options.c - options: the table, get and set with their errors and messages, and the environment (this
+ * program started anew, its stderr compared word by word).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support/child.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+/* ---- The table ---- */
+
+static void test_table_is_complete(void **state) {
+    (void)state;
+    static const char *const names[] = {
+        "retain_bytes", "retain_percent", "retain_young_bytes", "retain_young_percent", "purge_delay_ms", "thp", "align",
+        "on_error", "counters", "stats_at_exit", "domains", "debug", "tiny_use_superslab",
+    };
+    for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
+        bool is_found = false;
+        for (size_t row = 0; hak_option_info(row) != NULL; row++)
+            is_found = is_found || strcmp(hak_option_info(row)->name, names[index]) == 0;
+        if (!is_found) print_error("no option %s\n", names[index]);
+        REQUIRE(is_found);
+    }
+}
+
+static void test_rows_are_whole(void **state) {
+    (void)state;
+    size_t count = 0;
+    for (const hak_option_info_t *row; (row = hak_option_info(count)) != NULL; count++) {
+        char variable[64] = "HAKMEM_", value[64];
+        size_t length = strlen(row->name);
+        for (size_t letter = 0; letter <= length; letter++) {
+            char c = row->name[letter];
+            variable[7 + letter] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+        }
+        assert_string_equal(row->variable, variable);
+        REQUIRE_AT_LEAST(strlen(row->help), 10);
+        REQUIRE(strchr(row->help, '\n') == NULL);
+        REQUIRE(row->kind == HAK_OPTION_INTEGER ? row->minimum < row->maximum : row->choices[0] != '\0');
+        REQUIRE_EQUAL(hak_option_get(row->name, value, sizeof value), 0);
+        assert_string_equal(value, row->default_value);
+        REQUIRE_EQUAL(hak_option_set(row->name, row->default_value, NULL, 0), row->at_start_only ? EPERM : 0);
+    }
+    REQUIRE_AT_LEAST(count, 13);
+    REQUIRE(hak_option_info(count + 1) == NULL);
+    REQUIRE(hak_option_info(SIZE_MAX) == NULL);
+}
+
+/* ---- Get and set ---- */
+
+static void test_get_errors(void **state) {
+    (void)state;
+    char value[64];
+    REQUIRE_EQUAL(hak_option_get("nonsense", value, sizeof value), ENOENT);
+    REQUIRE_EQUAL(hak_option_get(NULL, value, sizeof value), EINVAL);
+    REQUIRE_EQUAL(hak_option_get("retain_bytes", NULL, 64), EINVAL);
+    REQUIRE_EQUAL(hak_option_get("retain_bytes", value, 7), ERANGE); /* "4194304" and its end are 8 */
+    REQUIRE_EQUAL(hak_option_get("retain_bytes", value, 0), ERANGE);
+    REQUIRE_EQUAL(hak_option_get("retain_bytes", value, 8), 0);
+    assert_string_equal(value, "4194304");
+}
+
+static void test_set_and_get(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"retain_bytes", "0"}, {"retain_bytes", "9223372036854775807"}, {"retain_bytes", "4194304"},
+        {"purge_delay_ms", "3600000"}, {"purge_delay_ms", "250"}, {"counters", "1"}, {"counters", "0"},
+        {"on_error", "report"}, {"on_error", "abort"}, {"stats_at_exit", "1"}, {"stats_at_exit", "0"},
+    };
+    for (size_t index = 0; index < sizeof pairs / sizeof *pairs; index++) {
+        char message[100] = "untouched", value[64];
+        REQUIRE_EQUAL(hak_option_set(pairs[index][0], pairs[index][1], message, sizeof message), 0);
+        REQUIRE_EQUAL(hak_option_get(pairs[index][0], value, sizeof value), 0);
+        assert_string_equal(value, pairs[index][1]);
+    }
+}
+
+static void require_refused(const char *name, const char *value, int error, const char *wanted) {
+    char message[256] = "", before[64] = "", after[64] = "";
+    bool exists = name != NULL && hak_option_get(name, before, sizeof before) == 0;
+    REQUIRE_EQUAL(hak_option_set(name, value, message, sizeof message), error);
+    assert_string_equal(message, wanted);
+    if (exists) REQUIRE_EQUAL(hak_option_get(name, after, sizeof after), 0);
+    assert_string_equal(before, after);
+    char tiny[8] = "1234567";
+    REQUIRE_EQUAL(hak_option_set(name, value, tiny, 4), error);
+    REQUIRE_EQUAL(strlen(tiny), 3);
+    assert_string_equal(tiny + 4, "567");
+    REQUIRE_EQUAL(hak_option_set(name, value, NULL, 100), error);
+}
+
+static void test_set_errors(void **state) {
+    (void)state;
+    require_refused("retain_byte", "1", ENOENT, "there is no option 'retain_byte'; the nearest is 'retain_bytes'");
+    require_refused("alignment", "8", ENOENT, "there is no option 'alignment'; the nearest is 'align'");
+    require_refused("retain_bytes", "many", EINVAL,
+                    "option 'retain_bytes' is not set: 'many' is not a whole number from 0 to 9223372036854775807");
+    require_refused("retain_bytes", "", EINVAL,
+                    "option 'retain_bytes' is not set: '' is not a whole number from 0 to 9223372036854775807");
+    require_refused("retain_bytes", "-1", ERANGE,
+                    "option 'retain_bytes' is not set: '-1' is not a whole number from 0 to 9223372036854775807");
+    require_refused("retain_bytes", "9223372036854775808", ERANGE,
+                    "option 'retain_bytes' is not set: '9223372036854775808' is not a whole number from 0 to "
+                    "9223372036854775807");
+    require_refused("retain_percent", "1001", ERANGE,
+                    "option 'retain_percent' is not set: '1001' is not a whole number from 0 to 1000");
+    require_refused("retain_percent", "5%", EINVAL,
+                    "option 'retain_percent' is not set: '5%' is not a whole number from 0 to 1000");
+    require_refused("retain_percent", " 5", EINVAL,
+                    "option 'retain_percent' is not set: ' 5' is not a whole number from 0 to 1000");
+    require_refused("on_error", "ignore", EINVAL, "option 'on_error' is not set: 'ignore' is not one of abort,report");
+    require_refused("on_error", "abort,report", EINVAL,
+                    "option 'on_error' is not set: 'abort,report' is not one of abort,report");
+    require_refused("domains", "mem,oops", EINVAL, "option 'domains' is not set: 'mem,oops' is not some of raw,mem,obj");
+    require_refused("domains", "mem", EPERM,
+                    "option 'domains' is read once at the start; set HAKMEM_DOMAINS=mem in the environment");
+    require_refused("align", "16", EPERM,
+                    "option 'align' is read once at the start; set HAKMEM_ALIGN=16 in the environment");
+    require_refused(NULL, "1", EINVAL, "the name of an option is missing; give it as text");
+    require_refused("counters", NULL, EINVAL, "the value of an option is missing; give it as text");
+}
+
+/* ---- The environment: this program prints every option's value ---- */
+
+static int print_values(void) {
+    for (size_t index = 0; hak_option_info(index) != NULL; index++) {
+        char value[64];
+        if (hak_option_get(hak_option_info(index)->name, value, sizeof value) != 0) return 1;
+        if (strcmp(value, hak_option_info(index)->default_value) != 0)
+            fprintf(stderr, "%s is %s\n", hak_option_info(index)->name, value);
+    }
+    return 0;
+}
+
+static void require_environment(const char *const *environment, const char *wanted) {
+    ChildResult result = child_run_self("print", environment);
+    child_require_success(&result);
+    assert_string_equal(result.errors, wanted);
+}
+
+static void test_good_environment(void **state) {
+    (void)state;
+    require_environment((const char *const[]){NULL}, "");
+    require_environment((const char *const[]){"HAKMEM=1", "HAKMEMORY=1", NULL}, ""); /* not ours to judge */
+    require_environment((const char *const[]){"HAKMEM_RETAIN_BYTES=123", "HAKMEM_THP=never", "HAKMEM_DOMAINS=obj,raw",
+                                              "HAKMEM_ALIGN=16", "HAKMEM_DEBUG=2", NULL},
+                        "retain_bytes is 123\nthp is never\nalign is 16\ndomains is raw,obj\ndebug is 2\n");
+}
+
+static void test_bad_values_in_environment(void **state) {
+    (void)state;
+    require_environment((const char *const[]){"HAKMEM_RETAIN_BYTES=lots", NULL},
+                        "hakmem: warning: HAKMEM_RETAIN_BYTES=lots is not a whole number from 0 to "
+                        "9223372036854775807; 4194304 is used instead\n");
+    require_environment((const char *const[]){"HAKMEM_RETAIN_PERCENT=1001", NULL},
+                        "hakmem: warning: HAKMEM_RETAIN_PERCENT=1001 is not a whole number from 0 to 1000; 5 is used "
+                        "instead\n");
+    require_environment((const char *const[]){"HAKMEM_THP=sometimes", NULL},
+                        "hakmem: warning: HAKMEM_THP=sometimes is not one of never,auto,always; auto is used instead\n");
+    require_environment((const char *const[]){"HAKMEM_DOMAINS=", NULL},
+                        "hakmem: warning: HAKMEM_DOMAINS= is not some of raw,mem,obj; mem,obj is used instead\n");
+    require_environment((const char *const[]){"HAKMEM_COUNTERS=yes", NULL},
+                        "hakmem: warning: HAKMEM_COUNTERS=yes is not one of 0,1; 0 is used instead\n");
+}
+
+static void test_unknown_names_in_environment(void **state) {
+    (void)state;
+    require_environment((const char *const[]){"HAKMEM_RETAIN_BYTE=1", NULL},
+                        "hakmem: warning: HAKMEM_RETAIN_BYTE is not an option and is ignored; the nearest is "
+                        "HAKMEM_RETAIN_BYTES\n");
+    require_environment((const char *const[]){"HAKMEM_COUNTER=1", "HAKMEM_PURGE_DELAY=10", NULL},
+                        "hakmem: warning: HAKMEM_COUNTER is not an option and is ignored; the nearest is "
+                        "HAKMEM_COUNTERS\n"
+                        "hakmem: warning: HAKMEM_PURGE_DELAY is not an option and is ignored; the nearest is "
+                        "HAKMEM_PURGE_DELAY_MS\n");
+}
+
+/* Whatever the environment holds, each warning is one line and the process goes on. */
+static void test_monstrous_environment(void **state) {
+    (void)state;
+    static char long_value[3000] = "HAKMEM_RETAIN_BYTES=", long_name[3000] = "HAKMEM_";
+    memset(long_value + strlen(long_value), 'v', sizeof long_value - strlen(long_value) - 1);
+    memset(long_name + strlen(long_name), 'N', sizeof long_name - strlen(long_name) - 3);
+    strcat(long_name, "=1");
+    ChildResult result = child_run_self("print", (const char *const[]){long_value, long_name, "HAKMEM_", "HAKMEM_=", NULL});
+    child_require_success(&result);
+    size_t lines = 0;
+    for (const char *letter = result.errors; *letter != '\0'; letter++) lines += *letter == '\n';
+    REQUIRE(lines == 3 || lines == 4); /* putenv may drop the last name without a value */
+    REQUIRE(strstr(result.errors, "hakmem: warning: HAKMEM_RETAIN_BYTES=vvv") == result.errors);
+}
+
+int main(int count, char **arguments) {
+    (void)arguments;
+    if (count > 1) return print_values();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_is_complete),
+        cmocka_unit_test(test_rows_are_whole),
+        cmocka_unit_test(test_get_errors),
+        cmocka_unit_test(test_set_and_get),
+        cmocka_unit_test(test_set_errors),
+        cmocka_unit_test(test_good_environment),
+        cmocka_unit_test(test_bad_values_in_environment),
+        cmocka_unit_test(test_unknown_names_in_environment),
+        cmocka_unit_test(test_monstrous_environment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
