@@ -11,7 +11,9 @@ from pathlib import Path
 def markdown_of_options() -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HAKMEM")}
     command = [sys.executable, "-m", "hakmem", "options", "--markdown"]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def test_page_is_current(repository: Path) -> None:
