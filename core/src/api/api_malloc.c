@@ -16,6 +16,11 @@
 
 /* ---- Allocate ---- */
 
+static HAK_COLD void check_all(void) {
+    size_t violations = hak_check();
+    if (violations > 0 && option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_ABORT) os_abort();
+}
+
 /* The magazine gave nothing: first use of the thread, an empty or closed magazine, or a size above the tables'. */
 static HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) {
     heap_start();
@@ -34,6 +39,7 @@ static HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alig
         if (heap_malloc(heap, class_index, &block)) return block; /* announces it */
     }
     if (size_bytes == 0) heap_count_if_on(heap, COUNTER_early_return_zero_size, 1);
+    if (HAK_UNLIKELY(option_value(OPTION_DEBUG) == OPTION_DEBUG_CHECK_ALL)) check_all();
     return heap_malloc_slow(heap, class_index);
 }
 

@@ -14,6 +14,7 @@
 
 void fork_prepare(void) {
     helper_fork_prepare();
+    os_lock_order_suspend(true);
     os_lock(&heap_list_lock);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
         if (heap != &heap_orphans) os_lock(&heap->lock);
@@ -29,6 +30,7 @@ static void unlock_all(void) {
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
         if (heap != &heap_orphans) os_unlock(&heap->lock);
     os_unlock(&heap_list_lock);
+    os_lock_order_suspend(false);
 }
 
 void fork_parent(void) {

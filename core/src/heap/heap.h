@@ -4,8 +4,7 @@
  * Layer: heap. Thread rule: the first part is touched by the owning thread alone, on fast paths; the second part under
  * the heap's lock, by whoever frees, purges, reclaims or counts.
  *
- * Lock order: heap_list_lock, then the lock of one heap, then that of heap_orphans, then the supply lock, then the
- * metadata lock. Never two heaps of threads at once (fork takes all, in list order).
+ * Lock order: LockRank in platform/os.h. Never the locks of two threads' heaps at once.
  */
 #ifndef HAK_HEAP_HEAP_H
 #define HAK_HEAP_HEAP_H

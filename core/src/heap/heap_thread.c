@@ -13,10 +13,10 @@
 #include "platform/option.h"
 #include "superslab/metadata.h"
 
-os_lock_t heap_list_lock;
+os_lock_t heap_list_lock = {.rank = LOCK_RANK_HEAP_LIST};
 Heap *_Atomic heap_list;
 Heap heap_none; /* kind HEAP_NONE, magazines without room: every operation takes the slow path */
-Heap heap_orphans = {.kind = HEAP_ORPHANS};
+Heap heap_orphans = {.kind = HEAP_ORPHANS, .lock = {.rank = LOCK_RANK_ORPHANS}};
 _Atomic int64_t heap_retired_live;
 _Atomic uint64_t heap_retired_mallocs;
 _Atomic uint64_t heap_large_mallocs;
@@ -33,7 +33,7 @@ static Heap *heap_pool; /* under heap_list_lock */
 
 /* ---- Start ---- */
 
-static os_lock_t start_lock;
+static os_lock_t start_lock = {.rank = LOCK_RANK_START};
 static _Atomic bool is_started;
 
 static void heap_list_add(Heap *heap) {
@@ -67,7 +67,10 @@ static Heap *heap_take(void) {
         heap_pool = heap->next_pooled;
     } else {
         heap = metadata_map(sizeof *heap);
-        if (heap != NULL) heap_list_add(heap);
+        if (heap != NULL) {
+            heap->lock.rank = LOCK_RANK_HEAP;
+            heap_list_add(heap);
+        }
     }
     os_unlock(&heap_list_lock);
     return heap;

@@ -12,7 +12,7 @@
 
 typedef enum HelperState { HELPER_ABSENT, HELPER_RUNNING, HELPER_FINISHED, HELPER_FORBIDDEN, HELPER_BROKEN } HelperState;
 
-static os_lock_t helper_lock;
+static os_lock_t helper_lock = {.rank = LOCK_RANK_HELPER};
 static HelperState helper_state;        /* under helper_lock */
 static _Atomic uint32_t helper_stopping; /* also what it sleeps on */
 

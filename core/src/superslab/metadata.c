@@ -7,7 +7,7 @@
 
 #define METADATA_CHUNK_BYTES ((size_t)2 << 20)
 
-os_lock_t metadata_lock;
+os_lock_t metadata_lock = {.rank = LOCK_RANK_METADATA};
 static uintptr_t chunk_next, chunk_end;
 static _Atomic uint64_t mapped_bytes;
 

@@ -16,7 +16,7 @@
 #include "superslab/registry.h"
 #include "superslab/supply.h"
 
-os_lock_t supply_lock;
+os_lock_t supply_lock = {.rank = LOCK_RANK_SUPPLY};
 _Atomic int64_t backed_free_bytes;
 Supply supply;
 
