@@ -102,7 +102,11 @@ static HAK_COLD void report_free_in_free_slab(const void *block) {
 /* 0: not ours. */
 static HAK_NOINLINE int free_slow(void *block) {
     unsigned slab_class = registry_slab_class(block);
-    if (slab_class == SLAB_CLASS_FOREIGN) return 0;
+    if (slab_class == SLAB_CLASS_FOREIGN) {
+        heap_count_if_on(heap_of_thread,
+                         block == NULL ? COUNTER_early_return_null_free : COUNTER_early_return_foreign_free, 1);
+        return 0;
+    }
     if (slab_class <= SIZE_CLASS_COUNT)
         heap_free(heap_of_thread, block, slab_class);
     else if (slab_class == SLAB_CLASS_FREE)
@@ -122,11 +126,8 @@ HAK_INLINE int free_if_owned(void *block) {
 int hak_free_if_owned(void *block) { return free_if_owned(block); }
 
 void hak_free(void *block) {
-    if (HAK_LIKELY(free_if_owned(block))) return;
-    if (block == NULL)
-        heap_count_if_on(heap_of_thread, COUNTER_early_return_null_free, 1);
-    else
-        report_foreign_free(block);
+    if (HAK_LIKELY(free_if_owned(block)) || block == NULL) return;
+    report_foreign_free(block);
 }
 
 void hak_free_sized(void *block, size_t size_bytes) {
