@@ -78,6 +78,7 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
     }
     if (alignment <= 16) return hak_malloc(size_bytes > 8 || alignment <= 8 ? size_bytes : 16);
     if (size_bytes > PTRDIFF_MAX) return hak_malloc(size_bytes);
+    if (size_bytes == 0) size_bytes = 1;
     /* A slab lies on 64 KiB: a power-of-two class lies on its own size, up to there. */
     size_t class_bytes = alignment;
     while (class_bytes < size_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) class_bytes *= 2;
