@@ -6,6 +6,9 @@
 PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST_ARGS ?=
+RUNS ?= 3
+SHORT ?=
+BENCH_ARGS ?=
 
 # Version and place tell interpreters apart, so that PYTHON= may change from one call to the next.
 python_tag := $(shell $(PYTHON) -c 'import sys, zlib; \
@@ -14,12 +17,17 @@ venv := $(CURDIR)/build/venv/$(python_tag)
 venv_python := $(venv)/bin/python
 pip := $(venv_python) -m pip --quiet --disable-pip-version-check
 
+# Debian builds its own Python profile-guided: pymalloc is inlined there and hardest to beat. PYTHON= names another one.
+bench_python := $(if $(filter command environment,$(origin PYTHON)),$(PYTHON),$(firstword \
+	$(wildcard /usr/bin/python3.11) $(PYTHON)))
+
 package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproject.toml -type f \
 	-not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-python lint wheel clean check-python check-core demo-here wheel-here
+.PHONY: help demo test test-core test-python lint wheel clean check-python check-core demo-here wheel-here bench-rss \
+	bench-rss-here
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
@@ -53,6 +61,10 @@ lint: $(venv)/linters-installed $(venv)/build-tools-installed $(venv)/test-tools
 wheel: check-python ## Build sdist and wheel into dist/, audit the wheel, test it in a clean environment
 	@$(MAKE) --no-print-directory wheel-here
 
+bench-rss: ## Resident memory against the peers (RUNS=3, SHORT=1, BENCH_ARGS="--workloads floats")
+	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
+	@$(MAKE) --no-print-directory bench-rss-here PYTHON=$(bench_python)
+
 clean: ## Remove everything that was built
 	rm -rf build dist
 
@@ -61,6 +73,9 @@ demo-here: $(venv)/hakmem-installed
 
 wheel-here: $(venv)/build-tools-installed
 	@tests/install/test-wheel $(venv_python) dist
+
+bench-rss-here: $(venv)/bench-tools-installed build/bench/mimalloc/fetched
+	@PYTHONPATH=tests $(venv_python) -m bench.rss --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
 
 check-python:
 	@.ci/check-system $(PYTHON) python
@@ -88,6 +103,15 @@ $(venv)/hakmem-installed: $(package_sources) $(venv)/created
 $(venv)/test-tools-installed: $(venv)/hakmem-installed
 	@$(pip) install 'hakmem[test]'
 	@touch $@
+
+$(venv)/bench-tools-installed: $(venv)/hakmem-installed
+	@$(pip) install 'hakmem[measure]'
+	@touch $@
+
+# A peer of the benchmarks, the newest there is; without a network the benchmarks say that it is not there.
+build/bench/mimalloc/fetched: | $(venv)/created
+	@mkdir -p $(@D)
+	@if $(pip) install --no-deps --only-binary :all: --upgrade --target $(@D) cmeel-mimalloc; then touch $@; fi
 
 $(venv)/build-tools-installed: pyproject.toml $(venv)/created
 	@echo "Installing the build tools"

@@ -1,0 +1,1 @@
+"""`make bench-rss`: resident memory of Python workloads under hakmem and its peers."""

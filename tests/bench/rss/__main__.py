@@ -1,0 +1,96 @@
+"""Measures resident memory of the workloads under every peer, in turn, and prints tables and verdicts.
+
+make bench-rss          or: PYTHONPATH=tests python -m bench.rss --mimalloc FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from bench.rss.report import OURS, Results, all_tables
+from bench.rss.runner import Sample, measure
+from bench.rss.targets import judge, target_table
+from bench.rss.workloads import WORKLOADS, write_json_file
+from bench.shared import machine, peers, tables
+
+PYTHON_PATH = Path(__file__).resolve().parents[2]
+SHORT_SCALE = 0.25
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.rss", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where the JSON goes")
+    parser.add_argument("--mimalloc", type=Path, default=Path("build/bench/mimalloc"), help="holds libmimalloc.so")
+    parser.add_argument("--runs", type=int, default=3, help="processes per case; tables show the median")
+    parser.add_argument("--short", action="store_true", help=f"one run at scale {SHORT_SCALE:g}: a look, no verdict")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads")
+    parser.add_argument("--workloads", default="", help=f"a comma-separated choice of: {', '.join(WORKLOADS)}")
+    parser.add_argument("--peers", default="", help="a comma-separated choice of peers; pymalloc is always there")
+    arguments = parser.parse_args()
+    if arguments.short:
+        arguments.runs, arguments.scale = 1, SHORT_SCALE
+    return arguments
+
+
+def words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def measure_all(chosen: list[peers.Peer], workloads: list[str], arguments: argparse.Namespace) -> list[Sample]:
+    inputs = arguments.out / "inputs"
+    write_json_file(inputs, arguments.scale)
+    samples = []
+    for run in range(arguments.runs):
+        for number, workload in enumerate(workloads):
+            print(f"run {run + 1} of {arguments.runs}: {workload}", file=sys.stderr, flush=True)
+            for peer in peers.in_turn(chosen, run + number):
+                samples.append(measure(workload, peer, arguments.scale, inputs, PYTHON_PATH))
+    compare_digests(samples)
+    order = {peer.name: position for position, peer in enumerate(chosen)}
+    return sorted(samples, key=lambda sample: (workloads.index(sample.workload), order[sample.peer]))
+
+
+def compare_digests(samples: list[Sample]) -> None:
+    """Survivors that differ from stock's are a failure."""
+    stock = {sample.workload: sample.digest for sample in samples if sample.peer == "pymalloc" and not sample.failure}
+    for sample in samples:
+        if not sample.failure and sample.digest != stock.get(sample.workload, sample.digest):
+            sample.failure = f"survivors differ from pymalloc's: {sample.digest}"
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    workloads = words(arguments.workloads) or list(WORKLOADS)
+    unknown = [name for name in workloads if name not in WORKLOADS]
+    if unknown:
+        sys.exit(f"error: no workload {unknown[0]!r}; there are: {', '.join(WORKLOADS)}")
+    known = peers.python_peers(arguments.mimalloc)
+    notes = machine.describe(known, sys.orig_argv)
+    chosen = [peer for peer in peers.choose(known, words(arguments.peers)) if not peer.absent]
+    samples = measure_all(chosen, workloads, arguments)
+
+    results = Results(samples)
+    verdicts = judge(results) if OURS in results.peers else []
+    output = tables.console()
+    output.print(machine.heading(notes), markup=False)
+    output.print(f"{arguments.runs} runs in turn, medians; workloads at scale {arguments.scale:g}\n", markup=False)
+    output.print(all_tables(results))
+    output.print(target_table(verdicts))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    file = arguments.out / "rss.json"
+    document = notes | {
+        "runs": arguments.runs,
+        "scale": arguments.scale,
+        "samples": [sample.as_json() for sample in samples],
+        "targets": [verdict.as_json() for verdict in verdicts],
+    }
+    file.write_text(json.dumps(document, indent=1) + "\n")
+    output.print(f"\nall samples: {file}", markup=False)
+    return 1 if results.failures() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

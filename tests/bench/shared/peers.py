@@ -1,0 +1,132 @@
+"""The allocators that are compared: how a Python program is started under each, and how to see that it is in force."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LIBRARY_FOLDERS = ["/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+# What would change a peer without being part of it. HAKMEM_... reaches hakmem alone.
+LEFT_OUT_PREFIXES = ("HAKMEM", "PYTHON", "MALLOC_", "MIMALLOC_", "LD_PRELOAD", "GLIBC_TUNABLES")
+
+
+@dataclass
+class Peer:
+    """One way to run Python."""
+
+    name: str
+    launcher: Sequence[str] = ()  # between the interpreter and the program
+    environment: dict[str, str] = field(default_factory=dict)
+    mapped_file: str = ""  # part of a path that must be among the process's mappings
+    version: str = ""
+    absent: str = ""  # why it cannot be measured here
+
+
+def clean_environment() -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT_PREFIXES)}
+    environment["PYTHONHASHSEED"] = "0"
+    return environment
+
+
+def hakmem_options() -> dict[str, str]:
+    """The settings that the benchmark was started with; they are part of what is measured."""
+    return {key: value for key, value in os.environ.items() if key.startswith("HAKMEM_")}
+
+
+def find_library(pattern: str) -> Path | None:
+    for folder in LIBRARY_FOLDERS:
+        for path in sorted(Path("/").glob(f"{folder[1:]}/{pattern}")):
+            return path
+    return None
+
+
+def _ask(code: str, environment: dict[str, str]) -> str | None:
+    """Output of a line of Python, None where it failed."""
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=clean_environment() | environment, capture_output=True, text=True, timeout=60
+    )
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+JEMALLOC_VERSION = """
+import ctypes
+text, size = ctypes.c_char_p(), ctypes.c_size_t(ctypes.sizeof(ctypes.c_char_p))
+ctypes.CDLL(None).mallctl(b"version", ctypes.byref(text), ctypes.byref(size), None, 0)
+print(text.value.decode().split('-')[0])
+"""
+MIMALLOC_VERSION = """
+import ctypes
+version = ctypes.CDLL(None).mi_version()
+print(version // 10000, version // 100 % 100, version % 100, sep=".")
+"""
+
+
+def _preloaded(name: str, library: Path | None, version_code: str, missing: str, **environment: str) -> Peer:
+    if library is None:
+        return Peer(name, absent=missing)
+    environment |= {"LD_PRELOAD": str(library), "PYTHONMALLOC": "malloc"}
+    version = _ask(version_code, environment)
+    if version is None:
+        return Peer(name, absent=f"{library} cannot be preloaded")
+    return Peer(name, (), environment, library.name, version)
+
+
+def _hakmem() -> Peer:
+    version = _ask("import hakmem; hakmem.enable(); print(hakmem.stats() and hakmem.__version__)", {})
+    if version is None:
+        return Peer("hakmem", absent="the package is not installed for this interpreter")
+    return Peer("hakmem", ("-m", "hakmem", "run", "--require"), hakmem_options(), "_hakmem", version)
+
+
+def _python_mimalloc() -> Peer:
+    name = "PYTHONMALLOC=mimalloc"
+    if sys.version_info < (3, 13):
+        return Peer(name, absent="CPython has it from 3.13")
+    environment = {"PYTHONMALLOC": "mimalloc"}
+    if _ask("pass", environment) is None:
+        return Peer(name, absent="this interpreter was built without it")
+    return Peer(name, (), environment, "", sys.version.split()[0])
+
+
+def python_peers(mimalloc_folder: Path) -> list[Peer]:
+    """All of them, stock first, hakmem last, also those that are absent here."""
+    jemalloc = find_library("libjemalloc.so.2")
+    mimalloc = next(iter(sorted(mimalloc_folder.rglob("libmimalloc.so"))), None)
+    no_jemalloc = "libjemalloc.so.2 was not found (Debian: libjemalloc2)"
+    no_mimalloc = "libmimalloc.so was not found (PyPI: cmeel-mimalloc)"
+    decay_0 = "dirty_decay_ms:0,muzzy_decay_ms:0"
+    return [
+        Peer("pymalloc", version=sys.version.split()[0]),
+        _python_mimalloc(),
+        _preloaded("jemalloc", jemalloc, JEMALLOC_VERSION, no_jemalloc),
+        _preloaded("jemalloc decay 0", jemalloc, JEMALLOC_VERSION, no_jemalloc, MALLOC_CONF=decay_0),
+        _preloaded("mimalloc", mimalloc, MIMALLOC_VERSION, no_mimalloc),
+        _hakmem(),
+    ]
+
+
+def command_for(peer: Peer, program: Sequence[str]) -> list[str]:
+    return [sys.executable, *peer.launcher, *program]
+
+
+def environment_for(peer: Peer, python_path: Path) -> dict[str, str]:
+    return clean_environment() | peer.environment | {"PYTHONPATH": str(python_path)}
+
+
+def in_turn(peers: Sequence[Peer], turn: int) -> list[Peer]:
+    """The peers, each turn beginning with another one, so that a slow drift of the machine hits all alike."""
+    start = turn % len(peers)
+    return [*peers[start:], *peers[:start]]
+
+
+def choose(peers: Sequence[Peer], wanted: Sequence[str]) -> list[Peer]:
+    """Those that are named, all when none is; pymalloc always, because figures are relative to it."""
+    names = {peer.name for peer in peers}
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise SystemExit(f"error: no peer {unknown[0]!r}; there are: {', '.join(sorted(names))}")
+    return [peer for peer in peers if not wanted or peer.name in wanted or peer.name == "pymalloc"]
