@@ -8,9 +8,15 @@ import sys
 
 import hakmem
 
+_has_started = False
+
 
 def start() -> None:
-    """Enable hakmem if HAKMEM=1. Called more than once (a virtual environment may read the file twice): harmless."""
+    """Enable hakmem if HAKMEM=1; once, though a virtual environment may read the startup file twice."""
+    global _has_started  # noqa: PLW0603
+    if _has_started:
+        return
+    _has_started = True
     value = os.environ.get("HAKMEM", "")
     if value == "1":
         try:

@@ -84,32 +84,45 @@ PyObject *launch_stdin(PyObject *module, PyObject *arguments) {
 #if PY_VERSION_HEX >= 0x030D0000
 /* From 3.13 a traceback shows the command's own lines, which CPython arranges in a function that it does not export.
  * The same in its own words: compile, lend linecache the source, evaluate in __main__. */
+static int lend_source(PyObject *code, PyObject *command) {
+    PyObject *linecache = PyImport_ImportModule("linecache");
+    if (linecache == NULL) return -1;
+    PyObject *name = PyUnicode_FromString("<string>");
+    /* Later versions find the source by code object, with a table of their own; the first ones by the name. */
+    bool by_code = PyObject_HasAttrString(linecache, "_interactive_cache");
+    PyObject *registered =
+        name == NULL ? NULL
+                     : PyObject_CallMethod(linecache, "_register_code", "OOO", by_code ? code : name, command, name);
+    int failed = registered == NULL ? -1 : 0;
+    Py_XDECREF(registered);
+    Py_XDECREF(name);
+    Py_DECREF(linecache);
+    return failed;
+}
+
 static int run_command(PyObject *command) {
     PyObject *main_module = PyImport_AddModule("__main__"); /* borrowed */
-    PyObject *linecache = PyImport_ImportModule("linecache");
     const char *text = PyUnicode_AsUTF8(command);
-    PyObject *code = NULL, *registered = NULL, *result = NULL;
+    PyObject *code = NULL, *result = NULL;
     PyCompilerFlags flags = _PyCompilerFlags_INIT;
-    if (main_module != NULL && linecache != NULL && text != NULL)
+    flags.cf_flags |= PyCF_IGNORE_COOKIE;
+    if (main_module != NULL && text != NULL)
         code = Py_CompileStringExFlags(text, "<string>", Py_file_input, &flags, -1);
-    if (code != NULL)
-        registered = PyObject_CallMethod(linecache, "_register_code", "OOs", code, command, "<string>");
-    if (registered != NULL) {
+    if (code != NULL && lend_source(code, command) == 0) {
         PyObject *globals = PyModule_GetDict(main_module);
         result = PyEval_EvalCode(code, globals, globals);
     }
     if (result == NULL) PyErr_Print();
     int failed = result == NULL ? -1 : 0;
     Py_XDECREF(result);
-    Py_XDECREF(registered);
     Py_XDECREF(code);
-    Py_XDECREF(linecache);
     return failed;
 }
 #else
 static int run_command(PyObject *command) {
     PyCompilerFlags flags = _PyCompilerFlags_INIT;
     const char *text = PyUnicode_AsUTF8(command);
+    flags.cf_flags |= PyCF_IGNORE_COOKIE;
     if (text != NULL) return PyRun_SimpleStringFlags(text, &flags);
     PyErr_Print();
     return -1;

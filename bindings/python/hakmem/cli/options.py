@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from hakmem import OptionInfo
 
 
+PAGE_HEAD = """\
+# Options
+
+Written by `hakmem options --markdown`; do not edit. Every option is set by its environment variable before the program
+starts; most also while it runs, by `hakmem.set_option(name, value)`. `hakmem options` shows the values in force.
+"""
+
+
 class Options(Command):
     """Print the table of options: name, value, default, what is allowed, what it does.
 
@@ -31,7 +39,7 @@ class Options(Command):
         if arguments.json:
             print(json.dumps(rows, indent=2))
         elif arguments.markdown:
-            print(markdown_table(rows))
+            print(markdown_page(rows))
         else:
             print(text_table(rows))
         return 0
@@ -56,8 +64,8 @@ def text_table(rows: "list[OptionInfo]") -> str:
     return "\n".join(lines)
 
 
-def markdown_table(rows: "list[OptionInfo]") -> str:
-    """Return the table for the docs: defaults only, so that it is the same on every machine."""
+def markdown_page(rows: "list[OptionInfo]") -> str:
+    """Return the page for the docs: defaults only, so that it is the same on every machine."""
     lines = [
         "| option | variable | default | allowed | unit | set at run time | meaning |",
         "|---|---|---|---|---|---|---|",

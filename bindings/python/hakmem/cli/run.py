@@ -49,9 +49,16 @@ class Run(Command):
         if program.kind == "help":
             self.parser().print_help()
             return 0
-        problem = _enable(wants_stats)
-        if problem is not None and wants_hakmem:
-            return fail(f"hakmem cannot be enabled, and --require was given: {problem}", 1)
+        try:
+            is_enabled = _enable(wants_stats)
+            refusal = "HAKMEM=0 is set in the environment"
+        except hakmem.UnsupportedError as error:
+            is_enabled = False
+            refusal = str(error)
+            if not wants_hakmem:
+                print(f"hakmem: warning: runs without hakmem: {refusal}", file=sys.stderr)
+        if wants_hakmem and not is_enabled:
+            return fail(f"hakmem cannot be enabled, and --require was given: {refusal}", 1)
         return _end_like(program.run())
 
 
@@ -93,7 +100,7 @@ class Program:
         if self.kind == "command":
             self._set_argv("-c")
             _set_path0("")
-            return _hakmem.run_command(self.target + "\n")
+            return _hakmem.run_command(_dedented(self.target) + "\n")
         self._set_argv(self.target)
         if self.kind == "stdin":
             _set_path0("")
@@ -112,20 +119,15 @@ class Program:
         sys.argv[:] = [first, *self.arguments]
 
 
-def _enable(wants_stats: bool) -> "str | None":
-    """Enable hakmem for this process, and for its children as far as they can be reached. None, or why not."""
+def _enable(wants_stats: bool) -> bool:
+    """Enable hakmem for this process, and for its children as far as they can be reached. Raises UnsupportedError."""
     if wants_stats:
         hakmem.set_option("counters", 1)
         hakmem.set_option("stats_at_exit", 1)
-    try:
-        if not hakmem.enable():
-            return "HAKMEM=0 is set in the environment"
-    except hakmem.UnsupportedError as error:
-        print(f"hakmem: warning: runs without hakmem: {error}", file=sys.stderr)
-        return str(error)
-    if startup_files.installed_files():
+    is_enabled = hakmem.enable()
+    if is_enabled and startup_files.installed_files():
         os.environ["HAKMEM"] = "1"
-    return None
+    return is_enabled
 
 
 def _replace_main_module() -> None:
@@ -139,11 +141,20 @@ def _replace_main_module() -> None:
     sys.modules["__main__"] = new
 
 
+def _dedented(code: str) -> str:
+    """Take common indentation off, as -c does from 3.14 on."""
+    if sys.version_info < (3, 14) or not code.lstrip("\n")[:1].isspace():
+        return code
+    import textwrap
+
+    return textwrap.dedent(code)
+
+
 def _absolute_path(path: str) -> str:
-    """Make it absolute as CPython's main does, which tidies nothing up but a leading "./"."""
-    if os.path.isabs(path):
-        return path
-    return os.path.join(os.getcwd(), path.removeprefix("./"))
+    """Make it absolute as CPython's main does, which tidies nothing up but, from 3.11, a lone dot."""
+    if path == "." and sys.version_info >= (3, 11):
+        return os.getcwd()
+    return os.path.join(os.getcwd(), path)
 
 
 def _set_path0(directory: str, always: bool = False) -> None:
