@@ -17,11 +17,21 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def c_library(repository: Path) -> Path:
     """The build directory of libhakmem.a and libhakmem.so as `cmake -S . -B ...` builds them by default."""
+    return build_c_library(repository, "release")
+
+
+@pytest.fixture(scope="session")
+def c_library_with_checks(repository: Path) -> Path:
+    """The same with internal assertions."""
+    return build_c_library(repository, "release-checks", "-DHAKMEM_DEBUG_CHECKS=ON")
+
+
+def build_c_library(repository: Path, name: str, *options: str) -> Path:
     if shutil.which("cmake") is None:
         pytest.fail("cmake is not on PATH; `make test` puts it there")
-    build = repository / "build" / "release"
+    build = repository / "build" / name
     configure = ["cmake", "-S", str(repository), "-B", str(build), "-DHAKMEM_WERROR=ON", "--log-level=WARNING"]
-    for command in (configure, ["cmake", "--build", str(build), "--parallel", "2"]):
+    for command in ([*configure, *options], ["cmake", "--build", str(build), "--parallel", "2"]):
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode != 0:
             pytest.fail(f"{' '.join(command)}\n{result.stdout}{result.stderr}", pytrace=False)
