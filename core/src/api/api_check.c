@@ -74,13 +74,16 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
     EXPECT_EQUAL(findings, "I7", superslab, supply_used_slabs(superslab) > 0, is_active);
     EXPECT_EQUAL(findings, "I8", superslab, superslab_total_active_blocks(superslab) > 0 && !is_active, false);
     EXPECT_EQUAL(findings, "I11", superslab, superslab->backed_free_slabs & ~superslab->free_slabs, 0);
-    EXPECT_EQUAL(findings, "I11", superslab, superslab->backed_free_slabs != 0, superslab->is_queued);
+    EXPECT_EQUAL(findings, "I11", superslab, (superslab->backed_free_slabs | superslab->backed_tails) != 0,
+                 superslab->is_queued);
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
         TinySlabMeta *meta = &superslab->slab[index];
         bool has_owner = LOAD_RELAXED(meta->owner) != NULL;
         bool is_out = ((superslab->free_slabs | superslab->purging_slabs) >> index & 1) != 0;
         EXPECT_EQUAL(findings, "I6", meta, has_owner, !is_out);
         if (LOAD_RELAXED(meta->owner) == RUN_OWNER) {
+            bool has_backed_tail = slab_backed_free_pages(meta) != 0;
+            EXPECT_EQUAL(findings, "I11", meta, (superslab->backed_tails >> index & 1) != 0, has_backed_tail);
             findings->backed_free_bytes += os_page_set_bytes(slab_backed_free_pages(meta));
         } else if (has_owner) {
             check_slab(findings, meta);

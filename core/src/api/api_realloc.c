@@ -38,7 +38,8 @@ HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(
         void *resized = large_resize(block, size_bytes);
         if (resized != NULL) return resized;
     }
-    void *moved = allocate(size_bytes);
+    bool is_growing_large = size_bytes > usable_bytes && size_bytes > SLAB_CLASS_BYTES_MAX && size_bytes <= PTRDIFF_MAX;
+    void *moved = is_growing_large ? large_malloc_growing(size_bytes) : allocate(size_bytes);
     if (moved == NULL) {
         if (size_bytes > usable_bytes) return NULL;
         return block; /* shrinking never fails */

@@ -82,20 +82,22 @@ _Static_assert(sizeof(TinySlabMeta) <= CACHE_LINE_BYTES, "one cache line of meta
  *   I6  free_slabs and purging_slabs are disjoint; slab i is in one of them <=> slab[i].owner = NULL
  *   I7  the SuperSlab is active <=> some slab has an owner; spare otherwise
  *   I8  total_active_blocks = sum of slab[i].used_blocks (live and cached: a cached block keeps its SuperSlab alive)
- *   I11 backed_free_slabs is a subset of free_slabs; it is not empty <=> the SuperSlab is in the purge queue
+ *   I11 backed_free_slabs is a subset of free_slabs and lists those with a backed OS page; backed_tails lists the slabs
+ *       of runs with a backed OS page behind their block; one of both is not empty <=> the SuperSlab is in the queue
  */
 #define SHORT_ROW_BLOCKS 2048u /* blocks of 32 bytes and more */
 
 struct SuperSlab {
     uintptr_t base;
     SuperSlab *next, *previous; /* active: list of its number of used slabs; spare: newest first; unused header: chain */
-    SuperSlab *queue_next, *queue_previous; /* the purge queue: SuperSlabs with backed free slabs, by age */
+    SuperSlab *queue_next, *queue_previous; /* the purge queue: SuperSlabs with backed free OS pages, by age */
     size_t mapping_bytes; /* not 0: no slabs, but a mapping of so many bytes for one block, a multiple of 2 MiB */
     size_t block_bytes;   /* of that block, live or last, in whole OS pages */
     bool is_cached;       /* no block lives in it */
     uint32_t queue_since_ms;
     uint32_t free_slabs;
-    uint32_t backed_free_slabs; /* free slabs with at least one backed OS page */
+    uint32_t backed_free_slabs;
+    uint32_t backed_tails;
     uint32_t purging_slabs;     /* free slabs being purged outside the lock; not to be handed out */
     bool is_queued;
     TinySlabMeta slab[SLABS_PER_SUPERSLAB];

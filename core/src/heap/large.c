@@ -15,11 +15,11 @@
 #include "superslab/registry.h"
 #include "superslab/run.h"
 
-void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero) {
+static void *large_malloc_with_room(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
     bool is_known_zero = false;
     void *block = NULL;
     if (size_bytes <= RUN_BYTES_MAX) {
-        TinySlabMeta *first = run_take(size_bytes, alignment, &is_known_zero);
+        TinySlabMeta *first = run_take(size_bytes, room_bytes, alignment, &is_known_zero);
         if (first != NULL) block = (void *)slab_address(first);
     } else {
         SuperSlab *mapping = mapping_take(size_bytes, &is_known_zero);
@@ -33,6 +33,15 @@ void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero) {
     }
     atomic_fetch_add_explicit(&heap_large_mallocs, 1, memory_order_relaxed);
     return block;
+}
+
+void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero) {
+    return large_malloc_with_room(size_bytes, size_bytes, alignment, is_zero);
+}
+
+void *large_malloc_growing(size_t size_bytes) {
+    size_t room_bytes = size_bytes <= RUN_BYTES_MAX / 2 ? 2 * size_bytes : RUN_BYTES_MAX;
+    return large_malloc_with_room(size_bytes, room_bytes, os_page_bytes, NULL);
 }
 
 /* What a large block lies in: its mapping, or the first slab of its run. Both NULL: no block starts there. */

@@ -12,6 +12,9 @@
  * NULL, errno ENOMEM: no memory. */
 void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero);
 
+/* large_malloc for a block that outgrew its place and may grow on: where there is room behind it. */
+void *large_malloc_growing(size_t size_bytes);
+
 /* These take an address in whose slab the class is SLAB_CLASS_LARGE or SLAB_CLASS_LARGE_INNER; large_free reports
  * anything but the start of a live block as misuse, large_usable_bytes gives 0 for it. */
 void large_free(void *block);

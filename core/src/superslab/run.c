@@ -1,7 +1,7 @@
 /*
  * superslab/run.c - finds, grows, shrinks and returns runs of slabs.
  *
- * Layer: superslab. Does not purge free slabs (superslab_purge.c), only what a block leaves unused behind its end.
+ * Layer: superslab. Does not purge (superslab_purge.c).
  * Thread rule: see run.h.
  */
 #include "superslab/run.h"
@@ -90,21 +90,13 @@ static bool pages_become(TinySlabMeta *first, unsigned count, size_t bytes) {
     return newly_used_bytes == 0;
 }
 
-/* Backed OS pages behind the block's end would belong to no queue: they go at once, neighbours in one call. They are
- * the caller's alone until it returns. */
-static void purge_behind(TinySlabMeta *first, unsigned count) {
-    TinySlabMeta *last = first + count - 1;
-    unsigned behind = last->free_pages & ~(unsigned)last->unbacked_pages;
-    if (behind == 0) return;
-    unsigned lowest = lowest_bit_index(last->free_pages);
-    if (!os_purge((void *)(slab_address(last) + ((size_t)lowest << os_page_shift)),
-                  SLAB_BYTES - ((size_t)lowest << os_page_shift)))
-        return;
-    os_lock(&supply_lock);
-    last->unbacked_pages = last->free_pages;
-    supply.purged_bytes += (uint64_t)os_page_set_bytes((OsPageSet)behind);
-    os_unlock(&supply_lock);
-    atomic_fetch_sub_explicit(&backed_free_bytes, os_page_set_bytes((OsPageSet)behind), memory_order_relaxed);
+/* Backed OS pages behind the block's end: room to grow without a page fault, until they are purged by age. */
+static void tail_update(TinySlabMeta *last) {
+    SuperSlab *superslab = superslab_of_slab(last);
+    uint32_t bit = (uint32_t)1 << last->slab_index;
+    bool is_backed = (last->free_pages & ~(unsigned)last->unbacked_pages) != 0;
+    superslab->backed_tails = is_backed ? superslab->backed_tails | bit : superslab->backed_tails & ~bit;
+    supply_queue_update(superslab);
 }
 
 /* ---- Take, return, resize ---- */
@@ -119,12 +111,13 @@ static void slabs_become_run(TinySlabMeta *first, unsigned from, unsigned to) {
     }
 }
 
-TinySlabMeta *run_take(size_t bytes, size_t alignment, bool *is_zero) {
+TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
     RunPlace place;
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);
     os_lock(&supply_lock);
-    if (!find_place(count, alignment, &place)) {
+    bool has_room = room_bytes > bytes && find_place(slabs_of(room_bytes), alignment, &place);
+    if (!has_room && !find_place(count, alignment, &place)) {
         os_unlock(&supply_lock);
         return NULL;
     }
@@ -134,10 +127,10 @@ TinySlabMeta *run_take(size_t bytes, size_t alignment, bool *is_zero) {
     *is_zero = pages_become(first, count, bytes);
     first->used_blocks = (uint16_t)count;
     first->run_bytes = bytes;
+    tail_update(first + count - 1);
     supply.large_count++;
     supply.large_bytes += bytes;
     os_unlock(&supply_lock);
-    purge_behind(first, count);
     return first;
 }
 
@@ -148,6 +141,7 @@ void run_return(TinySlabMeta *first) {
     supply.large_count--;
     supply.large_bytes -= first->run_bytes;
     (void)pages_become(first, count, 0);
+    superslab->backed_tails &= ~slab_mask(first->slab_index, count);
     bool is_released = supply_slabs_join(superslab, slab_mask(first->slab_index, count));
     os_unlock(&supply_lock);
     if (is_released) (void)supply_release_finish(superslab);
@@ -169,12 +163,13 @@ bool run_resize(TinySlabMeta *first, size_t bytes) {
         slabs_become_run(first, old_count, count);
     }
     (void)pages_become(first, count > old_count ? count : old_count, bytes);
+    superslab->backed_tails &= ~slab_mask(first->slab_index, old_count);
     if (count < old_count)
         (void)supply_slabs_join(superslab, slab_mask(first->slab_index + count, old_count - count));
     first->used_blocks = (uint16_t)count;
     supply.large_bytes += bytes - first->run_bytes;
     first->run_bytes = bytes;
+    tail_update(first + count - 1);
     os_unlock(&supply_lock);
-    purge_behind(first, count);
     return true;
 }

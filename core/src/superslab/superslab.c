@@ -134,6 +134,7 @@ static SuperSlab *superslab_new(void) {
     superslab->mapping_bytes = 0;
     superslab->free_slabs = UINT32_MAX;
     superslab->backed_free_slabs = 0;
+    superslab->backed_tails = 0;
     superslab->purging_slabs = 0;
     superslab->is_queued = false;
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
@@ -157,7 +158,10 @@ SuperSlab *superslab_allocate(void) {
 /* ---- Slabs ---- */
 
 static SuperSlab *superslab_with_free_slab(void) {
-    if (supply.queue_newest != NULL) return supply.queue_newest;
+    enum { QUEUE_VISITS_MAX = 8 }; /* few lack a free slab: those with nothing but backed tails */
+    SuperSlab *newest = supply.queue_newest;
+    for (unsigned visits = 0; newest != NULL && visits < QUEUE_VISITS_MAX; visits++, newest = newest->queue_previous)
+        if (newest->backed_free_slabs != 0) return newest;
     uint64_t candidates = supply.lists_in_use & (((uint64_t)1 << SLABS_PER_SUPERSLAB) - 1) & ~(uint64_t)1;
     while (candidates != 0) {
         unsigned used = 63u - (unsigned)__builtin_clzll(candidates);
@@ -169,7 +173,7 @@ static SuperSlab *superslab_with_free_slab(void) {
 }
 
 void supply_queue_update(SuperSlab *superslab) {
-    bool belongs_in_queue = superslab->backed_free_slabs != 0;
+    bool belongs_in_queue = (superslab->backed_free_slabs | superslab->backed_tails) != 0;
     if (belongs_in_queue && !superslab->is_queued) supply_queue_append(superslab);
     if (!belongs_in_queue && superslab->is_queued) supply_queue_remove(superslab);
 }
@@ -194,7 +198,7 @@ TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource 
         return NULL;
     }
     uint32_t choice = superslab->backed_free_slabs != 0 ? superslab->backed_free_slabs : superslab->free_slabs;
-    TinySlabMeta *meta = &superslab->slab[lowest_bit_index(choice)];
+    TinySlabMeta *meta = &superslab->slab[31u - (unsigned)__builtin_clz(choice)]; /* runs grow from below */
     bool is_born = supply_slabs_leave(superslab, (uint32_t)1 << meta->slab_index);
     meta->class_index = (uint8_t)class_index;
     meta->used_blocks = 0;

@@ -38,9 +38,6 @@ void superslab_slab_return(TinySlabMeta *meta);
  * at most `target_bytes`. Returns the bytes given back. Holds no lock while the kernel works. */
 size_t superslab_purge(uint32_t age_ms, int64_t target_bytes);
 
-/* When the oldest backed free slab became free; false when there is none. */
-bool superslab_oldest_ms(uint32_t *since_ms);
-
 SupplyCounts superslab_counts(void);
 
 /* Calls `visit` for every SuperSlab, active ones first, with the supply lock held; a false result ends the walk. */

@@ -22,6 +22,23 @@ static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
     return refused;
 }
 
+/* What blocks of runs leave unused behind their ends. The lock is kept, since a block may grow into these OS pages at
+ * any time; it is one call for less than a slab. */
+static size_t purge_tails(SuperSlab *superslab) {
+    int64_t purged_bytes = 0;
+    for (uint32_t rest = superslab->backed_tails; rest != 0; rest &= rest - 1) {
+        TinySlabMeta *last = &superslab->slab[lowest_bit_index(rest)];
+        size_t used_bytes = (size_t)lowest_bit_index(last->free_pages) << os_page_shift;
+        if (!os_purge((void *)(slab_address(last) + used_bytes), SLAB_BYTES - used_bytes)) continue;
+        purged_bytes += os_page_set_bytes((OsPageSet)(last->free_pages & ~(unsigned)last->unbacked_pages));
+        last->unbacked_pages = last->free_pages;
+        superslab->backed_tails &= ~((uint32_t)1 << last->slab_index);
+    }
+    supply.purged_bytes += (uint64_t)purged_bytes;
+    atomic_fetch_sub_explicit(&backed_free_bytes, purged_bytes, memory_order_relaxed);
+    return (size_t)purged_bytes;
+}
+
 static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refused) {
     int64_t purged_bytes = 0;
     for (uint32_t rest = slabs & ~refused; rest != 0; rest &= rest - 1) {
@@ -53,6 +70,8 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
             os_lock(&supply_lock);
             continue;
         }
+        given_back_bytes += purge_tails(superslab);
+        if (superslab->backed_tails != 0) break; /* the kernel refused */
         uint32_t slabs = superslab->backed_free_slabs;
         superslab->backed_free_slabs = 0;
         superslab->free_slabs &= ~slabs;
@@ -72,12 +91,4 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
     }
     os_unlock(&supply_lock);
     return given_back_bytes;
-}
-
-bool superslab_oldest_ms(uint32_t *since_ms) {
-    os_lock(&supply_lock);
-    bool is_any = supply.queue_oldest != NULL;
-    if (is_any) *since_ms = supply.queue_oldest->queue_since_ms;
-    os_unlock(&supply_lock);
-    return is_any;
 }
