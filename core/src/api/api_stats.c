@@ -1,8 +1,8 @@
 /*
  * api/api_stats.c - stats as sums over heaps and SuperSlabs.
  *
- * Layer: api. Does not format. Thread rule: any thread. Takes heap locks one at a time, then the supply lock: sums are
- * exact while the other threads are quiet.
+ * Layer: api. Does not format. Thread rule: any thread. Sums are exact while the other threads are quiet: the heap list
+ * lock keeps away whoever reclaims their caches (a block on its way from a magazine to its slab would count as live).
  */
 #include <errno.h>
 #include <hakmem.h>
@@ -33,7 +33,7 @@ typedef struct Sums {
     uint64_t used_bytes, run_bytes, free_page_bytes, unbacked_bytes;
 } Sums;
 
-static bool add_superslab(SuperSlab *superslab, void *context) {
+static void add_superslab(SuperSlab *superslab, void *context) {
     Sums *sums = context;
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
         const TinySlabMeta *meta = &superslab->slab[index];
@@ -49,12 +49,12 @@ static bool add_superslab(SuperSlab *superslab, void *context) {
         sums->used_bytes += (uint64_t)meta->used_blocks * size_classes[meta->class_index].block_bytes;
         sums->slabs[meta->class_index]++;
     }
-    return true;
 }
 
-static void sum_all(Sums *sums) {
+/* The walk and the supply's own counts belong to one moment. */
+static SupplyCounts sum_all(Sums *sums) {
     memset(sums, 0, sizeof *sums);
-    (void)superslab_walk(add_superslab, sums);
+    return superslab_walk(add_superslab, sums);
 }
 
 static uint64_t cached_blocks(unsigned class_index) {
@@ -71,7 +71,8 @@ static uint64_t at_most(uint64_t value, uint64_t limit) { return value < limit ?
 size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
     Sums sums;
     heap_start();
-    sum_all(&sums);
+    os_lock(&heap_list_lock);
+    (void)sum_all(&sums);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT && index <= capacity; index++) {
         uint64_t cached = at_most(cached_blocks(index), sums.used[index]);
         rows[index - 1] = (hak_class_stats_t){
@@ -82,6 +83,7 @@ size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
             .slabs = sums.slabs[index],
         };
     }
+    os_unlock(&heap_list_lock);
     return SIZE_CLASS_COUNT;
 }
 
@@ -100,13 +102,14 @@ int hak_stats_get(hak_stats_t *stats) {
     uint32_t struct_bytes = stats->struct_bytes < sizeof *stats ? stats->struct_bytes : (uint32_t)sizeof *stats;
     hak_stats_t full = {.struct_bytes = struct_bytes, .version = HAK_STATS_VERSION};
     Sums sums;
-    sum_all(&sums);
+    os_lock(&heap_list_lock);
+    SupplyCounts counts = sum_all(&sums);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         uint64_t cached = at_most(cached_blocks(index), sums.used[index]);
         full.cached_bytes += cached * size_classes[index].block_bytes;
         full.live_blocks += sums.used[index] - cached;
     }
-    SupplyCounts counts = superslab_counts();
+    os_unlock(&heap_list_lock);
     full.large_bytes = counts.large_bytes;
     full.live_blocks += counts.large_blocks;
     full.live_bytes = sums.used_bytes - full.cached_bytes + counts.large_bytes;

@@ -280,31 +280,36 @@ size_t supply_release_finish(SuperSlab *superslab) {
 
 /* ---- Stats ---- */
 
+/* Under the supply lock. */
+static SupplyCounts counts_now(void) {
+    return (SupplyCounts){.active = supply.born - supply.died,
+                          .spare = supply.mapped_count - (supply.born - supply.died),
+                          .born = supply.born,
+                          .died = supply.died,
+                          .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.mapping_bytes,
+                          .large_bytes = supply.large_bytes,
+                          .large_blocks = supply.large_count,
+                          .mapping_cached_bytes = supply.mapping_cached_bytes,
+                          .mapping_unbacked_bytes = supply.mapping_unbacked_bytes,
+                          .purged_bytes = supply.purged_bytes};
+}
+
 SupplyCounts superslab_counts(void) {
     os_lock(&supply_lock);
-    SupplyCounts counts = {.active = supply.born - supply.died,
-                           .spare = supply.mapped_count - (supply.born - supply.died),
-                           .born = supply.born,
-                           .died = supply.died,
-                           .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.mapping_bytes,
-                           .large_bytes = supply.large_bytes,
-                           .large_blocks = supply.large_count,
-                           .mapping_cached_bytes = supply.mapping_cached_bytes,
-                           .mapping_unbacked_bytes = supply.mapping_unbacked_bytes,
-                           .purged_bytes = supply.purged_bytes};
+    SupplyCounts counts = counts_now();
     os_unlock(&supply_lock);
     return counts;
 }
 
-bool superslab_walk(bool (*visit)(SuperSlab *superslab, void *context), void *context) {
-    bool goes_on = true;
+SupplyCounts superslab_walk(void (*visit)(SuperSlab *superslab, void *context), void *context) {
     os_lock(&supply_lock);
-    for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB && goes_on; list++) {
+    for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
         SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
-        for (; superslab != NULL && goes_on; superslab = superslab->next) goes_on = visit(superslab, context);
+        for (; superslab != NULL; superslab = superslab->next) visit(superslab, context);
     }
+    SupplyCounts counts = counts_now();
     os_unlock(&supply_lock);
-    return goes_on;
+    return counts;
 }
 
 uint64_t superslab_total_active_blocks(const SuperSlab *superslab) {

@@ -40,8 +40,8 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes);
 
 SupplyCounts superslab_counts(void);
 
-/* Calls `visit` for every SuperSlab, active ones first, with the supply lock held; a false result ends the walk. */
-bool superslab_walk(bool (*visit)(SuperSlab *superslab, void *context), void *context);
+/* Calls `visit` for every SuperSlab, spare ones first, with the supply lock held; returns the counts of that moment. */
+SupplyCounts superslab_walk(void (*visit)(SuperSlab *superslab, void *context), void *context);
 
 HAK_INLINE SuperSlab *superslab_of_slab(TinySlabMeta *meta) {
     return (SuperSlab *)((char *)(meta - meta->slab_index) - offsetof(SuperSlab, slab));
