@@ -126,6 +126,9 @@ PROGRAMS: dict[str, Program] = {
         ["sub/script.py", "x"], {"sub/script.py": TELL + "import near\n", "sub/near.py": "print(1)"}
     ),
     "safe path": script(TELL, environment={"PYTHONSAFEPATH": "1"}),
+    "isolated": script(TELL, flags=("-I",)),
+    "isolated module": Program(["-m", "json.tool"], stdin="[]", flags=("-I",)),
+    "isolated directory": Program(["program"], {"program/__main__.py": TELL}, flags=("-I",)),
     "no extension": Program(["script"], {"script": TELL}),
     "the folder itself": Program(["."], {"__main__.py": TELL}),
     "slashes": Program([".//sub//program/"], {"sub/program/__main__.py": TELL}),

@@ -32,6 +32,7 @@ def test_threads_free_each_other_s_objects_and_end() -> None:
         before = live()
         for _ in range(3):
             round_of_threads()
+        assert hakmem._hakmem.check() == 0
         print(json.dumps([before, live()]))
     """)
     assert after - before < 64 << 10
@@ -59,6 +60,7 @@ def test_enable_and_disable_while_threads_allocate() -> None:
             hakmem.disable(); hakmem.trim(); hakmem.enable(); hakmem.stats()
         stop.set()
         for thread in threads: thread.join()
+        assert hakmem._hakmem.check() == 0
         print(errors)
     """)
         )
@@ -116,7 +118,7 @@ def test_children_allocate_free_and_end() -> None:
                 inherited.clear()
                 keep = [bytes(size) for size in range(3000)]
                 hakmem.trim()
-                os._exit(0 if hakmem.is_enabled() and len(keep) == 3000 else 1)
+                os._exit(0 if hakmem.is_enabled() and len(keep) == 3000 and hakmem._hakmem.check() == 0 else 1)
             codes.append(os.waitpid(child, 0)[1])
         stop.set()
         for thread in threads: thread.join()
@@ -225,6 +227,7 @@ for _ in range(2):
     for thread in threads: thread.start()
     exec({work!r})
     for thread in threads: thread.join()
+assert hakmem._hakmem.check() == 0
 print(errors)
 """
             )

@@ -168,7 +168,7 @@ def test_pypy_is_refused_in_pure_python() -> None:
         sys.implementation.name = "pypy"
         import hakmem
         seen = [hakmem.is_enabled(), hakmem.trim()]
-        for function in (hakmem.enable, hakmem.stats, hakmem.options):
+        for function in (hakmem.enable, hakmem.stats, lambda: hakmem.get_option('thp')):
             try:
                 function()
             except hakmem.UnsupportedError as error:
@@ -176,6 +176,27 @@ def test_pypy_is_refused_in_pure_python() -> None:
         hakmem.disable()
         print(json.dumps(seen))
     """) == [False, 0, "pypy", "pypy", "pypy"]
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "--stats", "-c", "import sys; print(sys.argv)", "x"], ["status"], ["options"]]
+)
+def test_the_command_on_pypy(words: list[str]) -> None:
+    result = run_code(
+        f"""
+        import sys
+        sys.modules["hakmem._hakmem"] = None
+        sys.implementation.name = "pypy"
+        from hakmem.cli import main
+        sys.exit(main({words!r}))
+        """
+    )
+    assert result.returncode == 0, result.stderr
+    if words[0] == "run":
+        assert result.stdout == "['-c', 'x']\n"
+        assert "pypy" in result.stderr
+    elif words[0] == "status":
+        assert "no: pypy" in result.stdout
 
 
 def test_a_broken_installation_of_cpython_is_not_taken_for_pypy() -> None:

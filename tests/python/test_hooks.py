@@ -284,5 +284,7 @@ def program(steps):
         block.domain.free(block.address)
 
 program()
+from hakmem import _hakmem
+assert _hakmem.check() == 0
 """
     output_of(run_code(code))

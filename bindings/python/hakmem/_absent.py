@@ -1,6 +1,6 @@
 """Stands in for the extension module on Pythons that are not CPython: says why, does nothing.
 
-Only what a program calls without asking first is here; the launcher runs on CPython only.
+There are no options to list, and no functions that launch a program: `hakmem run` hands it to the interpreter.
 """
 
 import sys
@@ -21,6 +21,10 @@ def obstacle() -> str:
 enable = obstacle
 
 
+def allocator_name() -> None:
+    return None
+
+
 def disable() -> None:
     pass
 
@@ -38,7 +42,7 @@ def stats() -> "Stats":
 
 
 def options() -> "list[OptionInfo]":
-    raise UnsupportedError(obstacle())
+    return []
 
 
 def get_option(name: str) -> "int | str":

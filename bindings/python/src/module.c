@@ -61,6 +61,11 @@ static PyObject *module_stats(PyObject *module, PyObject *unused) {
     return convert_stats();
 }
 
+static PyObject *module_check(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromSize_t(hak_check());
+}
+
 static PyObject *module_options(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return convert_options();
@@ -93,6 +98,7 @@ static PyMethodDef module_methods[] = {
     {"is_main_interpreter", module_is_main_interpreter, METH_NOARGS, NULL},
     {"trim", module_trim, METH_NOARGS, NULL},
     {"stats", module_stats, METH_NOARGS, NULL},
+    {"check", module_check, METH_NOARGS, NULL},
     {"options", module_options, METH_NOARGS, NULL},
     {"get_option", module_get_option, METH_VARARGS, NULL},
     {"set_option", module_set_option, METH_VARARGS, NULL},

@@ -67,6 +67,7 @@ class Program:
 
     def __init__(self, words: list[str]) -> None:
         """Tell script, module, command and standard input apart."""
+        self.words = words
         if not words:
             raise UsageError("hakmem run needs SCRIPT, -m MODULE, -c CODE or - for standard input")
         word = words[0]
@@ -92,6 +93,8 @@ class Program:
 
     def run(self) -> int:
         """Run it in place of whatever was __main__; the exit code, or -SIGINT."""
+        if not hasattr(_hakmem, "run_file"):  # not CPython: nothing to enable in this process
+            os.execv(sys.executable, [sys.executable, *self.words])
         _replace_main_module()
         if self.kind == "module":
             self._set_argv("-m")
@@ -121,7 +124,7 @@ class Program:
 
 def _enable(wants_stats: bool) -> bool:
     """Enable hakmem for this process, and for its children as far as they can be reached. Raises UnsupportedError."""
-    if wants_stats:
+    if wants_stats and hakmem.options():
         hakmem.set_option("counters", 1)
         hakmem.set_option("stats_at_exit", 1)
     is_enabled = hakmem.enable()
