@@ -138,6 +138,8 @@ void registry_remove_begin(uintptr_t address) {
 }
 
 void registry_remove_finish(uintptr_t address) {
+    /* Since it was unmapped the kernel may have given the place to another mapping of ours, which is registered. */
+    if (registry_slab_class((void *)address) != SLAB_CLASS_FOREIGN) return;
     uintptr_t index = (address - registry_window_base) >> SUPERSLAB_SHIFT;
     if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {
         STORE_RELAXED(registry_superslabs[index], NULL);
