@@ -20,6 +20,7 @@ void hak_thread_flush(void) {
     heap_enter(heap);
     heap_flush_all(heap);
     heap_leave(heap);
+    purge_if_over_bound();
 }
 
 size_t hak_trim(void) {

@@ -84,11 +84,13 @@ size_t large_usable_bytes(const void *block) {
 
 void *large_resize(void *block, size_t size_bytes) {
     LargePlace place = place_of(block);
-    if (place.run != NULL && size_bytes <= RUN_BYTES_MAX)
-        return run_resize(place.run, size_bytes) ? block : NULL;
-    if (place.mapping != NULL && size_bytes > RUN_BYTES_MAX) {
+    void *resized = NULL;
+    if (place.run != NULL && size_bytes <= RUN_BYTES_MAX) {
+        if (run_resize(place.run, size_bytes)) resized = block;
+    } else if (place.mapping != NULL && size_bytes > RUN_BYTES_MAX) {
         SuperSlab *mapping = mapping_resize(place.mapping, size_bytes);
-        return mapping != NULL ? (void *)mapping->base : NULL;
+        if (mapping != NULL) resized = (void *)mapping->base;
     }
-    return NULL;
+    purge_if_over_bound(); /* a shrunk run left free OS pages */
+    return resized;
 }
