@@ -253,6 +253,13 @@ void superslab_slab_return(TinySlabMeta *meta) {
 
 /* ---- Release: a spare SuperSlab goes back to the OS ---- */
 
+static int64_t backed_bytes_of(const SuperSlab *superslab) {
+    int64_t bytes = 0;
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
+        bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~superslab->slab[index].unbacked_pages));
+    return bytes;
+}
+
 void supply_release_begin(SuperSlab *superslab) {
     HAK_ASSERT_OP(supply_used_slabs(superslab), ==, 0);
     HAK_ASSERT_OP(superslab->purging_slabs, ==, 0);
@@ -260,16 +267,14 @@ void supply_release_begin(SuperSlab *superslab) {
     list_remove(superslab);
     registry_remove_begin(superslab->base);
     supply.mapped_count--;
+    atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes_of(superslab), memory_order_relaxed);
 }
 
 size_t supply_release_finish(SuperSlab *superslab) {
-    int64_t backed_bytes = 0;
-    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
-        backed_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~superslab->slab[index].unbacked_pages));
+    int64_t backed_bytes = backed_bytes_of(superslab);
     uintptr_t base = superslab->base;
     os_unmap((void *)base, SUPERSLAB_BYTES);
     (void)os_purge(superslab, round_up_bytes(sizeof *superslab, os_page_bytes));
-    atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes, memory_order_relaxed);
     os_lock(&supply_lock);
     registry_remove_finish(base);
     supply.purged_bytes += (uint64_t)backed_bytes;
