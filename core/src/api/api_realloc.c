@@ -39,9 +39,11 @@ HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(
         if (resized != NULL) return resized;
     }
     bool is_growing_large = size_bytes > usable_bytes && size_bytes > SLAB_CLASS_BYTES_MAX && size_bytes <= PTRDIFF_MAX;
+    int saved = errno;
     void *moved = is_growing_large ? large_malloc_growing(size_bytes) : allocate(size_bytes);
     if (moved == NULL) {
         if (size_bytes > usable_bytes) return NULL;
+        errno = saved;
         return block; /* shrinking never fails */
     }
     memcpy(moved, block, size_bytes < usable_bytes ? size_bytes : usable_bytes);

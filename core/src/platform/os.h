@@ -17,7 +17,7 @@ extern unsigned os_page_shift;
 void os_initialize(void);
 
 /* `bytes` (a multiple of the OS page) of zeroed, unbacked memory; `hint` is where it should lie, or 0.
- * NULL with errno ENOMEM on failure. */
+ * NULL on failure. Keeps errno, like everything here: a free may end in it. */
 void *os_map(uintptr_t hint, size_t bytes);
 void os_unmap(void *address, size_t bytes);
 

@@ -41,17 +41,12 @@ void os_initialize(void) {
 }
 
 void *os_map(uintptr_t hint, size_t bytes) {
-    if (fault_is_due()) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    void *address =
-        mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (address == MAP_FAILED) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return address;
+    if (fault_is_due()) return NULL;
+    /* Not MAP_NORESERVE: a request beyond all memory there is must fail here, not kill the process later. */
+    int saved = errno;
+    void *address = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = saved;
+    return address != MAP_FAILED ? address : NULL;
 }
 
 void os_unmap(void *address, size_t bytes) {

@@ -101,6 +101,7 @@ static void *helper_main(void *unused) {
 int os_helper_start(void (*run)(void)) {
     sigset_t all_signals, previous_signals;
     pthread_attr_t attributes;
+    int saved = errno;
     helper_function = run;
     atomic_store(&helper_thread_id, 0);
     if (pthread_attr_init(&attributes) != 0) return ENOMEM;
@@ -112,6 +113,7 @@ int os_helper_start(void (*run)(void)) {
     int result = pthread_create(&helper_thread, &attributes, helper_main, NULL);
     pthread_sigmask(SIG_SETMASK, &previous_signals, NULL);
     pthread_attr_destroy(&attributes);
+    errno = saved;
     return result;
 }
 
