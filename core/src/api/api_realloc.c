@@ -47,7 +47,10 @@ HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(
         return block; /* shrinking never fails */
     }
     memcpy(moved, block, size_bytes < usable_bytes ? size_bytes : usable_bytes);
-    hak_free(block);
+    if (is_growing_large && usable_bytes > SLAB_CLASS_BYTES_MAX)
+        large_free_outgrown(block);
+    else
+        hak_free(block);
     return moved;
 }
 

@@ -120,9 +120,9 @@ static void flush_class(Heap *heap, unsigned class_index) {
 }
 
 void heap_flush_all(Heap *heap) {
-    for (unsigned half = 0; half < 2; half++) {
-        uint64_t classes = heap->classes_in_use[half];
-        for (; classes != 0; classes &= classes - 1) flush_class(heap, half * 64 + lowest_bit_index(classes));
+    for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) {
+        uint64_t classes = heap->classes_in_use[word];
+        for (; classes != 0; classes &= classes - 1) flush_class(heap, word * 64 + lowest_bit_index(classes));
     }
 }
 

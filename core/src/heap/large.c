@@ -76,6 +76,14 @@ void large_free(void *block) {
     purge_if_over_bound();
 }
 
+void large_free_outgrown(void *block) {
+    LargePlace place = place_of(block);
+    if (place.run != NULL && LOAD_RELAXED(backed_free_bytes) > purge_old_bound_bytes())
+        run_return_purged(place.run);
+    else
+        large_free(block);
+}
+
 size_t large_usable_bytes(const void *block) {
     LargePlace place = place_of(block);
     if (place.mapping != NULL) return place.mapping->block_bytes;

@@ -20,6 +20,10 @@ void *large_malloc_growing(size_t size_bytes);
 void large_free(void *block);
 size_t large_usable_bytes(const void *block);
 
+/* Frees what was copied to a larger place. Many blocks that grow by turns leave holes that none of them fits: beyond the
+ * retain bound these go to the OS at once. */
+void large_free_outgrown(void *block);
+
 /* Resizes without copying; the block may lie elsewhere afterwards. NULL: not possible, nothing changed. */
 void *large_resize(void *block, size_t size_bytes);
 

@@ -134,6 +134,11 @@ TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *
     return first;
 }
 
+static void purged_pages_become_free(TinySlabMeta *meta) {
+    meta->unbacked_pages |= (OsPageSet)(os_page_set_all() & ~meta->free_pages);
+    meta->free_pages = os_page_set_all();
+}
+
 void run_return(TinySlabMeta *first) {
     SuperSlab *superslab = superslab_of_slab(first);
     os_lock(&supply_lock);
@@ -145,6 +150,17 @@ void run_return(TinySlabMeta *first) {
     bool is_released = supply_slabs_join(superslab, slab_mask(first->slab_index, count));
     os_unlock(&supply_lock);
     if (is_released) (void)supply_release_finish(superslab);
+}
+
+void run_return_purged(TinySlabMeta *first) {
+    /* Still the caller's alone: no lock while the kernel works. */
+    if (os_purge((void *)slab_address(first), first->run_bytes)) {
+        os_lock(&supply_lock);
+        supply.purged_bytes += first->run_bytes;
+        for (unsigned slab = 0; slab < first->used_blocks; slab++) purged_pages_become_free(first + slab);
+        os_unlock(&supply_lock);
+    }
+    run_return(first);
 }
 
 bool run_resize(TinySlabMeta *first, size_t bytes) {

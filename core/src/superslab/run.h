@@ -18,6 +18,7 @@
  * known to be zero. NULL: no memory. */
 TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero);
 void run_return(TinySlabMeta *first);
+void run_return_purged(TinySlabMeta *first); /* its OS pages go to the OS first */
 
 /* Grows or shrinks where it lies; a shrunk run gives its OS pages back to the supply. False: no room behind it. */
 bool run_resize(TinySlabMeta *first, size_t bytes);

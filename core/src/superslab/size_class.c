@@ -10,13 +10,15 @@
 
 SizeClass size_classes[SIZE_CLASS_COUNT + 1];
 uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
-uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 64 + 1];
+uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 
 static size_t step_bytes(size_t block_bytes) {
     if (block_bytes < 128) return 8;
     if (block_bytes < 512) return 16;
+    if (block_bytes < 2048) return 32;
+    if (block_bytes < 4096) return 128;
     size_t power_of_two = (size_t)1 << (63 - (unsigned)__builtin_clzll(block_bytes));
-    return block_bytes < 4096 ? power_of_two / 16 : power_of_two / 8;
+    return power_of_two / 8;
 }
 
 static void fill_class(SizeClass *size_class, size_t block_bytes) {
@@ -71,6 +73,6 @@ void size_class_initialize(bool align_16_always) {
         for (size_t size = 0; size <= SIZE_CLASS_TABLE_BYTES_MAX; size += 8)
             size_class_small[alignment][size / 8] = smallest_class(
                 size, alignment_of_request(size, (SizeClassAlignment)alignment, align_16_always));
-    for (size_t size = 0; size <= SLAB_CLASS_BYTES_MAX; size += 64)
-        size_class_medium[size / 64] = smallest_class(size, 16);
+    for (size_t size = 0; size <= SLAB_CLASS_BYTES_MAX; size += 32)
+        size_class_medium[size / 32] = smallest_class(size, 16);
 }

@@ -4,14 +4,15 @@
  * Layer: superslab. The steps are data (size_class.c); a larger class is a row. Thread rule: written once by
  * size_class_initialize, then read-only.
  *
- * Steps: 8 bytes to 128, 16 to 512, then a sixteenth of the power of two to 4 KiB, an eighth to 32 KiB.
+ * Steps: 8 bytes to 128, 16 to 512, 32 to 2 KiB, 128 to 4 KiB, then an eighth of the power of two to 32 KiB. Finer than
+ * most allocators' above 512 bytes: there the C library's malloc, which a class must not waste more than, rounds to 16.
  */
 #ifndef HAK_SUPERSLAB_SIZE_CLASS_H
 #define HAK_SUPERSLAB_SIZE_CLASS_H
 
 #include "base/types.h"
 
-#define SIZE_CLASS_COUNT 112u
+#define SIZE_CLASS_COUNT 128u
 #define SIZE_CLASS_TINY_COUNT 8u                 /* the Tiny Pool: 8 to 64 bytes */
 #define SIZE_CLASS_TABLE_BYTES_MAX 1024u         /* sizes up to here find their class by one table look-up */
 #define MAGAZINE_BLOCKS_MAX 256u
@@ -28,7 +29,7 @@ typedef enum SizeClassAlignment {
 
 extern SizeClass size_classes[SIZE_CLASS_COUNT + 1]; /* [0] is no class */
 extern uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
-extern uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 64 + 1];
+extern uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 
 void size_class_initialize(bool align_16_always);
 
@@ -39,7 +40,7 @@ HAK_INLINE unsigned size_class_of_small(size_t size_bytes, SizeClassAlignment al
 /* 0 above SLAB_CLASS_BYTES_MAX. */
 HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignment) {
     if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX)) return size_class_of_small(size_bytes, alignment);
-    if (size_bytes <= SLAB_CLASS_BYTES_MAX) return size_class_medium[(size_bytes + 63) / 64];
+    if (size_bytes <= SLAB_CLASS_BYTES_MAX) return size_class_medium[(size_bytes + 31) / 32];
     return 0;
 }
 

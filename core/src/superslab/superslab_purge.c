@@ -73,6 +73,10 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
         given_back_bytes += purge_tails(superslab);
         if (superslab->backed_tails != 0) break; /* the kernel refused */
         uint32_t slabs = superslab->backed_free_slabs;
+        if (slabs == 0) { /* just tails; without slabs in purging_slabs another thread may release the SuperSlab */
+            supply_queue_update(superslab);
+            continue;
+        }
         superslab->backed_free_slabs = 0;
         superslab->free_slabs &= ~slabs;
         superslab->purging_slabs |= slabs;
