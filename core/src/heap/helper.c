@@ -4,8 +4,8 @@
  * Layer: heap. Thread rule: one helper at most; it blocks all signals, holds no lock while it sleeps or while the
  * kernel works, and lives only as long as there is something to give back.
  *
- * States: absent -helper_wake-> running -nothing left-> finished -helper_wake-> running;
- *         any -helper_fork_prepare-> forbidden -helper_fork_done-> absent.
+ * States: absent -helper_wake-> running -nothing left-> finished -helper_wake-> running; running or finished
+ *         -helper_fork_prepare-> forbidden -joined-> absent; absent -the OS gives no thread-> broken -fork-> absent.
  */
 #include "heap/purge.h"
 #include "platform/option.h"
@@ -64,18 +64,30 @@ bool helper_wake(void) {
     return is_kept;
 }
 
+/* The helper's last act takes the lock, so it is joined without. Then the lock is kept until helper_fork_done: the child
+ * must not inherit it from a thread that it does not have, and a second fork waits for the first. */
 void helper_fork_prepare(void) {
-    os_lock(&helper_lock);
-    bool is_joined = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED;
-    helper_state = HELPER_FORBIDDEN;
-    atomic_store(&helper_stopping, 1);
-    os_unlock(&helper_lock);
-    if (!is_joined) return;
-    os_wake(&helper_stopping);
-    os_helper_join();
+    for (;;) {
+        os_lock(&helper_lock);
+        bool is_joined = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED;
+        if (!is_joined && helper_state != HELPER_FORBIDDEN) return;
+        if (is_joined) helper_state = HELPER_FORBIDDEN;
+        atomic_store(&helper_stopping, 1);
+        os_unlock(&helper_lock);
+        if (!is_joined) { /* another thread that forks is joining it */
+            os_wait_ms(&helper_stopping, 1, 1);
+            continue;
+        }
+        os_wake(&helper_stopping);
+        os_helper_join();
+        os_lock(&helper_lock);
+        helper_state = HELPER_ABSENT;
+        return;
+    }
 }
 
 void helper_fork_done(void) {
-    helper_state = HELPER_ABSENT;
+    if (helper_state == HELPER_BROKEN) helper_state = HELPER_ABSENT;
+    os_unlock(&helper_lock);
     STORE_RELAXED(purge_check_bytes, 0);
 }

@@ -77,7 +77,7 @@ static size_t slab_from_purging(Heap *heap, TinySlabMeta *meta, OsPageSet refuse
 static bool purge_oldest_slab(Heap *heap, uint32_t now_ms, uint32_t age_ms, size_t *given_back_bytes) {
     os_lock(&heap->lock);
     TinySlabMeta *meta = heap->purge_oldest;
-    if (meta == NULL || (int32_t)(now_ms - meta->purge_since_ms) < (int32_t)age_ms) {
+    if (meta == NULL || !os_has_aged(now_ms, meta->purge_since_ms, age_ms)) {
         os_unlock(&heap->lock);
         return false;
     }
@@ -111,9 +111,13 @@ void purge_if_over_bound_slow(void) {
         return;
     }
     int64_t young_bound_bytes = purge_young_bound_bytes();
-    bool is_at_once = option_value(OPTION_PURGE_DELAY_MS) == 0 || !helper_wake();
-    if (is_at_once || young_bound_bytes < old_bound_bytes) young_bound_bytes = old_bound_bytes;
+    if (young_bound_bytes < old_bound_bytes) young_bound_bytes = old_bound_bytes;
+    /* Before the wake-up: a helper that finishes after it sets this back to 0. */
+    STORE_RELAXED(purge_check_bytes, young_bound_bytes);
+    if (option_value(OPTION_PURGE_DELAY_MS) == 0 || !helper_wake()) {
+        young_bound_bytes = old_bound_bytes;
+        STORE_RELAXED(purge_check_bytes, young_bound_bytes);
+    }
     if (LOAD_RELAXED(backed_free_bytes) > young_bound_bytes)
         (void)purge_run(0, young_bound_bytes - young_bound_bytes / 8); /* some air, so that calls are batched */
-    STORE_RELAXED(purge_check_bytes, young_bound_bytes);
 }

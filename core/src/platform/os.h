@@ -113,6 +113,13 @@ void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child
 /* ---- Time, text, end ---- */
 
 uint64_t os_now_ms(void); /* monotonic, a few ms coarse, cheap */
+
+/* `age_ms` or more have passed at `now_ms` since `since_ms`; both are the lower half of os_now_ms. What seems to lie in
+ * the last hour before 32 bits wrap was queued after `now_ms` was read, and is young. */
+HAK_INLINE bool os_has_aged(uint32_t now_ms, uint32_t since_ms, uint32_t age_ms) {
+    uint32_t passed_ms = now_ms - since_ms;
+    return passed_ms >= age_ms && passed_ms < UINT32_MAX - 3600000u;
+}
 void os_write_error(const char *text, size_t bytes); /* stderr; keeps errno */
 _Noreturn void os_abort(void);
 int os_errno_get(void);

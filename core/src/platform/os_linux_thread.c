@@ -119,10 +119,12 @@ int os_helper_start(void (*run)(void)) {
 
 void os_helper_join(void) {
     int saved = errno;
-    uint64_t id = atomic_load(&helper_thread_id);
     pthread_join(helper_thread, NULL);
-    /* pthread_join returns a moment before the kernel takes the thread off its count, which others read. */
-    while (id != 0 && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0) {
+    uint64_t id = atomic_load(&helper_thread_id); /* not before: it may have just begun */
+    /* pthread_join returns a moment before the kernel takes the thread off its count, which others read. Bounded: the
+     * number may be another thread's by now. */
+    enum { LOOKS_MAX = 1000 };
+    for (unsigned look = 0; look < LOOKS_MAX && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0; look++) {
         struct timespec moment = {0, 20000};
         nanosleep(&moment, NULL);
     }

@@ -196,7 +196,7 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes) {
     os_lock(&supply_lock);
     while (LOAD_RELAXED(backed_free_bytes) > target_bytes) {
         SuperSlab *mapping = supply.mapping_oldest;
-        if (mapping == NULL || (int32_t)(now_ms - mapping->queue_since_ms) < (int32_t)age_ms) break;
+        if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
         cache_remove(mapping);
         given_back_bytes += release(mapping);
     }
