@@ -157,6 +157,7 @@ void heap_zero(Heap *heap) {
     } else if (LOAD_RELAXED(heap->settled) != 0) {
         settle(heap);
     }
+    purge_if_over_bound(); /* a fast path came here */
 }
 
 /* ---- The slow path of free ---- */
