@@ -126,9 +126,9 @@ for size in range(1, 2000):
 hakmem.disable()
 served, passed = counts()
 domain.free(domain.malloc(10)), domain.free(domain.calloc(2, 5)), domain.free(domain.realloc(None, 10))
-live = hakmem.stats()["live_blocks"]
+live = hakmem.stats()["live_bytes"]
 blocks = [domain.realloc(block, size * 100) for size, block in enumerate(blocks, 1)]
-assert live - hakmem.stats()["live_blocks"] >= 1999, "grown blocks move out"
+assert live - hakmem.stats()["live_bytes"] >= sum(range(2000)), "grown blocks move out"
 for size, block in enumerate(blocks, 1):
     assert ctypes.string_at(block, size) == bytes([size % 256]) * size
     domain.free(block)
@@ -163,6 +163,24 @@ assert served == 0 and passed >= 1000, (served, passed)
 assert hakmem.stats()["superslabs_born"] == 0
 """
     output_of(run_code(code, environment=clean_environment(HAKMEM_TINY_USE_SUPERSLAB="0")))
+
+
+def test_served_bytes_count_every_kind_of_request() -> None:
+    code = f"""{DOMAINS}
+hakmem.enable()
+def counted_bytes(request):
+    before = hakmem.stats()["served_bytes"]
+    blocks = [request() for _ in range(1000)]
+    return hakmem.stats()["served_bytes"] - before, blocks
+for domain in (domains["mem"], domains["obj"]):
+    for request in (lambda: domain.malloc(3000), lambda: domain.calloc(3, 1000), lambda: domain.realloc(None, 3000)):
+        count, blocks = counted_bytes(request)
+        assert 3000 * 1000 <= count < 3300 * 1000, count  # the list and the addresses are objects, too
+    moved = iter(blocks)
+    count, blocks = counted_bytes(lambda: domain.realloc(next(moved), 9000))
+    assert 9000 * 1000 <= count < 9300 * 1000, count
+"""
+    output_of(run_code(code, environment=clean_environment(HAKMEM_COUNTERS="1")))
 
 
 def test_errno_is_kept() -> None:

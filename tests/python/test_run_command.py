@@ -136,8 +136,16 @@ def test_a_signal_from_outside_reaches_the_program(tmp_path: Path) -> None:
     script.write_text(
         "import time\ntry:\n    print('up', flush=True)\n    time.sleep(60)\nfinally:\n    print('cleanup')\n"
     )
+    # A shell that starts the tests in the background has them ignore SIGINT, and children inherit that.
+    listening = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
     process = subprocess.Popen(
-        [*RUN, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(), text=True
+        [sys.executable, "-c", listening, *RUN, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(),
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
