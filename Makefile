@@ -9,6 +9,7 @@ PYTEST_ARGS ?=
 RUNS ?= 3
 SHORT ?=
 BENCH_ARGS ?=
+PROGRAM ?=
 
 # Version and place tell interpreters apart, so that PYTHON= may change from one call to the next.
 python_tag := $(shell $(PYTHON) -c 'import sys, zlib; \
@@ -27,7 +28,7 @@ package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproj
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-core test-python lint wheel clean check-python check-core demo-here wheel-here bench-rss \
-	bench-rss-here
+	bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here bench-native
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
@@ -65,6 +66,14 @@ bench-rss: ## Resident memory against the peers (RUNS=3, SHORT=1, BENCH_ARGS="--
 	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
 	@$(MAKE) --no-print-directory bench-rss-here PYTHON=$(bench_python)
 
+bench-speed: ## Hot loops, Python programs and the core under threads against the peers (RUNS=3, SHORT=1)
+	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
+	@$(MAKE) --no-print-directory bench-speed-here PYTHON=$(bench_python)
+
+bench-trace: ## Record a program's requests, replay them on the core (PROGRAM="script.py arguments")
+	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
+	@$(MAKE) --no-print-directory bench-trace-here PYTHON=$(bench_python)
+
 clean: ## Remove everything that was built
 	rm -rf build dist
 
@@ -76,6 +85,18 @@ wheel-here: $(venv)/build-tools-installed
 
 bench-rss-here: $(venv)/bench-tools-installed build/bench/mimalloc/fetched
 	@PYTHONPATH=tests $(venv_python) -m bench.rss --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
+
+bench-speed-here: $(venv)/bench-tools-installed build/bench/mimalloc/fetched bench-native
+	@PYTHONPATH=tests $(venv_python) -m bench.speed --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
+
+bench-trace-here: $(venv)/bench-tools-installed bench-native
+	@PYTHONPATH=tests $(venv_python) -m bench.trace $(BENCH_ARGS) $(PROGRAM)
+
+# The C programs of the benchmarks, with the core as it is released.
+bench-native: $(venv)/build-tools-installed
+	@$(venv)/bin/cmake -S tests/bench/native -B build/bench/native -G Ninja --log-level=WARNING \
+		-DCMAKE_MAKE_PROGRAM=$(venv)/bin/ninja
+	@$(venv)/bin/cmake --build build/bench/native --parallel $(JOBS) -- --quiet
 
 check-python:
 	@.ci/check-system $(PYTHON) python

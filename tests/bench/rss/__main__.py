@@ -12,9 +12,10 @@ from pathlib import Path
 
 from bench.rss.report import OURS, Results, all_tables
 from bench.rss.runner import Sample, measure
-from bench.rss.targets import judge, target_table
+from bench.rss.targets import judge
 from bench.rss.workloads import WORKLOADS, write_json_file
 from bench.shared import machine, peers, tables
+from bench.shared.verdicts import verdict_table
 
 PYTHON_PATH = Path(__file__).resolve().parents[2]
 SHORT_SCALE = 0.25
@@ -78,7 +79,7 @@ def main() -> int:
     output.print(machine.heading(notes), markup=False)
     output.print(f"{arguments.runs} runs in turn, medians; workloads at scale {arguments.scale:g}\n", markup=False)
     output.print(all_tables(results))
-    output.print(target_table(verdicts))
+    output.print(verdict_table(verdicts))
     arguments.out.mkdir(parents=True, exist_ok=True)
     file = arguments.out / "rss.json"
     document = notes | {

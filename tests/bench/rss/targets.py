@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-
-from rich.console import RenderableType
 
 from bench.rss.report import LEANEST, MEBIBYTE, OURS, PHASES, STOCK, Results, heap_of
 from bench.rss.workloads import WITH_SURVIVORS
 from bench.shared.figures import geometric_mean, median
-from bench.shared.tables import table
+from bench.shared.verdicts import Verdict
 
 LEANER_BY_BYTES = 4 * MEBIBYTE
-
-
-@dataclass
-class Verdict:
-    """`detail` says by how much."""
-
-    target: str
-    verdict: str  # met, missed, not measured
-    detail: str
-
-    def as_json(self) -> dict[str, str]:
-        return asdict(self)
 
 
 def judge(results: Results) -> list[Verdict]:
@@ -116,11 +101,3 @@ def _near_floor(results: Results) -> Verdict:
         return None if over is None else (over <= 0, f"{over / MEBIBYTE:.1f} MiB over the limit")
 
     return _each(results, "resident heap 300 ms after the drop: at most 1.10 floor + retain everywhere", excess)
-
-
-def target_table(verdicts: list[Verdict]) -> RenderableType:
-    rows = [[verdict.verdict, verdict.target, verdict.detail] for verdict in verdicts]
-    made = table("targets", ["verdict", "target", "detail"], rows)
-    for column, ratio in zip(made.columns, (None, 4, 5), strict=True):
-        column.justify, column.no_wrap, column.ratio = "left", ratio is None, ratio
-    return made

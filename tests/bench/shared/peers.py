@@ -109,6 +109,12 @@ def python_peers(mimalloc_folder: Path) -> list[Peer]:
     ]
 
 
+def pass_through_peer(extension_folder: Path) -> Peer:
+    """A hook that only forwards to pymalloc: the floor of what any hook costs."""
+    launcher = ("-m", "bench.speed.pass_through", str(extension_folder))
+    return Peer("pass-through hook", launcher, {}, "_hakmem_bench", sys.version.split()[0])
+
+
 def command_for(peer: Peer, program: Sequence[str]) -> list[str]:
     return [sys.executable, *peer.launcher, *program]
 
