@@ -91,11 +91,13 @@ static bool pages_become(TinySlabMeta *first, unsigned count, size_t bytes) {
 }
 
 /* Backed OS pages behind the block's end: room to grow without a page fault, until they are purged by age. */
-static void tail_update(TinySlabMeta *last) {
-    SuperSlab *superslab = superslab_of_slab(last);
-    uint32_t bit = (uint32_t)1 << last->slab_index;
-    bool is_backed = (last->free_pages & ~(unsigned)last->unbacked_pages) != 0;
-    superslab->backed_tails = is_backed ? superslab->backed_tails | bit : superslab->backed_tails & ~bit;
+static void tails_update(TinySlabMeta *first, unsigned count) {
+    SuperSlab *superslab = superslab_of_slab(first);
+    for (unsigned slab = 0; slab < count; slab++) {
+        uint32_t bit = (uint32_t)1 << first[slab].slab_index;
+        bool is_backed = (first[slab].free_pages & ~(unsigned)first[slab].unbacked_pages) != 0;
+        superslab->backed_tails = is_backed ? superslab->backed_tails | bit : superslab->backed_tails & ~bit;
+    }
     supply_queue_update(superslab);
 }
 
@@ -116,8 +118,9 @@ TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);
     os_lock(&supply_lock);
-    bool has_room = room_bytes > bytes && find_place(slabs_of(room_bytes), alignment, &place);
-    if (!has_room && !find_place(count, alignment, &place)) {
+    if (room_bytes > bytes && find_place(slabs_of(room_bytes), alignment, &place)) {
+        count = slabs_of(room_bytes);
+    } else if (!find_place(count, alignment, &place)) {
         os_unlock(&supply_lock);
         return NULL;
     }
@@ -127,7 +130,7 @@ TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *
     *is_zero = pages_become(first, count, bytes);
     first->used_blocks = (uint16_t)count;
     first->run_bytes = bytes;
-    tail_update(first + count - 1);
+    tails_update(first, count);
     supply.large_count++;
     supply.large_bytes += bytes;
     os_unlock(&supply_lock);
@@ -168,7 +171,8 @@ bool run_resize(TinySlabMeta *first, size_t bytes) {
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);
     os_lock(&supply_lock);
-    unsigned old_count = first->used_blocks;
+    unsigned old_count = first->used_blocks; /* with the room that a growing block got */
+    bool is_growing = bytes >= first->run_bytes;
     if (count > old_count) {
         uint32_t more = slab_mask(first->slab_index + old_count, count - old_count);
         if (first->slab_index + count > SLABS_PER_SUPERSLAB || (superslab->free_slabs & more) != more) {
@@ -177,6 +181,8 @@ bool run_resize(TinySlabMeta *first, size_t bytes) {
         }
         (void)supply_slabs_leave(superslab, more);
         slabs_become_run(first, old_count, count);
+    } else if (is_growing) {
+        count = old_count;
     }
     (void)pages_become(first, count > old_count ? count : old_count, bytes);
     superslab->backed_tails &= ~slab_mask(first->slab_index, old_count);
@@ -185,7 +191,7 @@ bool run_resize(TinySlabMeta *first, size_t bytes) {
     first->used_blocks = (uint16_t)count;
     supply.large_bytes += bytes - first->run_bytes;
     first->run_bytes = bytes;
-    tail_update(first + count - 1);
+    tails_update(first, count);
     os_unlock(&supply_lock);
     return true;
 }

@@ -14,7 +14,7 @@
 #define RUN_BYTES_MAX ((size_t)1 << 20)
 
 /* `bytes` at most RUN_BYTES_MAX; the block lies on `alignment`, a power of two up to 1 MiB. `room_bytes`, at least
- * `bytes`: so much is free behind its start, if possible, because the block is growing. `is_zero`: all its bytes are
+ * `bytes`: so much address space it gets, if there is, because the block is growing. `is_zero`: all its bytes are
  * known to be zero. NULL: no memory. */
 TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero);
 void run_return(TinySlabMeta *first);
