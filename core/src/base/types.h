@@ -85,6 +85,7 @@ _Static_assert(sizeof(TinySlabMeta) <= CACHE_LINE_BYTES, "one cache line of meta
  *   I11 backed_free_slabs is a subset of free_slabs and lists those with a backed OS page; backed_tails lists the slabs
  *       of runs with a backed OS page behind their block; one of both is not empty <=> the SuperSlab is in the queue
  */
+#define FEW_ROW_BLOCKS 448u    /* blocks of 160 bytes and more */
 #define SHORT_ROW_BLOCKS 2048u /* blocks of 32 bytes and more */
 
 struct SuperSlab {
@@ -101,7 +102,9 @@ struct SuperSlab {
     uint32_t purging_slabs;     /* free slabs being purged outside the lock; not to be handed out */
     bool is_queued;
     TinySlabMeta slab[SLABS_PER_SUPERSLAB];
-    /* Bit set: the block is free. Two sizes of rows, so that the common classes' bitmaps share few OS pages. */
+    /* Bit set: the block is free. Three sizes of rows, so that most classes' bitmaps share few OS pages, and those of
+     * larger blocks the header's own. */
+    uint64_t few_free_bits[SLABS_PER_SUPERSLAB][FEW_ROW_BLOCKS / 64];
     _Alignas(OS_PAGE_BYTES_MIN) uint64_t short_free_bits[SLABS_PER_SUPERSLAB][SHORT_ROW_BLOCKS / 64];
     uint64_t long_free_bits[SLABS_PER_SUPERSLAB][BLOCKS_PER_SLAB_MAX / 64];
 };

@@ -34,8 +34,9 @@ HAK_INLINE OsPageSet slab_backed_free_pages(const TinySlabMeta *meta) {
 
 HAK_INLINE uint64_t *slab_free_bits(TinySlabMeta *meta) {
     SuperSlab *superslab = superslab_of_slab(meta);
-    if (HAK_LIKELY(size_classes[meta->class_index].blocks_per_slab <= SHORT_ROW_BLOCKS))
-        return superslab->short_free_bits[meta->slab_index];
+    unsigned blocks = size_classes[meta->class_index].blocks_per_slab;
+    if (blocks <= FEW_ROW_BLOCKS) return superslab->few_free_bits[meta->slab_index];
+    if (blocks <= SHORT_ROW_BLOCKS) return superslab->short_free_bits[meta->slab_index];
     return superslab->long_free_bits[meta->slab_index];
 }
 
