@@ -83,6 +83,7 @@ static bool purge_oldest_slab(Heap *heap, uint32_t now_ms, uint32_t age_ms, size
     }
     slab_to_purging(heap, meta);
     os_unlock(&heap->lock);
+    superslab_split_huge_pages(superslab_of_slab(meta));
     OsPageSet refused = purge_pages(slab_address(meta), meta->purging_pages);
     /* In no list it stays with its owner, whose thread may end meanwhile; the heap itself is never unmapped. */
     os_lock(&heap->lock);

@@ -33,6 +33,10 @@ bool os_move(void *from, size_t bytes, void *to);
 void os_huge_pages_forbid(void *address, size_t bytes);
 void os_huge_pages_allow(void *address, size_t bytes);
 
+/* Turns the huge pages of this range into ordinary ones, for good: a purge of a part of one would lower RSS and leave the
+ * machine without the memory. Best effort. */
+void os_huge_pages_split(void *address, size_t bytes);
+
 /* 64 bits that differ from process to process, for the placement of mappings. */
 uint64_t os_random_bits(void);
 

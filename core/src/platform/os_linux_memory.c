@@ -82,6 +82,16 @@ void os_huge_pages_allow(void *address, size_t bytes) {
     errno = saved;
 }
 
+void os_huge_pages_split(void *address, size_t bytes) {
+    int saved = errno;
+    (void)madvise(address, bytes, MADV_NOHUGEPAGE);
+#ifdef MADV_COLD
+    /* Advice for a part of a huge page splits it; the advice itself only ages the OS pages. */
+    (void)madvise(address, bytes - os_page_bytes, MADV_COLD);
+#endif
+    errno = saved;
+}
+
 uint64_t os_random_bits(void) {
     const void *kernel_bytes = (const void *)getauxval(AT_RANDOM);
     uint64_t bits = (uint64_t)(uintptr_t)&bits >> 4;

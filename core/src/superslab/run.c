@@ -157,6 +157,7 @@ void run_return(TinySlabMeta *first) {
 
 void run_return_purged(TinySlabMeta *first) {
     /* Still the caller's alone: no lock while the kernel works. */
+    superslab_split_huge_pages(superslab_of_slab(first));
     if (os_purge((void *)slab_address(first), first->run_bytes)) {
         os_lock(&supply_lock);
         supply.purged_bytes += first->run_bytes;

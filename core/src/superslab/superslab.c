@@ -122,7 +122,9 @@ static SuperSlab *superslab_new(void) {
         supply_header_return(superslab);
         return NULL;
     }
-    if (option_value(OPTION_THP) == OPTION_THP_ALWAYS)
+    bool wants_huge_pages = option_value(OPTION_THP) == OPTION_THP_ALWAYS;
+    STORE_RELAXED(superslab->has_huge_pages, wants_huge_pages);
+    if (wants_huge_pages)
         os_huge_pages_allow((void *)superslab->base, SUPERSLAB_BYTES);
     else
         os_huge_pages_forbid((void *)superslab->base, SUPERSLAB_BYTES);

@@ -8,6 +8,12 @@
 #include "superslab/superslab.h"
 #include "superslab/supply.h"
 
+void superslab_split_huge_pages(SuperSlab *superslab) {
+    if (!LOAD_RELAXED(superslab->has_huge_pages)) return;
+    STORE_RELAXED(superslab->has_huge_pages, false);
+    os_huge_pages_split((void *)superslab->base, SUPERSLAB_BYTES);
+}
+
 /* Purges the backed OS pages of the slabs in `slabs`, neighbours in one call. Returns the set of slabs that the kernel
  * refused. */
 static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
@@ -70,6 +76,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
             os_lock(&supply_lock);
             continue;
         }
+        superslab_split_huge_pages(superslab);
         given_back_bytes += purge_tails(superslab);
         if (superslab->backed_tails != 0) break; /* the kernel refused */
         uint32_t slabs = superslab->backed_free_slabs;
