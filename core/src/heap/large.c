@@ -53,7 +53,7 @@ typedef struct LargePlace {
 static LargePlace place_of(const void *block) {
     LargePlace place = {NULL, NULL};
     SuperSlab *superslab = ptr_to_superslab(block);
-    if (registry_slab_class(block) != SLAB_CLASS_LARGE) return place;
+    if (registry_slab_class(block) != SLAB_CLASS_LARGE || superslab == NULL) return place;
     if (superslab->mapping_bytes != 0) {
         if (superslab->base == (uintptr_t)block) place.mapping = superslab;
     } else if ((uintptr_t)block % SLAB_BYTES == 0) {
@@ -63,17 +63,16 @@ static LargePlace place_of(const void *block) {
 }
 
 void large_free(void *block) {
+    bool report_only = option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT;
     LargePlace place = place_of(block);
-    if (place.mapping != NULL) {
-        mapping_return(place.mapping);
-    } else if (place.run != NULL) {
-        run_return(place.run);
+    if (place.mapping == NULL && place.run == NULL) {
+        message_misuse(report_only, "invalid free of %p: inside a large block (size class large, thread %u)", block,
+                       os_thread_id());
+    } else if (place.mapping != NULL ? mapping_return(place.mapping, block) : run_return(place.run, block)) {
+        purge_if_over_bound();
     } else {
-        message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                       "invalid free of %p: inside a large block (size class large, thread %u)", block, os_thread_id());
-        return;
+        message_misuse(report_only, "double free of %p (size class large, thread %u)", block, os_thread_id());
     }
-    purge_if_over_bound();
 }
 
 void large_free_outgrown(void *block) {

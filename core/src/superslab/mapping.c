@@ -127,6 +127,8 @@ static SuperSlab *mapping_new(size_t mapping_bytes) {
     if (mapping != NULL) {
         mapping->base = address;
         mapping->mapping_bytes = mapping_bytes;
+        /* A stale pointer of a SuperSlab that was here may be looked up yet: it finds slabs without an owner. */
+        for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) STORE_RELAXED(mapping->slab[index].owner, NULL);
         if (!units_add(mapping)) {
             mapping->mapping_bytes = 0;
             supply_header_return(mapping);
@@ -165,12 +167,16 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     return mapping;
 }
 
-void mapping_return(SuperSlab *mapping) {
+bool mapping_return(SuperSlab *mapping, const void *block) {
     os_lock(&supply_lock);
-    discount_block(mapping);
-    count_block(mapping, mapping->block_bytes, false);
-    cache_append(mapping);
+    bool is_live = registry_slab_class(block) == SLAB_CLASS_LARGE && ptr_to_superslab(block) == mapping;
+    if (is_live) {
+        discount_block(mapping);
+        count_block(mapping, mapping->block_bytes, false);
+        cache_append(mapping);
+    }
     os_unlock(&supply_lock);
+    return is_live;
 }
 
 /* A cached mapping, out of the cache's list already, goes to the OS. Called with the lock, given up meanwhile. */

@@ -13,7 +13,9 @@
 
 /* Its block is at `base`. `is_zero`: all its bytes are known to be zero. NULL: no memory. */
 SuperSlab *mapping_take(size_t bytes, bool *is_zero);
-void mapping_return(SuperSlab *mapping);
+
+/* False: `block` does not live in it any more; another thread freed it a moment ago. */
+bool mapping_return(SuperSlab *mapping, const void *block);
 
 /* Grows or shrinks it, moving its OS pages to another address where it must. NULL: no memory, nothing changed. */
 SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes);

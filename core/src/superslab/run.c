@@ -142,9 +142,13 @@ static void purged_pages_become_free(TinySlabMeta *meta) {
     meta->free_pages = os_page_set_all();
 }
 
-void run_return(TinySlabMeta *first) {
+bool run_return(TinySlabMeta *first, const void *block) {
     SuperSlab *superslab = superslab_of_slab(first);
     os_lock(&supply_lock);
+    if (registry_slab_class(block) != SLAB_CLASS_LARGE || ptr_to_superslab(block) != superslab) {
+        os_unlock(&supply_lock);
+        return false;
+    }
     unsigned count = first->used_blocks;
     supply.large_count--;
     supply.large_bytes -= first->run_bytes;
@@ -153,6 +157,7 @@ void run_return(TinySlabMeta *first) {
     bool is_released = supply_slabs_join(superslab, slab_mask(first->slab_index, count));
     os_unlock(&supply_lock);
     if (is_released) (void)supply_release_finish(superslab);
+    return true;
 }
 
 void run_return_purged(TinySlabMeta *first) {
@@ -164,7 +169,7 @@ void run_return_purged(TinySlabMeta *first) {
         for (unsigned slab = 0; slab < first->used_blocks; slab++) purged_pages_become_free(first + slab);
         os_unlock(&supply_lock);
     }
-    run_return(first);
+    (void)run_return(first, (void *)slab_address(first));
 }
 
 bool run_resize(TinySlabMeta *first, size_t bytes) {

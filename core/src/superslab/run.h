@@ -17,7 +17,9 @@
  * `bytes`: so much address space it gets, if there is, because the block is growing. `is_zero`: all its bytes are
  * known to be zero. NULL: no memory. */
 TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero);
-void run_return(TinySlabMeta *first);
+
+/* False: no run begins at `block`, the start of slab `first`, any more; another thread freed it a moment ago. */
+bool run_return(TinySlabMeta *first, const void *block);
 void run_return_purged(TinySlabMeta *first); /* its OS pages go to the OS first */
 
 /* Grows or shrinks where it lies; a shrunk run gives its OS pages back to the supply. False: no room behind it. */
