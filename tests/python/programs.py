@@ -188,6 +188,7 @@ PROGRAMS: dict[str, Program] = {
     "module fails": Program(["-m", "m"], {"m.py": CHAINED}),
     "module exits": Program(["-m", "m"], {"m.py": "import sys; sys.exit('bye')\n"}),
     "module of the library": Program(["-m", "json.tool"], stdin='{"a": [1, 2]}'),
+    "debugger": Program(["-m", "pdb", "s.py"], {"s.py": "x = 1\nprint(x)\n"}, stdin="next\nwhere\nup\np x\nq\n"),
     "no module": Program(["-m", "nosuchmodule"]),
     "no submodule": Program(["-m", "package.nosuch"], PACKAGE),
     "package without main": Program(["-m", "bare"], {"bare/__init__.py": ""}),

@@ -66,7 +66,7 @@ static __attribute__((noinline)) void *move_out(Domain domain, void *block, size
     void *moved = pass_malloc(domain, size_bytes);
     if (moved == NULL) return NULL;
     memcpy(moved, block, usable_bytes);
-    hak_free(block);
+    (void)serve_free(block);
     return moved;
 }
 
@@ -92,8 +92,8 @@ static __attribute__((noinline)) void *detour_calloc(Domain domain, size_t count
 static __attribute__((noinline)) void *detour_realloc(Domain domain, Resize resize, void *block, size_t size_bytes) {
     if (block != NULL && !hak_owns(block)) return pass_realloc(domain, block, size_bytes);
     if (current_mode() == MODE_PASS) {
-        size_t usable_bytes = hak_usable_size(block);
         if (block == NULL) return pass_malloc(domain, size_bytes);
+        size_t usable_bytes = hak_usable_size(block);
         if (size_bytes > usable_bytes) return move_out(domain, block, usable_bytes, size_bytes);
         return resize(block, size_bytes);
     }
@@ -106,7 +106,7 @@ static __attribute__((noinline)) void *detour_realloc(Domain domain, Resize resi
 /* ---- The hooks: one set per domain. ctx is the previous allocator's and is found in `previous` ---- */
 
 static inline void route_free(Domain domain, void *block) {
-    if (__builtin_expect(!hak_free_if_owned(block), 0)) pass_free(domain, block);
+    if (__builtin_expect(!serve_free(block), 0)) pass_free(domain, block);
 }
 
 static inline void *route_realloc(Domain domain, Resize resize, void *block, size_t size_bytes) {

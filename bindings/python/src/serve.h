@@ -1,14 +1,15 @@
 /*
  * serve.h - which function of the core serves which allocator domain.
  *
- * Layer: bindings/python, bottom: the one place that names the core's allocating functions. Does not know CPython's
- * allocator table and does not decide whether a request is ours.
+ * Layer: bindings/python, bottom: the one place to change when blocks are to come from another heap. Does not know
+ * CPython's allocator table and does not decide whether a request is ours.
  * Thread rule: any thread, with or without the GIL.
  */
 #ifndef HAKMEM_PYTHON_SERVE_H
 #define HAKMEM_PYTHON_SERVE_H
 
 #include <hakmem.h>
+#include <stdbool.h>
 
 /* There is no size limit: the core takes every size, and those above PTRDIFF_MAX give NULL, which CPython turns into
  * MemoryError. */
@@ -23,6 +24,9 @@ static inline void *serve_object_realloc(void *block, size_t size_bytes) {
 /* mem and raw: aligned as C's malloc. */
 static inline void *serve_plain_malloc(size_t size_bytes) { return hak_malloc(size_bytes); }
 static inline void *serve_plain_realloc(void *block, size_t size_bytes) { return hak_realloc(block, size_bytes); }
+
+/* True when the block was ours and is free now; false leaves a foreign one (and NULL) alone. */
+static inline bool serve_free(void *block) { return hak_free_if_owned(block) != 0; }
 
 static inline void *serve_calloc(size_t count, size_t size_bytes) { return hak_calloc(count, size_bytes); }
 
