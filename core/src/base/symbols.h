@@ -109,6 +109,7 @@
 #pragma redefine_extname purge_old_bound_bytes hak_core_purge_old_bound_bytes
 #pragma redefine_extname purge_run hak_core_purge_run
 #pragma redefine_extname purge_young_bound_bytes hak_core_purge_young_bound_bytes
+#pragma redefine_extname purges_in_flight hak_core_purges_in_flight
 #pragma redefine_extname registry_add hak_core_registry_add
 #pragma redefine_extname registry_hint_accepted hak_core_registry_hint_accepted
 #pragma redefine_extname registry_hint_refused hak_core_registry_hint_refused

@@ -3,7 +3,8 @@
  *
  * Layer: heap. Thread rule: see fork.h. The child has one thread; the heaps of the others are detached as if these had
  * ended. A thread that was inside a fast path loses nothing but, at worst, the one block it was about to get: its only
- * commit is the store to the magazine's top.
+ * commit is the store to the magazine's top. One that was between two locks of a flush loses what it had in hand, half a
+ * magazine at most: these blocks stay used in the child.
  */
 #include "heap/fork.h"
 
@@ -12,8 +13,7 @@
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
 
-void fork_prepare(void) {
-    helper_fork_prepare();
+static void lock_all(void) {
     os_lock_order_suspend(true);
     os_lock(&heap_list_lock);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
@@ -33,12 +33,26 @@ static void unlock_all(void) {
     os_lock_order_suspend(false);
 }
 
+/* Other threads' purges are brief, but without end there may always be one. */
+enum { WAITS_FOR_PURGES_MAX = 100, WAIT_MS = 1 };
+
+void fork_prepare(void) {
+    helper_fork_prepare();
+    lock_all();
+    for (unsigned waits = 0; waits < WAITS_FOR_PURGES_MAX && LOAD_RELAXED(purges_in_flight) != 0; waits++) {
+        unlock_all();
+        os_wait_ms(&purges_in_flight, LOAD_RELAXED(purges_in_flight), WAIT_MS);
+        lock_all();
+    }
+}
+
 void fork_parent(void) {
     unlock_all();
     helper_fork_done();
 }
 
 void fork_child(void) {
+    STORE_RELAXED(purges_in_flight, 0);
     unlock_all();
     helper_fork_done();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)

@@ -82,12 +82,14 @@ static bool purge_oldest_slab(Heap *heap, uint32_t now_ms, uint32_t age_ms, size
         return false;
     }
     slab_to_purging(heap, meta);
+    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&heap->lock);
     superslab_split_huge_pages(superslab_of_slab(meta));
     OsPageSet refused = purge_pages(slab_address(meta), meta->purging_pages);
     /* In no list it stays with its owner, whose thread may end meanwhile; the heap itself is never unmapped. */
     os_lock(&heap->lock);
     *given_back_bytes += slab_from_purging(heap, meta, refused);
+    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&heap->lock);
     return refused == 0;
 }

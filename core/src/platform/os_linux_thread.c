@@ -133,7 +133,9 @@ void os_helper_join(void) {
 
 void os_wait_ms(_Atomic uint32_t *flag, uint32_t expected, uint32_t milliseconds) {
     struct timespec timeout = {milliseconds / 1000u, (long)(milliseconds % 1000u) * 1000000L};
+    int saved = errno;
     futex_wait(flag, expected, &timeout);
+    errno = saved;
 }
 
 void os_wake(_Atomic uint32_t *flag) { futex_wake(flag, INT_MAX); }

@@ -184,6 +184,7 @@ static size_t release(SuperSlab *mapping) {
     size_t bytes = mapping->block_bytes;
     discount_block(mapping);
     units_remove_begin(mapping->base, mapping->mapping_bytes);
+    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&supply_lock);
     uintptr_t address = mapping->base;
     size_t mapping_bytes = mapping->mapping_bytes;
@@ -193,6 +194,7 @@ static size_t release(SuperSlab *mapping) {
     units_remove_finish(address, mapping_bytes);
     supply.purged_bytes += bytes;
     supply_header_return(mapping);
+    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     return bytes;
 }
 

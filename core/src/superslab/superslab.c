@@ -18,6 +18,7 @@
 
 os_lock_t supply_lock = {.rank = LOCK_RANK_SUPPLY};
 _Atomic int64_t backed_free_bytes;
+_Atomic uint32_t purges_in_flight;
 Supply supply;
 
 /* ---- Lists ---- */
@@ -151,9 +152,9 @@ static SuperSlab *superslab_new(void) {
     return superslab;
 }
 
-/* A SuperSlab with a free slab that is not active yet: a spare one, else a new one. NULL: out of memory. */
+/* A SuperSlab with nothing but free slabs: a spare one, else a new one. NULL: out of memory. */
 SuperSlab *superslab_allocate(void) {
-    if (supply.spare != NULL && supply.spare->free_slabs != 0) return supply.spare;
+    if (supply.spare != NULL && supply.spare->purging_slabs == 0) return supply.spare;
     return superslab_new();
 }
 
@@ -269,6 +270,7 @@ void supply_release_begin(SuperSlab *superslab) {
     list_remove(superslab);
     registry_remove_begin(superslab->base);
     supply.mapped_count--;
+    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes_of(superslab), memory_order_relaxed);
 }
 
@@ -281,6 +283,7 @@ size_t supply_release_finish(SuperSlab *superslab) {
     registry_remove_finish(base);
     supply.purged_bytes += (uint64_t)backed_bytes;
     supply_header_return(superslab);
+    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&supply_lock);
     return (size_t)backed_bytes;
 }

@@ -19,6 +19,10 @@ extern os_lock_t supply_lock; /* for fork, stats and checks */
 /* Backed OS pages without a used block, in slabs of heaps and in free ones, in bytes: what the retain bound limits. */
 extern _Atomic int64_t backed_free_bytes;
 
+/* Slabs, SuperSlabs and mappings that are in nobody's list because the kernel is giving them back: up and down under the
+ * lock of whoever they belong to. A fork waits for none, since the child has no thread to put them back. */
+extern _Atomic uint32_t purges_in_flight;
+
 typedef struct SupplyCounts {
     uint64_t active, spare, born, died, mapped_bytes, purged_bytes;
     uint64_t large_bytes, large_blocks, mapping_cached_bytes, mapping_unbacked_bytes;

@@ -52,6 +52,7 @@ static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refuse
         purged_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~meta->unbacked_pages));
         meta->unbacked_pages = os_page_set_all();
     }
+    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     superslab->purging_slabs &= ~slabs;
     superslab->free_slabs |= slabs;
     superslab->backed_free_slabs |= refused; /* queued anew, as young: the kernel is asked again later */
@@ -67,8 +68,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
     os_lock(&supply_lock);
     while (LOAD_RELAXED(backed_free_bytes) > target_bytes) {
         SuperSlab *superslab = supply.queue_oldest;
-        /* Signed: what was queued after `now_ms` was read is young. */
-        if (superslab == NULL || (int32_t)(now_ms - superslab->queue_since_ms) < (int32_t)age_ms) break;
+        if (superslab == NULL || !os_has_aged(now_ms, superslab->queue_since_ms, age_ms)) break;
         if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0) {
             supply_release_begin(superslab);
             os_unlock(&supply_lock);
@@ -78,7 +78,11 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
         }
         superslab_split_huge_pages(superslab);
         given_back_bytes += purge_tails(superslab);
-        if (superslab->backed_tails != 0) break; /* the kernel refused */
+        if (superslab->backed_tails != 0) { /* the kernel refused: asked again later, behind the others */
+            supply_queue_remove(superslab);
+            supply_queue_append(superslab);
+            break;
+        }
         uint32_t slabs = superslab->backed_free_slabs;
         if (slabs == 0) { /* just tails; without slabs in purging_slabs another thread may release the SuperSlab */
             supply_queue_update(superslab);
@@ -88,6 +92,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
         superslab->free_slabs &= ~slabs;
         superslab->purging_slabs |= slabs;
         supply_queue_update(superslab);
+        atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
         os_unlock(&supply_lock);
         uint32_t refused = purge_slabs(superslab, slabs);
         os_lock(&supply_lock);
