@@ -160,7 +160,7 @@ static void attempt(void *context) {
 }
 
 static void fail_one_call_after_another(void (*scenario)(void)) {
-    enum { CALLS_MAX = 3000, STRIDE_FROM = 80 };
+    enum { CALLS_MAX = 3000, STRIDE_FROM = 50 };
     uint64_t caught = 0;
     for (uint64_t nth_call = 1;; nth_call += nth_call < STRIDE_FROM ? 1 : nth_call / 20) {
         REQUIRE_OP(nth_call, <, CALLS_MAX);
