@@ -105,6 +105,8 @@ def python_peers(mimalloc_folder: Path) -> list[Peer]:
         _preloaded("jemalloc", jemalloc, JEMALLOC_VERSION, no_jemalloc),
         _preloaded("jemalloc decay 0", jemalloc, JEMALLOC_VERSION, no_jemalloc, MALLOC_CONF=decay_0),
         _preloaded("mimalloc", mimalloc, MIMALLOC_VERSION, no_mimalloc),
+        # Where huge pages are allowed on request mimalloc asks for them; zeroing them can cost more than it gains.
+        _preloaded("mimalloc no THP", mimalloc, MIMALLOC_VERSION, no_mimalloc, MIMALLOC_ALLOW_THP="0"),
         _hakmem(),
     ]
 

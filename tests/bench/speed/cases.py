@@ -35,6 +35,7 @@ class Sample:
     peer: str
     value: float = 0.0  # loops: ns per pair; programs: cpu seconds; threads: cpu ns per pair; instructions: per pair
     wall_rate: float = 0.0  # threads: million pairs per second
+    processors: float = 0.0  # threads: how many the process had on average
     check: float = 0.0  # programs: what they computed
     failure: str = ""
 
@@ -113,6 +114,7 @@ def threads(profile: str, count: int, seconds: float, native: Path, peer: Peer) 
         said = run_json([str(executable), profile, str(count), str(seconds)], clean_environment() | peer.environment)
         sample.value = said["cpu_seconds"] / said["operations"] * 1e9
         sample.wall_rate = said["operations"] / said["wall_seconds"] / 1e6
+        sample.processors = said["cpu_seconds"] / said["wall_seconds"]
 
     name = "glibc" if peer.name == "pymalloc" else peer.name
     return measured(Sample("threads", f"{profile}, {count}", name), measure)
