@@ -176,8 +176,8 @@ HAK_INLINE void heap_enter(Heap *heap) {
 }
 
 HAK_INLINE void heap_leave(Heap *heap) {
-    COMPILER_BARRIER();
-    STORE_RELAXED(heap->frees_done, LOAD_RELAXED(heap->frees));
+    /* release; pairs with the acquire in reclaim.c */
+    atomic_store_explicit(&heap->frees_done, LOAD_RELAXED(heap->frees), memory_order_release);
 }
 
 HAK_INLINE void **heap_slots(Heap *heap, unsigned class_index) {

@@ -23,9 +23,11 @@ static void heap_close(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
 }
 
+/* acquire; pairs with the stores that end a fast path and heap_leave: what the owner did to its magazines is seen. */
 static bool owner_is_outside(const Heap *heap) {
-    return LOAD_RELAXED(heap->mallocs) == LOAD_RELAXED(heap->mallocs_done) &&
-           LOAD_RELAXED(heap->frees) == LOAD_RELAXED(heap->frees_done);
+    uint64_t mallocs_done = atomic_load_explicit(&heap->mallocs_done, memory_order_acquire);
+    uint64_t frees_done = atomic_load_explicit(&heap->frees_done, memory_order_acquire);
+    return LOAD_RELAXED(heap->mallocs) == mallocs_done && LOAD_RELAXED(heap->frees) == frees_done;
 }
 
 static bool is_candidate(Heap *heap, bool idle_only) {

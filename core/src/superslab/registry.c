@@ -8,7 +8,7 @@
 #include "platform/os.h"
 #include "superslab/metadata.h"
 
-uintptr_t registry_window_base;
+_Atomic uintptr_t registry_window_base;
 _Atomic uint8_t registry_slab_classes[REGISTRY_WINDOW_SLABS];
 SuperSlab *_Atomic registry_superslabs[HAK_REGISTRY_WINDOW_SUPERSLABS];
 
@@ -39,7 +39,7 @@ static unsigned refused_hints; /* in a row */
 #define HINT_END ((uintptr_t)16 << 40)
 
 uintptr_t registry_next_hint(void) {
-    if (registry_window_base == 0) {
+    if (LOAD_RELAXED(registry_window_base) == 0) {
         /* Low in a 47-bit space and apart from what the kernel places: neighbours merge into one mapping, and the
          * tables stay dense. Random, so that heap addresses differ from run to run. */
         return HINT_BEGIN + (os_random_bits() % ((HINT_END - HINT_BEGIN) >> 30) << 30);
@@ -49,11 +49,11 @@ uintptr_t registry_next_hint(void) {
            LOAD_RELAXED(registry_superslabs[lowest_unused_index]) != NULL)
         lowest_unused_index++;
     if (lowest_unused_index == HAK_REGISTRY_WINDOW_SUPERSLABS) return 0;
-    return registry_window_base + ((uintptr_t)lowest_unused_index << SUPERSLAB_SHIFT);
+    return LOAD_RELAXED(registry_window_base) + ((uintptr_t)lowest_unused_index << SUPERSLAB_SHIFT);
 }
 
 void registry_hint_refused(uintptr_t hint) {
-    if (hint == 0 || registry_window_base == 0) return;
+    if (hint == 0 || LOAD_RELAXED(registry_window_base) == 0) return;
     refused_hints++;
     lowest_unused_index++;
 }
@@ -64,13 +64,14 @@ static void window_place(uintptr_t first_superslab, bool is_at_hint) {
     /* At the hint the heap grows upwards; where the kernel chose, it may grow either way. */
     uintptr_t below = is_at_hint ? 0 : WINDOW_BYTES / 2;
     if (below > first_superslab) below = first_superslab & ~(SUPERSLAB_BYTES - 1);
-    registry_window_base = first_superslab - below;
+    STORE_RELAXED(registry_window_base, first_superslab - below);
     lowest_unused_index = below >> SUPERSLAB_SHIFT;
 }
 
 /* ---- The radix tree ---- */
 
 static RadixLeaf *radix_leaf(uintptr_t address) {
+    if (address >> (SUPERSLAB_SHIFT + 3 * RADIX_BITS) != 0) return NULL; /* no address of any machine, perhaps a tagged one */
     size_t root_index = (address >> (SUPERSLAB_SHIFT + 2 * RADIX_BITS)) & (RADIX_FANOUT - 1);
     size_t middle_index = (address >> (SUPERSLAB_SHIFT + RADIX_BITS)) & (RADIX_FANOUT - 1);
     /* acquire, twice; pairs with the releases in radix_leaf_make */
@@ -115,8 +116,8 @@ unsigned registry_slab_class_far(uintptr_t address) {
 /* ---- Changes ---- */
 
 bool registry_add(SuperSlab *superslab, uintptr_t address, unsigned slab_class) {
-    if (registry_window_base == 0) window_place(address, address < HINT_END);
-    uintptr_t index = (address - registry_window_base) >> SUPERSLAB_SHIFT;
+    if (LOAD_RELAXED(registry_window_base) == 0) window_place(address, address >= HINT_BEGIN && address < HINT_END);
+    uintptr_t index = (address - LOAD_RELAXED(registry_window_base)) >> SUPERSLAB_SHIFT;
     SuperSlab *_Atomic *place;
     if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {
         place = &registry_superslabs[index];
@@ -140,7 +141,7 @@ void registry_remove_begin(uintptr_t address) {
 void registry_remove_finish(uintptr_t address) {
     /* Since it was unmapped the kernel may have given the place to another mapping of ours, which is registered. */
     if (registry_slab_class((void *)address) != SLAB_CLASS_FOREIGN) return;
-    uintptr_t index = (address - registry_window_base) >> SUPERSLAB_SHIFT;
+    uintptr_t index = (address - LOAD_RELAXED(registry_window_base)) >> SUPERSLAB_SHIFT;
     if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {
         STORE_RELAXED(registry_superslabs[index], NULL);
         if (index < lowest_unused_index) lowest_unused_index = index;
@@ -150,7 +151,7 @@ void registry_remove_finish(uintptr_t address) {
 }
 
 void registry_slab_class_set(uintptr_t slab_address, unsigned slab_class) {
-    uintptr_t index = (slab_address - registry_window_base) >> SLAB_SHIFT;
+    uintptr_t index = (slab_address - LOAD_RELAXED(registry_window_base)) >> SLAB_SHIFT;
     if (index < REGISTRY_WINDOW_SLABS) {
         STORE_RELAXED(registry_slab_classes[index], (uint8_t)slab_class);
         return;

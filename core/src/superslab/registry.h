@@ -17,7 +17,7 @@
 #endif
 #define REGISTRY_WINDOW_SLABS ((uintptr_t)HAK_REGISTRY_WINDOW_SUPERSLABS * SLABS_PER_SUPERSLAB)
 
-extern uintptr_t registry_window_base; /* set once, before the first registration */
+extern _Atomic uintptr_t registry_window_base; /* set once, before the first registration */
 extern _Atomic uint8_t registry_slab_classes[REGISTRY_WINDOW_SLABS];
 extern SuperSlab *_Atomic registry_superslabs[HAK_REGISTRY_WINDOW_SUPERSLABS];
 
@@ -45,7 +45,7 @@ unsigned registry_slab_class_far(uintptr_t address);
 
 /* The SuperSlab of an address whose slab class is not SLAB_CLASS_FOREIGN. */
 HAK_INLINE SuperSlab *ptr_to_superslab(const void *pointer) {
-    uintptr_t index = ((uintptr_t)pointer - registry_window_base) >> SUPERSLAB_SHIFT;
+    uintptr_t index = ((uintptr_t)pointer - LOAD_RELAXED(registry_window_base)) >> SUPERSLAB_SHIFT;
     /* acquire; pairs with the release in registry_add */
     if (HAK_LIKELY(index < HAK_REGISTRY_WINDOW_SUPERSLABS))
         return atomic_load_explicit(&registry_superslabs[index], memory_order_acquire);
@@ -54,13 +54,13 @@ HAK_INLINE SuperSlab *ptr_to_superslab(const void *pointer) {
 
 /* The near part of the look-up, for fast paths: SLAB_CLASS_FOREIGN also for what lies outside the window. */
 HAK_INLINE unsigned registry_slab_class_near(const void *pointer) {
-    uintptr_t index = ((uintptr_t)pointer - registry_window_base) >> SLAB_SHIFT;
+    uintptr_t index = ((uintptr_t)pointer - LOAD_RELAXED(registry_window_base)) >> SLAB_SHIFT;
     if (HAK_UNLIKELY(index >= REGISTRY_WINDOW_SLABS)) return SLAB_CLASS_FOREIGN;
     return LOAD_RELAXED(registry_slab_classes[index]);
 }
 
 HAK_INLINE unsigned registry_slab_class(const void *pointer) {
-    uintptr_t index = ((uintptr_t)pointer - registry_window_base) >> SLAB_SHIFT;
+    uintptr_t index = ((uintptr_t)pointer - LOAD_RELAXED(registry_window_base)) >> SLAB_SHIFT;
     if (HAK_LIKELY(index < REGISTRY_WINDOW_SLABS)) return LOAD_RELAXED(registry_slab_classes[index]);
     return registry_slab_class_far((uintptr_t)pointer);
 }
