@@ -20,8 +20,7 @@ HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
     STORE_RELAXED(heap->mallocs, number);
     COMPILER_BARRIER();
     if (HAK_UNLIKELY(!magazine_pop(&heap->magazine[class_index], block))) return false;
-    COMPILER_BARRIER();
-    STORE_RELAXED(heap->mallocs_done, number);
+    heap_malloc_done(heap, number);
     return true;
 }
 
@@ -33,8 +32,7 @@ HAK_INLINE void heap_free(Heap *heap, void *block, unsigned class_index) {
         heap_free_slow(heap, block, class_index);
         return;
     }
-    COMPILER_BARRIER();
-    STORE_RELAXED(heap->frees_done, number);
+    heap_free_done(heap, number);
     if (HAK_UNLIKELY(number == LOAD_RELAXED(heap->mallocs))) heap_zero(heap);
 }
 

@@ -138,7 +138,7 @@ static void settle(Heap *heap) {
     STORE_RELAXED(heap->settled, LOAD_RELAXED(heap->settled) + shift);
     uint64_t mallocs = LOAD_RELAXED(heap->mallocs) + (uint64_t)shift;
     STORE_RELAXED(heap->mallocs, mallocs);
-    STORE_RELAXED(heap->mallocs_done, mallocs);
+    heap_malloc_done(heap, mallocs);
     heap->settle_at_frees = frees + live / 2 + MAGAZINE_BLOCKS_MAX / 2;
 }
 
@@ -191,7 +191,7 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
         os_unlock(&heap->lock);
         if (flushed > 0) heap_return_blocks(heap, oldest, flushed);
     }
-    STORE_RELAXED(heap->frees_done, number);
+    heap_free_done(heap, number);
     if (HAK_UNLIKELY(heap_is_settling(heap))) settle(heap);
     if (number == LOAD_RELAXED(heap->mallocs)) heap_zero(heap);
     purge_if_over_bound();

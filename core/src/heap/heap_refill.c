@@ -89,7 +89,7 @@ static unsigned take_blocks(Heap *heap, unsigned class_index, void **end, unsign
 static void *out_of_memory(Heap *heap) {
     uint64_t number = LOAD_RELAXED(heap->mallocs) - 1; /* the request is not served and not counted */
     STORE_RELAXED(heap->mallocs, number);
-    STORE_RELAXED(heap->mallocs_done, number);
+    heap_malloc_done(heap, number);
     heap_count_if_on(heap, COUNTER_early_return_out_of_memory, 1);
     errno = ENOMEM;
     return NULL;
@@ -121,7 +121,7 @@ void *heap_malloc_slow(Heap *heap, unsigned class_index) {
     if (size_classes[class_index].magazine_blocks == 0) {
         STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) - 1); /* counted there */
         void *block = heap_malloc_direct(heap, class_index);
-        STORE_RELAXED(heap->mallocs_done, LOAD_RELAXED(heap->mallocs));
+        heap_malloc_done(heap, LOAD_RELAXED(heap->mallocs));
         return block;
     }
     os_lock(&heap->lock);
@@ -133,7 +133,7 @@ void *heap_malloc_slow(Heap *heap, unsigned class_index) {
         block = refill_and_pop(heap, class_index);
     os_unlock(&heap->lock);
     if (HAK_UNLIKELY(block == NULL)) return out_of_memory(heap);
-    STORE_RELAXED(heap->mallocs_done, LOAD_RELAXED(heap->mallocs));
+    heap_malloc_done(heap, LOAD_RELAXED(heap->mallocs));
     return block;
 }
 
