@@ -118,9 +118,7 @@ static void fork_often(void *unused) {
     atomic_store(&shared.is_over, true);
     for (size_t number = 0; number < THREADS; number++) threads_join(threads[number]);
     for (size_t slot = 0; slot < SHARED_SLOTS; slot++) hak_free(shared.blocks[slot]);
-    (void)hak_trim();
-    REQUIRE_EQUAL(stats_checked().mapped_bytes, 0);
-    REQUIRE_EQUAL(hak_check(), 0);
+    stats_require_all_returned();
 }
 
 static void test_child_of_a_busy_process(void **state) {

@@ -111,12 +111,7 @@ static void hammer_here(void *context) {
     Hammer *hammer = context;
     threads_run(hammer->workers + 3, run_one, hammer); /* two that look, one with the clock */
     for (size_t slot = 0; slot < EXCHANGE_SLOTS; slot++) parcel_end(atomic_load(&hammer->exchange[slot]));
-    (void)hak_trim();
-    hak_stats_t stats = stats_checked();
-    REQUIRE_EQUAL(stats.live_blocks, 0);
-    REQUIRE_EQUAL(stats.live_bytes, 0);
-    REQUIRE_EQUAL(stats.mapped_bytes, 0);
-    REQUIRE_EQUAL(hak_check(), 0);
+    stats_require_all_returned();
 }
 
 static void hammer(size_t workers, size_t size_max, unsigned burst, bool is_checking) {

@@ -22,13 +22,6 @@ static void run_story(void (*story)(void *)) {
     REQUIRE(strstr(result.errors, "hakmem: ") == NULL);
 }
 
-static void require_nothing_left(void) {
-    REQUIRE_EQUAL(hak_check(), 0);
-    REQUIRE_EQUAL(stats_checked().live_blocks, 0);
-    (void)hak_trim();
-    REQUIRE_EQUAL(stats_checked().mapped_bytes, 0);
-}
-
 /* ---- Larson: a chain of threads hands its blocks on ---- */
 
 enum { CHAINS = 4, LARSON_SLOTS = 1000, GENERATIONS = 20, LARSON_STEPS = 5000 };
@@ -70,7 +63,7 @@ static void larson(void *unused) {
     (void)unused;
     uint64_t seed = random_seed();
     threads_run(CHAINS, larson_chain, &seed);
-    require_nothing_left();
+    stats_require_all_returned();
 }
 
 static void test_larson(void **state) {
@@ -128,7 +121,7 @@ static void ring_thread(void *unused, size_t ring) {
 
 static void ring_of_queues(void *unused) {
     threads_run(RING, ring_thread, unused);
-    require_nothing_left();
+    stats_require_all_returned();
 }
 
 static void test_ring_of_queues(void **state) {
@@ -157,7 +150,7 @@ static void short_threads(void *unused) {
     }
     REQUIRE_AT_MOST(stats_now().metadata_bytes, metadata_bytes + 2 * MIB);
     if (!resident_is_distorted()) REQUIRE_AT_MOST(resident_bytes(), base + 2 * MIB);
-    require_nothing_left();
+    stats_require_all_returned();
 }
 
 static void test_thousands_of_short_threads(void **state) {
@@ -223,7 +216,7 @@ static void destructors(void *unused) {
         if (round == 50) metadata_bytes = stats_now().metadata_bytes;
     }
     REQUIRE_AT_MOST(stats_now().metadata_bytes, metadata_bytes); /* every heap went back to the pool */
-    require_nothing_left();
+    stats_require_all_returned();
 }
 
 static void test_destructors_that_still_allocate(void **state) {
@@ -258,7 +251,7 @@ static void crowd(void *unused) {
         threads_run(CROWD, crowd_member, &seed);
         for (size_t of = 0; of < CROWD; of++)
             for (size_t place = 0; place < 200; place++) hak_free(atomic_exchange(&crowd_blocks[of][place], NULL));
-        require_nothing_left();
+        stats_require_all_returned();
     }
 }
 

@@ -178,8 +178,6 @@ void model_run(uint64_t seed, ModelLimits limits) {
     for (size_t number = 0; number < limits.slots; number++)
         if (model.slots[number].address != NULL) do_free(&model, &model.slots[number]);
     check_all(&model);
-    (void)hak_trim();
-    hak_stats_t after = stats_checked();
-    REQUIRE_EQUAL(after.mapped_bytes, 0);
+    stats_require_all_returned();
     free(model.slots);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "support/require.h"
+#include "support/resident.h"
 
 hak_stats_t stats_now(void) {
     hak_stats_t stats = HAK_STATS_INIT;
@@ -58,6 +59,23 @@ hak_stats_t stats_checked(void) {
     REQUIRE_AT_MOST(free_bytes, stats.pinned_bytes + stats.free_resident_bytes + stats.unbacked_bytes);
     REQUIRE_AT_MOST(slabs << 16, stats.superslabs_active << 21);
     return stats;
+}
+
+void stats_require_all_returned(void) {
+    enum { TRIES_MAX = 400 };
+    REQUIRE_EQUAL(hak_check(), 0);
+    hak_stats_t stats = stats_checked();
+    REQUIRE_EQUAL(stats.live_blocks, 0);
+    REQUIRE_EQUAL(stats.live_bytes, 0);
+    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+        (void)hak_trim();
+        if (stats_now().mapped_bytes == 0) break;
+        resident_sleep_ms(5);
+    }
+    stats = stats_checked();
+    REQUIRE_EQUAL(stats.mapped_bytes, 0);
+    REQUIRE_EQUAL(stats.superslabs_spare, 0);
+    REQUIRE_EQUAL(hak_check(), 0);
 }
 
 uint64_t stats_counter(const char *name) {
