@@ -35,7 +35,9 @@ def disagreements(headers: list[str], check: str, page: str) -> list[str]:
     defined = [number for header in headers for number in numbers_in_header(header)]
     looked_at = numbers_in_check(check)
     sections = sections_of_page(page)
-    found = [f"{number} is defined twice in the headers" for number in sorted(set(defined)) if defined.count(number) > 1]
+    found = [
+        f"{number} is defined twice in the headers" for number in sorted(set(defined)) if defined.count(number) > 1
+    ]
     found += [f"{number} is in the headers and not on the page" for number in sorted(set(defined) - set(sections))]
     found += [f"{number} is on the page and not in the headers" for number in sorted(set(sections) - set(defined))]
     found += [f"{number} is checked and not in the headers" for number in sorted(looked_at - set(defined))]
