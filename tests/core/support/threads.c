@@ -43,7 +43,7 @@ void story_await(Story *story, unsigned step) {
 
 void story_reach(Story *story, unsigned step) {
     pthread_mutex_lock(&story->lock);
-    story->step = step;
+    if (step > story->step) story->step = step;
     pthread_cond_broadcast(&story->changed);
     pthread_mutex_unlock(&story->lock);
 }
