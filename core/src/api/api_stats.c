@@ -100,6 +100,7 @@ int hak_stats_get(hak_stats_t *stats) {
     if (stats == NULL || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;
     heap_start();
     uint32_t struct_bytes = stats->struct_bytes < sizeof *stats ? stats->struct_bytes : (uint32_t)sizeof *stats;
+    heap_finish_zero();
     hak_stats_t full = {.struct_bytes = struct_bytes, .version = HAK_STATS_VERSION};
     Sums sums;
     os_lock(&heap_list_lock);

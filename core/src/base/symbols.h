@@ -16,6 +16,7 @@
 #pragma redefine_extname heap_count_if_on hak_core_heap_count_if_on
 #pragma redefine_extname heap_detach hak_core_heap_detach
 #pragma redefine_extname heap_detach_thread hak_core_heap_detach_thread
+#pragma redefine_extname heap_finish_zero hak_core_heap_finish_zero
 #pragma redefine_extname heap_flush_all hak_core_heap_flush_all
 #pragma redefine_extname heap_free_slow hak_core_heap_free_slow
 #pragma redefine_extname heap_large_mallocs hak_core_heap_large_mallocs

@@ -71,6 +71,7 @@ struct Heap {
     Heap *next;        /* all heaps ever made; under heap_list_lock, never removed */
     Heap *next_pooled; /* under heap_list_lock */
     _Atomic int64_t settled;        /* added to `mallocs` so that the last free of another heap's block shows */
+    uint64_t frees_at_flush;        /* the owner's: at the last flush of all magazines */
     uint64_t settle_at_frees;       /* the owner's: no settling before */
     uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1];    /* classes with an open magazine: those to flush */
     _Atomic int64_t used_bytes;
@@ -139,6 +140,9 @@ void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **o
 
 /* The heap's last live block was freed. */
 void heap_zero(Heap *heap);
+
+/* When no heap has a live block: flushes what zero has left in magazines. Before figures are shown. */
+void heap_finish_zero(void);
 
 /* ---- heap_lists.c: all under the heap lock ---- */
 

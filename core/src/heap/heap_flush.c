@@ -147,17 +147,33 @@ static bool heap_is_settling(const Heap *heap) {
     return own_live < 0 && LOAD_RELAXED(heap->frees) >= heap->settle_at_frees;
 }
 
-void heap_zero(Heap *heap) {
-    if (heap->kind != HEAP_THREAD) return;
+/* A loop that allocates little and frees it again reaches zero each time round. It flushes each time it has freed this
+ * many blocks; what is cached in between is as few, and heap_finish_zero shows nobody the difference. */
+enum { ZERO_FLUSH_FREES = 256 };
+
+static void flush_own(Heap *heap) {
+    heap->frees_at_flush = LOAD_RELAXED(heap->frees);
     heap_enter(heap);
     heap_flush_all(heap);
     heap_leave(heap);
-    if (heap_live_blocks() == 0) {
-        if (LOAD_RELAXED(heap_thread_count) > 1) heap_reclaim_others(false);
-    } else if (LOAD_RELAXED(heap->settled) != 0) {
-        settle(heap);
+}
+
+void heap_zero(Heap *heap) {
+    if (heap->kind != HEAP_THREAD) return;
+    bool is_due = LOAD_RELAXED(heap->frees) - heap->frees_at_flush >= ZERO_FLUSH_FREES;
+    if (is_due) flush_own(heap);
+    bool is_alone = LOAD_RELAXED(heap_thread_count) < 2 && LOAD_RELAXED(heap->settled) == 0;
+    if (!is_alone && (is_due || LOAD_RELAXED(heap->settled) != 0)) {
+        if (heap_live_blocks() == 0 && is_due) heap_reclaim_others(false);
+        if (heap_live_blocks() != 0 && LOAD_RELAXED(heap->settled) != 0) settle(heap);
     }
-    purge_if_over_bound(); /* a fast path came here */
+    if (is_due) purge_if_over_bound(); /* a fast path came here */
+}
+
+void heap_finish_zero(void) {
+    if (heap_live_blocks() != 0) return;
+    if (heap_of_thread->kind == HEAP_THREAD) flush_own(heap_of_thread);
+    heap_reclaim_others(false);
 }
 
 /* ---- The slow path of free ---- */
