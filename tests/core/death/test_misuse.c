@@ -1,6 +1,7 @@
 /*
  * death/test_misuse.c - misuse in child processes: one line on stderr with what, address, size class and thread, then
- * SIGABRT. Each case is also run with on_error=report: the line is printed, the process goes on, hak_check finds nothing.
+ * SIGABRT. Each case is also run with on_error=report: the line is printed, the process goes on, hak_check finds
+ * nothing.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -309,7 +310,8 @@ static void require_line(const Case *one, const ChildResult *result) {
     bool is_right = is_announced && strncmp(line, "hakmem: error: ", 15) == 0 && strstr(line, one->words) != NULL &&
                     strstr(line, address_word) != NULL && strstr(line, "size class ") != NULL &&
                     strstr(line, thread_word) != NULL && line_end != NULL && line_end[1] == '\0';
-    if (!is_right) fprintf(stderr, "%s: wanted '%s', '%s'; got: %s\n", one->name, one->words, address_word, result->errors);
+    if (!is_right)
+        fprintf(stderr, "%s: wanted '%s', '%s'; got: %s\n", one->name, one->words, address_word, result->errors);
     REQUIRE(is_right);
 }
 
@@ -317,7 +319,8 @@ static void test_every_misuse_aborts(void **state) {
     (void)state;
     for (size_t index = 0; index < sizeof cases / sizeof *cases; index++) {
         ChildResult result = child_run(run_aborting, (void *)(uintptr_t)&cases[index]);
-        if (result.signal != SIGABRT) fprintf(stderr, "%s: signal %d: %s\n", cases[index].name, result.signal, result.errors);
+        if (result.signal != SIGABRT)
+            fprintf(stderr, "%s: signal %d: %s\n", cases[index].name, result.signal, result.errors);
         REQUIRE_EQUAL(result.signal, SIGABRT);
         require_line(&cases[index], &result);
     }

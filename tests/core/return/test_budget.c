@@ -1,6 +1,6 @@
 /*
- * return/test_budget.c - being small is cheap: what a process, a thread, a SuperSlab with one block and a full heap keep
- * resident beside their blocks.
+ * return/test_budget.c - being small is cheap: what a process, a thread, a SuperSlab with one block and a full heap
+ * keep resident beside their blocks.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /*
  * return/test_purge.c - purges at the grain of OS pages: which pages go and which stay around survivors at the first,
- * middle and last place of an OS page, blocks that straddle two, contents of neighbours, and zeroes for calloc after it.
+ * middle and last place of an OS page, blocks that straddle two, contents of neighbours, and zeroes for calloc after
+ * it.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -31,7 +32,8 @@ static size_t fill(size_t block_bytes) {
 }
 
 static bool touches(size_t number, size_t block_bytes, uintptr_t page, size_t page_bytes) {
-    uintptr_t first = (uintptr_t)blocks[number] / page_bytes, last = ((uintptr_t)blocks[number] + block_bytes - 1) / page_bytes;
+    uintptr_t first = (uintptr_t)blocks[number] / page_bytes;
+    uintptr_t last = ((uintptr_t)blocks[number] + block_bytes - 1) / page_bytes;
     return first <= page && page <= last;
 }
 

@@ -1,6 +1,6 @@
 /*
- * return/test_rss.c - resident memory, as the kernel counts it, falls after frees: per size class, at once and in an idle
- * process; with scattered survivors to the OS pages that hold them; and trim gives back what it says.
+ * return/test_rss.c - resident memory, as the kernel counts it, falls after frees: per size class, at once and in an
+ * idle process; with scattered survivors to the OS pages that hold them; and trim gives back what it says.
  *
  * Each case is a process of its own.
  */

@@ -1,7 +1,7 @@
 /*
- * stress/test_reclaim.c - the caches of other threads: a blocked thread's is taken by hak_trim, by the helper, and at the
- * zero of the process; the thread goes on as if nothing had been. A thread that is just starting or ending is in nobody's
- * way. (Threads at full speed: test_hammer.)
+ * stress/test_reclaim.c - the caches of other threads: a blocked thread's is taken by hak_trim, by the helper, and at
+ * the zero of the process; the thread goes on as if nothing had been. A thread that is just starting or ending is in
+ * nobody's way. (Threads at full speed: test_hammer.)
  */
 #include <string.h>
 

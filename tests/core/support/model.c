@@ -103,8 +103,9 @@ static void do_realloc(Model *model, ModelBlock *slot) {
     }
     size_t kind = random_below(&model->random, 3);
     block_leave(model, slot);
-    char *moved = kind == 0 ? hak_realloc(former.address, bytes) : kind == 1 ? hak_realloc_object(former.address, bytes)
-                                                                              : hak_realloc_align8(former.address, bytes);
+    char *moved = kind == 0   ? hak_realloc(former.address, bytes)
+                  : kind == 1 ? hak_realloc_object(former.address, bytes)
+                              : hak_realloc_align8(former.address, bytes);
     REQUIRE(moved != NULL);
     REQUIRE(pattern_holds_prefix(moved, bytes, former.bytes, former.key));
     block_enter(model, slot, moved, bytes, 8);

@@ -13,8 +13,8 @@ hak_stats_t stats_now(void);
 /* stats_now, with every documented equation checked; exact while other threads are quiet. */
 hak_stats_t stats_checked(void);
 
-/* Everything has been freed: hak_trim gives all of it back, and hak_check finds nothing. What the helper thread holds in
- * its hands in that moment goes a moment later. */
+/* Everything has been freed: hak_trim gives all of it back, and hak_check finds nothing. What the helper thread
+ * holds in its hands in that moment goes a moment later. */
 void stats_require_all_returned(void);
 
 uint64_t stats_counter(const char *name);

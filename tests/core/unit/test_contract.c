@@ -16,16 +16,19 @@ static const Allocate entry_points[] = {hak_malloc, hak_malloc_object, hak_mallo
 enum { ENTRY_POINTS = 3, ENTRY_OBJECT = 1, ENTRY_ALIGN8 = 2 };
 
 /* Sizes around every boundary there is. */
-static const size_t sizes[] = {0,     1,     7,     8,     9,     15,     16,     17,     23,      24,      25,      31,
-                               32,    33,    48,    63,    64,    65,     100,    127,    128,     129,     500,     512,
-                               513,   1000,  1023,  1024,  1025,  2048,   4095,   4096,   4097,    16383,   16384,   16385,
-                               20000, 32767, 32768, 32769, 65535, 65536,  65537,  131072, 1000000, 1048575, 1048576, 1048577,
-                               2097151, 2097152, 2097153, 5000000};
+static const size_t sizes[] = {
+    0,     1,     7,     8,     9,     15,    16,     17,      23,      24,      25,      31,      32,      33,
+    48,    63,    64,    65,    100,   127,   128,    129,     500,     512,     513,     1000,    1023,    1024,
+    1025,  2048,  4095,  4096,  4097,  16383, 16384,  16385,   20000,   32767,   32768,   32769,   65535,   65536,
+    65537, 131072, 1000000, 1048575, 1048576, 1048577, 2097151, 2097152, 2097153, 5000000,
+};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static size_t monstrous(unsigned index) {
-    static const volatile size_t list[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX,
-                                           PTRDIFF_MAX - 4096, (size_t)1 << 62, (size_t)1 << 48};
+    static const volatile size_t list[] = {
+        SIZE_MAX,    SIZE_MAX - 1,       SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1,
+        PTRDIFF_MAX, PTRDIFF_MAX - 4096, (size_t)1 << 62, (size_t)1 << 48,
+    };
     return list[index];
 }
 enum { MONSTERS = 8 };

@@ -1,10 +1,10 @@
 /*
- * unit/test_faults.c - every OS call that can fail is made to fail: the first, the second, the third ... until a scenario
- * passes undisturbed. Each failure is NULL with ENOMEM or is absorbed; then hak_check finds nothing, the stats add up,
- * nothing live is left, and allocation works again.
+ * unit/test_faults.c - every OS call that can fail is made to fail: the first, the second, the third ... until a
+ * scenario passes undisturbed. Each failure is NULL with ENOMEM or is absorbed; then hak_check finds nothing, the
+ * stats add up, nothing live is left, and allocation works again.
  *
- * It lies in unit, not in oom, because os_fault_at is internal. A fault of its own process each, so that the start-up is
- * reached too.
+ * It lies in unit, not in oom, because os_fault_at is internal. A fault of its own process each, so that the start-up
+ * is reached too.
  */
 #include <errno.h>
 #include <string.h>

@@ -15,8 +15,8 @@
 static void test_table_is_complete(void **state) {
     (void)state;
     static const char *const names[] = {
-        "retain_bytes", "retain_percent", "retain_young_bytes", "retain_young_percent", "purge_delay_ms", "thp", "align",
-        "on_error", "counters", "stats_at_exit", "domains", "debug", "tiny_use_superslab",
+        "retain_bytes", "retain_percent", "retain_young_bytes", "retain_young_percent", "purge_delay_ms", "thp",
+        "align", "on_error", "counters", "stats_at_exit", "domains", "debug", "tiny_use_superslab",
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
         bool is_found = false;
@@ -115,7 +115,8 @@ static void test_set_errors(void **state) {
     require_refused("on_error", "ignore", EINVAL, "option 'on_error' is not set: 'ignore' is not one of abort,report");
     require_refused("on_error", "abort,report", EINVAL,
                     "option 'on_error' is not set: 'abort,report' is not one of abort,report");
-    require_refused("domains", "mem,oops", EINVAL, "option 'domains' is not set: 'mem,oops' is not some of raw,mem,obj");
+    require_refused("domains", "mem,oops", EINVAL,
+                    "option 'domains' is not set: 'mem,oops' is not some of raw,mem,obj");
     require_refused("domains", "mem", EPERM,
                     "option 'domains' is read once at the start; set HAKMEM_DOMAINS=mem in the environment");
     require_refused("align", "16", EPERM,
@@ -160,7 +161,8 @@ static void test_bad_values_in_environment(void **state) {
                         "hakmem: warning: HAKMEM_RETAIN_PERCENT=1001 is not a whole number from 0 to 1000; 5 is used "
                         "instead\n");
     require_environment((const char *const[]){"HAKMEM_THP=sometimes", NULL},
-                        "hakmem: warning: HAKMEM_THP=sometimes is not one of never,auto,always; auto is used instead\n");
+                        "hakmem: warning: HAKMEM_THP=sometimes is not one of never,auto,always; auto is used "
+                        "instead\n");
     require_environment((const char *const[]){"HAKMEM_DOMAINS=", NULL},
                         "hakmem: warning: HAKMEM_DOMAINS= is not some of raw,mem,obj; mem,obj is used instead\n");
     require_environment((const char *const[]){"HAKMEM_COUNTERS=yes", NULL},
@@ -186,7 +188,8 @@ static void test_monstrous_environment(void **state) {
     memset(long_value + strlen(long_value), 'v', sizeof long_value - strlen(long_value) - 1);
     memset(long_name + strlen(long_name), 'N', sizeof long_name - strlen(long_name) - 3);
     strcat(long_name, "=1");
-    ChildResult result = child_run_self("print", (const char *const[]){long_value, long_name, "HAKMEM_", "HAKMEM_=", NULL});
+    const char *const environment[] = {long_value, long_name, "HAKMEM_", "HAKMEM_=", NULL};
+    ChildResult result = child_run_self("print", environment);
     child_require_success(&result);
     size_t lines = 0;
     for (const char *letter = result.errors; *letter != '\0'; letter++) lines += *letter == '\n';
