@@ -71,7 +71,7 @@ static uint64_t at_most(uint64_t value, uint64_t limit) { return value < limit ?
 size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
     Sums sums;
     heap_start();
-    os_lock(&heap_list_lock);
+    heap_lock_all();
     (void)sum_all(&sums);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT && index <= capacity; index++) {
         uint64_t cached = at_most(cached_blocks(index), sums.used[index]);
@@ -83,7 +83,7 @@ size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
             .slabs = sums.slabs[index],
         };
     }
-    os_unlock(&heap_list_lock);
+    heap_unlock_all();
     return SIZE_CLASS_COUNT;
 }
 
@@ -103,14 +103,14 @@ int hak_stats_get(hak_stats_t *stats) {
     heap_finish_zero();
     hak_stats_t full = {.struct_bytes = struct_bytes, .version = HAK_STATS_VERSION};
     Sums sums;
-    os_lock(&heap_list_lock);
+    heap_lock_all();
     SupplyCounts counts = sum_all(&sums);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         uint64_t cached = at_most(cached_blocks(index), sums.used[index]);
         full.cached_bytes += cached * size_classes[index].block_bytes;
         full.live_blocks += sums.used[index] - cached;
     }
-    os_unlock(&heap_list_lock);
+    heap_unlock_all();
     full.large_bytes = counts.large_bytes;
     full.live_blocks += counts.large_blocks;
     full.live_bytes = sums.used_bytes - full.cached_bytes + counts.large_bytes;

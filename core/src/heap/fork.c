@@ -14,11 +14,7 @@
 #include "superslab/superslab.h"
 
 static void lock_all(void) {
-    os_lock_order_suspend(true);
-    os_lock(&heap_list_lock);
-    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-        if (heap != &heap_orphans) os_lock(&heap->lock);
-    os_lock(&heap_orphans.lock);
+    heap_lock_all();
     os_lock(&supply_lock);
     os_lock(&metadata_lock);
 }
@@ -26,11 +22,7 @@ static void lock_all(void) {
 static void unlock_all(void) {
     os_unlock(&metadata_lock);
     os_unlock(&supply_lock);
-    os_unlock(&heap_orphans.lock);
-    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-        if (heap != &heap_orphans) os_unlock(&heap->lock);
-    os_unlock(&heap_list_lock);
-    os_lock_order_suspend(false);
+    heap_unlock_all();
 }
 
 /* Other threads' purges are brief, but without end there may always be one. */

@@ -168,7 +168,11 @@ void heap_open(Heap *heap);
  * since the last such call. */
 void heap_reclaim_others(bool idle_only);
 
-/* ---- sums ---- */
+/* ---- all heaps ---- */
+
+/* The locks of the list and of every heap, for figures and checks of one moment. Slow paths wait. */
+void heap_lock_all(void);
+void heap_unlock_all(void);
 
 uint64_t heap_live_blocks(void);
 int64_t heap_used_bytes_all(void);

@@ -23,8 +23,9 @@ static unsigned same_slab_run(void *const *blocks, unsigned count) {
     return run;
 }
 
-/* NULL: its SuperSlab was released, so the block had been freed before. */
+/* NULL: its slab is empty or its SuperSlab released, so the block had been freed before. */
 static TinySlabMeta *slab_of(const void *block) {
+    if (HAK_UNLIKELY(registry_slab_class(block) - 1u >= SIZE_CLASS_COUNT)) return NULL;
     SuperSlab *superslab = ptr_to_superslab(block);
     if (HAK_UNLIKELY(superslab == NULL)) return NULL;
     return &superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB];

@@ -135,7 +135,23 @@ void heap_detach_thread(void) {
     purge_if_over_bound();
 }
 
-/* ---- Sums ---- */
+/* ---- All of them ---- */
+
+void heap_lock_all(void) {
+    os_lock_order_suspend(true);
+    os_lock(&heap_list_lock);
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
+        if (heap != &heap_orphans) os_lock(&heap->lock);
+    os_lock(&heap_orphans.lock);
+}
+
+void heap_unlock_all(void) {
+    os_unlock(&heap_orphans.lock);
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
+        if (heap != &heap_orphans) os_unlock(&heap->lock);
+    os_unlock(&heap_list_lock);
+    os_lock_order_suspend(false);
+}
 
 uint64_t heap_live_blocks(void) {
     int64_t live = LOAD_RELAXED(heap_retired_live);

@@ -26,7 +26,7 @@ void os_unmap(void *address, size_t bytes);
 bool os_purge(void *address, size_t bytes);
 
 /* Moves the OS pages behind `bytes` at `from` to `to`, a mapping of ours whose contents are lost, without copying; the
- * range at `from` is unmapped then. False: nothing happened. */
+ * range at `from` is unmapped then. False: `from` is as it was, and `to` may be unmapped. */
 bool os_move(void *from, size_t bytes, void *to);
 
 /* Huge pages for this range: forbid or encourage. Best effort. */
@@ -126,8 +126,6 @@ HAK_INLINE bool os_has_aged(uint32_t now_ms, uint32_t since_ms, uint32_t age_ms)
 }
 void os_write_error(const char *text, size_t bytes); /* stderr; keeps errno */
 _Noreturn void os_abort(void);
-int os_errno_get(void);
-void os_errno_set(int value);
 
 /* ---- Faults, for tests: the n-th OS call that can fail from now on fails (0: none) ---- */
 

@@ -121,6 +121,3 @@ void os_write_error(const char *text, size_t bytes) {
     }
     errno = saved;
 }
-
-int os_errno_get(void) { return errno; }
-void os_errno_set(int value) { errno = value; }

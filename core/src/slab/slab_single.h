@@ -14,13 +14,13 @@
 HAK_INLINE bool slab_return_single(TinySlabMeta *meta, const SizeClass *size_class, const void *pointer) {
     size_t offset = (uintptr_t)pointer % SLAB_BYTES;
     unsigned block = size_class_block_index(size_class, offset);
+    if (HAK_UNLIKELY(block >= size_class->blocks_per_slab)) return false;
     uint64_t *bits = slab_free_bits(meta) + block / 64;
     uint64_t word = *bits, bit = (uint64_t)1 << (block % 64);
     size_t page = offset >> os_page_shift;
     size_t last_page = (offset + size_class->block_bytes - 1) >> os_page_shift;
     /* No branch but one: which neighbour is used is as good as random where it matters. */
-    unsigned is_start = (unsigned)(block * (size_t)size_class->block_bytes == offset) &
-                        (unsigned)(block < size_class->blocks_per_slab);
+    unsigned is_start = (unsigned)(block * (size_t)size_class->block_bytes == offset);
     unsigned is_used = (unsigned)((word & bit) == 0);
     unsigned lower_is_used = (unsigned)((~word & bit >> 1) != 0) & (unsigned)(block > size_class->first_touching[page]);
     unsigned upper_is_used =

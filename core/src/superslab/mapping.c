@@ -5,8 +5,6 @@
  */
 #include "superslab/mapping.h"
 
-#include <string.h>
-
 #include "platform/os.h"
 #include "superslab/registry.h"
 #include "superslab/supply.h"
@@ -14,7 +12,7 @@
 /* ---- Address space ---- */
 
 static uintptr_t map_aligned(size_t bytes) {
-    size_t wide_bytes = bytes + SUPERSLAB_BYTES - os_page_bytes;
+    size_t wide_bytes = bytes + SUPERSLAB_BYTES;
     uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
     if (wide == 0) return 0;
     uintptr_t address = round_up_bytes(wide, SUPERSLAB_BYTES);
@@ -223,6 +221,21 @@ static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
     purge_behind(mapping, block_bytes, former_bytes);
 }
 
+/* A fresh mapping whose first `lost_bytes` a failed os_move may have unmapped, so that they may be somebody else's by
+ * now: they are not unmapped again. */
+static void abandon(SuperSlab *mapping, size_t lost_bytes) {
+    uintptr_t address = mapping->base;
+    size_t bytes = mapping->mapping_bytes;
+    os_lock(&supply_lock);
+    units_remove_begin(address, bytes);
+    os_unlock(&supply_lock);
+    if (bytes > lost_bytes) os_unmap((void *)(address + lost_bytes), bytes - lost_bytes);
+    os_lock(&supply_lock);
+    units_remove_finish(address, bytes);
+    supply_header_return(mapping);
+    os_unlock(&supply_lock);
+}
+
 SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES) return NULL;
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
@@ -241,8 +254,12 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     if (os_move((void *)old_address, moved_bytes, (void *)moved->base)) {
         if (old_bytes > moved_bytes) os_unmap((void *)(old_address + moved_bytes), old_bytes - moved_bytes);
     } else {
-        memcpy((void *)moved->base, (void *)old_address, moved_bytes);
-        os_unmap((void *)old_address, old_bytes);
+        os_lock(&supply_lock);
+        (void)units_add(mapping); /* its entries exist */
+        count_block(mapping, moved_bytes, true);
+        os_unlock(&supply_lock);
+        abandon(moved, moved_bytes);
+        return NULL;
     }
     os_lock(&supply_lock);
     units_remove_finish(old_address, old_bytes);

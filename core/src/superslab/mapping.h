@@ -17,7 +17,8 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero);
 /* False: `block` does not live in it any more; another thread freed it a moment ago. */
 bool mapping_return(SuperSlab *mapping, const void *block);
 
-/* Grows or shrinks it, moving its OS pages to another address where it must. NULL: no memory, nothing changed. */
+/* Grows or shrinks it, moving its OS pages to another address where it must. NULL: no memory, or the kernel does not move them;
+ * nothing changed. */
 SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes);
 
 /* Releases cached mappings as superslab_purge does free slabs. */

@@ -22,7 +22,7 @@ static OsPageSet pages_of_block(size_t bytes, unsigned slab) {
     if (bytes <= before) return 0;
     size_t pages = (bytes - before) >> os_page_shift;
     size_t pages_per_slab = SLAB_BYTES >> os_page_shift;
-    return pages >= pages_per_slab ? os_page_set_all() : (OsPageSet)((1u << pages) - 1u);
+    return pages >= pages_per_slab ? os_page_set_all() : (OsPageSet)(((size_t)1 << pages) - 1u);
 }
 
 /* ---- Find ---- */

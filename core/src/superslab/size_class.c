@@ -9,8 +9,8 @@
 #include "platform/os.h"
 
 SizeClass size_classes[SIZE_CLASS_COUNT + 1];
-uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
-uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
+_Atomic uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
+_Atomic uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 
 static size_t step_bytes(size_t block_bytes) {
     if (block_bytes < 128) return 8;
@@ -71,8 +71,9 @@ void size_class_initialize(bool align_16_always) {
     HAK_ASSERT_OP(slots, <=, MAGAZINE_SLOTS_TOTAL);
     for (unsigned alignment = 0; alignment < ALIGN_COUNT; alignment++)
         for (size_t size = 0; size <= SIZE_CLASS_TABLE_BYTES_MAX; size += 8)
-            size_class_small[alignment][size / 8] = smallest_class(
-                size, alignment_of_request(size, (SizeClassAlignment)alignment, align_16_always));
+            STORE_RELAXED(
+                size_class_small[alignment][size / 8],
+                smallest_class(size, alignment_of_request(size, (SizeClassAlignment)alignment, align_16_always)));
     for (size_t size = 0; size <= SLAB_CLASS_BYTES_MAX; size += 32)
-        size_class_medium[size / 32] = smallest_class(size, 16);
+        STORE_RELAXED(size_class_medium[size / 32], smallest_class(size, 16));
 }

@@ -2,7 +2,7 @@
  * superslab/size_class.h - which block size serves a request.
  *
  * Layer: superslab. The steps are data (size_class.c); a larger class is a row. Thread rule: written once by
- * size_class_initialize, then read-only.
+ * size_class_initialize, then read-only. A fast path may read the tables before that: class 0, and the slow path.
  *
  * Steps: 8 bytes to 128, 16 to 512, 32 to 2 KiB, 128 to 4 KiB, then an eighth of the power of two to 32 KiB. Finer than
  * most allocators' above 512 bytes: there the C library's malloc, which a class must not waste more than, rounds to 16.
@@ -28,19 +28,19 @@ typedef enum SizeClassAlignment {
 } SizeClassAlignment;
 
 extern SizeClass size_classes[SIZE_CLASS_COUNT + 1]; /* [0] is no class */
-extern uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
-extern uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
+extern _Atomic uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
+extern _Atomic uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 
 void size_class_initialize(bool align_16_always);
 
 HAK_INLINE unsigned size_class_of_small(size_t size_bytes, SizeClassAlignment alignment) {
-    return size_class_small[alignment][(size_bytes + 7) / 8];
+    return LOAD_RELAXED(size_class_small[alignment][(size_bytes + 7) / 8]);
 }
 
 /* 0 above SLAB_CLASS_BYTES_MAX. */
 HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignment) {
     if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX)) return size_class_of_small(size_bytes, alignment);
-    if (size_bytes <= SLAB_CLASS_BYTES_MAX) return size_class_medium[(size_bytes + 31) / 32];
+    if (size_bytes <= SLAB_CLASS_BYTES_MAX) return LOAD_RELAXED(size_class_medium[(size_bytes + 31) / 32]);
     return 0;
 }
 

@@ -86,7 +86,7 @@ static uintptr_t superslab_map(void) {
         registry_hint_refused(hint);
         os_unmap((void *)address, SUPERSLAB_BYTES);
     }
-    size_t wide_bytes = 2 * SUPERSLAB_BYTES - os_page_bytes;
+    size_t wide_bytes = 2 * SUPERSLAB_BYTES;
     uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
     if (wide == 0) return 0;
     address = round_up_bytes(wide, SUPERSLAB_BYTES);

@@ -10,8 +10,8 @@
 
 void superslab_split_huge_pages(SuperSlab *superslab) {
     if (!LOAD_RELAXED(superslab->has_huge_pages)) return;
-    STORE_RELAXED(superslab->has_huge_pages, false);
     os_huge_pages_split((void *)superslab->base, SUPERSLAB_BYTES);
+    STORE_RELAXED(superslab->has_huge_pages, false);
 }
 
 /* Purges the backed OS pages of the slabs in `slabs`, neighbours in one call. Returns the set of slabs that the kernel
