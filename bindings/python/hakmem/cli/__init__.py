@@ -4,6 +4,7 @@
 imported by the program, and differs from what `python` would have imported.
 """
 
+import os
 import sys
 
 from hakmem.cli.command import Command, UsageError, fail
@@ -18,10 +19,17 @@ def main(arguments: "list[str] | None" = None) -> int:
         if not words:
             raise UsageError(f"a command is missing; give one of {', '.join(COMMANDS)}")
         if words[0] in COMMANDS:
-            return load_command(words[0]).main(words[1:])
-        return _main_without_command(words)
+            code = load_command(words[0]).main(words[1:])
+        else:
+            code = _main_without_command(words)
+        if words[0] != "run":  # the program's own output is its own affair
+            sys.stdout.flush()
+        return code
     except UsageError as error:
         return fail(str(error), 2)
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere at exit
+        return 1
 
 
 def load_command(name: str) -> Command:
