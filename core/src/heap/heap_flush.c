@@ -129,11 +129,17 @@ void heap_flush_all(Heap *heap) {
 
 /* ---- Zero ---- */
 
-/* A heap that frees what others allocated never sees its own counters meet. So it moves its `mallocs` to where they
- * meet when the last live block of the process goes: exact while the others rest, harmless when they do not. Done anew
- * each time the distance has halved, so it costs nothing. */
+static int64_t own_live_blocks(const Heap *heap) {
+    return (int64_t)(LOAD_RELAXED(heap->mallocs) - LOAD_RELAXED(heap->frees)) - LOAD_RELAXED(heap->settled);
+}
+
+/* Where blocks are freed by other threads than allocated them, a heap's own counters need not meet when the last live
+ * block of the process goes. So it moves its `mallocs` to where they do: exact while the others rest, harmless when they
+ * do not. Done anew each time the distance has halved, so it costs nothing. */
 static void settle(Heap *heap) {
     uint64_t live = heap_live_blocks();
+    int64_t own_live = own_live_blocks(heap);
+    if (own_live >= 0 && (uint64_t)own_live < live) live = (uint64_t)own_live; /* the rest is others' */
     uint64_t frees = LOAD_RELAXED(heap->frees);
     int64_t shift = (int64_t)(frees + live - LOAD_RELAXED(heap->mallocs));
     STORE_RELAXED(heap->settled, LOAD_RELAXED(heap->settled) + shift);
@@ -143,14 +149,29 @@ static void settle(Heap *heap) {
     heap->settle_at_frees = frees + live / 2 + MAGAZINE_BLOCKS_MAX / 2;
 }
 
+/* When others may have freed what this heap allocated, or the other way round; looking at many heaps costs too much. */
 static bool heap_is_settling(const Heap *heap) {
-    int64_t own_live = (int64_t)(LOAD_RELAXED(heap->mallocs) - LOAD_RELAXED(heap->frees)) - LOAD_RELAXED(heap->settled);
-    return own_live < 0 && LOAD_RELAXED(heap->frees) >= heap->settle_at_frees;
+    enum { THREADS_LOOKED_AT_MAX = 8 };
+    if (LOAD_RELAXED(heap->frees) < heap->settle_at_frees) return false;
+    uint32_t threads = LOAD_RELAXED(heap_thread_count);
+    return own_live_blocks(heap) < 0 || LOAD_RELAXED(heap_retired_live) < 0 ||
+           (threads > 1 && threads <= THREADS_LOOKED_AT_MAX);
 }
 
-/* A loop that allocates little and frees it again reaches zero each time round. It flushes each time it has freed this
- * many blocks; what is cached in between is as few, and heap_finish_zero shows nobody the difference. */
-enum { ZERO_FLUSH_FREES = 256 };
+/* A loop that allocates little and frees it again reaches zero each time round. After a number of flushes in quick
+ * succession it flushes once in so many frees; what is cached in between is as few, and heap_finish_zero shows nobody
+ * the difference. */
+enum { ZERO_FLUSH_FREES = 256, ZERO_FLUSHES_IN_SUCCESSION = 16 };
+
+static bool zero_flush_is_due(Heap *heap) {
+    if (LOAD_RELAXED(heap->frees) - heap->frees_at_flush >= ZERO_FLUSH_FREES) {
+        heap->quick_zero_flushes = 0;
+        return true;
+    }
+    if (heap->quick_zero_flushes == ZERO_FLUSHES_IN_SUCCESSION) return false;
+    heap->quick_zero_flushes++;
+    return true;
+}
 
 static void flush_own(Heap *heap) {
     heap->frees_at_flush = LOAD_RELAXED(heap->frees);
@@ -161,7 +182,7 @@ static void flush_own(Heap *heap) {
 
 void heap_zero(Heap *heap) {
     if (heap->kind != HEAP_THREAD) return;
-    bool is_due = LOAD_RELAXED(heap->frees) - heap->frees_at_flush >= ZERO_FLUSH_FREES;
+    bool is_due = zero_flush_is_due(heap);
     if (is_due) flush_own(heap);
     bool is_alone = LOAD_RELAXED(heap_thread_count) < 2 && LOAD_RELAXED(heap->settled) == 0;
     if (!is_alone && (is_due || LOAD_RELAXED(heap->settled) != 0)) {

@@ -107,6 +107,7 @@ static void heap_retire(Heap *heap) {
     STORE_RELAXED(heap->frees_done, 0);
     STORE_RELAXED(heap->settled, 0);
     heap->frees_at_flush = 0;
+    heap->quick_zero_flushes = 0;
     heap->settle_at_frees = 0;
     heap->kind = HEAP_POOLED;
     atomic_fetch_add_explicit(&heap_retired_mallocs, mallocs, memory_order_relaxed);
