@@ -131,7 +131,6 @@
 #pragma redefine_extname size_class_medium hak_core_size_class_medium
 #pragma redefine_extname size_class_small hak_core_size_class_small
 #pragma redefine_extname size_classes hak_core_size_classes
-#pragma redefine_extname slab_block_is_used hak_core_slab_block_is_used
 #pragma redefine_extname slab_free_pages_from_bits hak_core_slab_free_pages_from_bits
 #pragma redefine_extname slab_initialize hak_core_slab_initialize
 #pragma redefine_extname slab_return_blocks hak_core_slab_return_blocks

@@ -16,13 +16,6 @@
 
 /* ---- Blocks to slabs ---- */
 
-static unsigned same_slab_run(void *const *blocks, unsigned count) {
-    uintptr_t slab = (uintptr_t)blocks[0] >> SLAB_SHIFT;
-    unsigned run = 1;
-    while (run < count && (uintptr_t)blocks[run] >> SLAB_SHIFT == slab) run++;
-    return run;
-}
-
 /* NULL: its slab is empty or its SuperSlab released, so the block had been freed before. */
 static TinySlabMeta *slab_of(const void *block) {
     if (HAK_UNLIKELY(registry_slab_class(block) - 1u >= SIZE_CLASS_COUNT)) return NULL;
@@ -50,22 +43,24 @@ static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
     }
 }
 
-static void return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, unsigned count) {
-    unsigned returned = slab_return_blocks(meta, blocks, count);
+/* The first of `blocks`, and its neighbours behind it. Returns how many these were. */
+static unsigned return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, unsigned count) {
+    unsigned dealt_with;
+    unsigned returned = slab_return_blocks(meta, blocks, count, &dealt_with);
     int64_t returned_bytes = (int64_t)returned * size_classes[meta->class_index].block_bytes;
     STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - returned_bytes);
-    if (meta->purging_pages != 0) return; /* purge_finish puts it where it belongs */
+    if (meta->purging_pages != 0) return dealt_with; /* slab_from_purging puts it where it belongs */
     if (meta->used_blocks == 0) {
         heap_slab_became_empty(owner, meta);
-        return;
+    } else {
+        heap_slab_queue_update(owner, meta);
+        heap_slab_move(owner, meta);
     }
-    heap_slab_queue_update(owner, meta);
-    heap_slab_move(owner, meta);
+    return dealt_with;
 }
 
 /* A lone block that changes nothing but its bit and, perhaps, the list of its slab. */
-static bool return_single(Heap *owner, TinySlabMeta *meta, const void *block) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
+static bool return_single(Heap *owner, TinySlabMeta *meta, const SizeClass *size_class, const void *block) {
     if (!slab_return_single(meta, size_class, block)) return false;
     STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - (int64_t)size_class->block_bytes);
     if (HAK_UNLIKELY(meta->list != SLAB_LIST_NONE && meta->list != heap_fullness_list(meta, size_class)))
@@ -73,21 +68,30 @@ static bool return_single(Heap *owner, TinySlabMeta *meta, const void *block) {
     return true;
 }
 
+static bool next_is_neighbour(void *const *blocks, unsigned count, size_t block_bytes) {
+    if (count < 2) return false;
+    size_t stride = (uintptr_t)blocks[1] - (uintptr_t)blocks[0];
+    return stride == block_bytes || stride == 0 - block_bytes;
+}
+
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
     Heap *held = NULL;
     bool is_counting = option_value(OPTION_COUNTERS) != 0;
     while (count > 0) {
-        unsigned run = same_slab_run(blocks, count);
         TinySlabMeta *meta = slab_of(blocks[0]);
+        unsigned dealt_with = 1;
         held = lock_owner(meta, held);
         if (HAK_UNLIKELY(held == NULL)) {
-            for (unsigned number = 0; number < run; number++) report_free_in_free_slab(blocks[number]);
+            report_free_in_free_slab(blocks[0]);
         } else {
-            if (run > 1 || !return_single(held, meta, blocks[0])) return_run(held, meta, blocks, run);
-            if (is_counting) heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, run);
+            const SizeClass *size_class = &size_classes[meta->class_index];
+            if (next_is_neighbour(blocks, count, size_class->block_bytes) ||
+                !return_single(held, meta, size_class, blocks[0]))
+                dealt_with = return_run(held, meta, blocks, count);
+            if (is_counting) heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, dealt_with);
         }
-        blocks += run;
-        count -= run;
+        blocks += dealt_with;
+        count -= dealt_with;
     }
     if (held != NULL) os_unlock(&held->lock);
 }

@@ -126,8 +126,12 @@ static HAK_COLD void report_not_live(const TinySlabMeta *meta, const void *block
 
 /* How many of `blocks` follow each other at exactly `stride`, the first one included. */
 static unsigned stride_run(void *const *blocks, unsigned count, size_t stride) {
+    uintptr_t expected = (uintptr_t)blocks[0] + stride;
     unsigned run = 1;
-    while (run < count && (uintptr_t)blocks[run] - (uintptr_t)blocks[run - 1] == stride) run++;
+    while (run < count && (uintptr_t)blocks[run] == expected) {
+        expected += stride;
+        run++;
+    }
     return run;
 }
 
@@ -183,13 +187,17 @@ static unsigned return_neighbours(Returning *returning, void *const *blocks, uns
     size_t block_bytes = returning->size_class->block_bytes;
     if (count < 2) return 0;
     size_t stride = (uintptr_t)blocks[1] - (uintptr_t)blocks[0];
-    if (stride != block_bytes && stride != 0 - block_bytes) return 0;
+    bool is_ascending = stride == block_bytes;
+    if (!is_ascending && stride != 0 - block_bytes) return 0;
+    size_t offset = (uintptr_t)blocks[0] - returning->base;
+    unsigned first = size_class_block_index(returning->size_class, offset);
+    if (first * block_bytes != offset || first >= returning->size_class->blocks_per_slab) return 0;
     unsigned run = stride_run(blocks, count, stride);
-    size_t offset = (uintptr_t)blocks[stride == block_bytes ? 0 : run - 1] - returning->base;
-    unsigned block = size_class_block_index(returning->size_class, offset);
-    if (block * block_bytes != offset || block + run > returning->size_class->blocks_per_slab) return 0;
-    if (!bits_set_clear_range(returning->bits, block, run)) return 0;
-    mark_pages(returning, offset, run);
+    unsigned room = is_ascending ? returning->size_class->blocks_per_slab - first : first + 1u;
+    if (run > room) run = room; /* the neighbour slab's come next */
+    unsigned lowest = is_ascending ? first : first + 1u - run;
+    if (!bits_set_clear_range(returning->bits, lowest, run)) return 0;
+    mark_pages(returning, lowest * block_bytes, run);
     return run;
 }
 
@@ -211,15 +219,12 @@ static void note_freed_pages(TinySlabMeta *meta, unsigned freed) {
     atomic_fetch_add_explicit(&backed_free_bytes, os_page_set_bytes((OsPageSet)freed), memory_order_relaxed);
 }
 
-unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count) {
+unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count, unsigned *dealt_with) {
     Returning returning = {meta, &size_classes[meta->class_index], slab_free_bits(meta), slab_address(meta), 0, 0, 0};
-    for (unsigned number = 0; number < count;) {
-        unsigned run = return_neighbours(&returning, blocks + number, count - number);
-        if (run == 0) {
-            return_one(&returning, blocks[number]);
-            run = 1;
-        }
-        number += run;
+    *dealt_with = return_neighbours(&returning, blocks, count);
+    if (*dealt_with == 0) {
+        return_one(&returning, blocks[0]);
+        *dealt_with = 1;
     }
     meta->available_pages |= (OsPageSet)returning.started_pages;
     meta->used_blocks = (uint16_t)(meta->used_blocks - returning.returned);
@@ -228,14 +233,6 @@ unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned co
 }
 
 /* ---- Questions ---- */
-
-bool slab_block_is_used(TinySlabMeta *meta, const void *block) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
-    size_t offset = (uintptr_t)block - slab_address(meta);
-    unsigned index = size_class_block_index(size_class, offset);
-    if (index * (size_t)size_class->block_bytes != offset || index >= size_class->blocks_per_slab) return false;
-    return (slab_free_bits(meta)[index / 64] >> (index % 64) & 1) == 0;
-}
 
 OsPageSet slab_free_pages_from_bits(TinySlabMeta *meta) {
     const SizeClass *size_class = &size_classes[meta->class_index];

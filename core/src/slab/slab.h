@@ -20,12 +20,10 @@ void slab_initialize(TinySlabMeta *meta);
  * Returns how many. */
 unsigned slab_take_blocks(TinySlabMeta *meta, void **end, unsigned want);
 
-/* Takes `count` blocks of this slab back; one that is not live here is reported as misuse and left alone. Returns how
- * many were taken. */
-unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count);
-
-/* True when `block` is the start of a block of this slab that is not free. */
-bool slab_block_is_used(TinySlabMeta *meta, const void *block);
+/* Takes blocks back: the first of `blocks`, which lies in this slab, and those behind it that are its neighbours, one by
+ * one upwards or downwards. `dealt_with` is how many these were, at least 1. One that is not live is reported as misuse
+ * and left alone. Returns how many were taken. */
+unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count, unsigned *dealt_with);
 
 /* Backed OS pages that no used block touches. */
 HAK_INLINE OsPageSet slab_backed_free_pages(const TinySlabMeta *meta) {
