@@ -43,7 +43,7 @@ static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
     }
 }
 
-/* The first of `blocks`, and its neighbours behind it. Returns how many these were. */
+/* The first of `blocks`, and those right behind it in the same slab. Returns how many these were. */
 static unsigned return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, unsigned count) {
     unsigned dealt_with;
     unsigned returned = slab_return_blocks(meta, blocks, count, &dealt_with);
@@ -68,10 +68,8 @@ static bool return_single(Heap *owner, TinySlabMeta *meta, const SizeClass *size
     return true;
 }
 
-static bool next_is_neighbour(void *const *blocks, unsigned count, size_t block_bytes) {
-    if (count < 2) return false;
-    size_t stride = (uintptr_t)blocks[1] - (uintptr_t)blocks[0];
-    return stride == block_bytes || stride == 0 - block_bytes;
+static bool next_is_in_same_slab(void *const *blocks, unsigned count) {
+    return count > 1 && ((uintptr_t)blocks[0] ^ (uintptr_t)blocks[1]) < SLAB_BYTES;
 }
 
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
@@ -85,7 +83,7 @@ void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
             report_free_in_free_slab(blocks[0]);
         } else {
             const SizeClass *size_class = &size_classes[meta->class_index];
-            if (next_is_neighbour(blocks, count, size_class->block_bytes) ||
+            if (next_is_in_same_slab(blocks, count) ||
                 !return_single(held, meta, size_class, blocks[0]))
                 dealt_with = return_run(held, meta, blocks, count);
             if (is_counting) heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, dealt_with);

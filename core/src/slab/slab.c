@@ -221,11 +221,16 @@ static void note_freed_pages(TinySlabMeta *meta, unsigned freed) {
 
 unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count, unsigned *dealt_with) {
     Returning returning = {meta, &size_classes[meta->class_index], slab_free_bits(meta), slab_address(meta), 0, 0, 0};
-    *dealt_with = return_neighbours(&returning, blocks, count);
-    if (*dealt_with == 0) {
-        return_one(&returning, blocks[0]);
-        *dealt_with = 1;
-    }
+    unsigned number = 0;
+    do {
+        unsigned run = return_neighbours(&returning, blocks + number, count - number);
+        if (run == 0) {
+            return_one(&returning, blocks[number]);
+            run = 1;
+        }
+        number += run;
+    } while (number < count && (uintptr_t)blocks[number] - returning.base < SLAB_BYTES);
+    *dealt_with = number;
     meta->available_pages |= (OsPageSet)returning.started_pages;
     meta->used_blocks = (uint16_t)(meta->used_blocks - returning.returned);
     note_freed_pages(meta, freed_pages(&returning));

@@ -20,9 +20,9 @@ void slab_initialize(TinySlabMeta *meta);
  * Returns how many. */
 unsigned slab_take_blocks(TinySlabMeta *meta, void **end, unsigned want);
 
-/* Takes blocks back: the first of `blocks`, which lies in this slab, and those behind it that are its neighbours, one by
- * one upwards or downwards. `dealt_with` is how many these were, at least 1. One that is not live is reported as misuse
- * and left alone. Returns how many were taken. */
+/* Takes blocks back: the first of `blocks`, which lies in this slab, and those right behind it that do so too.
+ * `dealt_with` is how many these were. One that is not live is reported as misuse and left alone. Returns how many were
+ * taken. */
 unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count, unsigned *dealt_with);
 
 /* Backed OS pages that no used block touches. */
