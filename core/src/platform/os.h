@@ -29,9 +29,9 @@ bool os_purge(void *address, size_t bytes);
  * range at `from` is unmapped then. False: `from` is as it was, and `to` may be unmapped. */
 bool os_move(void *from, size_t bytes, void *to);
 
-/* Huge pages for this range: forbid or encourage. Best effort. */
+/* Huge pages for this range: forbid (best effort), or ask for; true: the first touch backs all of a huge page. */
 void os_huge_pages_forbid(void *address, size_t bytes);
-void os_huge_pages_allow(void *address, size_t bytes);
+bool os_huge_pages_allow(void *address, size_t bytes);
 
 /* Turns the huge pages of this range into ordinary ones, for good: a purge of a part of one would lower RSS and leave the
  * machine without the memory. Best effort. */

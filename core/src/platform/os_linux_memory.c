@@ -7,6 +7,7 @@
 #include "platform/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -76,10 +77,23 @@ void os_huge_pages_forbid(void *address, size_t bytes) {
     errno = saved;
 }
 
-void os_huge_pages_allow(void *address, size_t bytes) {
+/* The machine's setting; a system that does not tell has none. */
+static bool huge_pages_are_off(void) {
+    char setting[64];
+    int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return true;
+    ssize_t length = read(file, setting, sizeof setting - 1);
+    close(file);
+    if (length <= 0) return true;
+    setting[length] = '\0';
+    return strstr(setting, "[never]") != NULL;
+}
+
+bool os_huge_pages_allow(void *address, size_t bytes) {
     int saved = errno;
-    (void)madvise(address, bytes, MADV_HUGEPAGE);
+    bool is_done = !huge_pages_are_off() && madvise(address, bytes, MADV_HUGEPAGE) == 0;
     errno = saved;
+    return is_done;
 }
 
 void os_huge_pages_split(void *address, size_t bytes) {

@@ -123,12 +123,10 @@ static SuperSlab *superslab_new(void) {
         supply_header_return(superslab);
         return NULL;
     }
-    bool wants_huge_pages = option_value(OPTION_THP) == OPTION_THP_ALWAYS;
-    STORE_RELAXED(superslab->has_huge_pages, wants_huge_pages);
-    if (wants_huge_pages)
-        os_huge_pages_allow((void *)superslab->base, SUPERSLAB_BYTES);
-    else
-        os_huge_pages_forbid((void *)superslab->base, SUPERSLAB_BYTES);
+    bool is_huge = option_value(OPTION_THP) == OPTION_THP_ALWAYS &&
+                   os_huge_pages_allow((void *)superslab->base, SUPERSLAB_BYTES);
+    if (!is_huge) os_huge_pages_forbid((void *)superslab->base, SUPERSLAB_BYTES);
+    STORE_RELAXED(superslab->has_huge_pages, is_huge);
     if (!registry_add(superslab, superslab->base, SLAB_CLASS_FREE)) {
         os_unmap((void *)superslab->base, SUPERSLAB_BYTES);
         supply_header_return(superslab);
@@ -136,17 +134,20 @@ static SuperSlab *superslab_new(void) {
     }
     superslab->mapping_bytes = 0;
     superslab->free_slabs = UINT32_MAX;
-    superslab->backed_free_slabs = 0;
+    superslab->backed_free_slabs = is_huge ? UINT32_MAX : 0; /* all of it comes with the first touch */
     superslab->backed_tails = 0;
     superslab->purging_slabs = 0;
     superslab->is_queued = false;
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
         TinySlabMeta *meta = &superslab->slab[index];
         meta->slab_index = (uint8_t)index;
-        meta->free_pages = meta->unbacked_pages = os_page_set_all();
+        meta->free_pages = os_page_set_all();
+        meta->unbacked_pages = is_huge ? 0 : os_page_set_all();
         meta->purging_pages = 0;
         STORE_RELAXED(meta->owner, NULL);
     }
+    if (is_huge) atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)SUPERSLAB_BYTES, memory_order_relaxed);
+    supply_queue_update(superslab);
     supply.mapped_count++;
     list_insert(superslab);
     return superslab;
