@@ -104,12 +104,19 @@ static unsigned edit_distance(const char *left, const char *right) {
     return row[right_length];
 }
 
+/* How far a wrong name is from a right one: its beginning alone is as near as one wrong letter. */
+static unsigned name_distance(const char *name, const char *right_name) {
+    size_t length = strlen(name);
+    bool is_beginning = length > strlen("HAKMEM_") && strncmp(name, right_name, length) == 0;
+    return is_beginning ? 1 : edit_distance(name, right_name);
+}
+
 static void report_unknown_variable(const char *variable, size_t length) {
     char name[64];
     message_format(name, length + 1 < sizeof name ? length + 1 : sizeof name, "%s", variable);
     size_t nearest = 0;
     for (size_t index = 1; index < OPTION_COUNT; index++)
-        if (edit_distance(name, option_rows[index].variable) < edit_distance(name, option_rows[nearest].variable))
+        if (name_distance(name, option_rows[index].variable) < name_distance(name, option_rows[nearest].variable))
             nearest = index;
     message_warning("%s is not an option and is ignored; the nearest is %s", name, option_rows[nearest].variable);
 }
