@@ -3,9 +3,10 @@
  *
  * Layer: bindings/python, bottom. Knows CPython's thread state and nothing else. Thread rule: see frames.h.
  *
- * Why: a program that `python` starts has no frame below its own. The chain of frames ends where `current_frame` was
- * NULL when the evaluation began, so NULL it is for the duration; C code between (PyRun_..., PyErr_Print) is written
- * for that, because CPython's own main calls it so. Evaluation restores what it found, NULL, when it ends.
+ * Why: a program that `python` starts has no frame below its own: when its evaluation begins, `current_frame` is NULL
+ * or, from 3.15 on, the thread's base frame, which belongs to the interpreter and is not shown. So that is what it is
+ * for the duration; C code between (PyRun_..., PyErr_Print) is written for it, because CPython's own main calls it so.
+ * Evaluation restores what it found when it ends.
  * Free-threaded builds are left alone: their garbage collector walks the frames of every thread.
  */
 #include "frames.h"
@@ -19,7 +20,7 @@
 #elif PY_VERSION_HEX < 0x030D0000
 #define FRAMES_KNOWN 1
 #define TOP_FRAME(state) ((state)->cframe->current_frame)
-#elif PY_VERSION_HEX < 0x030F0000 && !defined(Py_GIL_DISABLED)
+#elif PY_VERSION_HEX < 0x03100000 && !defined(Py_GIL_DISABLED)
 #define FRAMES_KNOWN 1
 #define TOP_FRAME(state) ((state)->current_frame)
 #else
@@ -27,6 +28,12 @@
 #endif
 
 #if FRAMES_KNOWN
+
+#if PY_VERSION_HEX < 0x030F0000
+#define NO_FRAME(state) NULL
+#else
+#define NO_FRAME(state) ((state)->base_frame)
+#endif
 
 static int used_recursion(const PyThreadState *state) {
 #if PY_VERSION_HEX < 0x030B0000
@@ -51,7 +58,7 @@ static void add_used_recursion(PyThreadState *state, int calls) {
 HiddenFrames frames_hide(void) {
     PyThreadState *state = PyThreadState_Get();
     HiddenFrames hidden = {TOP_FRAME(state), used_recursion(state)};
-    TOP_FRAME(state) = NULL;
+    TOP_FRAME(state) = NO_FRAME(state);
     add_used_recursion(state, -hidden.used_recursion);
     return hidden;
 }
