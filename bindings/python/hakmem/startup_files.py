@@ -13,8 +13,13 @@ NAME = "hakmem_startup"
 MODULE_TEXT = '''\
 """Written by `hakmem install-startup`; `hakmem uninstall-startup` removes it. Does nothing unless HAKMEM is set."""
 
+import os
+
 
 def start():
+    # Python 3.15 calls this whatever HAKMEM says, and every interpreter start pays for an import.
+    if os.environ.get("HAKMEM", "0") in ("", "0"):
+        return
     try:
         import hakmem.startup
     except ModuleNotFoundError:
