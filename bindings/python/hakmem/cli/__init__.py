@@ -18,10 +18,8 @@ def main(arguments: "list[str] | None" = None) -> int:
     try:
         if not words:
             raise UsageError(f"a command is missing; give one of {', '.join(COMMANDS)}")
-        if words[0] in COMMANDS:
-            code = load_command(words[0]).main(words[1:])
-        else:
-            code = _main_without_command(words)
+        is_command = words[0] in COMMANDS
+        code = load_command(words[0]).main(words[1:]) if is_command else _main_without_command(words)
         if words[0] != "run":  # the program's own output is its own affair
             sys.stdout.flush()
         return code
