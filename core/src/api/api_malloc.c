@@ -34,7 +34,7 @@ static HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alig
     unsigned class_index = size_class_of(size_bytes, alignment);
     if (heap->kind != HEAP_THREAD) {
         heap = heap_attach();
-        if (heap == NULL) return heap_malloc_direct(&heap_orphans, class_index);
+        if (heap == NULL) return heap_malloc_direct(&heap_shared, class_index);
         void *block;
         if (heap_malloc(heap, class_index, &block)) return block; /* announces it */
     }

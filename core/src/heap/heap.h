@@ -18,7 +18,7 @@
     COUNTER(refill_magazine)          /* served by the magazine alone (derived) */                                \
     COUNTER(refill_tls_slab)          /* magazine refilled from the TLS slab */                                   \
     COUNTER(refill_partial_slab)      /* ... from a partly used slab of this heap */                              \
-    COUNTER(refill_orphan_slab)       /* ... from a slab that an ended thread left */                             \
+    COUNTER(refill_adopted_slab)       /* ... from a slab that an ended thread left */                             \
     COUNTER(refill_recycled_slab)     /* ... from an emptied or never used slab of a living SuperSlab */          \
     COUNTER(refill_new_superslab)     /* ... from a SuperSlab that was born for it */                             \
     COUNTER(tls_sll)                  /* frees that stayed in the magazine (derived) */                           \
@@ -51,7 +51,7 @@ typedef enum HeapKind {
     HEAP_NONE,    /* the sentinel: every operation takes the slow path */
     HEAP_THREAD,  /* serves a thread */
     HEAP_POOLED,  /* its thread ended; owns nothing, waits for another */
-    HEAP_ORPHANS  /* owns the slabs that ended threads left; has no magazines */
+    HEAP_SHARED  /* owns the slabs that ended threads left; has no magazines */
 } HeapKind;
 
 /*
@@ -86,7 +86,7 @@ struct Heap {
 extern os_lock_t heap_list_lock;
 extern Heap *_Atomic heap_list;
 extern Heap heap_none;
-extern Heap heap_orphans;
+extern Heap heap_shared;
 extern _Atomic int64_t heap_retired_live; /* mallocs - frees of pooled heaps */
 extern _Atomic uint64_t heap_retired_mallocs;
 extern _Atomic uint64_t heap_large_mallocs; /* requests that no heap counts */
@@ -105,7 +105,7 @@ extern _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL; /* never NULL: heap_no
  * heap_malloc_direct and heap_free_direct serve it. */
 Heap *heap_attach(void);
 
-/* Ends the heap's service for a thread that has ended: flushes, hands all slabs to the orphans, pools it. */
+/* Ends the heap's service for a thread that has ended: flushes, hands all slabs to the shared heap, pools it. */
 void heap_detach(Heap *heap);
 void heap_detach_thread(void); /* the same for the calling thread, at its exit */
 

@@ -212,7 +212,7 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
             return;
         }
         atomic_fetch_sub_explicit(&heap_retired_live, 1, memory_order_relaxed);
-        heap_return_blocks(&heap_orphans, &block, 1);
+        heap_return_blocks(&heap_shared, &block, 1);
         return;
     }
     if (capacity == 0) {

@@ -34,12 +34,12 @@ static TinySlabMeta *fullest_slab(Heap *heap, unsigned class_index) {
     return meta;
 }
 
-static TinySlabMeta *orphan_slab(Heap *heap, unsigned class_index) {
-    if (heap == &heap_orphans || LOAD_RELAXED(heap_orphans.class[class_index].lists_in_use) == 0) return NULL;
-    os_lock(&heap_orphans.lock);
-    TinySlabMeta *meta = fullest_slab(&heap_orphans, class_index);
-    if (meta != NULL) heap_slab_change_owner(heap, &heap_orphans, meta);
-    os_unlock(&heap_orphans.lock);
+static TinySlabMeta *adopted_slab(Heap *heap, unsigned class_index) {
+    if (heap == &heap_shared || LOAD_RELAXED(heap_shared.class[class_index].lists_in_use) == 0) return NULL;
+    os_lock(&heap_shared.lock);
+    TinySlabMeta *meta = fullest_slab(&heap_shared, class_index);
+    if (meta != NULL) heap_slab_change_owner(heap, &heap_shared, meta);
+    os_unlock(&heap_shared.lock);
     return meta;
 }
 
@@ -57,8 +57,8 @@ bool superslab_refill(Heap *heap, unsigned class_index) {
     HeapCounter stage = COUNTER_refill_partial_slab;
     meta = fullest_slab(heap, class_index);
     if (meta == NULL) {
-        stage = COUNTER_refill_orphan_slab;
-        meta = orphan_slab(heap, class_index);
+        stage = COUNTER_refill_adopted_slab;
+        meta = adopted_slab(heap, class_index);
     }
     if (meta == NULL) {
         SlabSource source;

@@ -4,7 +4,7 @@
  * Layer: heap. Thread rule: heap_attach and the exit hook run in the thread whose heap it is.
  *
  * States of a heap: (unmade) -heap_attach-> HEAP_THREAD -thread exit-> HEAP_POOLED -heap_attach-> HEAP_THREAD.
- * At exit the magazines are flushed and all slabs move to heap_orphans, where any heap finds them.
+ * At exit the magazines are flushed and all slabs move to heap_shared, where any heap finds them.
  */
 #include "heap/fast.h"
 #include "heap/fork.h"
@@ -16,7 +16,7 @@
 os_lock_t heap_list_lock = {.rank = LOCK_RANK_HEAP_LIST};
 Heap *_Atomic heap_list;
 Heap heap_none; /* kind HEAP_NONE, magazines without room: every operation takes the slow path */
-Heap heap_orphans = {.kind = HEAP_ORPHANS, .lock = {.rank = LOCK_RANK_ORPHANS}};
+Heap heap_shared = {.kind = HEAP_SHARED, .lock = {.rank = LOCK_RANK_SHARED_HEAP}};
 _Atomic int64_t heap_retired_live;
 _Atomic uint64_t heap_retired_mallocs;
 _Atomic uint64_t heap_large_mallocs;
@@ -50,7 +50,7 @@ void heap_start(void) {
         os_initialize();
         option_initialize();
         size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16);
-        heap_list_add(&heap_orphans);
+        heap_list_add(&heap_shared);
         os_thread_exit_hook_set(heap_detach_thread);
         os_fork_hooks_set(fork_prepare, fork_parent, fork_child);
         atomic_store_explicit(&is_started, true, memory_order_release);
@@ -93,12 +93,12 @@ Heap *heap_attach(void) {
     return heap;
 }
 
-/* Sums of the heap go to the retired ones, its slabs to the orphans. The magazines are empty. */
+/* Sums of the heap go to the retired ones, its slabs to the shared heap. The magazines are empty. */
 static void heap_retire(Heap *heap) {
     os_lock(&heap->lock);
-    os_lock(&heap_orphans.lock);
-    heap_slabs_adopt(&heap_orphans, heap);
-    os_unlock(&heap_orphans.lock);
+    os_lock(&heap_shared.lock);
+    heap_slabs_adopt(&heap_shared, heap);
+    os_unlock(&heap_shared.lock);
     uint64_t mallocs = LOAD_RELAXED(heap->mallocs) - (uint64_t)LOAD_RELAXED(heap->settled);
     int64_t live = (int64_t)(mallocs - LOAD_RELAXED(heap->frees));
     STORE_RELAXED(heap->mallocs, 0);
@@ -142,14 +142,14 @@ void heap_lock_all(void) {
     os_lock_order_suspend(true);
     os_lock(&heap_list_lock);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-        if (heap != &heap_orphans) os_lock(&heap->lock);
-    os_lock(&heap_orphans.lock);
+        if (heap != &heap_shared) os_lock(&heap->lock);
+    os_lock(&heap_shared.lock);
 }
 
 void heap_unlock_all(void) {
-    os_unlock(&heap_orphans.lock);
+    os_unlock(&heap_shared.lock);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-        if (heap != &heap_orphans) os_unlock(&heap->lock);
+        if (heap != &heap_shared) os_unlock(&heap->lock);
     os_unlock(&heap_list_lock);
     os_lock_order_suspend(false);
 }

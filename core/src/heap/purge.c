@@ -62,10 +62,10 @@ static size_t slab_from_purging(Heap *heap, TinySlabMeta *meta, OsPageSet refuse
     if (meta->used_blocks == 0) {
         heap_slab_became_empty(heap, meta);
     } else if (heap->kind == HEAP_POOLED) { /* its thread ended meanwhile */
-        os_lock(&heap_orphans.lock);
-        heap_slab_change_owner(&heap_orphans, heap, meta);
-        heap_slab_insert(&heap_orphans, meta);
-        os_unlock(&heap_orphans.lock);
+        os_lock(&heap_shared.lock);
+        heap_slab_change_owner(&heap_shared, heap, meta);
+        heap_slab_insert(&heap_shared, meta);
+        os_unlock(&heap_shared.lock);
     } else {
         heap_slab_insert(heap, meta);
         heap_slab_queue_update(heap, meta);

@@ -48,7 +48,7 @@ typedef enum LockRank {
     LOCK_RANK_HELPER,
     LOCK_RANK_HEAP_LIST,
     LOCK_RANK_HEAP, /* one at a time; fork takes all, in list order */
-    LOCK_RANK_ORPHANS,
+    LOCK_RANK_SHARED_HEAP,
     LOCK_RANK_SUPPLY,
     LOCK_RANK_METADATA
 } LockRank;

@@ -79,13 +79,13 @@ static void *hold_and_end(void *unused) {
     return NULL;
 }
 
-static void story_orphan_slab(void *unused) {
+static void story_adopted_slab(void *unused) {
     (void)unused;
     stats_counters_on();
     threads_join(threads_start(hold_and_end, NULL));
-    REQUIRE_EQUAL(stats_counter("refill_orphan_slab"), 0);
+    REQUIRE_EQUAL(stats_counter("refill_adopted_slab"), 0);
     hold(10, 64, blocks + 5000);
-    REQUIRE_EQUAL(stats_counter("refill_orphan_slab"), 1);
+    REQUIRE_EQUAL(stats_counter("refill_adopted_slab"), 1);
 }
 
 static void test_refill_stages(void **state) {
@@ -94,7 +94,7 @@ static void test_refill_stages(void **state) {
     run_story(story_recycled_slab);
     run_story(story_magazine_and_tls_slab);
     run_story(story_partial_slab);
-    run_story(story_orphan_slab);
+    run_story(story_adopted_slab);
 }
 
 /* ---- Frees ---- */
