@@ -123,9 +123,10 @@ typedef struct TinyTLSSlab {
 /* ---- Magazines and heaps ---- */
 
 /*
- * A stack of free blocks of one class that only the owning thread touches.
+ * A stack of free blocks of one class that only the owning thread touches. It begins small, so that a thread that holds
+ * little of many classes touches few OS pages, and grows once to the capacity of its class.
  *
- *   I9   slots of the class <= top <= slots + magazine_blocks; open: floor = slots, ceiling = slots + magazine_blocks,
+ *   I9   slots <= top <= slots + capacity (heap_slots, heap_capacity); open: floor = slots, ceiling = slots + capacity,
  *        or ceiling = slots while the class is not among the heap's classes in use; then it is empty
  *   I10  closed (being reclaimed by another thread): floor = the end of the address space, ceiling = NULL, so both
  *        fast paths take the slow one, which waits for the heap lock
@@ -134,9 +135,12 @@ typedef struct Magazine {
     void **_Atomic top;
     void **_Atomic floor;
     void **_Atomic ceiling;
-    uint64_t padding; /* 32 bytes: a class number becomes an address by a shift */
+    /* Under the heap lock, and back to zero when the class is flushed: */
+    uint16_t refill_blocks; /* how many the next refill takes: doubles from one refill to the next */
+    uint16_t shared_blocks; /* taken from slabs of the shared heap */
+    bool is_grown;          /* its slots are its class's own */
 } Magazine;
 
-_Static_assert(sizeof(Magazine) == 32, "a power of two");
+_Static_assert(sizeof(Magazine) == 32, "a class number becomes an address by a shift");
 
 #endif

@@ -43,15 +43,14 @@ typedef enum HeapCounter {
 typedef struct HeapClass {
     TinyTLSSlab tls;
     TinySlabMeta *list[SLAB_LIST_FULL + 1]; /* by eighths of fullness; the last one: full */
-    _Atomic uint16_t lists_in_use;          /* bit n: list n is not empty; full ones not counted; a hint unlocked */
-    uint16_t refill_blocks;                 /* how many the next refill takes: doubles from one refill to the next */
+    uint16_t lists_in_use;                  /* bit n: list n is not empty; full ones not counted */
 } HeapClass;
 
 typedef enum HeapKind {
     HEAP_NONE,    /* the sentinel: every operation takes the slow path */
     HEAP_THREAD,  /* serves a thread */
     HEAP_POOLED,  /* its thread ended; owns nothing, waits for another */
-    HEAP_SHARED  /* owns the slabs that ended threads left; has no magazines */
+    HEAP_SHARED  /* owns the slabs that ended threads left, and those of which many threads take few blocks */
 } HeapKind;
 
 /*
@@ -79,6 +78,7 @@ struct Heap {
     TinySlabMeta *purge_oldest, *purge_newest;
     _Atomic uint64_t counter[HEAP_COUNTER_COUNT];
     uint64_t reclaim_seen;          /* the helper's: mallocs + frees at its last visit */
+    void *small_slots[SIZE_CLASS_COUNT + 1][MAGAZINE_SMALL_BLOCKS];
     HeapClass class[SIZE_CLASS_COUNT + 1];
     void *slots[MAGAZINE_SLOTS_TOTAL];
 };
@@ -135,6 +135,9 @@ void heap_flush_all(Heap *heap);
 
 /* The magazine of a class may be used from now on. For the owner, under the heap lock. */
 void heap_class_open(Heap *heap, unsigned class_index);
+
+/* Gives a small magazine the slots of its class, its blocks included. For the owner, under the heap lock. */
+void heap_class_grow(Heap *heap, unsigned class_index);
 
 /* Takes the oldest `count` blocks of a magazine into `out`. Under the heap lock. */
 void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
@@ -196,8 +199,15 @@ HAK_INLINE void heap_enter(Heap *heap) {
 
 HAK_INLINE void heap_leave(Heap *heap) { heap_free_done(heap, LOAD_RELAXED(heap->frees)); }
 
+/* Both under the heap lock. */
 HAK_INLINE void **heap_slots(Heap *heap, unsigned class_index) {
-    return heap->slots + size_classes[class_index].magazine_offset;
+    return heap->magazine[class_index].is_grown ? heap->slots + size_classes[class_index].magazine_offset
+                                                : heap->small_slots[class_index];
+}
+
+HAK_INLINE unsigned heap_capacity(const Heap *heap, unsigned class_index) {
+    unsigned blocks = size_classes[class_index].magazine_blocks;
+    return blocks <= MAGAZINE_SMALL_BLOCKS || heap->magazine[class_index].is_grown ? blocks : MAGAZINE_SMALL_BLOCKS;
 }
 
 HAK_INLINE bool heap_class_is_in_use(const Heap *heap, unsigned class_index) {

@@ -107,7 +107,29 @@ void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **o
 
 void heap_class_open(Heap *heap, unsigned class_index) {
     heap->classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
-    magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), size_classes[class_index].magazine_blocks);
+    magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), heap_capacity(heap, class_index));
+}
+
+void heap_class_grow(Heap *heap, unsigned class_index) {
+    Magazine *magazine = &heap->magazine[class_index];
+    void **small = heap_slots(heap, class_index);
+    unsigned count = magazine_count(magazine, small);
+    magazine->is_grown = true;
+    void **slots = heap_slots(heap, class_index);
+    memcpy(slots, small, count * sizeof *slots);
+    STORE_RELAXED(magazine->top, slots + count);
+    heap_class_open(heap, class_index);
+}
+
+/* As at its first use. The magazine is empty. Under the heap lock. */
+static void class_start_over(Heap *heap, unsigned class_index) {
+    Magazine *magazine = &heap->magazine[class_index];
+    magazine->refill_blocks = 0;
+    magazine->shared_blocks = 0;
+    magazine->is_grown = false;
+    heap->classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
+    STORE_RELAXED(magazine->top, heap_slots(heap, class_index));
+    if (!heap->is_closed) magazine_open(magazine, heap_slots(heap, class_index), 0);
 }
 
 static void flush_class(Heap *heap, unsigned class_index) {
@@ -115,9 +137,7 @@ static void flush_class(Heap *heap, unsigned class_index) {
     os_lock(&heap->lock);
     unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
     if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
-    heap->class[class_index].refill_blocks = 0;
-    heap->classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
-    if (!heap->is_closed) magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), 0);
+    class_start_over(heap, class_index);
     os_unlock(&heap->lock);
     if (count > 0) heap_return_blocks(heap, blocks, count);
 }
@@ -223,9 +243,12 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
         os_lock(&heap->lock);
         if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
         heap_class_open(heap, class_index);
-        if (magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index)) == capacity) {
+        unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
+        if (count == capacity) {
             flushed = capacity > 1 ? capacity / 2 : 1;
             heap_take_oldest(heap, class_index, flushed, oldest);
+        } else if (count == heap_capacity(heap, class_index)) {
+            heap_class_grow(heap, class_index);
         }
         (void)magazine_push(&heap->magazine[class_index], block);
         os_unlock(&heap->lock);

@@ -11,8 +11,8 @@
 #include "slab/slab.h"
 
 static void lists_in_use_set(HeapClass *class, unsigned list, bool is_in_use) {
-    unsigned bit = 1u << list, lists = LOAD_RELAXED(class->lists_in_use);
-    STORE_RELAXED(class->lists_in_use, (uint16_t)(is_in_use ? lists | bit : lists & ~bit));
+    unsigned bit = 1u << list;
+    class->lists_in_use = (uint16_t)(is_in_use ? class->lists_in_use | bit : class->lists_in_use & ~bit);
 }
 
 void heap_slab_insert(Heap *heap, TinySlabMeta *meta) {
@@ -106,6 +106,5 @@ void heap_slabs_adopt(Heap *to, Heap *from) {
         if (class->tls.meta != NULL) slab_adopt(to, from, class->tls.meta);
         for (unsigned list = 0; list <= SLAB_LIST_FULL; list++)
             while (class->list[list] != NULL) slab_adopt(to, from, class->list[list]);
-        class->refill_blocks = 0;
     }
 }

@@ -27,17 +27,23 @@ static void tls_slab_set(HeapClass *class, TinySlabMeta *meta) {
 /* Its fullest partly used slab: sparse ones are left to drain. */
 static TinySlabMeta *fullest_slab(Heap *heap, unsigned class_index) {
     HeapClass *class = &heap->class[class_index];
-    unsigned lists_in_use = LOAD_RELAXED(class->lists_in_use);
-    if (lists_in_use == 0) return NULL;
-    TinySlabMeta *meta = class->list[31 - __builtin_clz(lists_in_use)];
+    if (class->lists_in_use == 0) return NULL;
+    TinySlabMeta *meta = class->list[31 - __builtin_clz(class->lists_in_use)];
     heap_slab_remove(heap, meta);
     return meta;
 }
 
+static bool tls_slab_has_free_blocks(const HeapClass *class, unsigned class_index) {
+    return class->tls.meta != NULL && class->tls.meta->used_blocks < size_classes[class_index].blocks_per_slab;
+}
+
+/* One that ended threads left, or from which this and other threads took few blocks until now. */
 static TinySlabMeta *adopted_slab(Heap *heap, unsigned class_index) {
-    if (heap == &heap_shared || LOAD_RELAXED(heap_shared.class[class_index].lists_in_use) == 0) return NULL;
+    if (heap == &heap_shared) return NULL;
+    HeapClass *class = &heap_shared.class[class_index];
     os_lock(&heap_shared.lock);
     TinySlabMeta *meta = fullest_slab(&heap_shared, class_index);
+    if (meta == NULL && tls_slab_has_free_blocks(class, class_index)) meta = class->tls.meta;
     if (meta != NULL) heap_slab_change_owner(heap, &heap_shared, meta);
     os_unlock(&heap_shared.lock);
     return meta;
@@ -46,7 +52,7 @@ static TinySlabMeta *adopted_slab(Heap *heap, unsigned class_index) {
 bool superslab_refill(Heap *heap, unsigned class_index) {
     HeapClass *class = &heap->class[class_index];
     TinySlabMeta *meta = class->tls.meta;
-    if (meta != NULL && meta->used_blocks < size_classes[class_index].blocks_per_slab) {
+    if (tls_slab_has_free_blocks(class, class_index)) {
         heap_count_if_on(heap, COUNTER_refill_tls_slab, 1);
         return true;
     }
@@ -84,6 +90,27 @@ static unsigned take_blocks(Heap *heap, unsigned class_index, void **end, unsign
     return taken;
 }
 
+/* Until a class has taken an OS page's worth of blocks, they come from slabs of the shared heap: a slab of its own costs
+ * an OS page at least and 64 KiB of addresses, for each class of each thread. */
+static bool is_cold(const Magazine *magazine, unsigned class_index) {
+    enum { COLD_BLOCKS_MIN = 12 };
+    size_t blocks = magazine->shared_blocks;
+    return blocks < COLD_BLOCKS_MIN || blocks * size_classes[class_index].block_bytes < os_page_bytes;
+}
+
+static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end, unsigned want) {
+    const HeapClass *class = &heap->class[class_index];
+    Magazine *magazine = &heap->magazine[class_index];
+    bool has_own = class->lists_in_use != 0 || tls_slab_has_free_blocks(class, class_index);
+    if (heap == &heap_shared || has_own || !is_cold(magazine, class_index))
+        return take_blocks(heap, class_index, end, want);
+    os_lock(&heap_shared.lock);
+    unsigned taken = take_blocks(&heap_shared, class_index, end, want);
+    os_unlock(&heap_shared.lock);
+    magazine->shared_blocks = (uint16_t)(magazine->shared_blocks + taken);
+    return taken;
+}
+
 /* ---- The slow path of malloc ---- */
 
 static void *out_of_memory(Heap *heap) {
@@ -96,21 +123,22 @@ static void *out_of_memory(Heap *heap) {
 }
 
 /* Starts with few, so that a thread that allocates once caches little; doubles up to half a magazine. */
-static unsigned next_refill_blocks(HeapClass *class, unsigned magazine_blocks) {
+static unsigned next_refill_blocks(Magazine *magazine, unsigned magazine_blocks) {
     enum { FIRST_REFILL_BLOCKS = 4 };
     unsigned half = magazine_blocks > 1 ? magazine_blocks / 2 : 1;
-    unsigned want = class->refill_blocks != 0 ? class->refill_blocks : FIRST_REFILL_BLOCKS;
+    unsigned want = magazine->refill_blocks != 0 ? magazine->refill_blocks : FIRST_REFILL_BLOCKS;
     if (want > half) want = half;
-    class->refill_blocks = (uint16_t)(want * 2);
+    magazine->refill_blocks = (uint16_t)(want * 2);
     return want;
 }
 
 static void *refill_and_pop(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
-    void **slots = heap_slots(heap, class_index);
-    unsigned want = next_refill_blocks(&heap->class[class_index], size_classes[class_index].magazine_blocks);
+    unsigned want = next_refill_blocks(magazine, size_classes[class_index].magazine_blocks);
+    if (want > heap_capacity(heap, class_index)) heap_class_grow(heap, class_index);
     heap_class_open(heap, class_index);
-    unsigned taken = take_blocks(heap, class_index, slots + want, want);
+    void **slots = heap_slots(heap, class_index);
+    unsigned taken = take_own_or_shared(heap, class_index, slots + want, want);
     if (taken == 0) return NULL;
     if (taken < want) memmove(slots, slots + (want - taken), taken * sizeof *slots);
     STORE_RELAXED(magazine->top, slots + (taken - 1));
@@ -140,7 +168,7 @@ void *heap_malloc_slow(Heap *heap, unsigned class_index) {
 void *heap_malloc_direct(Heap *heap, unsigned class_index) {
     void *block;
     os_lock(&heap->lock);
-    unsigned taken = take_blocks(heap, class_index, &block + 1, 1);
+    unsigned taken = take_own_or_shared(heap, class_index, &block + 1, 1);
     if (taken != 0) STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) + 1);
     os_unlock(&heap->lock);
     if (taken != 0) return block;

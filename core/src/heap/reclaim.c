@@ -14,7 +14,7 @@
 void heap_open(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
         magazine_open(&heap->magazine[index], heap_slots(heap, index),
-                      heap_class_is_in_use(heap, index) ? size_classes[index].magazine_blocks : 0);
+                      heap_class_is_in_use(heap, index) ? heap_capacity(heap, index) : 0);
     heap->is_closed = false;
 }
 

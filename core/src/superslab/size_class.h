@@ -17,6 +17,7 @@
 #define SIZE_CLASS_TABLE_BYTES_MAX 1024u         /* sizes up to here find their class by one table look-up */
 #define MAGAZINE_BLOCKS_MAX 256u
 #define MAGAZINE_BYTES_MAX 16384u
+#define MAGAZINE_SMALL_BLOCKS 8u                 /* until it needs more */
 #define MAGAZINE_SLOTS_TOTAL 6144u
 
 /* How strict an entry point is about alignment. */

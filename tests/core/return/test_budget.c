@@ -90,11 +90,11 @@ static void *idle(void *is_allocating) {
     return NULL;
 }
 
-static size_t resident_with_threads(void *is_allocating) {
+static size_t resident_with_threads(void *(*run)(void *), void *is_allocating) {
     pthread_t threads[IDLE_THREADS];
     story.step = 0;
     atomic_store(&idle_count, 0);
-    for (size_t number = 0; number < IDLE_THREADS; number++) threads[number] = threads_start(idle, is_allocating);
+    for (size_t number = 0; number < IDLE_THREADS; number++) threads[number] = threads_start(run, is_allocating);
     while (atomic_load(&idle_count) < IDLE_THREADS) resident_sleep_ms(1);
     size_t bytes = resident_bytes();
     story_reach(&story, 1);
@@ -105,8 +105,8 @@ static size_t resident_with_threads(void *is_allocating) {
 static void idle_threads(void *unused) {
     (void)unused;
     hak_free(hak_malloc(1));
-    (void)resident_with_threads(NULL); /* so that the C library has its stacks */
-    size_t without = resident_with_threads(NULL), with = resident_with_threads(&story);
+    (void)resident_with_threads(idle, NULL); /* so that the C library has its stacks */
+    size_t without = resident_with_threads(idle, NULL), with = resident_with_threads(idle, &story);
     size_t allowed = 4 * resident_os_page_bytes() > 65536 ? 4 * resident_os_page_bytes() : 65536;
     require_at_most("idle threads", with - without, IDLE_THREADS * allowed);
 }
@@ -114,6 +114,42 @@ static void idle_threads(void *unused) {
 static void test_idle_thread(void **state) {
     (void)state;
     run_story(idle_threads);
+}
+
+/* What a thread of an interpreter holds while it waits: a few blocks of many classes. */
+enum { FEW_SIZES = 15, FEW_BLOCKS = 7 };
+static const size_t few_sizes[FEW_SIZES] = {16, 24, 32, 40, 48, 56, 64, 72, 80, 96, 120, 144, 208, 232, 304};
+
+static size_t hold_few(void) {
+    size_t bytes = 0;
+    for (size_t number = 0; number < FEW_SIZES * FEW_BLOCKS; number++) {
+        size_t size = few_sizes[number % FEW_SIZES];
+        memset(hak_malloc(size), 1, size);
+        bytes += size;
+    }
+    return bytes;
+}
+
+static void *idle_with_few(void *is_allocating) {
+    if (is_allocating != NULL) (void)hold_few();
+    return idle(NULL);
+}
+
+static void idle_threads_with_few_of_many_classes(void *unused) {
+    (void)unused;
+    size_t held_bytes = hold_few();
+    (void)resident_with_threads(idle_with_few, NULL);
+    size_t without = resident_with_threads(idle_with_few, NULL);
+    uint64_t mapped_bytes = stats_now().mapped_bytes;
+    size_t with = resident_with_threads(idle_with_few, &story);
+    size_t allowed = 4 * resident_os_page_bytes() > 65536 ? 4 * resident_os_page_bytes() : 65536;
+    require_at_most("idle threads with few blocks", with - without, IDLE_THREADS * (held_bytes + allowed));
+    require_at_most("addresses for them", stats_now().mapped_bytes - mapped_bytes, IDLE_THREADS * 2 * held_bytes + 4 * MIB);
+}
+
+static void test_idle_thread_with_few_of_many_classes(void **state) {
+    (void)state;
+    run_story(idle_threads_with_few_of_many_classes);
 }
 
 static void full_heap(void *unused) {
@@ -139,6 +175,7 @@ int main(void) {
         cmocka_unit_test(test_first_block),
         cmocka_unit_test(test_superslab_with_one_block),
         cmocka_unit_test(test_idle_thread),
+        cmocka_unit_test(test_idle_thread_with_few_of_many_classes),
         cmocka_unit_test(test_full_heap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
