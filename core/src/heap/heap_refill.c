@@ -122,11 +122,16 @@ static void *out_of_memory(Heap *heap) {
     return NULL;
 }
 
+static unsigned first_refill_blocks(unsigned block_bytes) {
+    enum { FIRST_REFILL_BYTES = 512, FIRST_REFILL_BLOCKS_MAX = 4 };
+    unsigned blocks = FIRST_REFILL_BYTES / block_bytes;
+    return blocks > FIRST_REFILL_BLOCKS_MAX ? FIRST_REFILL_BLOCKS_MAX : blocks > 1 ? blocks : 1;
+}
+
 /* Starts with few, so that a thread that allocates once caches little; doubles up to half a magazine. */
-static unsigned next_refill_blocks(Magazine *magazine, unsigned magazine_blocks) {
-    enum { FIRST_REFILL_BLOCKS = 4 };
-    unsigned half = magazine_blocks > 1 ? magazine_blocks / 2 : 1;
-    unsigned want = magazine->refill_blocks != 0 ? magazine->refill_blocks : FIRST_REFILL_BLOCKS;
+static unsigned next_refill_blocks(Magazine *magazine, const SizeClass *size_class) {
+    unsigned half = size_class->magazine_blocks > 1 ? size_class->magazine_blocks / 2u : 1;
+    unsigned want = magazine->refill_blocks != 0 ? magazine->refill_blocks : first_refill_blocks(size_class->block_bytes);
     if (want > half) want = half;
     magazine->refill_blocks = (uint16_t)(want * 2);
     return want;
@@ -134,7 +139,7 @@ static unsigned next_refill_blocks(Magazine *magazine, unsigned magazine_blocks)
 
 static void *refill_and_pop(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
-    unsigned want = next_refill_blocks(magazine, size_classes[class_index].magazine_blocks);
+    unsigned want = next_refill_blocks(magazine, &size_classes[class_index]);
     if (want > heap_capacity(heap, class_index)) heap_class_grow(heap, class_index);
     heap_class_open(heap, class_index);
     void **slots = heap_slots(heap, class_index);

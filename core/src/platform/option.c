@@ -9,14 +9,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "platform/message.h"
+
+#define VARIABLE_PREFIX "HAKMEM_"
 
 _Atomic int64_t option_values[OPTION_COUNT];
 
 static const hak_option_info_t option_rows[OPTION_COUNT] = {
 #define ROW(name, NAME, kind, default_value, minimum, maximum, choices, unit, at_start, help) \
-    {#name, "HAKMEM_" #NAME, kind, default_value, minimum, maximum, choices, unit, help, at_start},
+    {#name, VARIABLE_PREFIX #NAME, kind, default_value, minimum, maximum, choices, unit, help, at_start},
     OPTION_TABLE(ROW)
 #undef ROW
 };
@@ -104,21 +107,42 @@ static unsigned edit_distance(const char *left, const char *right) {
     return row[right_length];
 }
 
-/* How far a wrong name is from a right one: its beginning alone is as near as one wrong letter. */
-static unsigned name_distance(const char *name, const char *right_name) {
-    size_t length = strlen(name);
-    bool is_beginning = length > strlen("HAKMEM_") && strncmp(name, right_name, length) == 0;
-    return is_beginning ? 1 : edit_distance(name, right_name);
+static bool contains(const char *name, const char *part) { return strlen(part) > 2 && strstr(name, part) != NULL; }
+
+/* The option that somebody who wrote `name` meant, in any case and with or without HAKMEM_; -1 where that would be a
+ * guess: at most a third of the letters may be wrong, or one name must be a part of the other and of no second one. */
+static int64_t row_meant(const char *name) {
+    char lower[64];
+    size_t length = 0, parts = 0;
+    int64_t nearest = -1, part = -1;
+    unsigned nearest_distance = UINT32_MAX;
+    if (strncasecmp(name, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) == 0) name += strlen(VARIABLE_PREFIX);
+    for (; name[length] != '\0' && length + 1 < sizeof lower; length++)
+        lower[length] = (char)(name[length] >= 'A' && name[length] <= 'Z' ? name[length] - 'A' + 'a' : name[length]);
+    lower[length] = '\0';
+    for (int64_t index = 0; index < OPTION_COUNT; index++) {
+        const char *right = option_rows[index].name;
+        unsigned distance = edit_distance(lower, right);
+        if (distance <= strlen(right) / 3 && distance < nearest_distance) {
+            nearest = index;
+            nearest_distance = distance;
+        }
+        if (contains(right, lower) || contains(lower, right)) {
+            part = index;
+            parts++;
+        }
+    }
+    return nearest < 0 && parts == 1 ? part : nearest;
 }
 
 static void report_unknown_variable(const char *variable, size_t length) {
     char name[64];
     message_format(name, length + 1 < sizeof name ? length + 1 : sizeof name, "%s", variable);
-    size_t nearest = 0;
-    for (size_t index = 1; index < OPTION_COUNT; index++)
-        if (name_distance(name, option_rows[index].variable) < name_distance(name, option_rows[nearest].variable))
-            nearest = index;
-    message_warning("%s is not an option and is ignored; the nearest is %s", name, option_rows[nearest].variable);
+    int64_t meant = row_meant(name);
+    if (meant < 0)
+        message_warning("%s is not an option and is ignored; 'hakmem options' lists them", name);
+    else
+        message_warning("%s is not an option and is ignored; the nearest is %s", name, option_rows[meant].variable);
 }
 
 /* ---- Start ---- */
@@ -155,7 +179,7 @@ void option_initialize(void) {
     }
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
         size_t length = strcspn(*entry, "=");
-        if (strncmp(*entry, "HAKMEM_", 7) == 0 && !variable_is_known(*entry, length))
+        if (strncmp(*entry, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) == 0 && !variable_is_known(*entry, length))
             report_unknown_variable(*entry, length);
     }
 }
@@ -202,12 +226,12 @@ int option_set(const char *name, const char *value, char *message, size_t messag
     }
     int64_t index = row_of_name(name);
     if (index < 0) {
-        size_t nearest = 0;
-        for (size_t other = 1; other < OPTION_COUNT; other++)
-            if (edit_distance(name, option_rows[other].name) < edit_distance(name, option_rows[nearest].name))
-                nearest = other;
-        message_format(message, message_bytes, "there is no option '%s'; the nearest is '%s'", name,
-                       option_rows[nearest].name);
+        int64_t meant = row_meant(name);
+        if (meant < 0)
+            message_format(message, message_bytes, "there is no option '%s'; 'hakmem options' lists them", name);
+        else
+            message_format(message, message_bytes, "there is no option '%s'; the nearest is '%s'", name,
+                           option_rows[meant].name);
         return ENOENT;
     }
     const hak_option_info_t *row = &option_rows[index];
