@@ -108,6 +108,7 @@
 #pragma redefine_extname purge_bytes_total hak_core_purge_bytes_total
 #pragma redefine_extname purge_check_bytes hak_core_purge_check_bytes
 #pragma redefine_extname purge_if_over_bound_slow hak_core_purge_if_over_bound_slow
+#pragma redefine_extname purge_make_room hak_core_purge_make_room
 #pragma redefine_extname purge_old_bound_bytes hak_core_purge_old_bound_bytes
 #pragma redefine_extname purge_run hak_core_purge_run
 #pragma redefine_extname purge_young_bound_bytes hak_core_purge_young_bound_bytes

@@ -150,6 +150,18 @@ static void *refill_and_pop(Heap *heap, unsigned class_index) {
     return slots[taken - 1];
 }
 
+static void *pop_or_refill(Heap *heap, unsigned class_index) {
+    void *block;
+    os_lock(&heap->lock);
+    if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
+    if (magazine_pop(&heap->magazine[class_index], &block))
+        heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
+    else
+        block = refill_and_pop(heap, class_index);
+    os_unlock(&heap->lock);
+    return block;
+}
+
 void *heap_malloc_slow(Heap *heap, unsigned class_index) {
     if (size_classes[class_index].magazine_blocks == 0) {
         STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) - 1); /* counted there */
@@ -157,26 +169,25 @@ void *heap_malloc_slow(Heap *heap, unsigned class_index) {
         heap_malloc_done(heap, LOAD_RELAXED(heap->mallocs));
         return block;
     }
-    os_lock(&heap->lock);
-    if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
-    void *block;
-    if (magazine_pop(&heap->magazine[class_index], &block))
-        heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
-    else
-        block = refill_and_pop(heap, class_index);
-    os_unlock(&heap->lock);
+    void *block = pop_or_refill(heap, class_index);
+    if (HAK_UNLIKELY(block == NULL) && purge_make_room(heap)) block = pop_or_refill(heap, class_index);
     if (HAK_UNLIKELY(block == NULL)) return out_of_memory(heap);
     heap_malloc_done(heap, LOAD_RELAXED(heap->mallocs));
     return block;
 }
 
-void *heap_malloc_direct(Heap *heap, unsigned class_index) {
-    void *block;
+static bool take_one(Heap *heap, unsigned class_index, void **block) {
     os_lock(&heap->lock);
-    unsigned taken = take_own_or_shared(heap, class_index, &block + 1, 1);
+    unsigned taken = take_own_or_shared(heap, class_index, block + 1, 1);
     if (taken != 0) STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) + 1);
     os_unlock(&heap->lock);
-    if (taken != 0) return block;
+    return taken != 0;
+}
+
+void *heap_malloc_direct(Heap *heap, unsigned class_index) {
+    void *block;
+    if (take_one(heap, class_index, &block)) return block;
+    if (purge_make_room(NULL) && take_one(heap, class_index, &block)) return block;
     heap_count_if_on(heap, COUNTER_early_return_out_of_memory, 1);
     errno = ENOMEM;
     return NULL;

@@ -15,16 +15,20 @@
 #include "superslab/registry.h"
 #include "superslab/run.h"
 
+static void *take(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
+    if (size_bytes <= RUN_BYTES_MAX) {
+        TinySlabMeta *first = run_take(size_bytes, room_bytes, alignment, is_zero);
+        return first != NULL ? (void *)slab_address(first) : NULL;
+    }
+    SuperSlab *mapping = mapping_take(size_bytes, is_zero);
+    return mapping != NULL ? (void *)mapping->base : NULL;
+}
+
 static void *large_malloc_with_room(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
     bool is_known_zero = false;
-    void *block = NULL;
-    if (size_bytes <= RUN_BYTES_MAX) {
-        TinySlabMeta *first = run_take(size_bytes, room_bytes, alignment, &is_known_zero);
-        if (first != NULL) block = (void *)slab_address(first);
-    } else {
-        SuperSlab *mapping = mapping_take(size_bytes, &is_known_zero);
-        if (mapping != NULL) block = (void *)mapping->base;
-    }
+    void *block = take(size_bytes, room_bytes, alignment, &is_known_zero);
+    if (HAK_UNLIKELY(block == NULL) && purge_make_room(NULL))
+        block = take(size_bytes, size_bytes, alignment, &is_known_zero);
     if (is_zero != NULL) *is_zero = is_known_zero;
     if (block == NULL) {
         heap_count_if_on(heap_of_thread, COUNTER_early_return_out_of_memory, 1);

@@ -107,6 +107,13 @@ size_t purge_run(uint32_t age_ms, int64_t target_bytes) {
     return of_supply_bytes + of_heaps_bytes;
 }
 
+bool purge_make_room(Heap *heap) {
+    int64_t used_bytes = heap_used_bytes_all();
+    if (heap != NULL) heap_flush_all(heap);
+    heap_reclaim_others(false);
+    return purge_run(0, 0) > 0 || heap_used_bytes_all() < used_bytes;
+}
+
 void purge_if_over_bound_slow(void) {
     int64_t old_bound_bytes = purge_old_bound_bytes();
     if (LOAD_RELAXED(backed_free_bytes) <= old_bound_bytes) {

@@ -17,6 +17,10 @@ int64_t purge_young_bound_bytes(void);
  * Returns the resident bytes given back. */
 size_t purge_run(uint32_t age_ms, int64_t target_bytes);
 
+/* After the OS refused memory: gives back all that is free, addresses included, cached blocks of `heap` and of parked
+ * threads first. True when it is worth asking again. `heap` is the calling thread's, entered (heap_enter), or NULL. */
+bool purge_make_room(Heap *heap);
+
 /* Where free bytes grow: keeps the young bound, and sees to it that the old one will be kept (helper.c). */
 void purge_if_over_bound_slow(void);
 

@@ -73,6 +73,29 @@ static void test_every_kind_of_block(void **state) {
     }
 }
 
+/* What is free but still mapped is given back before a request is refused. */
+static void use_what_the_caches_hold(void *unused) {
+    (void)unused;
+    limit_to(40 * MIB);
+    void *mappings[3];
+    for (size_t number = 0; number < 3; number++) memset(mappings[number] = hak_malloc(5 * MIB), 1, 5 * MIB);
+    for (size_t number = 0; number < 3; number++) hak_free(mappings[number]);
+    size_t count = allocate_until_null(64);
+    REQUIRE_AT_LEAST(count * 64, 30 * MIB);
+    for (size_t number = 0; number < count; number++) hak_free(blocks[number]);
+    void *large = hak_malloc(30 * MIB);
+    REQUIRE(large != NULL);
+    hak_free(large);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void test_use_what_the_caches_hold(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    ChildResult result = child_run(use_what_the_caches_hold, NULL);
+    child_require_success(&result);
+}
+
 /* With one size class holding everything, another one is served after a part was freed: empty slabs change class. */
 static void change_class_under_the_limit(void *unused) {
     (void)unused;
@@ -135,6 +158,7 @@ static void test_mappings_stay_flat(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_of_block),
+        cmocka_unit_test(test_use_what_the_caches_hold),
         cmocka_unit_test(test_memory_changes_class),
         cmocka_unit_test(test_frees_without_room_for_the_helper),
         cmocka_unit_test(test_mappings_stay_flat),
