@@ -27,8 +27,8 @@ package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproj
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-python lint wheel clean check-python check-core demo-here wheel-here bench-rss \
-	bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here bench-native
+.PHONY: help demo test test-core test-python lint wheel clean check-python check-core check-bench demo-here \
+	wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here bench-native
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
@@ -63,11 +63,11 @@ wheel: check-python ## Build sdist and wheel into dist/, audit the wheel, test i
 	@$(MAKE) --no-print-directory wheel-here
 
 bench-rss: ## Resident memory against the peers (RUNS=3, SHORT=1, BENCH_ARGS="--workloads floats")
-	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
+	@$(MAKE) --no-print-directory check-bench PYTHON=$(bench_python)
 	@$(MAKE) --no-print-directory bench-rss-here PYTHON=$(bench_python)
 
-bench-speed: ## Hot loops, Python programs and the core under threads against the peers (RUNS=3, SHORT=1)
-	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
+bench-speed: ## Time against the peers: loops, programs, pyperformance, threads, curves (RUNS=3, BENCH_ARGS="--parts loops")
+	@$(MAKE) --no-print-directory check-bench PYTHON=$(bench_python)
 	@$(MAKE) --no-print-directory bench-speed-here PYTHON=$(bench_python)
 
 bench-trace: ## Record a program's requests, replay them on the core (PROGRAM="script.py arguments")
@@ -100,6 +100,9 @@ bench-native: $(venv)/build-tools-installed
 
 check-python:
 	@.ci/check-system $(PYTHON) python
+
+check-bench:
+	@.ci/check-system $(PYTHON) python bench
 
 check-core:
 	@.ci/check-system $(PYTHON) python core

@@ -6,26 +6,15 @@
  * Profiles: "private": each thread replaces random blocks of its own; "larson": as private, but every round a thread
  * hands its blocks to a successor, which it starts, and ends (Larson and Krishnan, ISMM 1998); "cross": thread n makes
  * batches of blocks that thread n + 1 frees. Sizes are 16 to 512 bytes. Prints one line of JSON; an operation is a pair
- * of malloc and free. Built with BENCH_HAKMEM it calls hakmem, else malloc.
+ * of malloc and free.
  */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#ifdef BENCH_HAKMEM
-#include <hakmem.h>
-#define allocate hak_malloc
-#define release hak_free
-#else
-#define allocate malloc
-#define release free
-#endif
+#include "workload.h"
 
 enum {
     SLOTS = 4096,
@@ -57,39 +46,17 @@ typedef struct Worker {
 static atomic_bool stop;
 static _Atomic int running;
 
-static void *make(size_t size_bytes) {
-    void **block = allocate(size_bytes);
-    if (block == NULL) abort();
-    *block = block;
-    return block;
-}
-
-static uint64_t next_random(Worker *worker) {
-    uint64_t x = worker->random;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return worker->random = x;
-}
-
-static size_t random_size(uint64_t random) { return 16 + (random & 0xffff) % 497; }
-
 static bool is_over(void) { return atomic_load_explicit(&stop, memory_order_relaxed); }
 
 static void replace_some(Worker *worker, size_t steps) {
-    for (size_t i = 0; i < steps; i++) {
-        uint64_t random = next_random(worker);
-        void **slot = &worker->slots[(random >> 32) % SLOTS];
-        release(*slot);
-        *slot = make(random_size(random));
-    }
+    slots_replace(worker->slots, SLOTS, &worker->random, steps);
     worker->operations += steps;
 }
 
 static void fill(Worker *worker) {
     worker->slots = calloc(SLOTS, sizeof *worker->slots);
     if (worker->slots == NULL) abort();
-    for (size_t i = 0; i < SLOTS; i++) worker->slots[i] = make(random_size(next_random(worker)));
+    for (size_t i = 0; i < SLOTS; i++) worker->slots[i] = make(random_size(next_random(&worker->random)));
 }
 
 static void *run_private(void *argument) {
@@ -140,7 +107,7 @@ static void *run_cross(void *argument) {
         bool did_something = false;
         if (ready == NULL) {
             ready = make(sizeof *ready);
-            for (int i = 0; i < BATCH_BLOCKS; i++) ready->blocks[i] = make(random_size(next_random(worker)));
+            for (int i = 0; i < BATCH_BLOCKS; i++) ready->blocks[i] = make(random_size(next_random(&worker->random)));
         }
         if (send(worker->outgoing, ready)) {
             ready = NULL;
@@ -155,17 +122,6 @@ static void *run_cross(void *argument) {
         if (!did_something) sched_yield();
     }
     return NULL;
-}
-
-static double seconds_of(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void sleep_seconds(double seconds) {
-    struct timespec span = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-    nanosleep(&span, NULL);
 }
 
 static Worker workers[THREADS_MAX];
@@ -192,7 +148,7 @@ int main(int argument_count, char **arguments) {
     double wall = seconds_of(CLOCK_MONOTONIC), cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     atomic_store(&running, count);
     for (int i = 0; i < count; i++) {
-        workers[i].random = 88172645463325252u + (uint64_t)i * 7919u;
+        workers[i].random = RANDOM_SEED + (uint64_t)i * 7919u;
         workers[i].incoming = &rings[i];
         workers[i].outgoing = &rings[(i + 1) % count];
         if (is_larson)

@@ -6,7 +6,6 @@ make bench-rss          or: PYTHONPATH=tests python -m bench.rss --mimalloc FOLD
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -14,30 +13,21 @@ from bench.rss.report import OURS, Results, all_tables
 from bench.rss.runner import Sample, measure
 from bench.rss.targets import judge
 from bench.rss.workloads import WORKLOADS, write_json_file
-from bench.shared import machine, peers, tables
-from bench.shared.verdicts import verdict_table
+from bench.shared import command, machine, peers, tables
+from bench.shared.command import words
 
 PYTHON_PATH = Path(__file__).resolve().parents[2]
 SHORT_SCALE = 0.25
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.rss", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where the JSON goes")
-    parser.add_argument("--mimalloc", type=Path, default=Path("build/bench/mimalloc"), help="holds libmimalloc.so")
-    parser.add_argument("--runs", type=int, default=3, help="processes per case; tables show the median")
-    parser.add_argument("--short", action="store_true", help=f"one run at scale {SHORT_SCALE:g}: a look, no verdict")
+    parser = command.parser("bench.rss", __doc__, 3, f"one run at scale {SHORT_SCALE:g}: a look, no verdict")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads")
     parser.add_argument("--workloads", default="", help=f"a comma-separated choice of: {', '.join(WORKLOADS)}")
-    parser.add_argument("--peers", default="", help="a comma-separated choice of peers; pymalloc is always there")
     arguments = parser.parse_args()
     if arguments.short:
         arguments.runs, arguments.scale = 1, SHORT_SCALE
     return arguments
-
-
-def words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def measure_all(chosen: list[peers.Peer], workloads: list[str], arguments: argparse.Namespace) -> list[Sample]:
@@ -79,17 +69,12 @@ def main() -> int:
     output.print(machine.heading(notes), markup=False)
     output.print(f"{arguments.runs} runs in turn, medians; workloads at scale {arguments.scale:g}\n", markup=False)
     output.print(all_tables(results))
-    output.print(verdict_table(verdicts))
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    file = arguments.out / "rss.json"
     document = notes | {
         "runs": arguments.runs,
         "scale": arguments.scale,
         "samples": [sample.as_json() for sample in samples],
-        "targets": [verdict.as_json() for verdict in verdicts],
     }
-    file.write_text(json.dumps(document, indent=1) + "\n")
-    output.print(f"\nall samples: {file}", markup=False)
+    command.finish(output, arguments.out / "rss.json", document, verdicts)
     return 1 if results.failures() else 0
 
 

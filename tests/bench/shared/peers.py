@@ -24,6 +24,7 @@ class Peer:
     mapped_file: str = ""  # part of a path that must be among the process's mappings
     version: str = ""
     absent: str = ""  # why it cannot be measured here
+    is_variant: bool = False  # another setting of a peer; long parts leave it out unless it is named
 
 
 def clean_environment() -> dict[str, str]:
@@ -68,11 +69,12 @@ print(version // 10000, version // 100 % 100, version % 100, sep=".")
 def _preloaded(name: str, library: Path | None, version_code: str, missing: str, **environment: str) -> Peer:
     if library is None:
         return Peer(name, absent=missing)
+    is_variant = bool(environment)
     environment |= {"LD_PRELOAD": str(library), "PYTHONMALLOC": "malloc"}
     version = _ask(version_code, environment)
     if version is None:
         return Peer(name, absent=f"{library} cannot be preloaded")
-    return Peer(name, (), environment, library.name, version)
+    return Peer(name, (), environment, library.name, version, is_variant=is_variant)
 
 
 def _hakmem() -> Peer:

@@ -6,119 +6,97 @@ make bench-speed        or: PYTHONPATH=tests python -m bench.speed --mimalloc FO
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from bench.shared import machine, peers, tables
+from bench.shared import command, machine, peers, tables
+from bench.shared.command import words
 from bench.shared.peers import Peer
-from bench.shared.verdicts import verdict_table
-from bench.speed import cases, report
-from bench.speed.programs import PROGRAMS
-
-PARTS = ("loops", "instructions", "programs", "threads")
-THREAD_SECONDS = 0.5
+from bench.speed import cases, curves, report, suite
+from bench.speed.curves_report import curve_tables
+from bench.speed.plan import PARTS, SAMPLE_PARTS, Plan, chosen_parts
+from bench.speed.sample import Sample
+from bench.speed.suite_environment import SuiteEnvironment
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.speed", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where the JSON goes")
-    parser.add_argument("--mimalloc", type=Path, default=Path("build/bench/mimalloc"), help="holds libmimalloc.so")
-    parser.add_argument("--native", type=Path, default=Path("build/bench/native"), help="holds threads, threads-libc")
-    parser.add_argument("--runs", type=int, default=5, help="processes per case")
-    parser.add_argument("--short", action="store_true", help="one process per case, no callgrind")
+    parser = command.parser("bench.speed", __doc__, 5, "one process per case, small sizes, no callgrind")
+    parser.add_argument("--native", type=Path, default=Path("build/bench/native"), help="holds the programs in C")
     parser.add_argument("--parts", default="", help=f"a comma-separated choice of: {', '.join(PARTS)}")
-    parser.add_argument("--cases", default="", help="a choice of patterns, programs or profiles, separated by ';'")
-    parser.add_argument("--peers", default="", help="a comma-separated choice of peers; pymalloc is always there")
+    choices = "patterns, programs, profiles, pyperformance's benchmarks, heap, alive, pauses"
+    parser.add_argument("--cases", default="", help=f"a choice of: {choices}; separated by ';'")
+    parser.add_argument(
+        "--benchmarks",
+        default=",".join(suite.SUBSET),
+        help="pyperformance: a comma-separated choice of benchmarks and groups (default, serialize, ...)",
+    )
     arguments = parser.parse_args()
+    unknown = [part for part in words(arguments.parts) if part not in PARTS]
+    if unknown:
+        parser.error(f"no part {unknown[0]!r}; there are: {', '.join(PARTS)}")
     if arguments.short:
         arguments.runs = 1
     return arguments
 
 
-def words(text: str, separator: str = ",") -> list[str]:
-    return [word.strip() for word in text.split(separator) if word.strip()]
+def prepare_suite(arguments: argparse.Namespace, notes: dict[str, object]) -> suite.Suite | None:
+    if "pyperformance" not in chosen_parts(arguments):
+        return None
+    environment = SuiteEnvironment(arguments.out)
+    notes["suite"] = environment.versions
+    return suite.Suite(environment, environment.choose(words(arguments.benchmarks)))
 
 
-@dataclass
-class Case:
-    """Something to be measured under each peer that it is for."""
-
-    name: str
-    measure: Callable[[Peer], cases.Sample]
-    is_for: Callable[[Peer], bool]
-
-
-def plan(parts: list[str], wanted: list[str], folder: Path, native: Path) -> list[Case]:
-    planned: list[Case] = []
-
-    def add(name: str, choice: str, measure: Callable[[Peer], cases.Sample], is_for: Callable[[Peer], bool]) -> None:
-        if not wanted or choice in wanted:
-            planned.append(Case(name, measure, is_for))
-
-    if "loops" in parts:
-        for index, name in enumerate(cases.pattern_names(folder)):
-            add(name, name, partial(cases.loop, index, name, folder), lambda peer: True)
-    if "programs" in parts:
-        for name in PROGRAMS:
-            add(name, name, partial(cases.program, name), lambda peer: True)
-    if "threads" in parts:
-        for profile, count in itertools.product(cases.THREAD_PROFILES, cases.THREAD_COUNTS):
-            measure = partial(cases.threads, profile, count, THREAD_SECONDS, native)
-            add(f"{profile}, {count} threads", profile, measure, cases.is_for_threads)
-    return planned
-
-
-def measure_all(chosen: list[Peer], arguments: argparse.Namespace) -> list[cases.Sample]:
-    folder = cases.prepare_extension(arguments.out)
-    chosen = [chosen[0], peers.pass_through_peer(folder), *chosen[1:]]
-    parts = words(arguments.parts) or list(PARTS)
-    planned = plan(parts, words(arguments.cases, ";"), folder, arguments.native)
-    samples = []
+def measure_all(plan: Plan, chosen: list[Peer], arguments: argparse.Namespace, extension: Path) -> list[Sample]:
+    samples: list[Sample] = []
     for run in range(arguments.runs):
-        for number, case in enumerate(planned):
+        for number, case in enumerate(plan.cases):
             print(f"run {run + 1} of {arguments.runs}: {case.name}", file=sys.stderr, flush=True)
             for peer in filter(case.is_for, peers.in_turn(chosen, run + number)):
-                samples.append(case.measure(peer))
-    if "instructions" in parts and not arguments.short and cases.has_valgrind():
+                samples += case.measure(peer)
+            if case.name == "pauses":
+                samples.append(curves.pauses_of_the_machine(arguments.native))
+    if plan.instructions and not arguments.short:
         for peer in chosen:
             print(f"instructions: {peer.name}", file=sys.stderr, flush=True)
-            samples += cases.instructions(peer, cases.pattern_names(folder), folder)
+            samples += cases.instructions(peer, plan.instructions, extension)
     cases.compare_checks(samples)
-    order = {peer.name: position for position, peer in enumerate(chosen)} | {"glibc": -1}
-    return sorted(samples, key=lambda sample: (PARTS.index(sample.part), order[sample.peer]))
+    samples = suite.failures_by_case(samples)
+    order = {peer.name: position for position, peer in enumerate(chosen)} | {"glibc": -1, "no allocator": -2}
+    return sorted(samples, key=lambda sample: (SAMPLE_PARTS.index(sample.part), order[sample.peer]))
 
 
 def main() -> int:
     arguments = parse_arguments()
-    known = peers.python_peers(arguments.mimalloc)
+    extension = cases.prepare_extension(arguments.out)
+    stock, *others = peers.python_peers(arguments.mimalloc.resolve())
+    known = [stock, peers.pass_through_peer(extension), *others]
     notes = machine.describe(known, sys.orig_argv)
     chosen = [peer for peer in peers.choose(known, words(arguments.peers)) if not peer.absent]
-    samples = measure_all(chosen, arguments)
+    plan = Plan(arguments, extension, prepare_suite(arguments, notes))
+    samples = measure_all(plan, chosen, arguments, extension)
 
     results = report.Results(samples)
-    verdicts = report.judge(results)
     output = tables.console()
     output.print(machine.heading(notes), markup=False)
+    for text in [notes["suite"]] if "suite" in notes else []:
+        output.print(text, markup=False)
+    for text in plan.left_out:
+        output.print(f"left out: {text}", markup=False)
     output.print(f"{arguments.runs} processes per case, in turn\n", markup=False)
-    for part in PARTS:
-        for made in report.part_tables(results, part) if results.cases(part) else []:
-            output.print(made, "")
+    for part in SAMPLE_PARTS:
+        if results.cases(part):
+            made = report.part_tables if part in report.BASELINES else curve_tables
+            for table in made(results, part):
+                output.print(table, "")
     if results.failures():
         output.print(report.failure_table(results), "")
-    output.print(verdict_table(verdicts))
-    file = arguments.out / "speed.json"
     document = notes | {
         "runs": arguments.runs,
+        "left_out": plan.left_out,
         "samples": [sample.as_json() for sample in samples],
-        "targets": [verdict.as_json() for verdict in verdicts],
     }
-    file.write_text(json.dumps(document, indent=1) + "\n")
-    output.print(f"\nall samples: {file}", markup=False)
+    command.finish(output, arguments.out / "speed.json", document, report.judge(results))
     return 1 if results.failures() else 0
 
 

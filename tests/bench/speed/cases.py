@@ -5,72 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.shared import extension
 from bench.shared.peers import Peer, clean_environment, command_for, environment_for
 from bench.speed.programs import PROGRAMS
+from bench.speed.sample import RunFailed, Sample, measured, run, run_json
 
-TIMEOUT_SECONDS = 300
 PYTHON_PATH = Path(__file__).resolve().parents[2]
 LOOP_BATCHES = 7
 LOOP_PAIRS = 1_000_000
 INSTRUCTION_PAIRS = 100_000
 THREAD_PROFILES = ("private", "larson", "cross")
 THREAD_COUNTS = (1, 2, 4)
-
-
-@dataclass
-class Sample:
-    """One figure of one process; `failure` says why there is none."""
-
-    part: str  # loops, programs, threads, instructions
-    case: str
-    peer: str
-    value: float = 0.0  # loops: ns per pair; programs: cpu seconds; threads: cpu ns per pair; instructions: per pair
-    wall_rate: float = 0.0  # threads: million pairs per second
-    processors: float = 0.0  # threads: how many the process had on average
-    check: float = 0.0  # programs: what they computed
-    failure: str = ""
-
-    def as_json(self) -> dict[str, object]:
-        return asdict(self)
-
-
-class RunFailed(Exception):
-    """A process that ended badly, hung, or printed something else."""
-
-
-def run(command: Sequence[str], environment: dict[str, str], folder: Path | None = None) -> tuple[str, str]:
-    """Standard output and standard error."""
-    try:
-        result = subprocess.run(
-            command, env=environment, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        raise RunFailed("took too long") from None
-    if result.returncode != 0:
-        raise RunFailed(f"exit code {result.returncode}: {result.stderr.strip()[-500:]}")
-    return result.stdout, result.stderr
-
-
-def run_json(command: Sequence[str], environment: dict[str, str]) -> Any:
-    output, _ = run(command, environment)
-    return json.loads(output)
-
-
-def measured(sample: Sample, measure: Callable[[Sample], None]) -> Sample:
-    try:
-        measure(sample)
-    except (RunFailed, ValueError, KeyError) as failure:
-        sample.failure = str(failure) or repr(failure)
-    return sample
 
 
 def pattern_names(folder: Path) -> list[str]:
@@ -95,36 +45,45 @@ def loop(index: int, name: str, folder: Path, peer: Peer) -> Sample:
 def program(name: str, peer: Peer) -> Sample:
     def measure(sample: Sample) -> None:
         said = run_json(command_for(peer, ["-m", "bench.speed.programs", name]), environment_for(peer, PYTHON_PATH))
-        sample.value, sample.check = said["cpu_seconds"], said["number"]
+        sample.value = said["cpu_seconds"]
+        sample.figures = {"number": said["number"]}
 
     assert name in PROGRAMS
     return measured(Sample("programs", name, peer.name), measure)
 
 
-def is_for_threads(peer: Peer) -> bool:
-    """Peers that only Python has say nothing of threads in C; stock Python stands for glibc there."""
+def is_for_c(peer: Peer) -> bool:
+    """Peers that only Python has say nothing of programs in C; stock Python stands for glibc there."""
     return peer.name in ("pymalloc", "hakmem") or "LD_PRELOAD" in peer.environment
+
+
+def name_in_c(peer: Peer) -> str:
+    return "glibc" if peer.name == "pymalloc" else peer.name
+
+
+def executable_for(peer: Peer, native: Path, program: str) -> str:
+    return str(native / (program if peer.name == "hakmem" else f"{program}-libc"))
 
 
 def threads(profile: str, count: int, seconds: float, native: Path, peer: Peer) -> Sample:
     """The C core, and for the peers malloc with the peer preloaded."""
 
     def measure(sample: Sample) -> None:
-        executable = native / ("threads" if peer.name == "hakmem" else "threads-libc")
-        said = run_json([str(executable), profile, str(count), str(seconds)], clean_environment() | peer.environment)
+        command = [executable_for(peer, native, "threads"), profile, str(count), str(seconds)]
+        said = run_json(command, clean_environment() | peer.environment)
         sample.value = said["cpu_seconds"] / said["operations"] * 1e9
-        sample.wall_rate = said["operations"] / said["wall_seconds"] / 1e6
-        sample.processors = said["cpu_seconds"] / said["wall_seconds"]
+        sample.figures["wall_rate"] = said["operations"] / said["wall_seconds"] / 1e6
+        sample.figures["processors"] = said["cpu_seconds"] / said["wall_seconds"]
 
-    name = "glibc" if peer.name == "pymalloc" else peer.name
-    return measured(Sample("threads", f"{profile}, {count}", name), measure)
+    return measured(Sample("threads", f"{profile}, {count}", name_in_c(peer)), measure)
 
 
 def instructions(peer: Peer, names: Sequence[str], folder: Path) -> list[Sample]:
     """Per pair, by callgrind, all patterns in one process: a count, so one process is enough."""
     samples = [Sample("instructions", name, peer.name) for name in names]
     with tempfile.TemporaryDirectory() as scratch:
-        indices = [str(index) for index in range(len(names))]
+        patterns = pattern_names(folder)
+        indices = [str(patterns.index(name)) for name in names]
         program = ["-m", "bench.speed.loops_child", str(folder), "1", str(INSTRUCTION_PAIRS), *indices]
         command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=counts", *command_for(peer, program)]
         environment = environment_for(peer, PYTHON_PATH)
@@ -154,10 +113,12 @@ def _counts_by_trigger(folder: Path) -> dict[str, int]:
 
 def compare_checks(samples: Sequence[Sample]) -> None:
     """A program that computed something else than under stock has failed."""
-    stock = {s.case: s.check for s in samples if s.part == "programs" and s.peer == "pymalloc" and not s.failure}
-    for sample in samples:
-        if sample.part == "programs" and not sample.failure and sample.check != stock.get(sample.case, sample.check):
-            sample.failure = f"computed {sample.check}, pymalloc {stock[sample.case]}"
+    computed = [sample for sample in samples if sample.part == "programs" and not sample.failure]
+    stock = {sample.case: sample.figures["number"] for sample in computed if sample.peer == "pymalloc"}
+    for sample in computed:
+        number = sample.figures["number"]
+        if number != stock.get(sample.case, number):
+            sample.failure = f"computed {number}, pymalloc {stock[sample.case]}"
 
 
 def has_valgrind() -> bool:

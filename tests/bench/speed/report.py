@@ -9,20 +9,51 @@ from rich.console import RenderableType
 from bench.shared.figures import geometric_mean, median, ratio, spread_percent
 from bench.shared.tables import number, table
 from bench.shared.verdicts import Verdict
-from bench.speed.cases import Sample
+from bench.speed.sample import Sample
 
 STOCK = "pymalloc"
-# What ratios are to. Threads in C know nothing of Python.
-BASELINES = {"loops": STOCK, "instructions": STOCK, "programs": STOCK, "threads": "glibc"}
+# What ratios are to. Programs in C know nothing of Python.
+BASELINES = {
+    "loops": STOCK,
+    "instructions": STOCK,
+    "programs": STOCK,
+    "pyperformance": STOCK,
+    "pyperformance, cpu": STOCK,
+    "threads": "glibc",
+}
 OURS = "hakmem"
 PLUGGED_IN = ("mimalloc", "mimalloc no THP", "jemalloc", "jemalloc decay 0")
 TITLES = {
-    "loops": "(a) hot loops through PyObject_Malloc and PyObject_Free: ns per pair",
+    "loops": "(a) hot loops through PyObject_Malloc and PyObject_Free: cpu ns per pair",
     "instructions": "(a) instructions per pair, by callgrind",
     "programs": "(b) Python programs: cpu seconds",
+    "pyperformance": "(c) pyperformance: time",
+    "pyperformance, cpu": "(c) pyperformance: cpu time per loop of the timed function, setup included",
     "threads": "(d) the C core under threads: cpu ns per pair",
+    "heap curve": "(e) the C core as the heap grows: cpu ns per pair of random replacement, 16 to 512 bytes",
+    "thread curve": "(e) the C core as threads grow: cpu ns per pair, all threads but the working ones idle",
 }
-DIGITS = {"loops": 1, "instructions": 0, "programs": 3, "threads": 1}
+
+
+def duration(seconds: float | None, missing: str) -> str:
+    if seconds is None:
+        return missing
+    for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:#.4g} {unit}"
+    return f"{seconds * 1e9:#.4g} ns"
+
+
+def in_tenths(value: float | None, missing: str) -> str:
+    return number(value, 1, missing)
+
+
+FORMATS: dict[str, Callable[[float | None, str], str]] = {
+    "instructions": lambda value, missing: number(value, 0, missing),
+    "programs": lambda value, missing: number(value, 3, missing),
+    "pyperformance": duration,
+    "pyperformance, cpu": duration,
+}
 # Threads that got less than this share of a processor each were disturbed by the rest of the machine.
 PROCESSORS_WANTED = 0.95
 
@@ -62,8 +93,9 @@ class Results:
 
 def value_table(results: Results, part: str, pick: Pick, title: str) -> RenderableType:
     peers = results.peers(part)
+    as_text = FORMATS.get(part, in_tenths)
     rows = [
-        [case, *(number(results.value(part, case, peer, pick), DIGITS[part], "failed") for peer in peers)]
+        [case, *(as_text(results.value(part, case, peer, pick), "failed") for peer in peers)]
         for case in results.cases(part)
     ]
     return table(f"{TITLES[part]}{title}", ["", *peers], rows)
@@ -92,14 +124,20 @@ def wall_table(results: Results) -> RenderableType:
     peers = results.peers("threads")
     rows = []
     for case in results.cases("threads"):
-        rates = [max((s.wall_rate for s in results.of("threads", case, peer)), default=None) for peer in peers]
+        rates = [
+            max((sample.figures["wall_rate"] for sample in results.of("threads", case, peer)), default=None)
+            for peer in peers
+        ]
         rows.append([case, *(number(rate, 1, "failed") for rate in rates)])
     return table("(d) million pairs per second by the clock on the wall, best process", ["", *peers], rows)
 
 
 def part_tables(results: Results, part: str) -> list[RenderableType]:
+    """Of the parts that compare Python programs, loops and threads; curves_report has the others."""
     if part == "instructions":
         return [value_table(results, part, smallest, ""), ratio_table(results, part, smallest, "")]
+    if part == "pyperformance, cpu":
+        return [ratio_table(results, part, median, f", median processes: {TITLES[part]}")]
     tables = [
         value_table(results, part, smallest, ", fastest process"),
         value_table(results, part, median, ", median process"),
@@ -111,13 +149,20 @@ def part_tables(results: Results, part: str) -> list[RenderableType]:
 
 
 def failure_table(results: Results) -> RenderableType:
-    rows = [[sample.case, sample.peer, sample.failure] for sample in results.failures()]
-    return table("failed", ["case", "peer", "why"], rows)
+    rows = list(dict.fromkeys((sample.case, sample.peer, sample.failure) for sample in results.failures()))
+    made = table("failed", ["case", "peer", "why"], rows)
+    made.columns[2].justify, made.columns[2].no_wrap = "left", False
+    return made
 
 
 def judge(results: Results) -> list[Verdict]:
     """By the fastest processes, which the rest of the machine disturbs least."""
-    return [*(_loops_against(results, peer) for peer in PLUGGED_IN), *_programs(results), _scaling(results)]
+    return [
+        *(_loops_against(results, peer) for peer in PLUGGED_IN),
+        *_programs(results),
+        *(_suite_against(results, peer) for peer in (STOCK, *PLUGGED_IN)),
+        _scaling(results),
+    ]
 
 
 def _verdict(target: str, misses: list[str], measured: int, detail: str) -> Verdict:
@@ -148,17 +193,36 @@ def _programs(results: Results) -> list[Verdict]:
     ]
 
 
+def _suite_against(results: Results, peer: str) -> Verdict:
+    """A case that failed under either makes it a miss."""
+    target = f"pyperformance: geometric mean at or below {peer}"
+    if not {OURS, peer} <= set(results.peers("pyperformance")):
+        return Verdict(target, "not measured", "")
+    found, by_cpu = (
+        {case: results.ratio(part, case, OURS, peer, median) for case in results.cases(part)}
+        for part in ("pyperformance", "pyperformance, cpu")
+    )
+    mean = geometric_mean(found.values())
+    detail = f"{number(mean, 3, 'failed')} over {len(found)} benchmarks"
+    detail += f"; by cpu time {number(geometric_mean(by_cpu.values()), 3, 'failed')}"
+    misses = [f"{case}: failed" for case, value in found.items() if value is None]
+    if mean is None or mean > 1:
+        misses.insert(0, detail)
+    return _verdict(target, misses, len(found), detail)
+
+
 def _scaling(results: Results) -> Verdict:
     target = "core: throughput at 2 threads at least 1.8 times that of 1 (private)"
     one, two = (
-        max(results.of("threads", f"private, {count}", OURS), key=lambda s: s.wall_rate, default=None)
+        max(results.of("threads", f"private, {count}", OURS), key=lambda s: s.figures["wall_rate"], default=None)
         for count in (1, 2)
     )
     if one is None or two is None:
         return Verdict(target, "not measured", "")
-    gain = two.wall_rate / one.wall_rate
+    gain = two.figures["wall_rate"] / one.figures["wall_rate"]
     by_cpu = 2 * one.value / two.value
-    detail = f"{gain:.2f} with {two.processors:.2f} processors for 2 threads, {one.processors:.2f} for 1"
-    if min(one.processors, two.processors / 2) < PROCESSORS_WANTED:
+    for_one, for_two = one.figures["processors"], two.figures["processors"]
+    detail = f"{gain:.2f} with {for_two:.2f} processors for 2 threads, {for_one:.2f} for 1"
+    if min(for_one, for_two / 2) < PROCESSORS_WANTED:
         return Verdict(target, "not measured", f"{detail}: the machine was busy; by cpu time per pair {by_cpu:.2f}")
     return Verdict(target, "met" if gain >= 1.8 else "missed", detail)

@@ -1,0 +1,103 @@
+"""What is measured under which peer: the cases of the chosen parts of `make bench-speed`."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.shared.command import words
+from bench.shared.peers import Peer
+from bench.speed import cases, curves
+from bench.speed.programs import PROGRAMS
+from bench.speed.sample import Sample
+from bench.speed.suite import CPU_PART, Suite, is_for_suite
+
+PARTS = ("loops", "instructions", "programs", "pyperformance", "threads", "curves")
+# The parts of samples: some of the above have several.
+SAMPLE_PARTS = (*PARTS[:4], CPU_PART, "threads", "heap curve", "thread curve", "pauses")
+THREAD_SECONDS = 0.5
+
+
+@dataclass
+class Case:
+    """Something to be measured under each peer that it is for."""
+
+    name: str
+    measure: Callable[[Peer], list[Sample]]
+    is_for: Callable[[Peer], bool]
+
+
+class Plan:
+    """`left_out` says what cannot be measured on this machine."""
+
+    def __init__(self, arguments: argparse.Namespace, extension_folder: Path, suite: Suite | None) -> None:
+        self.cases: list[Case] = []
+        self.left_out: list[str] = []
+        self._wanted = words(arguments.cases, ";")
+        self._native: Path = arguments.native
+        self._is_short: bool = arguments.short
+        self._peers_named = bool(arguments.peers)
+        parts = chosen_parts(arguments)
+        self.instructions = self.filter(cases.pattern_names(extension_folder)) if "instructions" in parts else []
+        if self.instructions and not cases.has_valgrind():
+            self.left_out.append("instructions: valgrind was not found (Debian: valgrind)")
+            self.instructions = []
+        if "loops" in parts:
+            for index, name in enumerate(cases.pattern_names(extension_folder)):
+                self._add(name, name, partial(cases.loop, index, name, extension_folder), lambda peer: True)
+        if "programs" in parts:
+            for name in PROGRAMS:
+                self._add(name, name, partial(cases.program, name), lambda peer: True)
+        if suite is not None:
+            self._add_suite(suite)
+        if "threads" in parts:
+            for profile, count in itertools.product(cases.THREAD_PROFILES, cases.THREAD_COUNTS):
+                measure = partial(cases.threads, profile, count, THREAD_SECONDS, self._native)
+                self._add(f"{profile}, {count} threads", profile, measure, cases.is_for_c)
+        if "curves" in parts:
+            self._add_curves()
+
+    def filter(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if not self._wanted or name in self._wanted]
+
+    def _add(self, name: str, choice: str, measure: Callable[[Peer], Sample], is_for: Callable[[Peer], bool]) -> None:
+        if self.filter([choice]):
+            self.cases.append(Case(name, lambda peer: [measure(peer)], is_for))
+
+    def _is_for_long_parts(self, peer: Peer) -> bool:
+        return self._peers_named or not peer.is_variant
+
+    def _add_suite(self, suite: Suite) -> None:
+        def is_for(peer: Peer) -> bool:
+            return is_for_suite(peer) and self._is_for_long_parts(peer)
+
+        for script in suite.scripts:
+            if self.filter([script.name]):
+                self.cases.append(Case(f"pyperformance: {script.name}", partial(suite.measure, script), is_for))
+
+    def _add_curves(self) -> None:
+        def is_for(peer: Peer) -> bool:
+            return cases.is_for_c(peer) and self._is_for_long_parts(peer)
+
+        for mebibytes in curves.HEAP_MEBIBYTES:
+            lack = curves.lack_of_room(mebibytes)
+            if self._is_short and mebibytes > curves.SHORT_HEAP_MEBIBYTES_MAX:
+                continue
+            if lack:
+                self.left_out.append(f"heap of {curves.heap_name(mebibytes)}: {lack}")
+                continue
+            measure = partial(curves.heap, mebibytes, self._native)
+            self._add(f"heap of {curves.heap_name(mebibytes)}", "heap", measure, is_for)
+        for alive, working in curves.ALIVE:
+            if not self._is_short or alive <= curves.SHORT_ALIVE_MAX:
+                measure = partial(curves.alive, alive, working, self._native)
+                self._add(f"threads: {curves.alive_name(alive, working)}", "alive", measure, is_for)
+        self._add("pauses", "pauses", partial(curves.pauses, self._native), is_for)
+
+
+def chosen_parts(arguments: argparse.Namespace) -> list[str]:
+    return words(arguments.parts) or list(PARTS)
