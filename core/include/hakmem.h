@@ -99,6 +99,64 @@ HAK_EXPORT void *hak_realloc_align8(void *block, size_t size_bytes) HAK_ATTR(war
  * not ours (nothing was done; hand it to the allocator that served it). */
 HAK_EXPORT int hak_free_if_owned(void *block);
 
+/* ---- Heaps of their own ------------------------------------------------------------------------------------- */
+/* For a host that serves many tenants (Lua states, plugins, requests): what each holds is counted and can be limited.
+ *
+ * Thread rule: a heap is used by one thread at a time; it may move from thread to thread, as a mutex or a queue orders
+ * it. Limits and stats may be set and read by any thread at any time. Blocks of a heap are resized and freed through
+ * it, by its functions, not by hak_free. */
+
+typedef struct hak_heap hak_heap_t;
+
+typedef struct hak_heap_options {
+    uint32_t struct_bytes;
+    uint32_t version;          /* HAK_HEAP_VERSION */
+    uint32_t is_private;       /* 0: blocks come from the calling thread's heap and are only counted.
+                                * 1: from slabs that serve no other heap; hak_heap_destroy gives all of them back */
+    uint32_t alignment_bytes;  /* 16 (and 0), or 8 where that suffices (Lua) */
+    uint64_t soft_limit_bytes; /* 0: none. As hak_heap_set_limit */
+    uint64_t hard_limit_bytes;
+} hak_heap_options_t;
+
+#define HAK_HEAP_VERSION 1u
+#define HAK_HEAP_OPTIONS_INIT {(uint32_t)sizeof(hak_heap_options_t), HAK_HEAP_VERSION, 0, 0, 0, 0}
+
+/* Bytes are those of whole blocks (hak_usable_size). Set `struct_bytes` before the call (HAK_HEAP_STATS_INIT). */
+typedef struct hak_heap_stats {
+    uint32_t struct_bytes;
+    uint32_t version;
+    uint64_t used_bytes;
+    uint64_t used_blocks;
+    uint64_t peak_bytes;       /* of used_bytes, since the heap was made */
+    uint64_t soft_limit_bytes; /* 0: none */
+    uint64_t hard_limit_bytes; /* 0: none */
+    uint64_t soft_refusals;    /* requests refused at the soft limit */
+    uint64_t hard_refusals;    /* ... at the hard limit */
+} hak_heap_stats_t;
+
+#define HAK_HEAP_STATS_INIT {(uint32_t)sizeof(hak_heap_stats_t), HAK_HEAP_VERSION, 0, 0, 0, 0, 0, 0, 0}
+
+/* NULL `options`: the defaults. NULL: out of memory (ENOMEM), or an option out of range (EINVAL). */
+HAK_EXPORT hak_heap_t *hak_heap_new(const hak_heap_options_t *options);
+
+/* A private heap takes all its blocks with it, live ones too, and its OS pages go to the OS at once. The blocks of
+ * another heap live on as the thread's, if any do; hak_free frees them. NULL is ignored. */
+HAK_EXPORT void hak_heap_destroy(hak_heap_t *heap);
+
+/* As hak_malloc, hak_realloc and hak_free. Beyond the limit: NULL, ENOMEM, nothing changed; shrinking never fails.
+ * For a block that is not a private heap's own, hak_heap_realloc and hak_heap_free report misuse. */
+HAK_EXPORT void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) HAK_ATTR(warn_unused_result);
+HAK_EXPORT void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) HAK_ATTR(warn_unused_result);
+HAK_EXPORT void hak_heap_free(hak_heap_t *heap, void *block);
+
+/* Changes the limits of used_bytes; 0 is none. What is held already stays. The hard limit is never passed. At the soft
+ * one a request is refused once, so that a runtime that collects garbage and asks again is served; it may then go on up
+ * to the hard limit until it has been below the soft one again. EINVAL when soft is above hard. */
+HAK_EXPORT int hak_heap_set_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes);
+
+/* 0, or EINVAL when `stats` is NULL or struct_bytes is too small. */
+HAK_EXPORT int hak_heap_stats_get(const hak_heap_t *heap, hak_heap_stats_t *stats);
+
 /* ---- Giving memory back ------------------------------------------------------------------------------------ */
 
 /* Gives back to the OS all that holds no live block: flushes this thread's magazines and those of other threads

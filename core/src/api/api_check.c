@@ -97,7 +97,7 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
 }
 
 static void check_heap(Findings *findings, Heap *heap) {
-    if (heap->kind != HEAP_THREAD) return;
+    if (heap->kind != HEAP_THREAD && heap->kind != HEAP_PRIVATE) return;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         void **slots = heap_slots(heap, index), **top = LOAD_RELAXED(heap->magazine[index].top);
         bool is_inside = top >= slots && top <= slots + heap_capacity(heap, index);

@@ -12,11 +12,6 @@
 #include "platform/message.h"
 #include "platform/option.h"
 
-/* Shrinking in place wastes at most a quarter of the block; more is worth a copy. */
-static bool fits_in_place(size_t usable_bytes, size_t size_bytes) {
-    return size_bytes <= usable_bytes && size_bytes * 4 >= usable_bytes * 3;
-}
-
 static HAK_COLD void *report_foreign_realloc(const void *block) {
     message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
                    "invalid free of %p: realloc of what is not a block of hakmem (size class none, thread %u)", block,
@@ -30,7 +25,7 @@ HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(
     size_t usable_bytes = block_usable_bytes(block);
     if (HAK_UNLIKELY(usable_bytes == 0)) return report_foreign_realloc(block);
     if (size_bytes == 0) size_bytes = 1;
-    if (size_bytes <= PTRDIFF_MAX && fits_in_place(usable_bytes, size_bytes)) {
+    if (size_bytes <= PTRDIFF_MAX && block_fits_in_place(usable_bytes, size_bytes)) {
         heap_count_if_on(heap_of_thread, COUNTER_early_return_realloc_in_place, 1);
         return block;
     }

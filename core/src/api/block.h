@@ -17,4 +17,9 @@ HAK_INLINE size_t block_usable_bytes(const void *block) {
     return slab_class == SLAB_CLASS_LARGE ? large_usable_bytes(block) : 0;
 }
 
+/* A realloc leaves it where it is: shrinking in place wastes at most a quarter of the block; more is worth a copy. */
+HAK_INLINE bool block_fits_in_place(size_t usable_bytes, size_t size_bytes) {
+    return size_bytes <= usable_bytes && size_bytes * 4 >= usable_bytes * 3;
+}
+
 #endif

@@ -51,8 +51,18 @@ typedef struct TinySlabMeta {
         struct TinySlabMeta *next; /* the fullness list */
         size_t run_bytes;          /* first slab of a run: its block, in whole OS pages */
     };
-    struct TinySlabMeta *previous;
-    struct TinySlabMeta *purge_next, *purge_previous; /* the purge queue: slabs with backed free OS pages, by age */
+    union {
+        struct TinySlabMeta *previous;
+        Heap *large_heap; /* first slab of a run or mapping: the private heap that it belongs to, or NULL */
+    };
+    union {
+        struct TinySlabMeta *purge_next; /* the purge queue: slabs with backed free OS pages, by age */
+        struct TinySlabMeta *large_next; /* likewise: the large blocks of that heap; under its lock */
+    };
+    union {
+        struct TinySlabMeta *purge_previous;
+        struct TinySlabMeta *large_previous;
+    };
     uint32_t purge_since_ms;                          /* when the oldest of these became free */
     uint16_t used_blocks;
     OsPageSet available_pages;

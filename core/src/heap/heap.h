@@ -49,6 +49,7 @@ typedef struct HeapClass {
 typedef enum HeapKind {
     HEAP_NONE,    /* the sentinel: every operation takes the slow path */
     HEAP_THREAD,  /* serves a thread */
+    HEAP_PRIVATE, /* belongs to a host, serves the thread that uses it; its slabs serve nobody else */
     HEAP_POOLED,  /* its thread ended; owns nothing, waits for another */
     HEAP_SHARED  /* owns the slabs that ended threads left, and those of which many threads take few blocks */
 } HeapKind;
@@ -76,6 +77,8 @@ struct Heap {
     uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1];    /* classes with an open magazine: those to flush */
     _Atomic int64_t used_bytes;
     TinySlabMeta *purge_oldest, *purge_newest;
+    uint32_t purging_slabs;         /* in no list because the kernel is working on them */
+    TinySlabMeta *large;            /* private heaps: their large blocks */
     _Atomic uint64_t counter[HEAP_COUNTER_COUNT];
     uint64_t reclaim_seen;          /* the helper's: mallocs + frees at its last visit */
     void *small_slots[SIZE_CLASS_COUNT + 1][MAGAZINE_SMALL_BLOCKS];
@@ -112,6 +115,31 @@ void heap_detach_thread(void); /* the same for the calling thread, at its exit *
 /* Start-up of everything, once per process; cheap afterwards. */
 void heap_start(void);
 
+/* ---- heap_private.c ---- */
+
+/* NULL: no memory. */
+Heap *heap_private_new(void);
+
+/* All its blocks, live ones too, are gone, and their OS pages given back. The caller is the only one who uses it. */
+void heap_private_destroy(Heap *heap);
+
+/* A large block of the heap was made, or is about to be resized or freed. */
+void heap_private_large_add(Heap *heap, void *block);
+void heap_private_large_remove(Heap *heap, void *block);
+
+/* Does `block` lie in a slab of this heap, or is it a large block of it? */
+bool heap_private_owns(const Heap *heap, const void *block);
+
+/* Takes the heap's lock at a moment when the kernel works on none of its slabs. */
+void heap_lock_at_rest(Heap *heap);
+
+/* A heap from the pool or a new one, and back. */
+Heap *heap_take(HeapKind kind);
+void heap_pool(Heap *heap);
+
+/* Its requests are counted on among the retired ones. Returns its live blocks. Under the heap lock. */
+uint64_t heap_counters_reset(Heap *heap);
+
 /* ---- heap_refill.c ---- */
 
 /* After heap_malloc failed: refills the magazine. NULL, errno ENOMEM: out of memory. */
@@ -139,6 +167,9 @@ void heap_class_open(Heap *heap, unsigned class_index);
 /* Gives a small magazine the slots of its class, its blocks included. For the owner, under the heap lock. */
 void heap_class_grow(Heap *heap, unsigned class_index);
 
+/* All classes as at their first use; what is in the magazines is forgotten. Under the heap lock. */
+void heap_classes_start_over(Heap *heap);
+
 /* Takes the oldest `count` blocks of a magazine into `out`. Under the heap lock. */
 void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
 
@@ -161,6 +192,7 @@ void heap_slab_move(Heap *heap, TinySlabMeta *meta);         /* after its fullne
 void heap_slab_queue_update(Heap *heap, TinySlabMeta *meta); /* I14 */
 void heap_slab_became_empty(Heap *heap, TinySlabMeta *meta); /* back to the supply */
 void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta); /* then in no list; both locks */
+TinySlabMeta *heap_slabs_take_all(Heap *heap); /* out of all lists, chained by `next` */
 void heap_slabs_adopt(Heap *to, Heap *from);                           /* all slabs; both locks */
 
 /* ---- reclaim.c ---- */

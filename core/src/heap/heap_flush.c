@@ -121,7 +121,7 @@ void heap_class_grow(Heap *heap, unsigned class_index) {
     heap_class_open(heap, class_index);
 }
 
-/* As at its first use. The magazine is empty. Under the heap lock. */
+/* As at its first use. What the magazine holds is forgotten. Under the heap lock. */
 static void class_start_over(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
     magazine->refill_blocks = 0;
@@ -130,6 +130,11 @@ static void class_start_over(Heap *heap, unsigned class_index) {
     heap->classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
     STORE_RELAXED(magazine->top, heap_slots(heap, class_index));
     if (!heap->is_closed) magazine_open(magazine, heap_slots(heap, class_index), 0);
+}
+
+void heap_classes_start_over(Heap *heap) {
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+        if (heap_class_is_in_use(heap, index)) class_start_over(heap, index);
 }
 
 static void flush_class(Heap *heap, unsigned class_index) {
@@ -174,6 +179,7 @@ static void settle(Heap *heap) {
 /* When others may have freed what this heap allocated, or the other way round; looking at many heaps costs too much. */
 static bool heap_is_settling(const Heap *heap) {
     enum { THREADS_LOOKED_AT_MAX = 8 };
+    if (heap->kind != HEAP_THREAD) return false; /* nobody else frees a private heap's blocks */
     if (LOAD_RELAXED(heap->frees) < heap->settle_at_frees) return false;
     uint32_t threads = LOAD_RELAXED(heap_thread_count);
     return own_live_blocks(heap) < 0 || LOAD_RELAXED(heap_retired_live) < 0 ||
@@ -203,7 +209,7 @@ static void flush_own(Heap *heap) {
 }
 
 void heap_zero(Heap *heap) {
-    if (heap->kind != HEAP_THREAD) return;
+    if (heap->kind == HEAP_NONE) return;
     bool is_due = zero_flush_is_due(heap);
     if (is_due) flush_own(heap);
     bool is_alone = LOAD_RELAXED(heap_thread_count) < 2 && LOAD_RELAXED(heap->settled) == 0;
@@ -225,7 +231,7 @@ void heap_finish_zero(void) {
 void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
     uint64_t number = LOAD_RELAXED(heap->frees);
-    if (HAK_UNLIKELY(heap->kind != HEAP_THREAD)) {
+    if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
         Heap *attached = heap_attach();
         if (attached != NULL) {
             heap_free(attached, block, class_index);

@@ -95,6 +95,24 @@ void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta) {
     heap_slab_queue_update(to, meta);
 }
 
+TinySlabMeta *heap_slabs_take_all(Heap *heap) {
+    TinySlabMeta *taken = NULL;
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
+        HeapClass *class = &heap->class[index];
+        for (unsigned list = 0; list <= SLAB_LIST_FULL + 1; list++) {
+            TinySlabMeta *meta;
+            while ((meta = list <= SLAB_LIST_FULL ? class->list[list] : class->tls.meta) != NULL) {
+                heap_slab_remove(heap, meta);
+                if (meta->is_queued) queue_remove(heap, meta);
+                meta->next = taken;
+                taken = meta;
+            }
+        }
+    }
+    STORE_RELAXED(heap->used_bytes, 0);
+    return taken;
+}
+
 static void slab_adopt(Heap *to, Heap *from, TinySlabMeta *meta) {
     heap_slab_change_owner(to, from, meta);
     heap_slab_insert(to, meta);

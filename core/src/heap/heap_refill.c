@@ -39,7 +39,7 @@ static bool tls_slab_has_free_blocks(const HeapClass *class, unsigned class_inde
 
 /* One that ended threads left, or from which this and other threads took few blocks until now. */
 static TinySlabMeta *adopted_slab(Heap *heap, unsigned class_index) {
-    if (heap == &heap_shared) return NULL;
+    if (heap->kind != HEAP_THREAD) return NULL;
     HeapClass *class = &heap_shared.class[class_index];
     os_lock(&heap_shared.lock);
     TinySlabMeta *meta = fullest_slab(&heap_shared, class_index);
@@ -102,7 +102,7 @@ static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end,
     const HeapClass *class = &heap->class[class_index];
     Magazine *magazine = &heap->magazine[class_index];
     bool has_own = class->lists_in_use != 0 || tls_slab_has_free_blocks(class, class_index);
-    if (heap == &heap_shared || has_own || !is_cold(magazine, class_index))
+    if (heap->kind != HEAP_THREAD || has_own || !is_cold(magazine, class_index))
         return take_blocks(heap, class_index, end, want);
     os_lock(&heap_shared.lock);
     unsigned taken = take_blocks(&heap_shared, class_index, end, want);

@@ -29,7 +29,7 @@ _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL = &heap_none;
 enum { REATTACH_MAX = 2 };
 static _Thread_local unsigned exits_seen;
 
-static Heap *heap_pool; /* under heap_list_lock */
+static Heap *pool; /* under heap_list_lock */
 
 /* ---- Start ---- */
 
@@ -60,11 +60,21 @@ void heap_start(void) {
 
 /* ---- A thread's heap ---- */
 
-static Heap *heap_take(void) {
+void heap_lock_at_rest(Heap *heap) {
+    enum { WAIT_MS = 1 };
+    os_lock(&heap->lock);
+    while (heap->purging_slabs != 0) {
+        os_unlock(&heap->lock);
+        os_wait_ms(&purges_in_flight, LOAD_RELAXED(purges_in_flight), WAIT_MS);
+        os_lock(&heap->lock);
+    }
+}
+
+Heap *heap_take(HeapKind kind) {
     os_lock(&heap_list_lock);
-    Heap *heap = heap_pool;
+    Heap *heap = pool;
     if (heap != NULL) {
-        heap_pool = heap->next_pooled;
+        pool = heap->next_pooled;
     } else {
         heap = metadata_map(sizeof *heap);
         if (heap != NULL) {
@@ -73,34 +83,52 @@ static Heap *heap_take(void) {
         }
     }
     os_unlock(&heap_list_lock);
+    if (heap == NULL) return NULL;
+    heap_lock_at_rest(heap); /* a slab of its former thread comes back to that thread's heirs, not to this one */
+    heap->kind = kind;
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+        STORE_RELAXED(heap->magazine[index].top, heap_slots(heap, index));
+    heap_open(heap);
+    os_unlock(&heap->lock);
     return heap;
+}
+
+/* What a pooled heap knows is zero, or garbage in unused slots: beyond a few heaps that are warm for the next threads,
+ * its OS pages go to the OS. */
+static void forget_arrays(Heap *heap) {
+    uintptr_t start = round_up_bytes((uintptr_t)heap->small_slots, os_page_bytes);
+    uintptr_t end = ((uintptr_t)heap + sizeof *heap) / os_page_bytes * os_page_bytes;
+    if (end > start) (void)os_purge((void *)start, end - start);
+}
+
+void heap_pool(Heap *heap) {
+    enum { WARM_HEAPS = 8 };
+    os_lock(&heap_list_lock);
+    unsigned pooled_count = 0;
+    for (Heap *pooled = pool; pooled != NULL && pooled_count < WARM_HEAPS; pooled = pooled->next_pooled) pooled_count++;
+    os_unlock(&heap_list_lock);
+    if (pooled_count == WARM_HEAPS) forget_arrays(heap);
+    os_lock(&heap_list_lock);
+    heap->next_pooled = pool;
+    pool = heap;
+    os_unlock(&heap_list_lock);
 }
 
 Heap *heap_attach(void) {
     heap_start();
     if (exits_seen >= REATTACH_MAX) return NULL;
-    Heap *heap = heap_take();
+    Heap *heap = heap_take(HEAP_THREAD);
     if (heap == NULL) return NULL;
-    os_lock(&heap->lock);
-    heap->kind = HEAP_THREAD;
-    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        STORE_RELAXED(heap->magazine[index].top, heap_slots(heap, index));
-    heap_open(heap);
-    os_unlock(&heap->lock);
     atomic_fetch_add_explicit(&heap_thread_count, 1, memory_order_relaxed);
     heap_of_thread = heap;
     os_thread_exit_hook_arm();
     return heap;
 }
 
-/* Sums of the heap go to the retired ones, its slabs to the shared heap. The magazines are empty. */
-static void heap_retire(Heap *heap) {
-    os_lock(&heap->lock);
-    os_lock(&heap_shared.lock);
-    heap_slabs_adopt(&heap_shared, heap);
-    os_unlock(&heap_shared.lock);
+uint64_t heap_counters_reset(Heap *heap) {
     uint64_t mallocs = LOAD_RELAXED(heap->mallocs) - (uint64_t)LOAD_RELAXED(heap->settled);
-    int64_t live = (int64_t)(mallocs - LOAD_RELAXED(heap->frees));
+    atomic_fetch_add_explicit(&heap_retired_mallocs, mallocs, memory_order_relaxed);
+    uint64_t live = mallocs - LOAD_RELAXED(heap->frees);
     STORE_RELAXED(heap->mallocs, 0);
     STORE_RELAXED(heap->mallocs_done, 0);
     STORE_RELAXED(heap->frees, 0);
@@ -109,9 +137,17 @@ static void heap_retire(Heap *heap) {
     heap->frees_at_flush = 0;
     heap->quick_zero_flushes = 0;
     heap->settle_at_frees = 0;
+    return live;
+}
+
+/* Sums of the heap go to the retired ones, its slabs to the shared heap. The magazines are empty. */
+static void heap_retire(Heap *heap) {
+    os_lock(&heap->lock);
+    os_lock(&heap_shared.lock);
+    heap_slabs_adopt(&heap_shared, heap);
+    os_unlock(&heap_shared.lock);
+    atomic_fetch_add_explicit(&heap_retired_live, (int64_t)heap_counters_reset(heap), memory_order_relaxed);
     heap->kind = HEAP_POOLED;
-    atomic_fetch_add_explicit(&heap_retired_mallocs, mallocs, memory_order_relaxed);
-    atomic_fetch_add_explicit(&heap_retired_live, live, memory_order_relaxed);
     atomic_fetch_sub_explicit(&heap_thread_count, 1, memory_order_relaxed);
     os_unlock(&heap->lock);
 }
@@ -120,10 +156,7 @@ void heap_detach(Heap *heap) {
     heap_enter(heap);
     heap_flush_all(heap);
     heap_retire(heap);
-    os_lock(&heap_list_lock);
-    heap->next_pooled = heap_pool;
-    heap_pool = heap;
-    os_unlock(&heap_list_lock);
+    heap_pool(heap);
 }
 
 void heap_detach_thread(void) {

@@ -87,6 +87,20 @@ void large_free_outgrown(void *block) {
         large_free(block);
 }
 
+void large_free_purged(void *block) {
+    LargePlace place = place_of(block);
+    if (place.run != NULL) {
+        run_return_purged(place.run);
+    } else if (place.mapping != NULL && mapping_return(place.mapping, block)) {
+        (void)mapping_purge(0, 0);
+    }
+}
+
+TinySlabMeta *large_first_slab(const void *block) {
+    LargePlace place = place_of(block);
+    return place.mapping != NULL ? &place.mapping->slab[0] : place.run;
+}
+
 size_t large_usable_bytes(const void *block) {
     LargePlace place = place_of(block);
     if (place.mapping != NULL) return place.mapping->block_bytes;

@@ -6,7 +6,7 @@
 #ifndef HAK_HEAP_LARGE_H
 #define HAK_HEAP_LARGE_H
 
-#include "base/base.h"
+#include "base/types.h"
 
 /* `alignment` is a power of two of at most 1 MiB; `is_zero`, unless NULL, is set when all bytes are known to be zero.
  * NULL, errno ENOMEM: no memory. */
@@ -23,6 +23,12 @@ size_t large_usable_bytes(const void *block);
 /* Frees what was copied to a larger place. Many blocks that grow by turns leave holes that none of them fits: beyond the
  * retain bound these go to the OS at once. */
 void large_free_outgrown(void *block);
+
+/* Its OS pages go to the OS at once. */
+void large_free_purged(void *block);
+
+/* The metadata that stands for the block; NULL: no large block starts there. */
+TinySlabMeta *large_first_slab(const void *block);
 
 /* Resizes without copying; the block may lie elsewhere afterwards. NULL: not possible, nothing changed. */
 void *large_resize(void *block, size_t size_bytes);

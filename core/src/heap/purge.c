@@ -49,6 +49,7 @@ static OsPageSet purge_pages(uintptr_t slab, OsPageSet pages) {
 /* Out of the lists. Under the owner's lock. */
 static void slab_to_purging(Heap *heap, TinySlabMeta *meta) {
     meta->purging_pages = slab_backed_free_pages(meta);
+    heap->purging_slabs++;
     heap_slab_remove(heap, meta);
     heap_slab_queue_update(heap, meta);
 }
@@ -58,6 +59,7 @@ static size_t slab_from_purging(Heap *heap, TinySlabMeta *meta, OsPageSet refuse
     OsPageSet purged = (OsPageSet)(meta->purging_pages & ~refused);
     meta->unbacked_pages |= purged;
     meta->purging_pages = 0;
+    heap->purging_slabs--;
     atomic_fetch_sub_explicit(&backed_free_bytes, os_page_set_bytes(purged), memory_order_relaxed);
     if (meta->used_blocks == 0) {
         heap_slab_became_empty(heap, meta);

@@ -31,7 +31,7 @@ static bool owner_is_outside(const Heap *heap) {
 }
 
 static bool is_candidate(Heap *heap, bool idle_only) {
-    if (heap->kind != HEAP_THREAD || heap == heap_of_thread) return false;
+    if ((heap->kind != HEAP_THREAD && heap->kind != HEAP_PRIVATE) || heap == heap_of_thread) return false;
     uint64_t requests = LOAD_RELAXED(heap->mallocs) + LOAD_RELAXED(heap->frees);
     bool is_idle = heap->reclaim_seen == requests;
     heap->reclaim_seen = requests;

@@ -127,6 +127,7 @@ static SuperSlab *mapping_new(size_t mapping_bytes) {
         mapping->mapping_bytes = mapping_bytes;
         /* A stale pointer of a SuperSlab that was here may be looked up yet: it finds slabs without an owner. */
         for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) STORE_RELAXED(mapping->slab[index].owner, NULL);
+        mapping->slab[0].large_heap = NULL;
         if (!units_add(mapping)) {
             mapping->mapping_bytes = 0;
             supply_header_return(mapping);

@@ -130,6 +130,7 @@ TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *
     *is_zero = pages_become(first, count, bytes);
     first->used_blocks = (uint16_t)count;
     first->run_bytes = bytes;
+    first->large_heap = NULL;
     tails_update(first, count);
     supply.large_count++;
     supply.large_bytes += bytes;

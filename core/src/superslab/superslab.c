@@ -255,6 +255,21 @@ void superslab_slab_return(TinySlabMeta *meta) {
     if (is_released) (void)supply_release_finish(superslab);
 }
 
+void superslab_slab_discard(TinySlabMeta *meta) {
+    int64_t backed_bytes = os_page_set_bytes((OsPageSet)(os_page_set_all() & ~meta->unbacked_pages));
+    int64_t counted_bytes = os_page_set_bytes((OsPageSet)(meta->free_pages & ~meta->unbacked_pages));
+    superslab_split_huge_pages(superslab_of_slab(meta));
+    bool is_purged = os_purge((void *)slab_address(meta), SLAB_BYTES);
+    meta->used_blocks = 0;
+    meta->free_pages = os_page_set_all();
+    if (is_purged) meta->unbacked_pages = os_page_set_all();
+    atomic_fetch_add_explicit(&backed_free_bytes, (is_purged ? 0 : backed_bytes) - counted_bytes, memory_order_relaxed);
+    os_lock(&supply_lock);
+    if (is_purged) supply.purged_bytes += (uint64_t)backed_bytes;
+    os_unlock(&supply_lock);
+    superslab_slab_return(meta);
+}
+
 /* ---- Release: a spare SuperSlab goes back to the OS ---- */
 
 static int64_t backed_bytes_of(const SuperSlab *superslab) {

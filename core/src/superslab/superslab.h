@@ -38,6 +38,10 @@ TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource 
 /* Takes an empty slab back. The last one of a SuperSlab is its death. */
 void superslab_slab_return(TinySlabMeta *meta);
 
+/* The same for a slab that may hold used blocks: they are gone, and its OS pages go to the OS first. It is in no list,
+ * and nobody else knows of a block in it. */
+void superslab_slab_discard(TinySlabMeta *meta);
+
 /* Before a purge of a part of a SuperSlab. Any thread, with or without locks. */
 void superslab_split_huge_pages(SuperSlab *superslab);
 

@@ -1,0 +1,254 @@
+/*
+ * api/api_heap.c - heaps of a host: what one tenant holds, counted, limited, and on request apart from all others.
+ *
+ * Layer: api. Does not know how blocks are made. Thread rule: a heap is used by one thread at a time; limits and stats by
+ * any, so these fields are relaxed atomics.
+ */
+#include <errno.h>
+#include <hakmem.h>
+#include <string.h>
+
+#include "api/block.h"
+#include "heap/fast.h"
+#include "platform/message.h"
+#include "platform/option.h"
+
+/*
+ *   used_bytes <= hard_limit_bytes, unless the limit was lowered below what was held
+ *   soft_refused: the soft limit has refused once since used_bytes was last below it
+ */
+struct hak_heap {
+    Heap *private_heap; /* NULL: blocks come from the calling thread's heap */
+    SizeClassAlignment alignment;
+    bool soft_refused;
+    _Atomic uint64_t used_bytes, used_blocks, peak_bytes;
+    _Atomic uint64_t soft_limit_bytes, hard_limit_bytes; /* UINT64_MAX: none */
+    _Atomic uint64_t soft_refusals, hard_refusals;
+};
+
+static uint64_t limit_or_none(uint64_t bytes) { return bytes == 0 ? UINT64_MAX : bytes; }
+static uint64_t none_as_zero(uint64_t bytes) { return bytes == UINT64_MAX ? 0 : bytes; }
+
+/* ---- Life ---- */
+
+hak_heap_t *hak_heap_new(const hak_heap_options_t *options) {
+    hak_heap_options_t chosen = HAK_HEAP_OPTIONS_INIT;
+    if (options != NULL) {
+        size_t bytes = options->struct_bytes < sizeof chosen ? options->struct_bytes : sizeof chosen;
+        if (bytes < 2 * sizeof(uint32_t)) bytes = 0;
+        memcpy(&chosen, options, bytes);
+    }
+    bool is_align_8 = chosen.alignment_bytes == 8;
+    uint64_t soft = limit_or_none(chosen.soft_limit_bytes), hard = limit_or_none(chosen.hard_limit_bytes);
+    if ((!is_align_8 && chosen.alignment_bytes != 0 && chosen.alignment_bytes != 16) || chosen.is_private > 1 ||
+        (soft != UINT64_MAX && soft > hard)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    hak_heap_t *heap = hak_calloc(1, sizeof *heap);
+    if (heap == NULL) return NULL;
+    if (chosen.is_private != 0 && (heap->private_heap = heap_private_new()) == NULL) {
+        hak_free(heap);
+        errno = ENOMEM;
+        return NULL;
+    }
+    heap->alignment = is_align_8 ? ALIGN_8 : ALIGN_C;
+    STORE_RELAXED(heap->soft_limit_bytes, soft);
+    STORE_RELAXED(heap->hard_limit_bytes, hard);
+    return heap;
+}
+
+void hak_heap_destroy(hak_heap_t *heap) {
+    if (heap == NULL) return;
+    if (heap->private_heap != NULL) heap_private_destroy(heap->private_heap);
+    hak_free(heap);
+}
+
+/* ---- Limits ---- */
+
+static HAK_COLD bool is_refused_above_soft_limit(hak_heap_t *heap, uint64_t wanted_bytes) {
+    bool is_above_hard = wanted_bytes > LOAD_RELAXED(heap->hard_limit_bytes);
+    if (!is_above_hard && heap->soft_refused) return false;
+    _Atomic uint64_t *refusals = is_above_hard ? &heap->hard_refusals : &heap->soft_refusals;
+    atomic_store_explicit(refusals, atomic_load_explicit(refusals, memory_order_relaxed) + 1, memory_order_relaxed);
+    if (!is_above_hard) heap->soft_refused = true;
+    errno = ENOMEM;
+    return true;
+}
+
+/* May the heap grow by so much? */
+HAK_INLINE bool is_refused(hak_heap_t *heap, uint64_t more_bytes) {
+    uint64_t wanted_bytes = LOAD_RELAXED(heap->used_bytes) + more_bytes;
+    uint64_t soft = LOAD_RELAXED(heap->soft_limit_bytes), hard = LOAD_RELAXED(heap->hard_limit_bytes);
+    if (HAK_LIKELY(wanted_bytes <= soft && wanted_bytes <= hard)) return false;
+    return is_refused_above_soft_limit(heap, wanted_bytes);
+}
+
+HAK_INLINE void count(hak_heap_t *heap, uint64_t bytes_before, uint64_t bytes_after) {
+    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes) + bytes_after - bytes_before;
+    STORE_RELAXED(heap->used_bytes, used_bytes);
+    if (used_bytes > LOAD_RELAXED(heap->peak_bytes)) STORE_RELAXED(heap->peak_bytes, used_bytes);
+    if (HAK_UNLIKELY(heap->soft_refused) && used_bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) heap->soft_refused = false;
+}
+
+HAK_INLINE void count_blocks(hak_heap_t *heap, uint64_t more) {
+    STORE_RELAXED(heap->used_blocks, LOAD_RELAXED(heap->used_blocks) + more);
+}
+
+/* ---- Blocks ---- */
+
+static uint64_t usable_bytes_of_request(const hak_heap_t *heap, size_t size_bytes) {
+    unsigned class_index = size_class_of(size_bytes, heap->alignment);
+    if (HAK_LIKELY(class_index != 0)) return size_classes[class_index].block_bytes;
+    return round_up_bytes(size_bytes, os_page_bytes);
+}
+
+static void *private_malloc(hak_heap_t *heap, size_t size_bytes) {
+    if (size_bytes > SLAB_CLASS_BYTES_MAX) {
+        void *block = large_malloc(size_bytes, os_page_bytes, NULL);
+        if (block != NULL) heap_private_large_add(heap->private_heap, block);
+        return block;
+    }
+    unsigned class_index = size_class_of(size_bytes, heap->alignment);
+    void *block;
+    if (HAK_LIKELY(heap_malloc(heap->private_heap, class_index, &block))) return block;
+    return heap_malloc_slow(heap->private_heap, class_index);
+}
+
+static void private_free(hak_heap_t *heap, void *block) {
+    unsigned class_index = registry_slab_class(block);
+    if (HAK_LIKELY(class_index - 1u < SIZE_CLASS_COUNT)) {
+        heap_free(heap->private_heap, block, class_index);
+        return;
+    }
+    heap_private_large_remove(heap->private_heap, block);
+    large_free(block);
+}
+
+HAK_INLINE void *malloc_uncounted(hak_heap_t *heap, size_t size_bytes) {
+    if (heap->private_heap != NULL) return private_malloc(heap, size_bytes);
+    return heap->alignment == ALIGN_8 ? hak_malloc_align8(size_bytes) : hak_malloc(size_bytes);
+}
+
+void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
+    if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (HAK_UNLIKELY(is_refused(heap, usable_bytes_of_request(heap, size_bytes)))) return NULL;
+    void *block = malloc_uncounted(heap, size_bytes);
+    if (HAK_UNLIKELY(block == NULL)) return NULL;
+    count(heap, 0, block_usable_bytes(block));
+    count_blocks(heap, 1);
+    return block;
+}
+
+static HAK_COLD void report_not_of_heap(const void *block) {
+    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
+                   "invalid free of %p: not a block of this heap (size class unknown, thread %u)", block,
+                   os_thread_id());
+}
+
+/* 0: not a live block's start, or not of this heap; reported. */
+HAK_INLINE size_t own_usable_bytes(const hak_heap_t *heap, const void *block) {
+    size_t usable_bytes = block_usable_bytes(block);
+    bool is_own = usable_bytes != 0 && (heap->private_heap == NULL || heap_private_owns(heap->private_heap, block));
+    if (HAK_LIKELY(is_own)) return usable_bytes;
+    report_not_of_heap(block);
+    return 0;
+}
+
+void hak_heap_free(hak_heap_t *heap, void *block) {
+    if (block == NULL) return;
+    size_t usable_bytes = own_usable_bytes(heap, block);
+    if (HAK_UNLIKELY(usable_bytes == 0)) return;
+    count(heap, usable_bytes, 0);
+    count_blocks(heap, (uint64_t)-1);
+    if (heap->private_heap != NULL)
+        private_free(heap, block);
+    else
+        hak_free(block);
+}
+
+/* ---- Realloc ---- */
+
+/* NULL: not possible in its place, nothing changed. */
+static void *resize_large(hak_heap_t *heap, void *block, size_t size_bytes) {
+    heap_private_large_remove(heap->private_heap, block);
+    void *resized = large_resize(block, size_bytes);
+    heap_private_large_add(heap->private_heap, resized != NULL ? resized : block);
+    return resized;
+}
+
+static void *private_malloc_growing(hak_heap_t *heap, size_t size_bytes) {
+    void *block = large_malloc_growing(size_bytes);
+    if (block != NULL) heap_private_large_add(heap->private_heap, block);
+    return block;
+}
+
+static void *private_realloc(hak_heap_t *heap, void *block, size_t usable_bytes, size_t size_bytes) {
+    if (block_fits_in_place(usable_bytes, size_bytes)) return block;
+    if (usable_bytes > SLAB_CLASS_BYTES_MAX && size_bytes > SLAB_CLASS_BYTES_MAX) {
+        void *resized = resize_large(heap, block, size_bytes);
+        if (resized != NULL) return resized;
+    }
+    int saved = errno;
+    bool is_growing = size_bytes > usable_bytes;
+    void *moved = is_growing && size_bytes > SLAB_CLASS_BYTES_MAX ? private_malloc_growing(heap, size_bytes)
+                                                                  : private_malloc(heap, size_bytes);
+    if (moved == NULL) {
+        if (is_growing) return NULL;
+        errno = saved;
+        return block; /* shrinking never fails */
+    }
+    memcpy(moved, block, is_growing ? usable_bytes : size_bytes);
+    private_free(heap, block);
+    return moved;
+}
+
+static void *realloc_uncounted(hak_heap_t *heap, void *block, size_t usable_bytes, size_t size_bytes) {
+    if (heap->private_heap != NULL) return private_realloc(heap, block, usable_bytes, size_bytes);
+    return heap->alignment == ALIGN_8 ? hak_realloc_align8(block, size_bytes) : hak_realloc(block, size_bytes);
+}
+
+void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
+    if (block == NULL) return hak_heap_malloc(heap, size_bytes);
+    size_t usable_bytes = own_usable_bytes(heap, block);
+    if (HAK_UNLIKELY(usable_bytes == 0 || size_bytes > PTRDIFF_MAX)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (size_bytes > usable_bytes && is_refused(heap, usable_bytes_of_request(heap, size_bytes) - usable_bytes))
+        return NULL;
+    void *resized = realloc_uncounted(heap, block, usable_bytes, size_bytes);
+    if (resized != NULL) count(heap, usable_bytes, block_usable_bytes(resized));
+    return resized;
+}
+
+/* ---- Control ---- */
+
+int hak_heap_set_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
+    uint64_t soft = limit_or_none(soft_limit_bytes), hard = limit_or_none(hard_limit_bytes);
+    if (heap == NULL || (soft != UINT64_MAX && soft > hard)) return EINVAL;
+    STORE_RELAXED(heap->soft_limit_bytes, soft);
+    STORE_RELAXED(heap->hard_limit_bytes, hard);
+    return 0;
+}
+
+int hak_heap_stats_get(const hak_heap_t *heap, hak_heap_stats_t *stats) {
+    if (heap == NULL || stats == NULL || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;
+    uint32_t struct_bytes = stats->struct_bytes < sizeof *stats ? stats->struct_bytes : (uint32_t)sizeof *stats;
+    hak_heap_stats_t full = {
+        .struct_bytes = struct_bytes,
+        .version = HAK_HEAP_VERSION,
+        .used_bytes = LOAD_RELAXED(heap->used_bytes),
+        .used_blocks = LOAD_RELAXED(heap->used_blocks),
+        .peak_bytes = LOAD_RELAXED(heap->peak_bytes),
+        .soft_limit_bytes = none_as_zero(LOAD_RELAXED(heap->soft_limit_bytes)),
+        .hard_limit_bytes = none_as_zero(LOAD_RELAXED(heap->hard_limit_bytes)),
+        .soft_refusals = LOAD_RELAXED(heap->soft_refusals),
+        .hard_refusals = LOAD_RELAXED(heap->hard_refusals),
+    };
+    memcpy(stats, &full, struct_bytes);
+    return 0;
+}
