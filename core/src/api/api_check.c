@@ -96,7 +96,15 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
     }
 }
 
+static void check_large(Findings *findings, const Heap *heap) {
+    for (TinySlabMeta *first = heap->large; first != NULL; first = first->large_next) {
+        EXPECT_EQUAL(findings, "I15", first, (uintptr_t)first->large_heap, (uintptr_t)heap);
+        EXPECT_EQUAL(findings, "I15", first, registry_slab_class((void *)slab_address(first)), SLAB_CLASS_LARGE);
+    }
+}
+
 static void check_heap(Findings *findings, Heap *heap) {
+    check_large(findings, heap);
     if (heap->kind != HEAP_THREAD && heap->kind != HEAP_PRIVATE) return;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         void **slots = heap_slots(heap, index), **top = LOAD_RELAXED(heap->magazine[index].top);

@@ -58,6 +58,8 @@ typedef enum HeapKind {
  *   I12  live blocks of all heaps = sum of (mallocs - settled - frees) over heaps, plus heap_retired
  *   I13  used_bytes = sum of used_blocks * block_bytes over the slabs it owns
  *   I14  a slab is in the purge queue <=> it has backed free OS pages and is not being purged
+ *   I15  large lists the first slab of each live large block of a private heap; large_heap of that slab is the heap, and
+ *        NULL for every other large block
  */
 struct Heap {
     /* Announced before and after each fast path: unequal means that the owner is inside. */

@@ -20,10 +20,6 @@ Heap *heap_private_new(void) {
 
 /* ---- Large blocks ---- */
 
-/*
- *   I15  heap->large lists the first slab of each live large block of a private heap; large_heap of it is the heap, and
- *        NULL for every other large block
- */
 void heap_private_large_add(Heap *heap, void *block) {
     TinySlabMeta *first = large_first_slab(block);
     os_lock(&heap->lock);
