@@ -38,6 +38,21 @@ def test_bad_usage_is_one_line_and_2(words: list[str]) -> None:
     assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr)
 
 
+@pytest.mark.parametrize(("word", "nearest"), [
+    ("stat", "status"), ("statsu", "status"), ("install", "install-startup"),
+    ("uninstall_startup", "uninstall-startup"),
+])  # fmt: skip
+def test_unknown_command_names_the_one_that_was_meant(word: str, nearest: str) -> None:
+    result = run([*HAKMEM, word])
+    assert result.stderr == f"hakmem: error: there is no command '{word}'; the nearest is '{nearest}'\n"
+
+
+@pytest.mark.parametrize("word", ["", "nonsense", "start", "script.py"])
+def test_unknown_command_lists_all_where_none_is_near(word: str) -> None:
+    result = run([*HAKMEM, word])
+    assert result.stderr == f"hakmem: error: there is no command '{word}'; give one of {', '.join(COMMANDS)}\n"
+
+
 def test_status_where_it_is_possible() -> None:
     status = json.loads(output_of(run([*HAKMEM, "status", "--json"])))
     assert status["possible"] is True
@@ -91,6 +106,7 @@ def test_options_as_markdown_do_not_depend_on_the_environment() -> None:
         ("HAKMEM_PURGE_DELAY_MS", "-5", ["HAKMEM_PURGE_DELAY_MS=-5", "250"]),
         ("HAKMEM_DOMAINS", "mem,object", ["HAKMEM_DOMAINS=mem,object", "raw,mem,obj"]),
         ("HAKMEM_RETAIN_BYTE", "1", ["HAKMEM_RETAIN_BYTE ", "HAKMEM_RETAIN_BYTES"]),
+        ("HAKMEM_NONSENSE", "1", ["HAKMEM_NONSENSE ", "'hakmem options'"]),
     ],
 )
 def test_bad_environment_is_one_warning_and_goes_on(variable: str, value: str, named: list[str]) -> None:

@@ -6,7 +6,7 @@ class UnsupportedError(RuntimeError):
 
 
 class UnknownOptionError(KeyError):
-    """There is no option of this name; the text names the nearest one."""
+    """There is no option of this name; the text names the one that was meant, or how to list all."""
 
     def __str__(self) -> str:
         """Return the text as it is; KeyError would put it in quotes."""

@@ -9,17 +9,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "platform/message.h"
-
-#define VARIABLE_PREFIX "HAKMEM_"
 
 _Atomic int64_t option_values[OPTION_COUNT];
 
 static const hak_option_info_t option_rows[OPTION_COUNT] = {
 #define ROW(name, NAME, kind, default_value, minimum, maximum, choices, unit, at_start, help) \
-    {#name, VARIABLE_PREFIX #NAME, kind, default_value, minimum, maximum, choices, unit, help, at_start},
+    {#name, "HAKMEM_" #NAME, kind, default_value, minimum, maximum, choices, unit, help, at_start},
     OPTION_TABLE(ROW)
 #undef ROW
 };
@@ -112,22 +109,22 @@ static bool contains(const char *name, const char *part) { return strlen(part) >
 /* The option that somebody who wrote `name` meant, in any case and with or without HAKMEM_; -1 where that would be a
  * guess: at most a third of the letters may be wrong, or one name must be a part of the other and of no second one. */
 static int64_t row_meant(const char *name) {
-    char lower[64];
-    size_t length = 0, parts = 0;
+    char lower[64] = "";
+    const char *wrong = lower;
+    size_t parts = 0;
     int64_t nearest = -1, part = -1;
     unsigned nearest_distance = UINT32_MAX;
-    if (strncasecmp(name, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) == 0) name += strlen(VARIABLE_PREFIX);
-    for (; name[length] != '\0' && length + 1 < sizeof lower; length++)
+    for (size_t length = 0; name[length] != '\0' && length + 1 < sizeof lower; length++)
         lower[length] = (char)(name[length] >= 'A' && name[length] <= 'Z' ? name[length] - 'A' + 'a' : name[length]);
-    lower[length] = '\0';
+    if (strncmp(lower, "hakmem_", strlen("hakmem_")) == 0) wrong += strlen("hakmem_");
     for (int64_t index = 0; index < OPTION_COUNT; index++) {
         const char *right = option_rows[index].name;
-        unsigned distance = edit_distance(lower, right);
+        unsigned distance = edit_distance(wrong, right);
         if (distance <= strlen(right) / 3 && distance < nearest_distance) {
             nearest = index;
             nearest_distance = distance;
         }
-        if (contains(right, lower) || contains(lower, right)) {
+        if (contains(right, wrong) || contains(wrong, right)) {
             part = index;
             parts++;
         }
@@ -179,7 +176,7 @@ void option_initialize(void) {
     }
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
         size_t length = strcspn(*entry, "=");
-        if (strncmp(*entry, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) == 0 && !variable_is_known(*entry, length))
+        if (strncmp(*entry, "HAKMEM_", 7) == 0 && !variable_is_known(*entry, length))
             report_unknown_variable(*entry, length);
     }
 }

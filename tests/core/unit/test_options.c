@@ -97,6 +97,15 @@ static void test_set_errors(void **state) {
     (void)state;
     require_refused("retain_byte", "1", ENOENT, "there is no option 'retain_byte'; the nearest is 'retain_bytes'");
     require_refused("alignment", "8", ENOENT, "there is no option 'alignment'; the nearest is 'align'");
+    require_refused("delay", "8", ENOENT, "there is no option 'delay'; the nearest is 'purge_delay_ms'");
+    require_refused("HAKMEM_THP", "8", ENOENT, "there is no option 'HAKMEM_THP'; the nearest is 'thp'");
+    require_refused("Counter", "1", ENOENT, "there is no option 'Counter'; the nearest is 'counters'");
+    static const char *const far_names[] = {"", "a", "no", "nonsense", "retain", "percent", "hakmem_", "thread_cache"};
+    for (size_t index = 0; index < sizeof far_names / sizeof *far_names; index++) {
+        char wanted[100];
+        snprintf(wanted, sizeof wanted, "there is no option '%s'; 'hakmem options' lists them", far_names[index]);
+        require_refused(far_names[index], "1", ENOENT, wanted);
+    }
     require_refused("retain_bytes", "many", EINVAL,
                     "option 'retain_bytes' is not set: 'many' is not a whole number from 0 to 9223372036854775807");
     require_refused("retain_bytes", "", EINVAL,
@@ -179,6 +188,11 @@ static void test_unknown_names_in_environment(void **state) {
                         "HAKMEM_COUNTERS\n"
                         "hakmem: warning: HAKMEM_PURGE_DELAY is not an option and is ignored; the nearest is "
                         "HAKMEM_PURGE_DELAY_MS\n");
+    require_environment((const char *const[]){"HAKMEM_NONSENSE=1", "HAKMEM_RETAIN=1", "HAKMEM_thp=never", NULL},
+                        "hakmem: warning: HAKMEM_NONSENSE is not an option and is ignored; 'hakmem options' lists "
+                        "them\n"
+                        "hakmem: warning: HAKMEM_RETAIN is not an option and is ignored; 'hakmem options' lists them\n"
+                        "hakmem: warning: HAKMEM_thp is not an option and is ignored; the nearest is HAKMEM_THP\n");
 }
 
 /* Whatever the environment holds, each warning is one line and the process goes on. */

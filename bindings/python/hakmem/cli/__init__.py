@@ -50,4 +50,15 @@ def _main_without_command(words: list[str]) -> int:
             print(f"  {name:<20}{load_command(name).summary()}")
         print("\n`hakmem COMMAND --help` tells more; `hakmem --version` prints the version.")
         return 0
-    raise UsageError(f"there is no command {words[0]!r}; give one of {', '.join(COMMANDS)}")
+    nearest = _nearest_command(words[0])
+    advice = f"the nearest is '{nearest}'" if nearest else f"give one of {', '.join(COMMANDS)}"
+    raise UsageError(f"there is no command {words[0]!r}; {advice}")
+
+
+def _nearest_command(word: str) -> "str | None":
+    """Return the command that was meant, or None where that would be a guess."""
+    from difflib import get_close_matches
+
+    begun = [name for name in COMMANDS if word and name.startswith(word)]
+    near = begun if len(begun) == 1 else get_close_matches(word, COMMANDS, n=1, cutoff=0.75)
+    return near[0] if near else None
