@@ -98,6 +98,31 @@ def test_tracemalloc_after_lies_on_top_and_may_stop() -> None:
     assert blocks >= 1500
 
 
+def test_enabling_again_below_tracemalloc_is_in_force() -> None:
+    """Refused is the first installation; what was installed before tracemalloc stays below it and comes back."""
+    again, served, served_later = json_of("""
+        import json, hakmem, tracemalloc
+        hakmem.enable()
+        tracemalloc.start()
+        hakmem.disable()
+        again = [hakmem.enable(), hakmem.is_enabled(), hakmem._hakmem.obstacle()]
+        def served_by_hakmem():
+            before = hakmem.stats()["served_requests"]
+            keep = [bytes(100) for _ in range(1000)]
+            return hakmem.stats()["served_requests"] - before
+        served = served_by_hakmem()
+        keep = [bytes(100) for _ in range(1000)]
+        hakmem.disable()
+        tracemalloc.stop()
+        again.append(hakmem.enable())
+        del keep
+        print(json.dumps([again, served, served_by_hakmem()]))
+    """)
+    assert again == [True, True, None, True]
+    assert served >= 1000
+    assert served_later >= 1000
+
+
 def test_foreign_hook_is_refused() -> None:
     code = "import hakmem" + FOREIGN_HOOK + "table = get(OBJ); table.ctx = 1; put(OBJ, table)" + REFUSED
     assert "another tool" in output_of(run_code(code))

@@ -54,7 +54,8 @@ def enable() -> bool:
     """Let new blocks of CPython's objects be hakmem's.
 
     True when the swap is in force, also when it was before. False when the environment says HAKMEM=0, which always
-    wins. Raises UnsupportedError with the reason, and changes nothing, where swapping would be unsafe.
+    wins. Raises UnsupportedError with the reason, and changes nothing, where swapping would be unsafe. Whether it is,
+    is decided by the first call that swaps: what is started on top of hakmem later may be there.
     """
     if os.environ.get("HAKMEM") == "0":
         return False
