@@ -13,6 +13,33 @@ from typing import Any
 HAKMEM = [sys.executable, "-m", "hakmem"]
 SECONDS_MAX = 120
 
+# CPython's three allocator domains by name, called as an extension would.
+DOMAINS = """
+import ctypes, json, hakmem
+class Domain:
+    def __init__(self, prefix):
+        self.malloc = self.function(prefix + "Malloc", ctypes.c_void_p, ctypes.c_size_t)
+        self.calloc = self.function(prefix + "Calloc", ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
+        self.realloc = self.function(prefix + "Realloc", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+        self.free = self.function(prefix + "Free", None, ctypes.c_void_p)
+    @staticmethod
+    def function(name, result, *arguments):
+        function = getattr(ctypes.pythonapi, name)
+        function.restype, function.argtypes = result, arguments
+        return function
+domains = {"mem": Domain("PyMem_"), "obj": Domain("PyObject_"), "raw": Domain("PyMem_Raw")}
+def counts():
+    figures = hakmem.stats()
+    return figures["served_requests"], figures["passed_requests"]
+def served_by_hakmem(domain, size):
+    before = hakmem.stats()["live_bytes"]
+    blocks = [domain.malloc(size) for _ in range(1000)]
+    grown_bytes = hakmem.stats()["live_bytes"] - before
+    for block in blocks:
+        domain.free(block)
+    return grown_bytes >= 1000 * size  # the list of addresses is far smaller
+"""
+
 
 def clean_environment(**variables: str) -> dict[str, str]:
     """This environment without what steers hakmem or Python, and with `variables`."""

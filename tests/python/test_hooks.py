@@ -5,34 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from python_support import clean_environment, json_of, output_of, run_code
-
-# CPython's three allocator domains by name, called as an extension would.
-DOMAINS = """
-import ctypes, json, hakmem
-class Domain:
-    def __init__(self, prefix):
-        self.malloc = self.function(prefix + "Malloc", ctypes.c_void_p, ctypes.c_size_t)
-        self.calloc = self.function(prefix + "Calloc", ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
-        self.realloc = self.function(prefix + "Realloc", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-        self.free = self.function(prefix + "Free", None, ctypes.c_void_p)
-    @staticmethod
-    def function(name, result, *arguments):
-        function = getattr(ctypes.pythonapi, name)
-        function.restype, function.argtypes = result, arguments
-        return function
-domains = {"mem": Domain("PyMem_"), "obj": Domain("PyObject_"), "raw": Domain("PyMem_Raw")}
-def counts():
-    figures = hakmem.stats()
-    return figures["served_requests"], figures["passed_requests"]
-def served_by_hakmem(domain, size):
-    before = hakmem.stats()["live_bytes"]
-    blocks = [domain.malloc(size) for _ in range(1000)]
-    grown_bytes = hakmem.stats()["live_bytes"] - before
-    for block in blocks:
-        domain.free(block)
-    return grown_bytes >= 1000 * size  # the list of addresses is far smaller
-"""
+from python_support import DOMAINS, clean_environment, json_of, output_of, run_code
 
 
 @pytest.mark.parametrize(
@@ -202,55 +175,6 @@ def test_errno_is_kept() -> None:
             assert ctypes.get_errno() == 99
     """
     output_of(run_code(code))
-
-
-def test_huge_objects_raise_memory_error_and_the_program_goes_on() -> None:
-    code = """
-        import hakmem, sys
-        hakmem.enable()
-        attempts = (
-            lambda: bytes(sys.maxsize - 100),
-            lambda: bytearray(sys.maxsize - 100),
-            lambda: [None] * (sys.maxsize // 8 - 10),
-            lambda: "x" * (sys.maxsize - 100),
-            lambda: bytes(1 << 46),
-        )
-        for attempt in attempts * 3:
-            try:
-                attempt()
-            except MemoryError:
-                continue
-            raise SystemExit("no MemoryError")
-        grown = bytearray(1000)
-        try:
-            grown *= 1 << 50
-        except MemoryError:
-            pass
-        assert len(grown) == 1000
-        print(sum(len(bytes(size)) for size in range(1000)))
-    """
-    assert output_of(run_code(code)) == "499500\n"
-
-
-def test_memory_error_under_an_address_space_limit() -> None:
-    code = """
-        import hakmem, resource
-        hakmem.enable()
-        limit = 600 << 20
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        for block_bytes in (40, 3000, 100_000, 5_000_000):
-            keep = []
-            try:
-                while True:
-                    keep.append(bytes(block_bytes))
-            except MemoryError:
-                count = len(keep)
-                keep.clear()
-            assert count * block_bytes > 100 << 20, (block_bytes, count)
-        keep = [bytes(40) for _ in range(100_000)]
-        print("went on")
-    """
-    assert output_of(run_code(code)) == "went on\n"
 
 
 def test_any_order_of_requests_and_switches() -> None:

@@ -61,11 +61,32 @@ static __attribute__((noinline)) void pass_free(Domain domain, void *block) {
     previous[domain].free(previous[domain].ctx, block);
 }
 
-/* While disabled a block of ours that outgrows its place moves out; on failure it stays as it was. */
-static __attribute__((noinline)) void *move_out(Domain domain, void *block, size_t usable_bytes, size_t size_bytes) {
-    void *moved = pass_malloc(domain, size_bytes);
-    if (moved == NULL) return NULL;
-    memcpy(moved, block, usable_bytes);
+/* ---- To the previous allocator, because the core has no memory ---- */
+
+/* The OS gives the core no further SuperSlab, but the previous allocator may have room in what it holds already: it is
+ * asked for this one request, so that no program fails here that would go on without us. The block is a foreign one
+ * from then on. A size that no allocator has fails at once. Off the fast paths: only a NULL of the core's leads here. */
+static __attribute__((noinline, cold)) void *rescue_malloc(Domain domain, size_t size_bytes) {
+    if (size_bytes > PTRDIFF_MAX) return NULL;
+    void *block = previous[domain].malloc(previous[domain].ctx, size_bytes);
+    if (block != NULL) hak_stats_passed(size_bytes);
+    return block;
+}
+
+static __attribute__((noinline, cold)) void *rescue_calloc(Domain domain, size_t count, size_t size_bytes) {
+    size_t total_bytes;
+    if (__builtin_mul_overflow(count, size_bytes, &total_bytes) || total_bytes > PTRDIFF_MAX) return NULL;
+    void *block = previous[domain].calloc(previous[domain].ctx, count, size_bytes);
+    if (block != NULL) hak_stats_passed(total_bytes);
+    return block;
+}
+
+/* A block of ours that must grow and cannot grow here moves out; on failure it stays as it was. */
+static __attribute__((noinline, cold)) void *move_out(Domain domain, void *block, size_t size_bytes) {
+    void *moved = rescue_malloc(domain, size_bytes);
+    if (moved == NULL || block == NULL) return moved;
+    size_t usable_bytes = hak_usable_size(block);
+    memcpy(moved, block, usable_bytes < size_bytes ? usable_bytes : size_bytes);
     (void)serve_free(block);
     return moved;
 }
@@ -78,14 +99,16 @@ typedef void *(*Resize)(void *block, size_t size_bytes);
 static __attribute__((noinline)) void *detour_malloc(Domain domain, Make make, size_t size_bytes) {
     if (current_mode() == MODE_PASS) return pass_malloc(domain, size_bytes);
     void *block = make(size_bytes);
-    if (block != NULL) hak_stats_served(size_bytes);
+    if (block == NULL) return rescue_malloc(domain, size_bytes);
+    hak_stats_served(size_bytes);
     return block;
 }
 
 static __attribute__((noinline)) void *detour_calloc(Domain domain, size_t count, size_t size_bytes) {
     if (current_mode() == MODE_PASS) return pass_calloc(domain, count, size_bytes);
     void *block = serve_calloc(count, size_bytes);
-    if (block != NULL) hak_stats_served(count * size_bytes); /* did not overflow: the core looked */
+    if (block == NULL) return rescue_calloc(domain, count, size_bytes);
+    hak_stats_served(count * size_bytes); /* did not overflow: the core looked */
     return block;
 }
 
@@ -93,38 +116,57 @@ static __attribute__((noinline)) void *detour_realloc(Domain domain, Resize resi
     if (block != NULL && !hak_owns(block)) return pass_realloc(domain, block, size_bytes);
     if (current_mode() == MODE_PASS) {
         if (block == NULL) return pass_malloc(domain, size_bytes);
-        size_t usable_bytes = hak_usable_size(block);
-        if (size_bytes > usable_bytes) return move_out(domain, block, usable_bytes, size_bytes);
+        if (size_bytes > hak_usable_size(block)) return move_out(domain, block, size_bytes);
         return resize(block, size_bytes);
     }
     void *resized = resize(block, size_bytes);
+    if (resized == NULL) return move_out(domain, block, size_bytes);
     /* Like the core, which counts a realloc as a request when it moved. */
-    if (resized != NULL && resized != block) hak_stats_served(size_bytes);
+    if (resized != block) hak_stats_served(size_bytes);
     return resized;
 }
 
 /* ---- The hooks: one set per domain. ctx is the previous allocator's and is found in `previous` ---- */
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+static ALWAYS_INLINE void *route_malloc(Domain domain, Make make, size_t size_bytes) {
+    if (!is_plainly_served()) return detour_malloc(domain, make, size_bytes);
+    void *block = make(size_bytes);
+    if (__builtin_expect(block == NULL, 0)) return rescue_malloc(domain, size_bytes);
+    return block;
+}
+
+static ALWAYS_INLINE void *route_calloc(Domain domain, size_t count, size_t size_bytes) {
+    if (!is_plainly_served()) return detour_calloc(domain, count, size_bytes);
+    void *block = serve_calloc(count, size_bytes);
+    if (__builtin_expect(block == NULL, 0)) return rescue_calloc(domain, count, size_bytes);
+    return block;
+}
+
+static ALWAYS_INLINE void *route_realloc(Domain domain, Resize resize, void *block, size_t size_bytes) {
+    if (!is_plainly_served()) return detour_realloc(domain, resize, block, size_bytes);
+    if (block != NULL && !hak_owns(block)) return pass_realloc(domain, block, size_bytes);
+    void *resized = resize(block, size_bytes);
+    if (__builtin_expect(resized == NULL, 0)) return move_out(domain, block, size_bytes);
+    return resized;
+}
+
 static inline void route_free(Domain domain, void *block) {
     if (__builtin_expect(!serve_free(block), 0)) pass_free(domain, block);
 }
 
-static inline void *route_realloc(Domain domain, Resize resize, void *block, size_t size_bytes) {
-    if (!is_plainly_served()) return detour_realloc(domain, resize, block, size_bytes);
-    if (block == NULL || hak_owns(block)) return resize(block, size_bytes);
-    return pass_realloc(domain, block, size_bytes);
-}
+/* Inlines the core's fast path, so that what comes after the call costs a branch and no frame of its own. */
+#define HOT __attribute__((flatten))
 
-static void *obj_malloc(void *ctx, size_t size_bytes) {
+static HOT void *obj_malloc(void *ctx, size_t size_bytes) {
     (void)ctx;
-    if (is_plainly_served()) return serve_object_malloc(size_bytes);
-    return detour_malloc(DOMAIN_OBJ, serve_object_malloc, size_bytes);
+    return route_malloc(DOMAIN_OBJ, serve_object_malloc, size_bytes);
 }
 
 static void *obj_calloc(void *ctx, size_t count, size_t size_bytes) {
     (void)ctx;
-    if (is_plainly_served()) return serve_calloc(count, size_bytes);
-    return detour_calloc(DOMAIN_OBJ, count, size_bytes);
+    return route_calloc(DOMAIN_OBJ, count, size_bytes);
 }
 
 static void *obj_realloc(void *ctx, void *block, size_t size_bytes) {
@@ -137,16 +179,14 @@ static void obj_free(void *ctx, void *block) {
     route_free(DOMAIN_OBJ, block);
 }
 
-static void *mem_malloc(void *ctx, size_t size_bytes) {
+static HOT void *mem_malloc(void *ctx, size_t size_bytes) {
     (void)ctx;
-    if (is_plainly_served()) return serve_plain_malloc(size_bytes);
-    return detour_malloc(DOMAIN_MEM, serve_plain_malloc, size_bytes);
+    return route_malloc(DOMAIN_MEM, serve_plain_malloc, size_bytes);
 }
 
 static void *mem_calloc(void *ctx, size_t count, size_t size_bytes) {
     (void)ctx;
-    if (is_plainly_served()) return serve_calloc(count, size_bytes);
-    return detour_calloc(DOMAIN_MEM, count, size_bytes);
+    return route_calloc(DOMAIN_MEM, count, size_bytes);
 }
 
 static void *mem_realloc(void *ctx, void *block, size_t size_bytes) {
@@ -161,14 +201,12 @@ static void mem_free(void *ctx, void *block) {
 
 static void *raw_malloc(void *ctx, size_t size_bytes) {
     (void)ctx;
-    if (is_plainly_served()) return serve_plain_malloc(size_bytes);
-    return detour_malloc(DOMAIN_RAW, serve_plain_malloc, size_bytes);
+    return route_malloc(DOMAIN_RAW, serve_plain_malloc, size_bytes);
 }
 
 static void *raw_calloc(void *ctx, size_t count, size_t size_bytes) {
     (void)ctx;
-    if (is_plainly_served()) return serve_calloc(count, size_bytes);
-    return detour_calloc(DOMAIN_RAW, count, size_bytes);
+    return route_calloc(DOMAIN_RAW, count, size_bytes);
 }
 
 static void *raw_realloc(void *ctx, void *block, size_t size_bytes) {
@@ -245,12 +283,20 @@ static void install(void) {
     installed = true;
 }
 
+/* Then requests that arrive here are passed on, and blocks tell nothing about the table. */
+static bool core_is_out_of_memory(void) {
+    void *block = hak_malloc(1);
+    bool is_out = block == NULL;
+    hak_free(block);
+    return is_out;
+}
+
 /* Does a request of CPython's arrive here? Asked after the fact, because a foreign hook's intentions cannot be read. */
 static bool request_arrives(void) {
     void *block = domain_is_ours[DOMAIN_OBJ]   ? PyObject_Malloc(1)
                   : domain_is_ours[DOMAIN_MEM] ? PyMem_Malloc(1)
                                                : PyMem_RawMalloc(1);
-    bool arrives = block == NULL || hak_owns(block); /* out of memory says nothing about the table */
+    bool arrives = block == NULL || hak_owns(block) || core_is_out_of_memory();
     if (domain_is_ours[DOMAIN_OBJ])
         PyObject_Free(block);
     else if (domain_is_ours[DOMAIN_MEM])
