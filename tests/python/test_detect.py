@@ -268,6 +268,30 @@ def test_allocators_of_cpython_underneath(variables: dict[str, str], flags: tupl
     assert output_of(result) == "True\n"
 
 
+def test_status_names_the_hook_that_is_in_place() -> None:
+    """Ours by its name, also while it only passes on; another tool's is not known by name."""
+    seen = json_of("""
+        import json, hakmem, tracemalloc
+        from hakmem.cli.status import collect_status, status_text
+        def allocator():
+            status = collect_status()
+            line = next(line for line in status_text(status).splitlines() if line.startswith("allocator"))
+            return [status["allocator"], line.split(maxsplit=1)[1]]
+        seen = [allocator()]
+        hakmem.enable()
+        seen.append(allocator())
+        hakmem.disable()
+        seen.append(allocator())
+        tracemalloc.start()
+        seen.append(allocator())
+        tracemalloc.stop()
+        seen.append(allocator())
+        print(json.dumps(seen))
+    """)
+    ours = ["hakmem", "hakmem"]
+    assert seen == [["pymalloc", "pymalloc"], ours, ours, [None, "a hook of a tool"], ours]
+
+
 def test_status_tells_the_reason() -> None:
     result = run([HAKMEM[0], "-X", "tracemalloc", *HAKMEM[1:], "status", "--json"])
     status = json.loads(output_of(result))

@@ -341,6 +341,13 @@ void hooks_disable(void) {
 
 bool hooks_are_enabled(void) { return atomic_load_explicit(&enabled, memory_order_relaxed); }
 
+bool hooks_are_in_place(void) {
+    pthread_mutex_lock(&install_lock);
+    bool in_place = installed && table_points_here();
+    pthread_mutex_unlock(&install_lock);
+    return in_place;
+}
+
 void hooks_notice_options(void) {
     pthread_mutex_lock(&install_lock);
     switch_to(hooks_are_enabled());

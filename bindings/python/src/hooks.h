@@ -18,6 +18,9 @@ void hooks_disable(void);
 
 bool hooks_are_enabled(void);
 
+/* CPython calls our functions first: enabled or not, and no other tool lies on top. */
+bool hooks_are_in_place(void);
+
 /* To be called after an option was set: `counters` decides whether served bytes are added up. */
 void hooks_notice_options(void);
 

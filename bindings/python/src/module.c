@@ -43,7 +43,7 @@ static PyObject *module_obstacle(PyObject *module, PyObject *unused) {
 
 static PyObject *module_allocator_name(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    return reason_or_none(detect_allocator_name());
+    return reason_or_none(hooks_are_in_place() ? "hakmem" : detect_allocator_name());
 }
 
 static PyObject *module_is_main_interpreter(PyObject *module, PyObject *unused) {

@@ -23,7 +23,7 @@ class ChangedOption(TypedDict):
 
 
 class StatusReport(TypedDict):
-    """What --json prints. reason is None when hakmem can be enabled; allocator is None when a hook lies in place."""
+    """What --json prints. reason is None when hakmem can be enabled; allocator is None when a tool lies on top."""
 
     version: str
     python: str
