@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -66,6 +67,21 @@ def test_same_as_under_python(
     directory, expected = under_python[name]
     launcher = ["-m", "hakmem", "run"] if way == "module" else [str(console_script), "run"]
     assert run_program(launcher, program, directory) == expected
+
+
+def test_error_lines_begin_with_the_name_that_was_typed(tmp_path: Path) -> None:
+    """`python` where that was typed. Behind the installed `hakmem` nobody typed the path in its first line."""
+    directory, name = os.path.split(sys.executable)
+    environment = clean_environment(PATH=f"{directory}:{os.environ['PATH']}")
+    installed = tmp_path / "hakmem"
+    installed.write_text(f"#!{sys.executable}\n{CONSOLE_SCRIPT}")
+    installed.chmod(0o755)
+    for missing in ("nosuch.py", "no/such.py"):
+        expected = run([name, missing], cwd=tmp_path, environment=environment)
+        assert expected.stderr.startswith(f"{name}: can't open file")
+        for launcher in ([name, "-m", "hakmem"], [str(installed)], ["./hakmem"]):
+            result = run([*launcher, "run", missing], cwd=tmp_path, environment=environment)
+            assert (result.stderr, result.returncode) == (expected.stderr, expected.returncode)
 
 
 def test_the_table_sees_what_it_is_for(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 
 #include "frames.h"
@@ -172,4 +173,10 @@ PyObject *launch_is_importable(PyObject *module, PyObject *path) {
     int importable = importer != Py_None;
     Py_DECREF(importer);
     return PyBool_FromLong(importable);
+}
+
+PyObject *launch_executed_path(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    const char *path = (const char *)getauxval(AT_EXECFN); /* 0: an old kernel, or an emulator */
+    return PyUnicode_DecodeFSDefault(path == NULL ? "" : path);
 }

@@ -20,4 +20,7 @@ PyObject *launch_stdin(PyObject *module, PyObject *arguments);
 /* True for a directory or an archive: what `python PATH` would look for __main__ in. */
 PyObject *launch_is_importable(PyObject *module, PyObject *path);
 
+/* What the kernel was asked to execute: a script, where its first line named the interpreter. */
+PyObject *launch_executed_path(PyObject *module, PyObject *unused);
+
 #endif

@@ -107,6 +107,7 @@ static PyMethodDef module_methods[] = {
     {"run_command", launch_command, METH_VARARGS, NULL},
     {"run_stdin", launch_stdin, METH_NOARGS, NULL},
     {"is_importable", launch_is_importable, METH_O, NULL},
+    {"executed_path", launch_executed_path, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -116,7 +116,7 @@ class Program:
             _set_path0(path, always=True)
             return _hakmem.run_module("__main__", False)
         _set_path0(os.path.dirname(os.path.realpath(self.target)))
-        return _hakmem.run_file(sys.orig_argv[0], path)
+        return _hakmem.run_file(_program_name(), path)
 
     def _set_argv(self, first: str) -> None:
         sys.argv[:] = [first, *self.arguments]
@@ -158,6 +158,15 @@ def _absolute_path(path: str) -> str:
     if path == "." and sys.version_info >= (3, 11):
         return os.getcwd()
     return os.path.join(os.getcwd(), path)
+
+
+def _program_name() -> str:
+    """Return what `python` calls itself in an error line: the word that it was called by.
+
+    Nobody typed the one in the first line of the installed script `hakmem`; there its last part stands for it.
+    """
+    typed = sys.orig_argv[0]
+    return os.path.basename(typed) if _hakmem.executed_path() in sys.orig_argv[1:] else typed
 
 
 def _set_path0(directory: str, always: bool = False) -> None:
