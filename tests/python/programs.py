@@ -142,6 +142,13 @@ PROGRAMS: dict[str, Program] = {
     "dev mode": script("import sys\nprint(sys.flags.dev_mode)\nopen(__file__)\n", flags=("-X", "dev")),
     "optimized": script("assert False\nprint(__debug__)\n", flags=("-O",)),
     "warnings as errors": script("import warnings\nwarnings.warn('x')\n", flags=("-W", "error")),
+    "behind two dashes": Program(["--", "-u", "a"], {"-u": TELL}),
+    "prompt afterwards": script("x = 5\n", flags=("-i",), stdin="print(x, __name__)\nx.y\n1/0\n"),
+    "prompt after an exception": script(RAISE + "outer()\n", flags=("-i",), stdin="import pdb; pdb.pm()\nwhere\nq\n"),
+    "prompt after an exit": script(
+        "import sys; sys.exit(3)\n", flags=("-i",), stdin="print(sys.last_value, sys.excepthook)\n"
+    ),
+    "prompt after an interrupt": script("raise KeyboardInterrupt\n", flags=("-i",), stdin="print(5)\n1/0\n"),
     "exit code": script("import sys\nsys.exit(42)\n"),
     "exit text": script("import sys\nprint('out')\nsys.exit('text for stderr')\n"),
     "exit none": script("raise SystemExit\n"),

@@ -10,7 +10,9 @@ from hakmem.cli.command import Command, UsageError, fail
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from types import TracebackType
+    from types import ModuleType, TracebackType
+
+OWN_OPTIONS = ("--stats", "--require")
 
 
 class Run(Command):
@@ -29,28 +31,29 @@ class Run(Command):
         parser.add_argument("--require", action="store_true", help="exit with 1 where hakmem cannot be enabled")
 
     def main(self, words: list[str]) -> int:
-        wants_stats = wants_hakmem = False
+        own: set[str] = set()
+        only_script = False
         position = 0
-        while position < len(words) and words[position].startswith("--"):
+        while position < len(words) and words[position].startswith("-") and not only_script:
             word = words[position]
-            position += 1
-            if word == "--stats":
-                wants_stats = True
-            elif word == "--require":
-                wants_hakmem = True
-            elif word == "--help":
+            if word in OWN_OPTIONS:
+                own.add(word)
+            elif word in ("-h", "--help"):
                 self.parser().print_help()
                 return 0
             elif word == "--":
+                only_script = True
+            elif word == "-" or word[:2] in ("-m", "-c"):
                 break
             else:
-                raise UsageError(f"unknown option {word!r} of hakmem run; see 'hakmem run --help'")
-        program = Program(words[position:])
-        if program.kind == "help":
-            self.parser().print_help()
-            return 0
+                from hakmem.cli.interpreter_options import misplaced_option_error
+
+                raise misplaced_option_error(words, OWN_OPTIONS)
+            position += 1
+        program = Program(words[position:], only_script)
+        wants_hakmem = "--require" in own
         try:
-            is_enabled = _enable(wants_stats)
+            is_enabled = _enable("--stats" in own)
             refusal = "HAKMEM=0 is set in the environment"
         except hakmem.UnsupportedError as error:
             is_enabled = False
@@ -65,31 +68,25 @@ class Run(Command):
 class Program:
     """What is to be run, taken from the words of the command line as `python` takes them."""
 
-    def __init__(self, words: list[str]) -> None:
-        """Tell script, module, command and standard input apart."""
-        self.words = words
+    def __init__(self, words: list[str], only_script: bool) -> None:
+        """Tell script, module, command and standard input apart. Behind -- there is a script or standard input."""
         if not words:
             raise UsageError("hakmem run needs SCRIPT, -m MODULE, -c CODE or - for standard input")
+        self.words = ["--", *words] if only_script else words
         word = words[0]
         self.target = word
         self.arguments = words[1:]
-        if word[:2] in ("-m", "-c"):
+        if word == "-":
+            self.kind = "stdin"
+        elif only_script or not word.startswith("-"):
+            self.kind = "script"
+        else:
             self.kind = "module" if word[1] == "m" else "command"
             joined = word[2:]  # python takes -mMODULE, too
             if not joined and len(words) < 2:
                 raise UsageError(f"{word} needs {'the name of a module' if word == '-m' else 'code'} behind it")
             self.target = joined or words[1]
             self.arguments = words[1:] if joined else words[2:]
-        elif word == "-":
-            self.kind = "stdin"
-        elif word == "-h":
-            self.kind = "help"
-        elif word.startswith("-"):
-            raise UsageError(
-                f"unknown option {word!r} of hakmem run; options of python go before: python {word} -m hakmem run"
-            )
-        else:
-            self.kind = "script"
 
     def run(self) -> int:
         """Run it in place of whatever was __main__; the exit code, or -SIGINT."""
@@ -133,9 +130,13 @@ def _enable(wants_stats: bool) -> bool:
     return is_enabled
 
 
+_kept: "list[ModuleType]" = []  # CPython's main still looks into the dict of the launcher's __main__ when it ends
+
+
 def _replace_main_module() -> None:
     """Put a module into sys.modules that looks as __main__ does before a program runs."""
-    old = vars(sys.modules["__main__"])
+    _kept.append(sys.modules["__main__"])
+    old = vars(_kept[0])
     new = type(sys)("__main__")
     new.__loader__ = sys.modules["builtins"].__loader__
     if "__annotations__" in old:  # CPython up to 3.13 starts with one
@@ -181,16 +182,27 @@ def _end_like(exit_code: int) -> int:
     """Let a program that ended by KeyboardInterrupt end this process by SIGINT, after everything was cleaned up.
 
     CPython does that by itself when the interrupt reaches the top. The program's traceback is printed already, so the
-    second one is kept quiet.
+    second one is kept quiet; under `python -i`, which prints the SystemExit of the command, that one, too.
     """
+    if exit_code < 0 or sys.flags.interactive:
+        _keep_next_exception_quiet()
     if exit_code < 0:
-        sys.excepthook = _print_nothing
         raise KeyboardInterrupt
     return exit_code
 
 
-def _print_nothing(kind: "type[BaseException]", exception: BaseException, traceback: "TracebackType | None") -> None:
-    """Stand in for sys.excepthook."""
+def _keep_next_exception_quiet() -> None:
+    """Let the launcher's own exception pass unseen, also for `pdb.pm()` at the prompt of `python -i`."""
+    excepthook = sys.excepthook
+    last = {name: value for name, value in vars(sys).items() if name.startswith("last_")}
+
+    def keep_quiet(kind: "type[BaseException]", value: BaseException, traceback: "TracebackType | None") -> None:
+        sys.excepthook = excepthook
+        for name in [name for name in vars(sys) if name.startswith("last_")]:
+            delattr(sys, name)
+        vars(sys).update(last)
+
+    sys.excepthook = keep_quiet
 
 
 COMMAND = Run()
