@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -79,8 +80,11 @@ def describe(peers: Sequence[Peer], command: Sequence[str]) -> dict[str, object]
 def heading(notes: dict[str, object]) -> str:
     """The notes in a few lines for a reader."""
     load = ", ".join(f"{value:.1f}" for value in psutil.getloadavg())
+    command = notes["command"]
+    assert isinstance(command, list)
     lines = [
         f"commit {notes['commit']}, {notes['date']}",
+        f"command: {shlex.join(['python', *command[1:]])}",
         f"Python {sys.version.split()[0]} ({notes['python_was_built']}), Linux {notes['kernel']},"
         f" {notes['processors']} x {notes['processor']}, load {load},"
         f" transparent huge pages: {notes['transparent_huge_pages']}",

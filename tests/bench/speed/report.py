@@ -84,7 +84,14 @@ class Results:
     def value(self, part: str, case: str, peer: str, pick: Pick) -> float | None:
         return pick([sample.value for sample in self.of(part, case, peer)])
 
-    def ratio(self, part: str, case: str, peer: str, other: str, pick: Pick) -> float | None:
+    def ratio_in_turn(self, part: str, case: str, peer: str, other: str) -> float | None:
+        """The median of the turns' own ratios: the two processes of a turn ran soon after each other."""
+        turns = zip(self.of(part, case, peer), self.of(part, case, other), strict=False)
+        return median([ours.value / theirs.value for ours, theirs in turns])
+
+    def ratio(self, part: str, case: str, peer: str, other: str, pick: Pick | None) -> float | None:
+        if pick is None:
+            return self.ratio_in_turn(part, case, peer, other)
         return ratio(self.value(part, case, peer, pick), self.value(part, case, other, pick))
 
     def failures(self) -> list[Sample]:
@@ -110,7 +117,7 @@ def spread_table(results: Results, part: str) -> RenderableType:
     return table("how far apart the processes lie, % of the median", ["", *peers], rows)
 
 
-def ratio_table(results: Results, part: str, pick: Pick, title: str) -> RenderableType:
+def ratio_table(results: Results, part: str, pick: Pick | None, title: str) -> RenderableType:
     baseline = BASELINES[part]
     peers = [peer for peer in results.peers(part) if peer != baseline]
     ratios = {case: [results.ratio(part, case, peer, baseline, pick) for peer in peers] for case in results.cases(part)}
@@ -136,8 +143,12 @@ def part_tables(results: Results, part: str) -> list[RenderableType]:
     """Of the parts that compare Python programs, loops and threads; curves_report has the others."""
     if part == "instructions":
         return [value_table(results, part, smallest, ""), ratio_table(results, part, smallest, "")]
-    if part == "pyperformance, cpu":
-        return [ratio_table(results, part, median, f", median processes: {TITLES[part]}")]
+    if part in ("pyperformance", "pyperformance, cpu"):
+        return [
+            value_table(results, part, median, ", median process"),
+            spread_table(results, part),
+            ratio_table(results, part, None, ", median of the turns' own ratios"),
+        ]
     tables = [
         value_table(results, part, smallest, ", fastest process"),
         value_table(results, part, median, ", median process"),
@@ -194,17 +205,17 @@ def _programs(results: Results) -> list[Verdict]:
 
 
 def _suite_against(results: Results, peer: str) -> Verdict:
-    """A case that failed under either makes it a miss."""
-    target = f"pyperformance: geometric mean at or below {peer}"
+    """By cpu time, which the rest of the machine disturbs least. A case that failed under either makes it a miss."""
+    target = f"pyperformance: geometric mean of cpu time at or below {peer}"
     if not {OURS, peer} <= set(results.peers("pyperformance")):
         return Verdict(target, "not measured", "")
-    found, by_cpu = (
-        {case: results.ratio(part, case, OURS, peer, median) for case in results.cases(part)}
+    by_wall, found = (
+        {case: results.ratio_in_turn(part, case, OURS, peer) for case in results.cases(part)}
         for part in ("pyperformance", "pyperformance, cpu")
     )
     mean = geometric_mean(found.values())
     detail = f"{number(mean, 3, 'failed')} over {len(found)} benchmarks"
-    detail += f"; by cpu time {number(geometric_mean(by_cpu.values()), 3, 'failed')}"
+    detail += f"; by the clock on the wall {number(geometric_mean(by_wall.values()), 3, 'failed')}"
     misses = [f"{case}: failed" for case, value in found.items() if value is None]
     if mean is None or mean > 1:
         misses.insert(0, detail)
