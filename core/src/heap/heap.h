@@ -44,6 +44,7 @@ typedef struct HeapClass {
     TinyTLSSlab tls;
     TinySlabMeta *list[SLAB_LIST_FULL + 1]; /* by eighths of fullness; the last one: full */
     uint16_t lists_in_use;                  /* bit n: list n is not empty; full ones not counted */
+    _Atomic uint8_t scattered_flushes;      /* so many next ones are not worth sorting; heap_return.c alone, unlocked */
 } HeapClass;
 
 typedef enum HeapKind {
@@ -157,9 +158,6 @@ bool superslab_refill(Heap *heap, unsigned class_index);
 
 void heap_free_slow(Heap *heap, void *block, unsigned class_index);
 
-/* Returns blocks of any slabs of one class to their slabs, whoever owns these. No lock is held. */
-void heap_return_blocks(Heap *own, void *const *blocks, unsigned count);
-
 /* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
 void heap_flush_all(Heap *heap);
 
@@ -180,6 +178,11 @@ void heap_zero(Heap *heap);
 
 /* When no heap has a live block: flushes what zero has left in magazines. Before figures are shown. */
 void heap_finish_zero(void);
+
+/* ---- heap_return.c ---- */
+
+/* Returns blocks of one class, at most MAGAZINE_BLOCKS_MAX, to their slabs, whoever owns these. No lock is held. */
+void heap_return_blocks(Heap *own, void *const *blocks, unsigned count);
 
 /* ---- heap_lists.c: all under the heap lock ---- */
 

@@ -1,8 +1,7 @@
 /*
  * heap/heap_flush.c - a full magazine: its older half goes back to its slabs; and the flush of everything at zero.
  *
- * Layer: heap. Thread rule: slow paths of the owner, or of a thread that reclaims a closed heap. At most one heap's
- * lock is held at a time: that of the slab's owner, whoever that is.
+ * Layer: heap. Thread rule: slow paths of the owner. No lock is held while blocks go to their slabs (heap_return.c).
  */
 #include <string.h>
 
@@ -11,88 +10,6 @@
 #include "heap/purge.h"
 #include "platform/message.h"
 #include "platform/option.h"
-#include "slab/slab_single.h"
-#include "superslab/registry.h"
-
-/* ---- Blocks to slabs ---- */
-
-/* NULL: its slab is empty or its SuperSlab released, so the block had been freed before. */
-static TinySlabMeta *slab_of(const void *block) {
-    if (HAK_UNLIKELY(registry_slab_class(block) - 1u >= SIZE_CLASS_COUNT)) return NULL;
-    SuperSlab *superslab = ptr_to_superslab(block);
-    if (HAK_UNLIKELY(superslab == NULL)) return NULL;
-    return &superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB];
-}
-
-static HAK_COLD void report_free_in_free_slab(const void *block) {
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
-}
-
-/* Locks the heap that owns the slab, releasing `held` first when it is another. NULL when no heap owns it. */
-static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
-    for (;;) {
-        Heap *owner = meta != NULL ? LOAD_RELAXED(meta->owner) : NULL;
-        if (HAK_LIKELY(owner == held)) return held;
-        if (held != NULL) os_unlock(&held->lock);
-        held = NULL;
-        if (owner == NULL || owner == RUN_OWNER) return NULL;
-        os_lock(&owner->lock);
-        if (LOAD_RELAXED(meta->owner) == owner) return owner;
-        held = owner; /* it changed hands in between */
-    }
-}
-
-/* The first of `blocks`, and those right behind it in the same slab. Returns how many these were. */
-static unsigned return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, unsigned count) {
-    unsigned dealt_with;
-    unsigned returned = slab_return_blocks(meta, blocks, count, &dealt_with);
-    int64_t returned_bytes = (int64_t)returned * size_classes[meta->class_index].block_bytes;
-    STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - returned_bytes);
-    if (meta->purging_pages != 0) return dealt_with; /* slab_from_purging puts it where it belongs */
-    if (meta->used_blocks == 0) {
-        heap_slab_became_empty(owner, meta);
-    } else {
-        heap_slab_queue_update(owner, meta);
-        heap_slab_move(owner, meta);
-    }
-    return dealt_with;
-}
-
-/* A lone block that changes nothing but its bit and, perhaps, the list of its slab. */
-static bool return_single(Heap *owner, TinySlabMeta *meta, const SizeClass *size_class, const void *block) {
-    if (!slab_return_single(meta, size_class, block)) return false;
-    STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - (int64_t)size_class->block_bytes);
-    if (HAK_UNLIKELY(meta->list != SLAB_LIST_NONE && meta->list != heap_fullness_list(meta, size_class)))
-        heap_slab_move(owner, meta);
-    return true;
-}
-
-static bool next_is_in_same_slab(void *const *blocks, unsigned count) {
-    return count > 1 && ((uintptr_t)blocks[0] ^ (uintptr_t)blocks[1]) < SLAB_BYTES;
-}
-
-void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
-    Heap *held = NULL;
-    bool is_counting = option_value(OPTION_COUNTERS) != 0;
-    while (count > 0) {
-        TinySlabMeta *meta = slab_of(blocks[0]);
-        unsigned dealt_with = 1;
-        held = lock_owner(meta, held);
-        if (HAK_UNLIKELY(held == NULL)) {
-            report_free_in_free_slab(blocks[0]);
-        } else {
-            const SizeClass *size_class = &size_classes[meta->class_index];
-            if (next_is_in_same_slab(blocks, count) ||
-                !return_single(held, meta, size_class, blocks[0]))
-                dealt_with = return_run(held, meta, blocks, count);
-            if (is_counting) heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, dealt_with);
-        }
-        blocks += dealt_with;
-        count -= dealt_with;
-    }
-    if (held != NULL) os_unlock(&held->lock);
-}
 
 /* ---- Magazines to slabs ---- */
 

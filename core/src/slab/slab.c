@@ -16,12 +16,14 @@ static uint64_t word_mask(unsigned word, unsigned first, unsigned end) {
     return mask;
 }
 
-static bool bits_are_all_set(const uint64_t *bits, unsigned first, unsigned end) {
-    for (unsigned word = first / 64; word * 64 < end; word++) {
-        uint64_t mask = word_mask(word, first, end);
-        if ((bits[word] & mask) != mask) return false;
-    }
-    return true;
+/* first < end */
+HAK_INLINE bool bits_are_all_set(const uint64_t *bits, unsigned first, unsigned end) {
+    unsigned word = first / 64, last_word = (end - 1) / 64;
+    uint64_t below = ((uint64_t)1 << (first % 64)) - 1, above = UINT64_MAX << ((end - 1) % 64) << 1;
+    uint64_t set = bits[word] | below;
+    for (; word < last_word; set = bits[++word])
+        if (set != UINT64_MAX) return false;
+    return (set | above) == UINT64_MAX;
 }
 
 /* OS pages first .. last of a slab. */
@@ -149,7 +151,8 @@ typedef struct Returning {
     const SizeClass *size_class;
     uint64_t *bits;
     uintptr_t base;
-    unsigned started_pages, touched_pages, returned;
+    unsigned started_pages, ended_pages; /* in which a returned block starts, ends */
+    unsigned returned;
 } Returning;
 
 /* Marks the OS pages of blocks that lie next to each other: the lowest at `offset`, `count` of them. */
@@ -159,31 +162,29 @@ static void mark_pages(Returning *returning, size_t offset, unsigned count) {
     size_t last_start_page = (offset + (count - 1) * block_bytes) >> os_page_shift;
     size_t last_page = (offset + count * block_bytes - 1) >> os_page_shift;
     returning->started_pages |= page_span(first_page, last_start_page) & returning->size_class->starting_pages;
-    returning->touched_pages |= page_span(first_page, last_page);
+    returning->ended_pages |= page_span(first_page, last_page);
     returning->returned += count;
 }
 
-static void return_one(Returning *returning, const void *pointer) {
+HAK_INLINE void return_one(Returning *returning, const void *pointer) {
+    const SizeClass *size_class = returning->size_class;
     size_t offset = (uintptr_t)pointer - returning->base;
-    unsigned block = size_class_block_index(returning->size_class, offset);
-    bool is_start = block * (size_t)returning->size_class->block_bytes == offset &&
-                    block < returning->size_class->blocks_per_slab;
-    uint64_t bit = (uint64_t)1 << (block % 64);
-    if (HAK_UNLIKELY(!is_start || (returning->bits[block / 64] & bit) != 0)) {
+    unsigned block = size_class_block_index(size_class, offset);
+    bool is_start = block * (size_t)size_class->block_bytes == offset && block < size_class->blocks_per_slab;
+    uint64_t *bits = returning->bits + block / 64, word = *bits, bit = (uint64_t)1 << (block % 64);
+    if (HAK_UNLIKELY(!is_start || (word & bit) != 0)) {
         report_not_live(returning->meta, pointer, is_start);
         return;
     }
-    returning->bits[block / 64] |= bit;
-    size_t first_page = offset >> os_page_shift;
-    size_t last_page = (offset + returning->size_class->block_bytes - 1) >> os_page_shift;
-    returning->started_pages |= 1u << first_page;
-    returning->touched_pages |= page_span(first_page, last_page);
+    *bits = word | bit;
+    returning->started_pages |= 1u << (offset >> os_page_shift);
+    returning->ended_pages |= 1u << ((offset + size_class->block_bytes - 1) >> os_page_shift);
     returning->returned++;
 }
 
 /* Whole structures die in the order they were made, or in the opposite one: their blocks are neighbours, and one
  * operation on the bitmap serves up to 64 of them. Returns how many of `blocks` were dealt with; 0: none. */
-static unsigned return_neighbours(Returning *returning, void *const *blocks, unsigned count) {
+HAK_INLINE unsigned return_neighbours(Returning *returning, void *const *blocks, unsigned count) {
     size_t block_bytes = returning->size_class->block_bytes;
     if (count < 2) return 0;
     size_t stride = (uintptr_t)blocks[1] - (uintptr_t)blocks[0];
@@ -201,11 +202,13 @@ static unsigned return_neighbours(Returning *returning, void *const *blocks, uns
     return run;
 }
 
-/* Which of the touched OS pages no used block reaches into any more. */
+/* In which no used block of the slab lies any more, of those in which a returned one lay. A block of more than two OS
+ * pages leaves some between its start and its end: all of the slab's are looked at. */
 static unsigned freed_pages(const Returning *returning) {
     const SizeClass *size_class = returning->size_class;
-    unsigned freed = 0;
-    for (unsigned rest = returning->touched_pages; rest != 0; rest &= rest - 1) {
+    unsigned touched = returning->started_pages | returning->ended_pages, freed = 0;
+    if (size_class->block_bytes > os_page_bytes) touched = os_page_set_all();
+    for (unsigned rest = touched & ~(unsigned)returning->meta->free_pages; rest != 0; rest &= rest - 1) {
         unsigned page = lowest_bit_index(rest);
         if (bits_are_all_set(returning->bits, size_class->first_touching[page], size_class->first_starting[page + 1]))
             freed |= 1u << page;
@@ -242,9 +245,9 @@ unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned co
 OsPageSet slab_free_pages_from_bits(TinySlabMeta *meta) {
     const SizeClass *size_class = &size_classes[meta->class_index];
     unsigned free_pages = 0;
-    for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++)
-        if (bits_are_all_set(slab_free_bits(meta), size_class->first_touching[page],
-                             size_class->first_starting[page + 1]))
-            free_pages |= 1u << page;
+    for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++) {
+        unsigned first = size_class->first_touching[page], end = size_class->first_starting[page + 1];
+        if (first >= end || bits_are_all_set(slab_free_bits(meta), first, end)) free_pages |= 1u << page;
+    }
     return (OsPageSet)free_pages;
 }

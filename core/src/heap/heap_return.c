@@ -1,0 +1,151 @@
+/*
+ * heap/heap_return.c - blocks of one class go back to their slabs, whoever owns these.
+ *
+ * Layer: heap. Thread rule: slow paths of any thread, with no lock held. At most one heap's lock is held at a time: that
+ * of the slab's owner.
+ */
+#include "heap/heap.h"
+#include "platform/message.h"
+#include "platform/option.h"
+#include "slab/slab_single.h"
+#include "superslab/registry.h"
+
+/* NULL: its slab is empty or its SuperSlab released, so the block had been freed before. */
+static TinySlabMeta *slab_of(const void *block) {
+    if (HAK_UNLIKELY(registry_slab_class(block) - 1u >= SIZE_CLASS_COUNT)) return NULL;
+    SuperSlab *superslab = ptr_to_superslab(block);
+    if (HAK_UNLIKELY(superslab == NULL)) return NULL;
+    return &superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB];
+}
+
+static HAK_COLD void report_free_in_free_slab(const void *block) {
+    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
+                   "double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
+}
+
+/* Locks the heap that owns the slab, releasing `held` first when it is another. NULL when no heap owns it. */
+static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
+    for (;;) {
+        Heap *owner = meta != NULL ? LOAD_RELAXED(meta->owner) : NULL;
+        if (HAK_LIKELY(owner == held)) return held;
+        if (held != NULL) os_unlock(&held->lock);
+        held = NULL;
+        if (owner == NULL || owner == RUN_OWNER) return NULL;
+        os_lock(&owner->lock);
+        if (LOAD_RELAXED(meta->owner) == owner) return owner;
+        held = owner; /* it changed hands in between */
+    }
+}
+
+/* The first of `blocks`, and those right behind it in the same slab. Returns how many these were. */
+static unsigned return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, unsigned count) {
+    unsigned dealt_with;
+    unsigned returned = slab_return_blocks(meta, blocks, count, &dealt_with);
+    int64_t returned_bytes = (int64_t)returned * size_classes[meta->class_index].block_bytes;
+    STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - returned_bytes);
+    if (meta->purging_pages != 0) return dealt_with; /* slab_from_purging puts it where it belongs */
+    if (meta->used_blocks == 0) {
+        heap_slab_became_empty(owner, meta);
+    } else {
+        heap_slab_queue_update(owner, meta);
+        heap_slab_move(owner, meta);
+    }
+    return dealt_with;
+}
+
+/* A lone block that changes nothing but its bit and, perhaps, the list of its slab. */
+static bool return_single(Heap *owner, TinySlabMeta *meta, const SizeClass *size_class, const void *block) {
+    if (!slab_return_single(meta, size_class, block)) return false;
+    STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - (int64_t)size_class->block_bytes);
+    if (HAK_UNLIKELY(meta->list != SLAB_LIST_NONE && meta->list != heap_fullness_list(meta, size_class)))
+        heap_slab_move(owner, meta);
+    return true;
+}
+
+/* ---- By slab ---- */
+
+static bool is_in_same_slab(const void *one, const void *other) {
+    return ((uintptr_t)one ^ (uintptr_t)other) < SLAB_BYTES;
+}
+
+typedef struct Group {
+    uintptr_t slab;
+    uint8_t first, last; /* of its blocks: a chain */
+} Group;
+
+/* Sorts at most MAGAZINE_BLOCKS_MAX blocks by slab, in the order in which slabs and blocks come. Returns how many slabs
+ * there are. */
+static unsigned group_by_slab(void *const *blocks, unsigned count, void **grouped) {
+    enum { PLACES = 2 * MAGAZINE_BLOCKS_MAX };
+    Group groups[MAGAZINE_BLOCKS_MAX];
+    uint8_t next[MAGAZINE_BLOCKS_MAX];
+    uint16_t places[PLACES] = {0}; /* number of the group and 1, at its slab's number or behind */
+    unsigned group_count = 0;
+    for (unsigned number = 0; number < count; number++) {
+        uintptr_t slab = (uintptr_t)blocks[number] >> SLAB_SHIFT;
+        unsigned place = (unsigned)(slab % PLACES);
+        while (places[place] != 0 && groups[places[place] - 1].slab != slab) place = (place + 1) % PLACES;
+        if (places[place] == 0) {
+            groups[group_count] = (Group){slab, (uint8_t)number, (uint8_t)number};
+            places[place] = (uint16_t)++group_count;
+        } else {
+            Group *group = &groups[places[place] - 1];
+            next[group->last] = (uint8_t)number;
+            group->last = (uint8_t)number;
+        }
+    }
+    for (unsigned group = 0; group < group_count; group++)
+        for (unsigned number = groups[group].first;; number = next[number]) {
+            *grouped++ = blocks[number];
+            if (number == groups[group].last) break;
+        }
+    return group_count;
+}
+
+/* What is freed in no order comes from many slabs, and a slab is better visited once, unless there are so many slabs that
+ * sorting finds few blocks for each. */
+
+/* In the order given. Returns how many were dealt with: all, or, when `stop_at_lone` is set, those before the second
+ * block in succession whose neighbours in `blocks` lie in other slabs. */
+static unsigned return_in_order(Heap *own, void *const *blocks, unsigned count, bool stop_at_lone) {
+    Heap *held = NULL;
+    bool is_counting = option_value(OPTION_COUNTERS) != 0, was_lone = false;
+    unsigned done = 0;
+    while (done < count) {
+        bool is_lone = done + 1 == count || !is_in_same_slab(blocks[done], blocks[done + 1]);
+        if (stop_at_lone && is_lone && was_lone) break;
+        was_lone = is_lone;
+        TinySlabMeta *meta = slab_of(blocks[done]);
+        unsigned dealt_with = 1;
+        held = lock_owner(meta, held);
+        if (HAK_UNLIKELY(held == NULL)) {
+            report_free_in_free_slab(blocks[done]);
+        } else {
+            const SizeClass *size_class = &size_classes[meta->class_index];
+            if (!is_lone || !return_single(held, meta, size_class, blocks[done]))
+                dealt_with = return_run(held, meta, blocks + done, count - done);
+            if (is_counting) heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, dealt_with);
+        }
+        done += dealt_with;
+    }
+    if (held != NULL) os_unlock(&held->lock);
+    return done;
+}
+
+void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
+    enum { GROUPED_MIN = 8, BLOCKS_A_SLAB_MIN = 3, FLUSHES_LEFT_OUT = 31 };
+    unsigned class_index = registry_slab_class(blocks[0]);
+    if (count < GROUPED_MIN || class_index > SIZE_CLASS_COUNT) {
+        (void)return_in_order(own, blocks, count, false);
+        return;
+    }
+    _Atomic uint8_t *scattered_flushes = &own->class[class_index].scattered_flushes;
+    unsigned scattered = LOAD_RELAXED(*scattered_flushes);
+    if (scattered > 0) STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
+    unsigned done = return_in_order(own, blocks, count, scattered == 0);
+    if (done == count) return;
+    void *grouped[MAGAZINE_BLOCKS_MAX];
+    unsigned slabs = group_by_slab(blocks + done, count - done, grouped);
+    if (slabs * BLOCKS_A_SLAB_MIN > count - done) STORE_RELAXED(*scattered_flushes, (uint8_t)FLUSHES_LEFT_OUT);
+    (void)return_in_order(own, grouped, count - done, false);
+}
