@@ -131,6 +131,8 @@ PROGRAMS: dict[str, Program] = {
     "isolated directory": Program(["program"], {"program/__main__.py": TELL}, flags=("-I",)),
     "no extension": Program(["script"], {"script": TELL}),
     "the folder itself": Program(["."], {"__main__.py": TELL}),
+    "no name": Program(["", "a"], {"__main__.py": TELL}),
+    "no name and no program": Program([""]),
     "slashes": Program([".//sub//program/"], {"sub/program/__main__.py": TELL}),
     "link": Program(
         ["link.py"],

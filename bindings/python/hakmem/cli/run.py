@@ -155,8 +155,8 @@ def _dedented(code: str) -> str:
 
 
 def _absolute_path(path: str) -> str:
-    """Make it absolute as CPython's main does, which tidies nothing up but, from 3.11, a lone dot."""
-    if path == "." and sys.version_info >= (3, 11):
+    """Make it absolute as CPython's main does, which tidies nothing up but, from 3.11, no name and a lone dot."""
+    if path in ("", ".") and sys.version_info >= (3, 11):
         return os.getcwd()
     return os.path.join(os.getcwd(), path)
 
