@@ -152,7 +152,7 @@ static ALWAYS_INLINE void *route_realloc(Domain domain, Resize resize, void *blo
     return resized;
 }
 
-static inline void route_free(Domain domain, void *block) {
+static ALWAYS_INLINE void route_free(Domain domain, void *block) {
     if (__builtin_expect(!serve_free(block), 0)) pass_free(domain, block);
 }
 
@@ -174,7 +174,7 @@ static void *obj_realloc(void *ctx, void *block, size_t size_bytes) {
     return route_realloc(DOMAIN_OBJ, serve_object_realloc, block, size_bytes);
 }
 
-static void obj_free(void *ctx, void *block) {
+static HOT void obj_free(void *ctx, void *block) {
     (void)ctx;
     route_free(DOMAIN_OBJ, block);
 }
@@ -194,7 +194,7 @@ static void *mem_realloc(void *ctx, void *block, size_t size_bytes) {
     return route_realloc(DOMAIN_MEM, serve_plain_realloc, block, size_bytes);
 }
 
-static void mem_free(void *ctx, void *block) {
+static HOT void mem_free(void *ctx, void *block) {
     (void)ctx;
     route_free(DOMAIN_MEM, block);
 }
@@ -214,7 +214,7 @@ static void *raw_realloc(void *ctx, void *block, size_t size_bytes) {
     return route_realloc(DOMAIN_RAW, serve_plain_realloc, block, size_bytes);
 }
 
-static void raw_free(void *ctx, void *block) {
+static HOT void raw_free(void *ctx, void *block) {
     (void)ctx;
     route_free(DOMAIN_RAW, block);
 }

@@ -45,9 +45,12 @@ static HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alig
 
 HAK_INLINE void *malloc_aligned_as(size_t size_bytes, SizeClassAlignment alignment) {
     void *block;
-    if (HAK_LIKELY(size_bytes <= SLAB_CLASS_BYTES_MAX) &&
-        HAK_LIKELY(heap_malloc(heap_of_thread, size_class_of(size_bytes, alignment), &block)))
-        return block;
+    unsigned class_index;
+    if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX))
+        class_index = size_class_of_small(size_bytes, alignment);
+    else if ((class_index = size_class_of_medium(size_bytes)) == 0)
+        return malloc_slow(size_bytes, alignment);
+    if (HAK_LIKELY(heap_malloc(heap_of_thread, class_index, &block))) return block;
     return malloc_slow(size_bytes, alignment);
 }
 

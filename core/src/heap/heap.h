@@ -156,7 +156,7 @@ bool superslab_refill(Heap *heap, unsigned class_index);
 
 /* ---- heap_flush.c ---- */
 
-void heap_free_slow(Heap *heap, void *block, unsigned class_index);
+HAK_NOINLINE void heap_free_slow(Heap *heap, void *block, unsigned class_index);
 
 /* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
 void heap_flush_all(Heap *heap);
@@ -174,7 +174,7 @@ void heap_classes_start_over(Heap *heap);
 void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
 
 /* The heap's last live block was freed. */
-void heap_zero(Heap *heap);
+HAK_NOINLINE void heap_zero(Heap *heap);
 
 /* When no heap has a live block: flushes what zero has left in magazines. Before figures are shown. */
 void heap_finish_zero(void);

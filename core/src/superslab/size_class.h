@@ -38,11 +38,15 @@ HAK_INLINE unsigned size_class_of_small(size_t size_bytes, SizeClassAlignment al
     return LOAD_RELAXED(size_class_small[alignment][(size_bytes + 7) / 8]);
 }
 
+/* `size_bytes` above SIZE_CLASS_TABLE_BYTES_MAX; 0 above SLAB_CLASS_BYTES_MAX. */
+HAK_INLINE unsigned size_class_of_medium(size_t size_bytes) {
+    return size_bytes <= SLAB_CLASS_BYTES_MAX ? LOAD_RELAXED(size_class_medium[(size_bytes + 31) / 32]) : 0;
+}
+
 /* 0 above SLAB_CLASS_BYTES_MAX. */
 HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignment) {
     if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX)) return size_class_of_small(size_bytes, alignment);
-    if (size_bytes <= SLAB_CLASS_BYTES_MAX) return LOAD_RELAXED(size_class_medium[(size_bytes + 31) / 32]);
-    return 0;
+    return size_class_of_medium(size_bytes);
 }
 
 HAK_INLINE unsigned size_class_block_index(const SizeClass *size_class, size_t offset_in_slab) {
