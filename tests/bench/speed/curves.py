@@ -19,7 +19,7 @@ PAUSE_CYCLES = 5
 SHORT_HEAP_MEBIBYTES_MAX = 128
 SHORT_ALIVE_MAX = 100
 # Resident memory for each live byte that an allocator may need, addresses of the blocks included.
-ROOM_FACTOR = 1.4
+ROOM_FACTOR = 1.25
 
 
 def heap_name(mebibytes: int) -> str:

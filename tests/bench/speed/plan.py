@@ -65,7 +65,7 @@ class Plan:
         return [name for name in names if not self._wanted or name in self._wanted]
 
     def _add(self, name: str, choice: str, measure: Callable[[Peer], Sample], is_for: Callable[[Peer], bool]) -> None:
-        if self.filter([choice]):
+        if self.filter([choice, name]):
             self.cases.append(Case(name, lambda peer: [measure(peer)], is_for))
 
     def _is_for_long_parts(self, peer: Peer) -> bool:
