@@ -1,0 +1,114 @@
+/*
+ * module.c - the functions of the Lua module `hakmem`.
+ *
+ * Layer: bindings/lua, top. Thread rule: the thread that runs the state.
+ */
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert.h"
+#include "swap.h"
+
+/* HAKMEM=0 wins over everything. */
+static bool is_switched_off(void) {
+    const char *value = getenv("HAKMEM");
+    return value != NULL && strcmp(value, "0") == 0;
+}
+
+static int module_enable(lua_State *L) {
+    if (!is_switched_off()) hak_lua_swap_enable(L);
+    lua_pushboolean(L, hak_lua_swap_is_enabled(L));
+    return 1;
+}
+
+static int module_disable(lua_State *L) {
+    if (hak_lua_is_native(L)) return luaL_error(L, "hakmem: this state was opened on hakmem; there is no other allocator");
+    hak_lua_swap_disable(L);
+    return 0;
+}
+
+static int module_is_enabled(lua_State *L) {
+    lua_pushboolean(L, hak_lua_swap_is_enabled(L));
+    return 1;
+}
+
+static int module_stats(lua_State *L) {
+    hak_lua_push_stats(L, hak_lua_state_of(L));
+    return 1;
+}
+
+static int module_trim(lua_State *L) {
+    hak_lua_push_count(L, serve_trim());
+    return 1;
+}
+
+static void set_limit(lua_State *L, hak_lua_state_t *state) {
+    uint64_t soft = hak_lua_check_bytes(L, 1, "the soft limit");
+    uint64_t hard = hak_lua_check_bytes(L, 2, "the hard limit");
+    if (hak_lua_set_limit(state, soft, hard) == 0) return;
+    lua_settop(L, 2); /* both are numbers: they may become strings in their place */
+    luaL_error(L, "hakmem: the soft limit %s is above the hard limit %s; give soft <= hard, or 0 for none",
+               lua_tostring(L, 1), lua_tostring(L, 2));
+}
+
+static int module_limit(lua_State *L) {
+    hak_lua_state_t *state = hak_lua_state_of(L);
+    if (state == NULL && hak_lua_is_native(L))
+        return luaL_error(L, "hakmem: this state has no account to limit; the host opens one with hak_lua_open");
+    if (state == NULL) return luaL_error(L, "hakmem: not enabled in this state; call hakmem.enable() first");
+    int count = lua_gettop(L);
+    if (count == 2)
+        set_limit(L, state);
+    else if (count != 0)
+        return luaL_error(L, "hakmem: limit takes no argument or both, limit(soft, hard), not %d", count);
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    (void)hak_lua_stats_get(state, &stats);
+    hak_lua_push_count(L, stats.soft_limit_bytes);
+    hak_lua_push_count(L, stats.hard_limit_bytes);
+    return 2;
+}
+
+static int module_options(lua_State *L) {
+    hak_lua_push_options(L);
+    return 1;
+}
+
+static int module_get_option(lua_State *L) {
+    lua_settop(L, 1);
+    hak_lua_push_option(L, 1);
+    return 1;
+}
+
+static int module_set_option(lua_State *L) {
+    lua_settop(L, 2);
+    hak_lua_set_option(L, 1);
+    return 0;
+}
+
+int hak_lua_module(lua_State *L) {
+    static const struct {
+        const char *name;
+        lua_CFunction function;
+    } functions[] = {
+        {"enable", module_enable},
+        {"disable", module_disable},
+        {"is_enabled", module_is_enabled},
+        {"stats", module_stats},
+        {"trim", module_trim},
+        {"limit", module_limit},
+        {"options", module_options},
+        {"get_option", module_get_option},
+        {"set_option", module_set_option},
+    };
+    lua_settop(L, 0);
+    lua_createtable(L, 0, (int)(sizeof functions / sizeof *functions) + 1);
+    for (size_t index = 0; index < sizeof functions / sizeof *functions; index++) {
+        lua_pushcfunction(L, functions[index].function);
+        lua_setfield(L, -2, functions[index].name);
+    }
+    lua_pushstring(L, serve_version());
+    lua_setfield(L, -2, "version");
+    if (!is_switched_off()) hak_lua_swap_enable(L);
+    return 1;
+}

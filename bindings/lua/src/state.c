@@ -1,0 +1,149 @@
+/*
+ * state.c - the allocator that Lua calls, and the account of a state.
+ *
+ * Layer: bindings/lua. Does not open states (open.c) and does not route blocks of other allocators (swap.c).
+ * Thread rule: as hakmem_lua.h says.
+ */
+#include "state.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* ---- Sizes that Lua tells ---- */
+
+enum { NOT_READ_YET = -1 };
+static _Atomic int debug_level = NOT_READ_YET;
+
+static __attribute__((cold, noinline)) bool size_does_not_fit(void *block, size_t size_bytes) {
+    int level = atomic_load_explicit(&debug_level, memory_order_relaxed);
+    if (level == NOT_READ_YET) {
+        level = (int)serve_option_number("debug");
+        atomic_store_explicit(&debug_level, level, memory_order_relaxed);
+    }
+    size_t usable_bytes = level == 0 ? 0 : serve_usable_bytes(block);
+    if (usable_bytes == 0 || size_bytes <= usable_bytes) return false;
+    serve_report_wrong_size(block, size_bytes);
+    return true;
+}
+
+/* Reported already where it is wrong. */
+static inline bool size_is_wrong(void *block, size_t size_bytes) {
+    if (LIKELY(atomic_load_explicit(&debug_level, memory_order_relaxed) == 0)) return false;
+    return size_does_not_fit(block, size_bytes);
+}
+
+/* ---- lua_Alloc ---- */
+
+static void *allocate_again(hak_lua_state_t *state, size_t size_bytes) {
+    if (LUA_COLLECTS_WHEN_REFUSED || state == NULL || !hak_lua_collect_soon(state)) return NULL;
+    return serve_malloc(state->heap, size_bytes);
+}
+
+static void *resize_again(hak_lua_state_t *state, void *block, size_t size_bytes) {
+    if (LUA_COLLECTS_WHEN_REFUSED || state == NULL || !hak_lua_collect_soon(state)) return NULL;
+    return serve_realloc(state->heap, block, size_bytes);
+}
+
+void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
+    hak_lua_state_t *state = ud;
+    hak_heap_t *heap = state == NULL ? NULL : state->heap;
+    if (ptr == NULL) {
+        if (nsize == 0) return NULL;
+        void *block = serve_malloc(heap, nsize); /* osize says what kind of object it is for */
+        return LIKELY(block != NULL) ? block : allocate_again(state, nsize);
+    }
+    if (UNLIKELY(size_is_wrong(ptr, osize))) return NULL;
+    if (nsize == 0) {
+        serve_free(heap, ptr, osize);
+        if (!LUA_COLLECTS_WHEN_REFUSED && state != NULL && UNLIKELY(state->step_multiplier >= 0))
+            hak_lua_collect_done(state);
+        return NULL;
+    }
+    void *block = serve_realloc(heap, ptr, nsize);
+    return LIKELY(block != NULL) ? block : resize_again(state, ptr, nsize);
+}
+
+void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
+    return new_bytes == 0 ? NULL : hak_lua_alloc(ud, block, old_bytes, new_bytes);
+}
+
+/* ---- Accounts ---- */
+
+/* Where the heap is to refuse softly. */
+static uint64_t heap_soft_limit(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
+    if (LUA_COLLECTS_WHEN_REFUSED || soft_limit_bytes != 0) return soft_limit_bytes;
+    return hard_limit_bytes - hard_limit_bytes / 8;
+}
+
+hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {
+    static const hak_lua_options defaults = HAK_LUA_OPTIONS_INIT;
+    if (options == NULL) options = &defaults;
+    if (options->size < sizeof *options || options->private_heap < 0 || options->private_heap > 1) {
+        errno = EINVAL;
+        return NULL;
+    }
+    hak_heap_options_t heap_options = HAK_HEAP_OPTIONS_INIT;
+    heap_options.is_private = (uint32_t)options->private_heap;
+    heap_options.alignment_bytes = 8;
+    heap_options.soft_limit_bytes = heap_soft_limit(options->soft_limit_bytes, options->hard_limit_bytes);
+    heap_options.hard_limit_bytes = options->hard_limit_bytes;
+    hak_lua_state_t *state = serve_own_malloc(sizeof *state);
+    if (state == NULL) return NULL;
+    state->heap = serve_heap_new(&heap_options);
+    if (state->heap == NULL) {
+        int error = errno;
+        serve_own_free(state);
+        errno = error;
+        return NULL;
+    }
+    state->is_private = options->private_heap == 1;
+    state->soft_limit_bytes = options->soft_limit_bytes;
+    state->step_multiplier = -1;
+    return state;
+}
+
+void hak_lua_state_free(hak_lua_state_t *state) {
+    if (state == NULL) return;
+    serve_heap_destroy(state->heap);
+    serve_own_free(state);
+}
+
+int hak_lua_set_limit(hak_lua_state_t *state, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
+    if (state == NULL) return EINVAL;
+    int error = serve_heap_limit(state->heap, heap_soft_limit(soft_limit_bytes, hard_limit_bytes), hard_limit_bytes);
+    if (error == 0) atomic_store_explicit(&state->soft_limit_bytes, soft_limit_bytes, memory_order_relaxed);
+    return error;
+}
+
+int hak_lua_stats_get(const hak_lua_state_t *state, hak_heap_stats_t *stats) {
+    if (state == NULL || stats == NULL) return EINVAL;
+    hak_heap_stats_t full = HAK_HEAP_STATS_INIT;
+    int error = serve_heap_stats(state->heap, &full);
+    if (error != 0 || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;
+    full.soft_limit_bytes = atomic_load_explicit(&state->soft_limit_bytes, memory_order_relaxed);
+    full.struct_bytes = stats->struct_bytes < sizeof full ? stats->struct_bytes : (uint32_t)sizeof full;
+    memcpy(stats, &full, full.struct_bytes);
+    return 0;
+}
+
+/* ---- From a lua_State to its account ---- */
+
+static char registry_key;
+
+void hak_lua_state_note(lua_State *L, hak_lua_state_t *state) {
+    lua_pushlightuserdata(L, &registry_key);
+    lua_pushlightuserdata(L, state);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+hak_lua_state_t *hak_lua_state_of(lua_State *L) {
+    void *ud;
+    if (lua_getallocf(L, &ud) == hak_lua_alloc) return ud;
+    if (!lua_checkstack(L, 1)) return NULL;
+    lua_pushlightuserdata(L, &registry_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    ud = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return ud;
+}

@@ -1,0 +1,59 @@
+/*
+ * state.h - the account of one Lua state, and what stands between it and the core.
+ *
+ * Layer: bindings/lua, above serve.h. Thread rule: used by the thread that runs the state; limits and figures by any.
+ */
+#ifndef HAKMEM_LUA_STATE_H
+#define HAKMEM_LUA_STATE_H
+
+#include <hakmem_lua.h>
+
+#include "serve.h"
+
+/* Lua 5.2 and later collect all garbage when a request is refused, and ask again; 5.1 and LuaJIT raise at once. */
+#define LUA_COLLECTS_WHEN_REFUSED (LUA_VERSION_NUM >= 502)
+
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/*
+ * Made by hak_lua_state_new (no `main_thread`, no `previous`), by hak_lua_open (main_thread), or by a swap under a running
+ * state (previous).
+ */
+struct hak_lua_state {
+    hak_heap_t *heap;
+    lua_State *main_thread;    /* NULL: not known */
+    bool is_private;
+    bool is_warning_on;        /* warnings of a state of hak_lua_open: its script may switch them on */
+    bool is_warning_continued; /* the next piece belongs to the same message */
+
+    /* A swap: the allocator that the state had before, and whether new blocks are ours (the option tiny_use_superslab can
+     * pass them all on). */
+    lua_Alloc previous;
+    void *previous_ud;
+    bool is_enabled, is_serving;
+
+    _Atomic uint64_t soft_limit_bytes; /* as it was set; the heap's may differ, for Lua 5.1 and LuaJIT */
+
+    /* Lua 5.1 and LuaJIT: the soft refusals that the collector was told of, and its step multiplier while it is told to run
+     * a full cycle; below 0: it is not. */
+    uint64_t soft_refusals;
+    int step_multiplier;
+};
+
+/* Notes the account in the registry, where hak_lua_state_of finds it whatever allocator lies above. May raise a memory
+ * error, and then the registry is as it was. A NULL account keeps the place. */
+void hak_lua_state_note(lua_State *L, hak_lua_state_t *state);
+
+/* hak_lua_alloc while a private heap's state is closed: frees nothing, since all of it goes at once afterwards. */
+void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_bytes);
+
+/* ---- collect.c: Lua 5.1 and LuaJIT ---- */
+
+/* A request was refused: tells the collector to run. True: that was the soft limit, and the request may be made again. */
+bool hak_lua_collect_soon(hak_lua_state_t *state);
+
+/* After a free: the cycle is over when the state is below its soft limit. */
+void hak_lua_collect_done(hak_lua_state_t *state);
+
+#endif

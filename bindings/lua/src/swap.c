@@ -1,0 +1,113 @@
+/*
+ * swap.c - the allocator of a state that had another one before: tells the two kinds of blocks apart by their addresses.
+ *
+ * Layer: bindings/lua. The previous allocator is kept in the state's account, which is the allocator's `ud`, so that every
+ * state has its own. A swap is never undone, for only it can tell the blocks apart.
+ * Thread rule: the thread that runs the state.
+ *
+ * Lua tells the size of every block, so a block of the previous allocator that grows can move to hakmem, and one of ours to
+ * the previous allocator while hakmem is disabled. A block that shrinks stays where it is: that must not fail.
+ */
+#include "swap.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static void *previous_call(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+    if (new_bytes != 0) serve_note_passed(new_bytes);
+    return state->previous(state->previous_ud, block, old_bytes, new_bytes);
+}
+
+/* The block that holds the main thread is the state's first and last. */
+static bool is_last_block(const hak_lua_state_t *state, const void *block, size_t size_bytes) {
+    return state->main_thread != NULL && (uintptr_t)state->main_thread - (uintptr_t)block < size_bytes;
+}
+
+static void *resize_previous(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+    if (new_bytes == 0) {
+        bool is_last = is_last_block(state, block, old_bytes);
+        (void)previous_call(state, block, old_bytes, 0);
+        if (is_last) hak_lua_state_free(state);
+        return NULL;
+    }
+    if (new_bytes <= old_bytes || !state->is_serving) return previous_call(state, block, old_bytes, new_bytes);
+    void *moved = hak_lua_alloc(state, NULL, 0, new_bytes);
+    if (moved == NULL) return NULL;
+    memcpy(moved, block, old_bytes);
+    (void)previous_call(state, block, old_bytes, 0);
+    return moved;
+}
+
+static void *move_to_previous(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+    void *moved = previous_call(state, NULL, 0, new_bytes);
+    if (moved == NULL) return NULL;
+    memcpy(moved, block, old_bytes);
+    (void)hak_lua_alloc(state, block, old_bytes, 0);
+    return moved;
+}
+
+static void *swap_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
+    hak_lua_state_t *state = ud;
+    if (block == NULL) {
+        if (LIKELY(state->is_serving)) return hak_lua_alloc(state, NULL, old_bytes, new_bytes);
+        return previous_call(state, NULL, old_bytes, new_bytes);
+    }
+    if (UNLIKELY(!serve_owns(block))) return resize_previous(state, block, old_bytes, new_bytes);
+    if (UNLIKELY(!state->is_serving) && new_bytes > old_bytes) return move_to_previous(state, block, old_bytes, new_bytes);
+    return hak_lua_alloc(state, block, old_bytes, new_bytes);
+}
+
+/* ---- In and out ---- */
+
+static lua_State *main_thread_of(lua_State *L) {
+#if LUA_VERSION_NUM >= 502
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lua_State *main_thread = lua_tothread(L, -1);
+#else
+    lua_State *main_thread = lua_pushthread(L) ? L : NULL; /* a coroutine cannot tell; the account then stays for good */
+#endif
+    lua_pop(L, 1);
+    return main_thread;
+}
+
+static void start_serving(hak_lua_state_t *state) {
+    state->is_enabled = true;
+    state->is_serving = serve_option_number("tiny_use_superslab") != 0;
+}
+
+static void install(lua_State *L) {
+    hak_lua_state_note(L, NULL); /* raises here or not at all: later the place is there */
+    hak_lua_state_t *state = hak_lua_state_new(NULL);
+    if (state == NULL) luaL_error(L, "hakmem: no memory for the account of this state");
+    state->main_thread = main_thread_of(L);
+    state->previous = lua_getallocf(L, &state->previous_ud);
+    start_serving(state);
+    hak_lua_state_note(L, state);
+    lua_setallocf(L, swap_alloc, state);
+}
+
+bool hak_lua_is_native(lua_State *L) {
+    hak_lua_state_t *state = hak_lua_state_of(L);
+    void *ud;
+    return state == NULL ? lua_getallocf(L, &ud) == hak_lua_alloc : state->previous == NULL;
+}
+
+void hak_lua_swap_enable(lua_State *L) {
+    if (hak_lua_is_native(L)) return;
+    hak_lua_state_t *state = hak_lua_state_of(L);
+    if (state == NULL)
+        install(L);
+    else
+        start_serving(state);
+}
+
+void hak_lua_swap_disable(lua_State *L) {
+    hak_lua_state_t *state = hak_lua_state_of(L);
+    if (!hak_lua_is_native(L) && state != NULL) state->is_enabled = state->is_serving = false;
+}
+
+bool hak_lua_swap_is_enabled(lua_State *L) {
+    if (hak_lua_is_native(L)) return true;
+    hak_lua_state_t *state = hak_lua_state_of(L);
+    return state != NULL && state->is_enabled;
+}
