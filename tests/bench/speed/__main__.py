@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from bench.shared import command, machine, peers, tables
@@ -53,7 +55,7 @@ def measure_all(plan: Plan, chosen: list[Peer], arguments: argparse.Namespace, e
         for number, case in enumerate(plan.cases):
             print(f"run {run + 1} of {arguments.runs}: {case.name}", file=sys.stderr, flush=True)
             for peer in filter(case.is_for, peers.in_turn(chosen, run + number)):
-                samples += case.measure(peer)
+                samples += [replace(s, huge_pages=machine.huge_pages()) for s in case.measure(peer)]
             if case.name == "pauses":
                 samples.append(curves.pauses_of_the_machine(arguments.native))
     if plan.instructions and not arguments.short:
@@ -64,6 +66,13 @@ def measure_all(plan: Plan, chosen: list[Peer], arguments: argparse.Namespace, e
     samples = suite.failures_by_case(samples)
     order = {peer.name: position for position, peer in enumerate(chosen)} | {"glibc": -1, "no allocator": -2}
     return sorted(samples, key=lambda sample: (SAMPLE_PARTS.index(sample.part), order[sample.peer]))
+
+
+def changes_of_huge_pages(samples: list[Sample]) -> list[str]:
+    """A line where the setting did not stay what it was: then not all samples are comparable."""
+    counts = Counter(sample.huge_pages for sample in samples if sample.huge_pages)
+    seen = ", ".join(f"{setting} at {count} samples" for setting, count in counts.items())
+    return [f"transparent huge pages were changed during the run: {seen}"] if len(counts) > 1 else []
 
 
 def main() -> int:
@@ -83,6 +92,8 @@ def main() -> int:
         output.print(text, markup=False)
     for text in plan.left_out:
         output.print(f"left out: {text}", markup=False)
+    for text in changes_of_huge_pages(samples):
+        output.print(text, markup=False)
     output.print(f"{arguments.runs} processes per case, in turn\n", markup=False)
     for part in SAMPLE_PARTS:
         if results.cases(part):

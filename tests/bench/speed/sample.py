@@ -23,6 +23,7 @@ class Sample:
     value: float = 0.0  # what the part's tables compare; report.TITLES says the unit
     figures: dict[str, float] = field(default_factory=dict)  # others, by name
     failure: str = ""
+    huge_pages: str = ""  # the machine's setting right after; others may change it while the benchmark runs
     script: str = ""  # pyperformance: what timed it, perhaps with other cases
 
     def as_json(self) -> dict[str, object]:
