@@ -16,6 +16,7 @@
 /*
  *   used_bytes <= hard_limit_bytes, unless the limit was lowered below what was held
  *   soft_refused: the soft limit has refused once since used_bytes was last below it
+ *   the peak so far is the larger of peak_bytes and used_bytes
  */
 struct hak_heap {
     Heap *private_heap; /* NULL: blocks come from the calling thread's heap */
@@ -84,10 +85,16 @@ HAK_INLINE bool is_refused(hak_heap_t *heap, uint64_t more_bytes) {
     return is_refused_above_soft_limit(heap, wanted_bytes);
 }
 
-HAK_INLINE void count(hak_heap_t *heap, uint64_t bytes_before, uint64_t bytes_after) {
-    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes) + bytes_after - bytes_before;
+/* The peak is looked at when the count falls, and by those who ask for it: growing costs nothing. */
+HAK_INLINE void count_more(hak_heap_t *heap, uint64_t bytes) {
+    STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) + bytes);
+}
+
+HAK_INLINE void count_less(hak_heap_t *heap, uint64_t bytes) {
+    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
+    if (HAK_UNLIKELY(used_bytes > LOAD_RELAXED(heap->peak_bytes))) STORE_RELAXED(heap->peak_bytes, used_bytes);
+    used_bytes -= bytes;
     STORE_RELAXED(heap->used_bytes, used_bytes);
-    if (used_bytes > LOAD_RELAXED(heap->peak_bytes)) STORE_RELAXED(heap->peak_bytes, used_bytes);
     if (HAK_UNLIKELY(heap->soft_refused) && used_bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) heap->soft_refused = false;
 }
 
@@ -103,42 +110,45 @@ static uint64_t usable_bytes_of_request(const hak_heap_t *heap, size_t size_byte
     return round_up_bytes(size_bytes, os_page_bytes);
 }
 
-static void *private_malloc(hak_heap_t *heap, size_t size_bytes) {
-    if (size_bytes > SLAB_CLASS_BYTES_MAX) {
-        void *block = large_malloc(size_bytes, os_page_bytes, NULL);
-        if (block != NULL) heap_private_large_add(heap->private_heap, block);
-        return block;
-    }
-    unsigned class_index = size_class_of(size_bytes, heap->alignment);
+/* Whose magazines and slabs serve it now. */
+HAK_INLINE Heap *source_of(const hak_heap_t *heap) {
+    return heap->private_heap != NULL ? heap->private_heap : heap_of_thread;
+}
+
+HAK_INLINE void *malloc_small(hak_heap_t *heap, size_t size_bytes, unsigned class_index) {
     void *block;
-    if (HAK_LIKELY(heap_malloc(heap->private_heap, class_index, &block))) return block;
-    return heap_malloc_slow(heap->private_heap, class_index);
+    if (HAK_LIKELY(heap_malloc(source_of(heap), class_index, &block))) return block;
+    if (heap->private_heap != NULL) return heap_malloc_slow(heap->private_heap, class_index);
+    return malloc_slow(size_bytes, heap->alignment);
 }
 
-static void private_free(hak_heap_t *heap, void *block) {
-    unsigned class_index = registry_slab_class(block);
-    if (HAK_LIKELY(class_index - 1u < SIZE_CLASS_COUNT)) {
-        heap_free(heap->private_heap, block, class_index);
-        return;
-    }
-    heap_private_large_remove(heap->private_heap, block);
-    large_free(block);
+static void *malloc_large(hak_heap_t *heap, size_t size_bytes) {
+    void *block = large_malloc(size_bytes, os_page_bytes, NULL);
+    if (block != NULL && heap->private_heap != NULL) heap_private_large_add(heap->private_heap, block);
+    return block;
 }
 
-HAK_INLINE void *malloc_uncounted(hak_heap_t *heap, size_t size_bytes) {
-    if (heap->private_heap != NULL) return private_malloc(heap, size_bytes);
-    return heap->alignment == ALIGN_8 ? hak_malloc_align8(size_bytes) : hak_malloc(size_bytes);
-}
-
-void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
+static HAK_NOINLINE void *malloc_large_counted(hak_heap_t *heap, size_t size_bytes) {
     if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX)) {
         errno = ENOMEM;
         return NULL;
     }
-    if (HAK_UNLIKELY(is_refused(heap, usable_bytes_of_request(heap, size_bytes)))) return NULL;
-    void *block = malloc_uncounted(heap, size_bytes);
+    if (is_refused(heap, round_up_bytes(size_bytes, os_page_bytes))) return NULL;
+    void *block = malloc_large(heap, size_bytes);
+    if (block == NULL) return NULL;
+    count_more(heap, block_usable_bytes(block));
+    count_blocks(heap, 1);
+    return block;
+}
+
+void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
+    unsigned class_index = size_class_of(size_bytes, heap->alignment);
+    if (HAK_UNLIKELY(class_index == 0)) return malloc_large_counted(heap, size_bytes);
+    uint64_t block_bytes = size_classes[class_index].block_bytes;
+    if (HAK_UNLIKELY(is_refused(heap, block_bytes))) return NULL;
+    void *block = malloc_small(heap, size_bytes, class_index);
     if (HAK_UNLIKELY(block == NULL)) return NULL;
-    count(heap, 0, block_usable_bytes(block));
+    count_more(heap, block_bytes);
     count_blocks(heap, 1);
     return block;
 }
@@ -147,6 +157,16 @@ static HAK_COLD void report_not_of_heap(const void *block) {
     message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
                    "invalid free of %p: not a block of this heap (size class unknown, thread %u)", block,
                    os_thread_id());
+}
+
+static void free_uncounted(hak_heap_t *heap, void *block) {
+    unsigned class_index = registry_slab_class(block);
+    if (class_index - 1u < SIZE_CLASS_COUNT) {
+        heap_free(source_of(heap), block, class_index);
+        return;
+    }
+    if (heap->private_heap != NULL) heap_private_large_remove(heap->private_heap, block);
+    large_free(block);
 }
 
 /* 0: not a live block's start, or not of this heap; reported. */
@@ -158,16 +178,25 @@ HAK_INLINE size_t own_usable_bytes(const hak_heap_t *heap, const void *block) {
     return 0;
 }
 
-void hak_heap_free(hak_heap_t *heap, void *block) {
-    if (block == NULL) return;
-    size_t usable_bytes = own_usable_bytes(heap, block);
-    if (HAK_UNLIKELY(usable_bytes == 0)) return;
-    count(heap, usable_bytes, 0);
+/* The block is large, or reported. */
+static HAK_NOINLINE void free_large_counted(hak_heap_t *heap, void *block) {
+    size_t usable_bytes = block == NULL ? 0 : own_usable_bytes(heap, block);
+    if (usable_bytes == 0) return;
+    count_less(heap, usable_bytes);
     count_blocks(heap, (uint64_t)-1);
-    if (heap->private_heap != NULL)
-        private_free(heap, block);
-    else
-        hak_free(block);
+    free_uncounted(heap, block);
+}
+
+void hak_heap_free(hak_heap_t *heap, void *block) {
+    unsigned class_index = registry_slab_class_near(block);
+    bool is_small = class_index - 1u < SIZE_CLASS_COUNT;
+    if (HAK_UNLIKELY(!is_small || (heap->private_heap != NULL && !heap_private_owns(heap->private_heap, block)))) {
+        free_large_counted(heap, block);
+        return;
+    }
+    count_less(heap, size_classes[class_index].block_bytes);
+    count_blocks(heap, (uint64_t)-1);
+    heap_free(source_of(heap), block, class_index);
 }
 
 /* ---- Realloc ---- */
@@ -178,6 +207,11 @@ static void *resize_large(hak_heap_t *heap, void *block, size_t size_bytes) {
     void *resized = large_resize(block, size_bytes);
     heap_private_large_add(heap->private_heap, resized != NULL ? resized : block);
     return resized;
+}
+
+static void *malloc_any(hak_heap_t *heap, size_t size_bytes) {
+    unsigned class_index = size_class_of(size_bytes, heap->alignment);
+    return class_index == 0 ? malloc_large(heap, size_bytes) : malloc_small(heap, size_bytes, class_index);
 }
 
 static void *private_malloc_growing(hak_heap_t *heap, size_t size_bytes) {
@@ -195,14 +229,14 @@ static void *private_realloc(hak_heap_t *heap, void *block, size_t usable_bytes,
     int saved = errno;
     bool is_growing = size_bytes > usable_bytes;
     void *moved = is_growing && size_bytes > SLAB_CLASS_BYTES_MAX ? private_malloc_growing(heap, size_bytes)
-                                                                  : private_malloc(heap, size_bytes);
+                                                                  : malloc_any(heap, size_bytes);
     if (moved == NULL) {
         if (is_growing) return NULL;
         errno = saved;
         return block; /* shrinking never fails */
     }
     memcpy(moved, block, is_growing ? usable_bytes : size_bytes);
-    private_free(heap, block);
+    free_uncounted(heap, block);
     return moved;
 }
 
@@ -221,7 +255,12 @@ void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
     if (size_bytes > usable_bytes && is_refused(heap, usable_bytes_of_request(heap, size_bytes) - usable_bytes))
         return NULL;
     void *resized = realloc_uncounted(heap, block, usable_bytes, size_bytes);
-    if (resized != NULL) count(heap, usable_bytes, block_usable_bytes(resized));
+    if (resized == NULL) return NULL;
+    size_t resized_bytes = block_usable_bytes(resized);
+    if (resized_bytes >= usable_bytes)
+        count_more(heap, resized_bytes - usable_bytes);
+    else
+        count_less(heap, usable_bytes - resized_bytes);
     return resized;
 }
 
@@ -238,12 +277,13 @@ int hak_heap_set_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, uint64_t har
 int hak_heap_stats_get(const hak_heap_t *heap, hak_heap_stats_t *stats) {
     if (heap == NULL || stats == NULL || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;
     uint32_t struct_bytes = stats->struct_bytes < sizeof *stats ? stats->struct_bytes : (uint32_t)sizeof *stats;
+    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes), peak_bytes = LOAD_RELAXED(heap->peak_bytes);
     hak_heap_stats_t full = {
         .struct_bytes = struct_bytes,
         .version = HAK_HEAP_VERSION,
-        .used_bytes = LOAD_RELAXED(heap->used_bytes),
+        .used_bytes = used_bytes,
         .used_blocks = LOAD_RELAXED(heap->used_blocks),
-        .peak_bytes = LOAD_RELAXED(heap->peak_bytes),
+        .peak_bytes = used_bytes > peak_bytes ? used_bytes : peak_bytes,
         .soft_limit_bytes = none_as_zero(LOAD_RELAXED(heap->soft_limit_bytes)),
         .hard_limit_bytes = none_as_zero(LOAD_RELAXED(heap->hard_limit_bytes)),
         .soft_refusals = LOAD_RELAXED(heap->soft_refusals),

@@ -21,8 +21,7 @@ static HAK_COLD void check_all(void) {
     if (violations > 0 && option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_ABORT) os_abort();
 }
 
-/* The magazine gave nothing: first use of the thread, an empty or closed magazine, or a size above the tables'. */
-static HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) {
+HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) {
     heap_start();
     if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX)) {
         heap_count_if_on(heap_of_thread, COUNTER_early_return_too_large, 1);

@@ -22,4 +22,8 @@ HAK_INLINE bool block_fits_in_place(size_t usable_bytes, size_t size_bytes) {
     return size_bytes <= usable_bytes && size_bytes * 4 >= usable_bytes * 3;
 }
 
+/* The magazine of the thread's heap gave nothing: first use of the thread, an empty or closed magazine, or a size above
+ * the tables'. */
+void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment);
+
 #endif

@@ -24,7 +24,6 @@ typedef struct SizeClass {
     uint32_t reciprocal;       /* offset * reciprocal >> 32 = offset / block_bytes for every offset in a slab */
     uint16_t blocks_per_slab;
     uint16_t magazine_blocks;  /* capacity of a magazine; 0: always the slow path */
-    uint32_t magazine_offset;  /* where its slots begin in Heap.slots */
     OsPageSet starting_pages; /* OS pages in which a block starts */
     uint16_t first_starting[OS_PAGES_PER_SLAB_MAX + 1]; /* the first block that starts in OS page i or later */
     uint16_t first_touching[OS_PAGES_PER_SLAB_MAX];     /* the first block that reaches into OS page i or later */

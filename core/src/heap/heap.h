@@ -47,6 +47,10 @@ typedef struct HeapClass {
     _Atomic uint8_t scattered_flushes;      /* so many next ones are not worth sorting; heap_return.c alone, unlocked */
 } HeapClass;
 
+/* A piece loses fewer slots at its start than a magazine has: these are enough for all classes. */
+#define SLOT_PIECE_BYTES_MIN 8192u
+#define SLOT_PIECES_MAX (MAGAZINE_SLOTS_TOTAL / (SLOT_PIECE_BYTES_MIN / sizeof(void *) - MAGAZINE_BLOCKS_MAX) + 1)
+
 typedef enum HeapKind {
     HEAP_NONE,    /* the sentinel: every operation takes the slow path */
     HEAP_THREAD,  /* serves a thread */
@@ -84,9 +88,12 @@ struct Heap {
     TinySlabMeta *large;            /* private heaps: their large blocks */
     _Atomic uint64_t counter[HEAP_COUNTER_COUNT];
     uint64_t reclaim_seen;          /* the helper's: mallocs + frees at its last visit */
+    void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
+    uint32_t slot_piece_count;
+    size_t slot_piece_left;             /* slots at the start of the last piece */
+    void **grown_slots[SIZE_CLASS_COUNT + 1];
     void *small_slots[SIZE_CLASS_COUNT + 1][MAGAZINE_SMALL_BLOCKS];
     HeapClass class[SIZE_CLASS_COUNT + 1];
-    void *slots[MAGAZINE_SLOTS_TOTAL];
 };
 
 extern os_lock_t heap_list_lock;
@@ -143,6 +150,23 @@ void heap_pool(Heap *heap);
 /* Its requests are counted on among the retired ones. Returns its live blocks. Under the heap lock. */
 uint64_t heap_counters_reset(Heap *heap);
 
+/* ---- heap_magazine.c: for the owner, under the heap lock ---- */
+
+void heap_class_open(Heap *heap, unsigned class_index); /* its magazine may be used from now on */
+
+/* Gives a small magazine the slots of its class, its blocks included. Without memory for them it stays small. */
+void heap_class_grow(Heap *heap, unsigned class_index);
+
+/* As at its first use; what is in the magazine is forgotten. */
+void heap_class_start_over(Heap *heap, unsigned class_index);
+void heap_classes_start_over(Heap *heap);
+
+/* Takes the oldest `count` blocks of a magazine into `out`. Also for whoever reclaims. */
+void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
+
+/* Opens the magazines of the classes in use after a reclaimer closed them. */
+void heap_open(Heap *heap);
+
 /* ---- heap_refill.c ---- */
 
 /* After heap_malloc failed: refills the magazine. NULL, errno ENOMEM: out of memory. */
@@ -160,18 +184,6 @@ HAK_NOINLINE void heap_free_slow(Heap *heap, void *block, unsigned class_index);
 
 /* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
 void heap_flush_all(Heap *heap);
-
-/* The magazine of a class may be used from now on. For the owner, under the heap lock. */
-void heap_class_open(Heap *heap, unsigned class_index);
-
-/* Gives a small magazine the slots of its class, its blocks included. For the owner, under the heap lock. */
-void heap_class_grow(Heap *heap, unsigned class_index);
-
-/* All classes as at their first use; what is in the magazines is forgotten. Under the heap lock. */
-void heap_classes_start_over(Heap *heap);
-
-/* Takes the oldest `count` blocks of a magazine into `out`. Under the heap lock. */
-void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
 
 /* The heap's last live block was freed. */
 HAK_NOINLINE void heap_zero(Heap *heap);
@@ -201,9 +213,6 @@ TinySlabMeta *heap_slabs_take_all(Heap *heap); /* out of all lists, chained by `
 void heap_slabs_adopt(Heap *to, Heap *from);                           /* all slabs; both locks */
 
 /* ---- reclaim.c ---- */
-
-/* Opens the magazines of the classes in use after a reclaimer closed them. For the owner, under the heap lock. */
-void heap_open(Heap *heap);
 
 /* Flushes the caches of other threads that are outside the allocator. `idle_only`: just those that made no request
  * since the last such call. */
@@ -238,8 +247,12 @@ HAK_INLINE void heap_leave(Heap *heap) { heap_free_done(heap, LOAD_RELAXED(heap-
 
 /* Both under the heap lock. */
 HAK_INLINE void **heap_slots(Heap *heap, unsigned class_index) {
-    return heap->magazine[class_index].is_grown ? heap->slots + size_classes[class_index].magazine_offset
+    return heap->magazine[class_index].is_grown ? heap->grown_slots[class_index]
                                                 : heap->small_slots[class_index];
+}
+
+HAK_INLINE size_t heap_slot_piece_bytes(void) {
+    return os_page_bytes > SLOT_PIECE_BYTES_MIN ? os_page_bytes : SLOT_PIECE_BYTES_MIN;
 }
 
 HAK_INLINE unsigned heap_capacity(const Heap *heap, unsigned class_index) {

@@ -13,53 +13,12 @@
 
 /* ---- Magazines to slabs ---- */
 
-void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out) {
-    Magazine *magazine = &heap->magazine[class_index];
-    void **slots = heap_slots(heap, class_index);
-    unsigned left = magazine_count(magazine, slots) - count;
-    memcpy(out, slots, count * sizeof *out);
-    memmove(slots, slots + count, left * sizeof *slots);
-    STORE_RELAXED(magazine->top, slots + left);
-}
-
-void heap_class_open(Heap *heap, unsigned class_index) {
-    heap->classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
-    magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), heap_capacity(heap, class_index));
-}
-
-void heap_class_grow(Heap *heap, unsigned class_index) {
-    Magazine *magazine = &heap->magazine[class_index];
-    void **small = heap_slots(heap, class_index);
-    unsigned count = magazine_count(magazine, small);
-    magazine->is_grown = true;
-    void **slots = heap_slots(heap, class_index);
-    memcpy(slots, small, count * sizeof *slots);
-    STORE_RELAXED(magazine->top, slots + count);
-    heap_class_open(heap, class_index);
-}
-
-/* As at its first use. What the magazine holds is forgotten. Under the heap lock. */
-static void class_start_over(Heap *heap, unsigned class_index) {
-    Magazine *magazine = &heap->magazine[class_index];
-    magazine->refill_blocks = 0;
-    magazine->shared_blocks = 0;
-    magazine->is_grown = false;
-    heap->classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
-    STORE_RELAXED(magazine->top, heap_slots(heap, class_index));
-    if (!heap->is_closed) magazine_open(magazine, heap_slots(heap, class_index), 0);
-}
-
-void heap_classes_start_over(Heap *heap) {
-    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        if (heap_class_is_in_use(heap, index)) class_start_over(heap, index);
-}
-
 static void flush_class(Heap *heap, unsigned class_index) {
     void *blocks[MAGAZINE_BLOCKS_MAX];
     os_lock(&heap->lock);
     unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
     if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
-    class_start_over(heap, class_index);
+    heap_class_start_over(heap, class_index);
     os_unlock(&heap->lock);
     if (count > 0) heap_return_blocks(heap, blocks, count);
 }
@@ -167,11 +126,10 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
         if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
         heap_class_open(heap, class_index);
         unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
-        if (count == capacity) {
-            flushed = capacity > 1 ? capacity / 2 : 1;
+        if (count == heap_capacity(heap, class_index) && count < capacity) heap_class_grow(heap, class_index);
+        if (count == heap_capacity(heap, class_index)) {
+            flushed = count > 1 ? count / 2 : 1;
             heap_take_oldest(heap, class_index, flushed, oldest);
-        } else if (count == heap_capacity(heap, class_index)) {
-            heap_class_grow(heap, class_index);
         }
         (void)magazine_push(&heap->magazine[class_index], block);
         os_unlock(&heap->lock);

@@ -141,6 +141,7 @@ static void *refill_and_pop(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
     unsigned want = next_refill_blocks(magazine, &size_classes[class_index]);
     if (want > heap_capacity(heap, class_index)) heap_class_grow(heap, class_index);
+    if (want > heap_capacity(heap, class_index)) want = heap_capacity(heap, class_index);
     heap_class_open(heap, class_index);
     void **slots = heap_slots(heap, class_index);
     unsigned taken = take_own_or_shared(heap, class_index, slots + want, want);

@@ -99,6 +99,8 @@ static void forget_arrays(Heap *heap) {
     uintptr_t start = round_up_bytes((uintptr_t)heap->small_slots, os_page_bytes);
     uintptr_t end = ((uintptr_t)heap + sizeof *heap) / os_page_bytes * os_page_bytes;
     if (end > start) (void)os_purge((void *)start, end - start);
+    for (unsigned piece = 0; piece < heap->slot_piece_count; piece++)
+        (void)os_purge(heap->slot_piece[piece], heap_slot_piece_bytes());
 }
 
 void heap_pool(Heap *heap) {

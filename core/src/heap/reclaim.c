@@ -11,13 +11,6 @@
 #include "heap/heap.h"
 #include "slab/magazine.h"
 
-void heap_open(Heap *heap) {
-    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        magazine_open(&heap->magazine[index], heap_slots(heap, index),
-                      heap_class_is_in_use(heap, index) ? heap_capacity(heap, index) : 0);
-    heap->is_closed = false;
-}
-
 static void heap_close(Heap *heap) {
     heap->is_closed = true;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);

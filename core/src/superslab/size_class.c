@@ -64,7 +64,6 @@ void size_class_initialize(bool align_16_always) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         block_bytes += step_bytes(block_bytes);
         fill_class(&size_classes[index], block_bytes);
-        size_classes[index].magazine_offset = slots;
         slots += size_classes[index].magazine_blocks;
     }
     HAK_ASSERT_OP(block_bytes, ==, SLAB_CLASS_BYTES_MAX);

@@ -1,0 +1,75 @@
+/*
+ * heap/heap_magazine.c - the magazines of a heap: where their slots lie, opening, growing, starting over.
+ *
+ * Layer: heap. Does not know slabs. Thread rule: for the heap's owner, under the heap lock, except where heap.h says
+ * otherwise.
+ */
+#include <string.h>
+
+#include "heap/heap.h"
+#include "slab/magazine.h"
+#include "superslab/metadata.h"
+
+void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out) {
+    Magazine *magazine = &heap->magazine[class_index];
+    void **slots = heap_slots(heap, class_index);
+    unsigned left = magazine_count(magazine, slots) - count;
+    memcpy(out, slots, count * sizeof *out);
+    memmove(slots, slots + count, left * sizeof *slots);
+    STORE_RELAXED(magazine->top, slots + left);
+}
+
+void heap_class_open(Heap *heap, unsigned class_index) {
+    heap->classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
+    magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), heap_capacity(heap, class_index));
+}
+
+/* Slots for a class, once for the heap's life, from a piece of memory that classes share: a thread that uses few classes
+ * touches few OS pages, and has few mapped. NULL: no memory. */
+static void **grown_slots_of(Heap *heap, unsigned class_index) {
+    size_t wanted = size_classes[class_index].magazine_blocks;
+    if (heap->grown_slots[class_index] != NULL) return heap->grown_slots[class_index];
+    if (heap->slot_piece_left < wanted) {
+        size_t piece_bytes = heap_slot_piece_bytes();
+        void *piece = heap->slot_piece_count < SLOT_PIECES_MAX ? metadata_map(piece_bytes) : NULL;
+        if (piece == NULL) return NULL;
+        heap->slot_piece[heap->slot_piece_count++] = piece;
+        heap->slot_piece_left = piece_bytes / sizeof(void *);
+    }
+    void **piece = heap->slot_piece[heap->slot_piece_count - 1];
+    heap->slot_piece_left -= wanted;
+    return heap->grown_slots[class_index] = piece + heap->slot_piece_left;
+}
+
+void heap_class_grow(Heap *heap, unsigned class_index) {
+    Magazine *magazine = &heap->magazine[class_index];
+    void **small = heap_slots(heap, class_index), **slots = grown_slots_of(heap, class_index);
+    if (slots == NULL) return;
+    unsigned count = magazine_count(magazine, small);
+    magazine->is_grown = true;
+    memcpy(slots, small, count * sizeof *slots);
+    STORE_RELAXED(magazine->top, slots + count);
+    heap_class_open(heap, class_index);
+}
+
+void heap_class_start_over(Heap *heap, unsigned class_index) {
+    Magazine *magazine = &heap->magazine[class_index];
+    magazine->refill_blocks = 0;
+    magazine->shared_blocks = 0;
+    magazine->is_grown = false;
+    heap->classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
+    STORE_RELAXED(magazine->top, heap_slots(heap, class_index));
+    if (!heap->is_closed) magazine_open(magazine, heap_slots(heap, class_index), 0);
+}
+
+void heap_classes_start_over(Heap *heap) {
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+        if (heap_class_is_in_use(heap, index)) heap_class_start_over(heap, index);
+}
+
+void heap_open(Heap *heap) {
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+        magazine_open(&heap->magazine[index], heap_slots(heap, index),
+                      heap_class_is_in_use(heap, index) ? heap_capacity(heap, index) : 0);
+    heap->is_closed = false;
+}
