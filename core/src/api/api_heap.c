@@ -17,18 +17,31 @@
  *   used_bytes <= hard_limit_bytes, unless the limit was lowered below what was held
  *   soft_refused: the soft limit has refused once since used_bytes was last below it
  *   the peak so far is the larger of peak_bytes and used_bytes
+ *
+ * So that a fast path compares once:
+ *   ceiling_bytes: a request that leads beyond it needs a look; the hard limit, or the soft one until that has refused
+ *   watch_bytes: a free from above it needs a look; peak_bytes, or 0 while soft_refused
  */
 struct hak_heap {
     Heap *private_heap; /* NULL: blocks come from the calling thread's heap */
     SizeClassAlignment alignment;
     bool soft_refused;
-    _Atomic uint64_t used_bytes, used_blocks, peak_bytes;
-    _Atomic uint64_t soft_limit_bytes, hard_limit_bytes; /* UINT64_MAX: none */
+    _Atomic uint64_t used_bytes, used_blocks, ceiling_bytes;
+    uint64_t watch_bytes;
+    _Atomic uint64_t peak_bytes, soft_limit_bytes, hard_limit_bytes; /* UINT64_MAX: none */
     _Atomic uint64_t soft_refusals, hard_refusals;
 };
 
 static uint64_t limit_or_none(uint64_t bytes) { return bytes == 0 ? UINT64_MAX : bytes; }
 static uint64_t none_as_zero(uint64_t bytes) { return bytes == UINT64_MAX ? 0 : bytes; }
+
+/* By any thread. The owner moves the ceiling, too, and then looks at the limits again (ceiling_follow), so all of these
+ * are seq_cst. */
+static void set_limits(hak_heap_t *heap, uint64_t soft, uint64_t hard) {
+    heap->soft_limit_bytes = soft;
+    heap->hard_limit_bytes = hard;
+    heap->ceiling_bytes = soft < hard ? soft : hard;
+}
 
 /* ---- Life ---- */
 
@@ -54,8 +67,7 @@ hak_heap_t *hak_heap_new(const hak_heap_options_t *options) {
         return NULL;
     }
     heap->alignment = is_align_8 ? ALIGN_8 : ALIGN_C;
-    STORE_RELAXED(heap->soft_limit_bytes, soft);
-    STORE_RELAXED(heap->hard_limit_bytes, hard);
+    set_limits(heap, soft, hard);
     return heap;
 }
 
@@ -67,22 +79,39 @@ void hak_heap_destroy(hak_heap_t *heap) {
 
 /* ---- Limits ---- */
 
-static HAK_COLD bool is_refused_above_soft_limit(hak_heap_t *heap, uint64_t wanted_bytes) {
-    bool is_above_hard = wanted_bytes > LOAD_RELAXED(heap->hard_limit_bytes);
-    if (!is_above_hard && heap->soft_refused) return false;
-    _Atomic uint64_t *refusals = is_above_hard ? &heap->hard_refusals : &heap->soft_refusals;
-    atomic_store_explicit(refusals, atomic_load_explicit(refusals, memory_order_relaxed) + 1, memory_order_relaxed);
-    if (!is_above_hard) heap->soft_refused = true;
+/* After soft_refused has changed, or just in case. */
+static void ceiling_follow(hak_heap_t *heap) {
+    uint64_t soft, hard;
+    do {
+        soft = heap->soft_limit_bytes, hard = heap->hard_limit_bytes;
+        heap->ceiling_bytes = heap->soft_refused || soft > hard ? hard : soft;
+    } while (soft != heap->soft_limit_bytes || hard != heap->hard_limit_bytes); /* set meanwhile */
+}
+
+static void refusal(_Atomic uint64_t *refusals) {
+    STORE_RELAXED(*refusals, LOAD_RELAXED(*refusals) + 1);
     errno = ENOMEM;
-    return true;
+}
+
+static HAK_COLD bool is_refused_above_ceiling(hak_heap_t *heap, uint64_t wanted_bytes) {
+    if (wanted_bytes > LOAD_RELAXED(heap->hard_limit_bytes)) {
+        refusal(&heap->hard_refusals);
+        return true;
+    }
+    bool is_first = !heap->soft_refused && wanted_bytes > LOAD_RELAXED(heap->soft_limit_bytes);
+    if (is_first) {
+        heap->soft_refused = true;
+        heap->watch_bytes = 0;
+        refusal(&heap->soft_refusals);
+    }
+    ceiling_follow(heap);
+    return is_first;
 }
 
 /* May the heap grow by so much? */
 HAK_INLINE bool is_refused(hak_heap_t *heap, uint64_t more_bytes) {
     uint64_t wanted_bytes = LOAD_RELAXED(heap->used_bytes) + more_bytes;
-    uint64_t soft = LOAD_RELAXED(heap->soft_limit_bytes), hard = LOAD_RELAXED(heap->hard_limit_bytes);
-    if (HAK_LIKELY(wanted_bytes <= soft && wanted_bytes <= hard)) return false;
-    return is_refused_above_soft_limit(heap, wanted_bytes);
+    return HAK_UNLIKELY(wanted_bytes > LOAD_RELAXED(heap->ceiling_bytes)) && is_refused_above_ceiling(heap, wanted_bytes);
 }
 
 /* The peak is looked at when the count falls, and by those who ask for it: growing costs nothing. */
@@ -90,19 +119,26 @@ HAK_INLINE void count_more(hak_heap_t *heap, uint64_t bytes) {
     STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) + bytes);
 }
 
+static HAK_COLD void look_before_less(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes) {
+    if (used_bytes > LOAD_RELAXED(heap->peak_bytes)) STORE_RELAXED(heap->peak_bytes, used_bytes);
+    if (heap->soft_refused && used_bytes - bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) {
+        heap->soft_refused = false;
+        ceiling_follow(heap);
+    }
+    heap->watch_bytes = heap->soft_refused ? 0 : LOAD_RELAXED(heap->peak_bytes);
+}
+
 HAK_INLINE void count_less(hak_heap_t *heap, uint64_t bytes) {
     uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
-    if (HAK_UNLIKELY(used_bytes > LOAD_RELAXED(heap->peak_bytes))) STORE_RELAXED(heap->peak_bytes, used_bytes);
-    used_bytes -= bytes;
-    STORE_RELAXED(heap->used_bytes, used_bytes);
-    if (HAK_UNLIKELY(heap->soft_refused) && used_bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) heap->soft_refused = false;
+    if (HAK_UNLIKELY(used_bytes > heap->watch_bytes)) look_before_less(heap, used_bytes, bytes);
+    STORE_RELAXED(heap->used_bytes, used_bytes - bytes);
 }
 
 HAK_INLINE void count_blocks(hak_heap_t *heap, uint64_t more) {
     STORE_RELAXED(heap->used_blocks, LOAD_RELAXED(heap->used_blocks) + more);
 }
 
-/* ---- Blocks ---- */
+/* ---- Malloc ---- */
 
 static uint64_t usable_bytes_of_request(const hak_heap_t *heap, size_t size_bytes) {
     unsigned class_index = size_class_of(size_bytes, heap->alignment);
@@ -115,43 +151,60 @@ HAK_INLINE Heap *source_of(const hak_heap_t *heap) {
     return heap->private_heap != NULL ? heap->private_heap : heap_of_thread;
 }
 
-HAK_INLINE void *malloc_small(hak_heap_t *heap, size_t size_bytes, unsigned class_index) {
-    void *block;
-    if (HAK_LIKELY(heap_malloc(source_of(heap), class_index, &block))) return block;
+/* The magazine gave nothing. */
+static void *malloc_small_slow(hak_heap_t *heap, size_t size_bytes, unsigned class_index) {
     if (heap->private_heap != NULL) return heap_malloc_slow(heap->private_heap, class_index);
     return malloc_slow(size_bytes, heap->alignment);
 }
 
-static void *malloc_large(hak_heap_t *heap, size_t size_bytes) {
-    void *block = large_malloc(size_bytes, os_page_bytes, NULL);
-    if (block != NULL && heap->private_heap != NULL) heap_private_large_add(heap->private_heap, block);
-    return block;
+static void *malloc_uncounted(hak_heap_t *heap, size_t size_bytes) {
+    unsigned class_index = size_class_of(size_bytes, heap->alignment);
+    void *block;
+    if (class_index == 0) {
+        block = large_malloc(size_bytes, os_page_bytes, NULL);
+        if (block != NULL && heap->private_heap != NULL) heap_private_large_add(heap->private_heap, block);
+        return block;
+    }
+    if (heap_malloc(source_of(heap), class_index, &block)) return block;
+    return malloc_small_slow(heap, size_bytes, class_index);
 }
 
-static HAK_NOINLINE void *malloc_large_counted(hak_heap_t *heap, size_t size_bytes) {
+/* Large, or beyond the ceiling. */
+static HAK_NOINLINE void *malloc_with_a_look(hak_heap_t *heap, size_t size_bytes) {
     if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX)) {
         errno = ENOMEM;
         return NULL;
     }
-    if (is_refused(heap, round_up_bytes(size_bytes, os_page_bytes))) return NULL;
-    void *block = malloc_large(heap, size_bytes);
+    if (is_refused(heap, usable_bytes_of_request(heap, size_bytes))) return NULL;
+    void *block = malloc_uncounted(heap, size_bytes);
     if (block == NULL) return NULL;
     count_more(heap, block_usable_bytes(block));
     count_blocks(heap, 1);
     return block;
 }
 
-void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
-    unsigned class_index = size_class_of(size_bytes, heap->alignment);
-    if (HAK_UNLIKELY(class_index == 0)) return malloc_large_counted(heap, size_bytes);
-    uint64_t block_bytes = size_classes[class_index].block_bytes;
-    if (HAK_UNLIKELY(is_refused(heap, block_bytes))) return NULL;
-    void *block = malloc_small(heap, size_bytes, class_index);
-    if (HAK_UNLIKELY(block == NULL)) return NULL;
-    count_more(heap, block_bytes);
+static HAK_NOINLINE void *malloc_small_slow_counted(hak_heap_t *heap, size_t size_bytes, unsigned class_index) {
+    void *block = malloc_small_slow(heap, size_bytes, class_index);
+    if (block == NULL) return NULL;
+    count_more(heap, size_classes[class_index].block_bytes);
     count_blocks(heap, 1);
     return block;
 }
+
+void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
+    unsigned class_index = size_class_of(size_bytes, heap->alignment);
+    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes) + size_classes[class_index].block_bytes;
+    if (HAK_UNLIKELY(class_index == 0 || used_bytes > LOAD_RELAXED(heap->ceiling_bytes)))
+        return malloc_with_a_look(heap, size_bytes);
+    void *block;
+    if (HAK_UNLIKELY(!heap_malloc(source_of(heap), class_index, &block)))
+        return malloc_small_slow_counted(heap, size_bytes, class_index);
+    STORE_RELAXED(heap->used_bytes, used_bytes);
+    count_blocks(heap, 1);
+    return block;
+}
+
+/* ---- Free ---- */
 
 static HAK_COLD void report_not_of_heap(const void *block) {
     message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
@@ -178,8 +231,8 @@ HAK_INLINE size_t own_usable_bytes(const hak_heap_t *heap, const void *block) {
     return 0;
 }
 
-/* The block is large, or reported. */
-static HAK_NOINLINE void free_large_counted(hak_heap_t *heap, void *block) {
+/* Large, NULL, of a private heap, or to be reported. */
+static HAK_NOINLINE void free_with_a_look(hak_heap_t *heap, void *block) {
     size_t usable_bytes = block == NULL ? 0 : own_usable_bytes(heap, block);
     if (usable_bytes == 0) return;
     count_less(heap, usable_bytes);
@@ -189,14 +242,13 @@ static HAK_NOINLINE void free_large_counted(hak_heap_t *heap, void *block) {
 
 void hak_heap_free(hak_heap_t *heap, void *block) {
     unsigned class_index = registry_slab_class_near(block);
-    bool is_small = class_index - 1u < SIZE_CLASS_COUNT;
-    if (HAK_UNLIKELY(!is_small || (heap->private_heap != NULL && !heap_private_owns(heap->private_heap, block)))) {
-        free_large_counted(heap, block);
+    if (HAK_UNLIKELY(class_index - 1u >= SIZE_CLASS_COUNT) || heap->private_heap != NULL) {
+        free_with_a_look(heap, block);
         return;
     }
     count_less(heap, size_classes[class_index].block_bytes);
     count_blocks(heap, (uint64_t)-1);
-    heap_free(source_of(heap), block, class_index);
+    heap_free(heap_of_thread, block, class_index);
 }
 
 /* ---- Realloc ---- */
@@ -207,11 +259,6 @@ static void *resize_large(hak_heap_t *heap, void *block, size_t size_bytes) {
     void *resized = large_resize(block, size_bytes);
     heap_private_large_add(heap->private_heap, resized != NULL ? resized : block);
     return resized;
-}
-
-static void *malloc_any(hak_heap_t *heap, size_t size_bytes) {
-    unsigned class_index = size_class_of(size_bytes, heap->alignment);
-    return class_index == 0 ? malloc_large(heap, size_bytes) : malloc_small(heap, size_bytes, class_index);
 }
 
 static void *private_malloc_growing(hak_heap_t *heap, size_t size_bytes) {
@@ -229,7 +276,7 @@ static void *private_realloc(hak_heap_t *heap, void *block, size_t usable_bytes,
     int saved = errno;
     bool is_growing = size_bytes > usable_bytes;
     void *moved = is_growing && size_bytes > SLAB_CLASS_BYTES_MAX ? private_malloc_growing(heap, size_bytes)
-                                                                  : malloc_any(heap, size_bytes);
+                                                                  : malloc_uncounted(heap, size_bytes);
     if (moved == NULL) {
         if (is_growing) return NULL;
         errno = saved;
@@ -269,8 +316,7 @@ void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
 int hak_heap_set_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
     uint64_t soft = limit_or_none(soft_limit_bytes), hard = limit_or_none(hard_limit_bytes);
     if (heap == NULL || (soft != UINT64_MAX && soft > hard)) return EINVAL;
-    STORE_RELAXED(heap->soft_limit_bytes, soft);
-    STORE_RELAXED(heap->hard_limit_bytes, hard);
+    set_limits(heap, soft, hard);
     return 0;
 }
 

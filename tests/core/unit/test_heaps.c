@@ -127,6 +127,59 @@ static void test_soft_limit_refuses_once(void **state) {
     hak_heap_destroy(heap);
 }
 
+static void test_peak_is_the_most_that_was_held(void **state) {
+    (void)state;
+    hak_heap_t *heap = heap_with(0, 16, 0, 0);
+    void *large = hak_heap_malloc(heap, 4096), *small = hak_heap_malloc(heap, 64);
+    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 4096 + 64);
+    large = hak_heap_realloc(heap, large, 64);
+    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 4096 + 64);
+    hak_heap_free(heap, small);
+    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 4096 + 64);
+    large = hak_heap_realloc(heap, large, 8192);
+    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 8192);
+    hak_heap_free(heap, large);
+    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 8192);
+    hak_heap_destroy(heap);
+}
+
+enum { LOW_LIMIT = 2000, HIGH_LIMIT = 20000 };
+
+static void *move_limits(void *heap) {
+    for (size_t round = 0; round < 20000; round++) {
+        REQUIRE_EQUAL(hak_heap_set_limit(heap, LOW_LIMIT, HIGH_LIMIT), 0);
+        REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, LOW_LIMIT), 0);
+    }
+    return NULL;
+}
+
+/* Another thread moves the limits while the owner runs into them: what it set last holds in the end. */
+static void test_limits_set_by_another_thread(void **state) {
+    (void)state;
+    hak_heap_t *heap = heap_with(0, 16, 0, HIGH_LIMIT);
+    enum { COUNT = 400 };
+    static void *blocks[COUNT];
+    for (size_t round = 0; round < 5; round++) {
+        pthread_t mover = threads_start(move_limits, heap);
+        for (size_t step = 0; step < 200000; step++) {
+            size_t slot = step * 7 % COUNT;
+            if (blocks[slot] != NULL) {
+                hak_heap_free(heap, blocks[slot]);
+                blocks[slot] = NULL;
+            } else {
+                blocks[slot] = hak_heap_malloc(heap, 100);
+            }
+            REQUIRE_AT_MOST(heap_stats(heap).used_bytes, HIGH_LIMIT);
+        }
+        threads_join(mover);
+        for (size_t slot = 0; slot < COUNT; slot++) hak_heap_free(heap, blocks[slot]), blocks[slot] = NULL;
+        for (size_t slot = 0; slot < COUNT; slot++) blocks[slot] = hak_heap_malloc(heap, 100);
+        REQUIRE_AT_MOST(heap_stats(heap).used_bytes, LOW_LIMIT);
+        for (size_t slot = 0; slot < COUNT; slot++) hak_heap_free(heap, blocks[slot]), blocks[slot] = NULL;
+    }
+    hak_heap_destroy(heap);
+}
+
 static void test_bad_arguments(void **state) {
     (void)state;
     hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
@@ -316,6 +369,8 @@ int main(void) {
         cmocka_unit_test(test_counts_are_exact),
         cmocka_unit_test(test_hard_limit),
         cmocka_unit_test(test_soft_limit_refuses_once),
+        cmocka_unit_test(test_peak_is_the_most_that_was_held),
+        cmocka_unit_test(test_limits_set_by_another_thread),
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_private_slabs_serve_one_heap),
         cmocka_unit_test(test_destroy_gives_all_back),
