@@ -56,7 +56,7 @@ typedef enum HeapKind {
     HEAP_THREAD,  /* serves a thread */
     HEAP_PRIVATE, /* belongs to a host, serves the thread that uses it; its slabs serve nobody else */
     HEAP_POOLED,  /* its thread ended; owns nothing, waits for another */
-    HEAP_SHARED  /* owns the slabs that ended threads left, and those of which many threads take few blocks */
+    HEAP_SHARED   /* owns the slabs that ended threads left, and those of which many threads take few blocks */
 } HeapKind;
 
 /*

@@ -73,13 +73,16 @@ typedef struct Group {
     uint8_t first, last; /* of its blocks: a chain */
 } Group;
 
-/* Sorts at most MAGAZINE_BLOCKS_MAX blocks by slab, in the order in which slabs and blocks come. Returns how many slabs
- * there are. */
-static unsigned group_by_slab(void *const *blocks, unsigned count, void **grouped) {
-    enum { PLACES = 2 * MAGAZINE_BLOCKS_MAX };
-    Group groups[MAGAZINE_BLOCKS_MAX];
-    uint8_t next[MAGAZINE_BLOCKS_MAX];
-    uint16_t places[PLACES] = {0}; /* number of the group and 1, at its slab's number or behind */
+/* Bounds what this takes of the caller's stack, to 4 KiB. */
+enum { SORTED_MAX = 128 };
+
+/* Sorts at most SORTED_MAX blocks by slab, in the order in which slabs and blocks come. Returns how many slabs there
+ * are. */
+static unsigned sort_by_slab(void *const *blocks, unsigned count, void **sorted) {
+    enum { PLACES = 2 * SORTED_MAX };
+    Group groups[SORTED_MAX];
+    uint8_t next[SORTED_MAX];
+    uint8_t places[PLACES] = {0}; /* number of the group and 1, at its slab's number or behind */
     unsigned group_count = 0;
     for (unsigned number = 0; number < count; number++) {
         uintptr_t slab = (uintptr_t)blocks[number] >> SLAB_SHIFT;
@@ -87,7 +90,7 @@ static unsigned group_by_slab(void *const *blocks, unsigned count, void **groupe
         while (places[place] != 0 && groups[places[place] - 1].slab != slab) place = (place + 1) % PLACES;
         if (places[place] == 0) {
             groups[group_count] = (Group){slab, (uint8_t)number, (uint8_t)number};
-            places[place] = (uint16_t)++group_count;
+            places[place] = (uint8_t)++group_count;
         } else {
             Group *group = &groups[places[place] - 1];
             next[group->last] = (uint8_t)number;
@@ -96,14 +99,11 @@ static unsigned group_by_slab(void *const *blocks, unsigned count, void **groupe
     }
     for (unsigned group = 0; group < group_count; group++)
         for (unsigned number = groups[group].first;; number = next[number]) {
-            *grouped++ = blocks[number];
+            *sorted++ = blocks[number];
             if (number == groups[group].last) break;
         }
     return group_count;
 }
-
-/* What is freed in no order comes from many slabs, and a slab is better visited once, unless there are so many slabs that
- * sorting finds few blocks for each. */
 
 /* In the order given. Returns how many were dealt with: all, or, when `stop_at_lone` is set, those before the second
  * block in succession whose neighbours in `blocks` lie in other slabs. */
@@ -132,10 +132,21 @@ static unsigned return_in_order(Heap *own, void *const *blocks, unsigned count, 
     return done;
 }
 
+/* What is freed in no order comes from many slabs. A slab is better visited once, unless they are so many that sorting
+ * finds few blocks for each: then it is left out for some flushes. */
+static unsigned return_sorted(Heap *own, _Atomic uint8_t *scattered_flushes, void *const *blocks, unsigned count) {
+    enum { BLOCKS_A_SLAB_MIN = 3, FLUSHES_LEFT_OUT = 31 };
+    void *sorted[SORTED_MAX];
+    if (count > SORTED_MAX) count = SORTED_MAX;
+    unsigned slabs = sort_by_slab(blocks, count, sorted);
+    if (slabs * BLOCKS_A_SLAB_MIN > count) STORE_RELAXED(*scattered_flushes, (uint8_t)FLUSHES_LEFT_OUT);
+    return return_in_order(own, sorted, count, false);
+}
+
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
-    enum { GROUPED_MIN = 8, BLOCKS_A_SLAB_MIN = 3, FLUSHES_LEFT_OUT = 31 };
+    enum { SORTED_MIN = 8 };
     unsigned class_index = registry_slab_class(blocks[0]);
-    if (count < GROUPED_MIN || class_index > SIZE_CLASS_COUNT) {
+    if (count < SORTED_MIN || class_index > SIZE_CLASS_COUNT) {
         (void)return_in_order(own, blocks, count, false);
         return;
     }
@@ -143,9 +154,5 @@ void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
     unsigned scattered = LOAD_RELAXED(*scattered_flushes);
     if (scattered > 0) STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
     unsigned done = return_in_order(own, blocks, count, scattered == 0);
-    if (done == count) return;
-    void *grouped[MAGAZINE_BLOCKS_MAX];
-    unsigned slabs = group_by_slab(blocks + done, count - done, grouped);
-    if (slabs * BLOCKS_A_SLAB_MIN > count - done) STORE_RELAXED(*scattered_flushes, (uint8_t)FLUSHES_LEFT_OUT);
-    (void)return_in_order(own, grouped, count - done, false);
+    while (done < count) done += return_sorted(own, scattered_flushes, blocks + done, count - done);
 }
