@@ -10,6 +10,7 @@ RUNS ?= 3
 SHORT ?=
 BENCH_ARGS ?=
 PROGRAM ?=
+LUA ?=
 
 # Version and place tell interpreters apart, so that PYTHON= may change from one call to the next.
 python_tag := $(shell $(PYTHON) -c 'import sys, zlib; \
@@ -27,7 +28,7 @@ package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproj
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-python lint wheel clean check-python check-core check-bench demo-here \
+.PHONY: help demo test test-core test-python lua lint wheel clean check-python check-lua check-core check-bench demo-here \
 	wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here bench-native
 
 help: ## Show this list
@@ -58,6 +59,11 @@ lint: $(venv)/linters-installed $(venv)/build-tools-installed $(venv)/test-tools
 	@$(venv)/bin/ruff check .
 	@$(venv)/bin/mypy
 	@PATH="$(venv)/bin:$$PATH" $(venv_python) -m pytest tests/lint
+
+lua: check-lua $(venv)/build-tools-installed ## Build the module for the installed Lua (LUA=lua5.4); the last line says where it is
+	@abi=$$(bindings/lua/find-lua "$(LUA)") && abi=$${abi##* } && \
+		PATH="$(venv)/bin:$$PATH" bindings/lua/build-module "$(LUA)" "build/lua/$$abi" && \
+		echo "LUA_CPATH=$(CURDIR)/build/lua/$$abi/?.so;;"
 
 wheel: check-python ## Build sdist and wheel into dist/, audit the wheel, test it in a clean environment
 	@$(MAKE) --no-print-directory wheel-here
@@ -103,6 +109,9 @@ check-python:
 
 check-bench:
 	@.ci/check-system $(PYTHON) python bench
+
+check-lua:
+	@.ci/check-system $(PYTHON) python lua
 
 check-core:
 	@.ci/check-system $(PYTHON) python core

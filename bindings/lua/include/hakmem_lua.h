@@ -78,12 +78,12 @@ HAK_EXPORT hak_lua_state_t *hak_lua_state_of(lua_State *L);
 /* Changes the limits; 0 is none. What is held already stays.
  *
  * Beyond the hard limit Lua's request is refused. Lua 5.2 and later then collect all garbage and ask again (section 2.5),
- * and raise LUA_ERRMEM, "not enough memory", if that was not enough. Lua 5.1 and LuaJIT raise at once; there the collector
- * is told to run a full cycle at its next opportunity, at the hard limit and, before it comes to that, at the soft one
- * (seven eighths of the hard one where no soft limit is set).
+ * and raise LUA_ERRMEM, "not enough memory", if that was not enough. Lua 5.1 and LuaJIT raise at once.
  *
- * At the soft limit one full collection is asked for, and the request is served; the state may go on up to the hard limit,
- * and the next collection is asked for when it has been below the soft limit again.
+ * At the soft limit (seven eighths of the hard one, where none is set) a full collection is asked for, and the request is
+ * served: up to the hard limit, and the next collection is asked for when the state has been below the soft limit again.
+ * Lua 5.1 and LuaJIT begin it at their next opportunity; it also runs where the script stopped the collector.
+ * hak_heap_stats_t counts these collections as soft_refusals.
  *
  * 0, or EINVAL: soft above hard, NULL. */
 HAK_EXPORT int hak_lua_set_limit(hak_lua_state_t *state, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes);

@@ -1,32 +1,45 @@
 /*
- * collect.c - Lua 5.1 and LuaJIT: what takes the place of the emergency collection that later versions run by themselves.
+ * collect.c - what is done when a request was refused, so that garbage goes before a program fails.
  *
- * Layer: bindings/lua. There a refused request raises at once, and nothing can be collected in the middle of it. What can
- * be done there is to tell the collector to begin at its next opportunity (LUA_GCRESTART sets its threshold to what is
- * held now) and to run to the end of its cycle (a step multiplier of 0); both are plain assignments.
+ * Layer: bindings/lua. The heap refuses once at its soft limit. Lua 5.2 and later collect all garbage when a new object is
+ * refused, and ask again. They do not for buffers of lauxlib, which call the allocator themselves and raise at once: such a
+ * request is served, and the next object is refused in its place.
+ *
+ * Lua 5.1 and LuaJIT always raise at once, and nothing can be collected in the middle of a request. What can be done there
+ * is to tell the collector to begin at its next opportunity (LUA_GCRESTART sets its threshold to what is held now) and to
+ * run to the end of its cycle (a step multiplier of 0); both are plain assignments.
+ *
  * Thread rule: the thread that runs the state.
  */
 #include "state.h"
 
+static bool was_refused_softly(hak_lua_state_t *state) {
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    if (serve_heap_stats(state->heap, &stats) != 0 || stats.soft_refusals == state->soft_refusals) return false;
+    state->soft_refusals = stats.soft_refusals;
+    return true;
+}
+
 #if LUA_COLLECTS_WHEN_REFUSED
 
-bool hak_lua_collect_soon(hak_lua_state_t *state) { return (void)state, false; }
-void hak_lua_collect_done(hak_lua_state_t *state) { (void)state; }
+bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object) {
+    if (!was_refused_softly(state) || is_object) return false;
+    state->wants_collection = true;
+    return true;
+}
 
 #else
 
 enum { RUN_TO_THE_END = 0 };
 
-bool hak_lua_collect_soon(hak_lua_state_t *state) {
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    if (serve_heap_stats(state->heap, &stats) != 0) return false;
-    bool was_soft = stats.soft_refusals != state->soft_refusals;
-    state->soft_refusals = stats.soft_refusals;
-    if (state->main_thread == NULL) return was_soft;
-    int previous = lua_gc(state->main_thread, LUA_GCSETSTEPMUL, RUN_TO_THE_END);
-    if (state->step_multiplier < 0) state->step_multiplier = previous;
-    (void)lua_gc(state->main_thread, LUA_GCRESTART, 0);
-    return was_soft;
+bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object) {
+    (void)is_object;
+    if (state->main_thread != NULL) {
+        int previous = lua_gc(state->main_thread, LUA_GCSETSTEPMUL, RUN_TO_THE_END);
+        if (state->step_multiplier < 0) state->step_multiplier = previous;
+        (void)lua_gc(state->main_thread, LUA_GCRESTART, 0);
+    }
+    return was_refused_softly(state);
 }
 
 void hak_lua_collect_done(hak_lua_state_t *state) {

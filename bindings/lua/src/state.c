@@ -35,33 +35,36 @@ static inline bool size_is_wrong(void *block, size_t size_bytes) {
 
 /* ---- lua_Alloc ---- */
 
-static void *allocate_again(hak_lua_state_t *state, size_t size_bytes) {
-    if (LUA_COLLECTS_WHEN_REFUSED || state == NULL || !hak_lua_collect_soon(state)) return NULL;
-    return serve_malloc(state->heap, size_bytes);
+static __attribute__((cold, noinline)) void *refused(hak_lua_state_t *state, void *block, bool is_object, size_t size_bytes) {
+    if (state == NULL || !hak_lua_ask_again(state, is_object)) return NULL;
+    return block == NULL ? serve_malloc(state->heap, size_bytes) : serve_realloc(state->heap, block, size_bytes);
 }
 
-static void *resize_again(hak_lua_state_t *state, void *block, size_t size_bytes) {
-    if (LUA_COLLECTS_WHEN_REFUSED || state == NULL || !hak_lua_collect_soon(state)) return NULL;
-    return serve_realloc(state->heap, block, size_bytes);
+/* True once after a request that could not be refused was served beyond the soft limit. */
+static inline bool is_object_due(hak_lua_state_t *state, size_t type_tag) {
+    if (!LUA_COLLECTS_WHEN_REFUSED || state == NULL || LIKELY(!state->wants_collection) || type_tag == 0) return false;
+    state->wants_collection = false;
+    return true;
 }
 
 void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     hak_lua_state_t *state = ud;
     hak_heap_t *heap = state == NULL ? NULL : state->heap;
-    if (ptr == NULL) {
-        if (nsize == 0) return NULL;
-        void *block = serve_malloc(heap, nsize); /* osize says what kind of object it is for */
-        return LIKELY(block != NULL) ? block : allocate_again(state, nsize);
+    if (ptr == NULL) { /* osize is the type of a new object, 0 for everything else */
+        if (nsize == 0 || is_object_due(state, osize)) return NULL;
+        void *block = serve_malloc(heap, nsize);
+        return LIKELY(block != NULL) ? block : refused(state, NULL, osize != 0, nsize);
     }
     if (UNLIKELY(size_is_wrong(ptr, osize))) return NULL;
     if (nsize == 0) {
         serve_free(heap, ptr, osize);
-        if (!LUA_COLLECTS_WHEN_REFUSED && state != NULL && UNLIKELY(state->step_multiplier >= 0))
-            hak_lua_collect_done(state);
+#if !LUA_COLLECTS_WHEN_REFUSED
+        if (state != NULL && UNLIKELY(state->step_multiplier >= 0)) hak_lua_collect_done(state);
+#endif
         return NULL;
     }
     void *block = serve_realloc(heap, ptr, nsize);
-    return LIKELY(block != NULL) ? block : resize_again(state, ptr, nsize);
+    return LIKELY(block != NULL) ? block : refused(state, ptr, false, nsize);
 }
 
 void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
@@ -70,10 +73,9 @@ void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_b
 
 /* ---- Accounts ---- */
 
-/* Where the heap is to refuse softly. */
+/* Where the heap refuses once, so that garbage goes before the hard limit is met. */
 static uint64_t heap_soft_limit(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
-    if (LUA_COLLECTS_WHEN_REFUSED || soft_limit_bytes != 0) return soft_limit_bytes;
-    return hard_limit_bytes - hard_limit_bytes / 8;
+    return soft_limit_bytes != 0 ? soft_limit_bytes : hard_limit_bytes - hard_limit_bytes / 8;
 }
 
 hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {

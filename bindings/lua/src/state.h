@@ -10,7 +10,7 @@
 
 #include "serve.h"
 
-/* Lua 5.2 and later collect all garbage when a request is refused, and ask again; 5.1 and LuaJIT raise at once. */
+/* Lua 5.2 and later collect all garbage when an object is refused, and ask again; 5.1 and LuaJIT raise at once. */
 #define LUA_COLLECTS_WHEN_REFUSED (LUA_VERSION_NUM >= 502)
 
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -33,11 +33,12 @@ struct hak_lua_state {
     void *previous_ud;
     bool is_enabled, is_serving;
 
-    _Atomic uint64_t soft_limit_bytes; /* as it was set; the heap's may differ, for Lua 5.1 and LuaJIT */
+    _Atomic uint64_t soft_limit_bytes; /* as it was set; the heap has one wherever it has a hard one */
 
-    /* Lua 5.1 and LuaJIT: the soft refusals that the collector was told of, and its step multiplier while it is told to run
-     * a full cycle; below 0: it is not. */
+    /* For collect.c: the soft refusals that were seen. Lua 5.2 and later: the next object is to be refused. Lua 5.1 and LuaJIT:
+     * the collector's step multiplier while it is told to run a full cycle; below 0: it is not. */
     uint64_t soft_refusals;
+    bool wants_collection;
     int step_multiplier;
 };
 
@@ -48,12 +49,14 @@ void hak_lua_state_note(lua_State *L, hak_lua_state_t *state);
 /* hak_lua_alloc while a private heap's state is closed: frees nothing, since all of it goes at once afterwards. */
 void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_bytes);
 
-/* ---- collect.c: Lua 5.1 and LuaJIT ---- */
+/* ---- collect.c ---- */
 
-/* A request was refused: tells the collector to run. True: that was the soft limit, and the request may be made again. */
-bool hak_lua_collect_soon(hak_lua_state_t *state);
+/* A request was refused; `is_object` where Lua collects by itself when it is told so. True: ask again, it will be served. */
+bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object);
 
-/* After a free: the cycle is over when the state is below its soft limit. */
+#if !LUA_COLLECTS_WHEN_REFUSED
+/* After a free, while step_multiplier is set: the cycle is over when the state is below its soft limit. */
 void hak_lua_collect_done(hak_lua_state_t *state);
+#endif
 
 #endif

@@ -1,0 +1,216 @@
+"""The module under a stock interpreter: the swap, its figures and options, and what bad input is told."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import hakmem
+import pytest
+from conftest import Interpreter, output_of, run
+
+TO_JSON = """
+local function json(value)
+  local kind = type(value)
+  if kind == "string" then return '"' .. value:gsub('["\\\\]', "\\\\%0") .. '"' end
+  if kind ~= "table" then return (tostring(value):gsub("%.0$", "")) end
+  local parts = {}
+  if #value > 0 then
+    for _, item in ipairs(value) do parts[#parts + 1] = json(item) end
+    return "[" .. table.concat(parts, ",") .. "]"
+  end
+  for key, item in pairs(value) do parts[#parts + 1] = '"' .. key .. '":' .. json(item) end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+"""
+
+
+def test_require_swaps_the_running_state(lua: Interpreter) -> None:
+    script = """
+    print(hakmem.is_enabled())
+    local before = hakmem.stats().state.used_bytes
+    local held = {}
+    for number = 1, 10000 do held[number] = {number} end
+    local more = hakmem.stats().state.used_bytes - before
+    print(more >= 10000 * 40 and more < 3000000)
+    """
+    assert lua.output(script) == "true\ntrue\n"
+
+
+def test_option_l_of_the_interpreter(lua: Interpreter) -> None:
+    result = lua.run("print(package.loaded.hakmem.is_enabled())", "-l", "hakmem")
+    assert output_of(result) == "true\n"
+
+
+def test_blocks_from_before_go_back_where_they_came_from(lua: Interpreter) -> None:
+    """Tables, strings, closures and stacks of the previous allocator are resized and freed after the swap."""
+    script = """
+    local held, coroutines = {}, {}
+    for number = 1, 20000 do held[number] = {number, tostring(number) .. "x", function() return number end} end
+    for number = 1, 100 do
+      coroutines[number] = coroutine.create(function(...)
+        local function deep(n) if n == 0 then return coroutine.yield() end return 1 + deep(n - 1) end
+        deep(number)
+      end)
+      coroutine.resume(coroutines[number])
+    end
+    local hakmem = require "hakmem"
+    for number = 1, 20000, 2 do held[number] = nil end
+    for number = 2, 20000, 2 do for more = 1, 20 do held[number][#held[number] + 1] = more end end
+    collectgarbage() collectgarbage()
+    for number = 2, 20000, 2 do assert(held[number][2] == number .. "x" and held[number][3]() == number) end
+    for number = 2, 20000, 2 do assert(#held[number] == 23 and held[number][23] == 20) end
+    for number = 1, 100 do assert(coroutine.resume(coroutines[number], 0)== false or true) end
+    held, coroutines = nil, nil
+    collectgarbage() collectgarbage()
+    print("fine")
+    """
+    assert output_of(lua.run(script, HAKMEM_DEBUG="1")) == "fine\n"
+
+
+def test_keys_are_those_of_the_python_binding(lua: Interpreter) -> None:
+    found = json.loads(lua.output(TO_JSON + "print(json(hakmem.stats()))"))
+    assert set(found) - {"state"} == set(hakmem.stats())
+    assert set(found["classes"][0]) == set(hakmem.stats()["classes"][0])
+    parts = ("live_bytes", "cached_bytes", "pinned_bytes", "free_resident_bytes", "unbacked_bytes")
+    assert found["mapped_bytes"] == sum(found[part] for part in parts)
+    assert 0 < found["state"]["used_bytes"] <= found["live_bytes"]
+
+
+def test_options_are_those_of_the_python_binding(lua: Interpreter) -> None:
+    found = json.loads(lua.output(TO_JSON + "print(json(hakmem.options()))"))
+    expected = [{key: value for key, value in row.items() if value not in (None, [])} for row in hakmem.options()]
+    for row, wanted in zip(found, expected, strict=True):
+        wanted = wanted | {"value": row["value"]}  # the interpreters differ in what was set
+        if not lua.abi.has_integers:  # and in how exactly they print large numbers
+            row, wanted = ({key: float(f"{value:.13g}") if key == "maximum" else value
+                            for key, value in side.items()} for side in (row, wanted))
+        assert row == wanted
+
+
+def test_counts_are_integers(lua: Interpreter) -> None:
+    script = """
+    local kind = math.type or function(value) return value % 1 == 0 and "integer" or "float" end
+    for key, value in pairs(hakmem.stats()) do
+      if type(value) ~= "table" then assert(kind(value) == "integer", key) end
+    end
+    assert(kind(hakmem.trim()) == "integer" and kind((hakmem.limit())) == "integer")
+    assert(kind(hakmem.get_option("retain_bytes")) == "integer")
+    print("fine")
+    """
+    assert lua.output(script) == "fine\n"
+
+
+def test_disable_and_enable(lua: Interpreter) -> None:
+    script = """
+    local ours = {}
+    for number = 1, 5000 do
+      ours[number] = {}
+      for more = 1, 5 do ours[number][more] = number end
+    end
+    hakmem.disable()
+    assert(not hakmem.is_enabled())
+    local before = hakmem.stats()
+    local theirs = {}
+    for number = 1, 5000 do theirs[number] = {number} end
+    local after = hakmem.stats()
+    assert(after.state.used_bytes <= before.state.used_bytes)
+    assert(after.passed_requests - before.passed_requests >= 5000)
+    for number = 1, 5000 do for more = 2, 20 do ours[number][more] = more end end
+    assert(hakmem.stats().state.used_bytes < after.state.used_bytes, "grown blocks of ours move")
+    assert(hakmem.enable() == true and hakmem.is_enabled())
+    for number = 1, 5000 do for more = 2, 9 do theirs[number][more] = more end end
+    assert(hakmem.stats().state.used_bytes > after.state.used_bytes)
+    for number = 1, 5000 do
+      for more = 2, 9 do assert(ours[number][more] == more and theirs[number][more] == more) end
+      assert(ours[number][1] == number and theirs[number][1] == number)
+    end
+    print("fine")
+    """
+    assert lua.output(script) == "fine\n"
+
+
+def test_environment_switches_it_off(lua: Interpreter) -> None:
+    script = """
+    assert(not hakmem.is_enabled() and hakmem.enable() == false and not hakmem.is_enabled())
+    assert(hakmem.stats().state == nil)
+    print(select(2, pcall(hakmem.limit)))
+    """
+    assert "not enabled in this state; call hakmem.enable() first" in lua.output(script, HAKMEM="0")
+
+
+def test_option_that_passes_all_requests_on(lua: Interpreter) -> None:
+    script = """
+    local held = {}
+    for number = 1, 1000 do held[number] = {number} end
+    print(hakmem.is_enabled(), hakmem.stats().state.used_bytes, hakmem.stats().passed_requests >= 1000)
+    """
+    assert lua.output(script, HAKMEM_TINY_USE_SUPERSLAB="0").split() == ["true", "0", "true"]
+
+
+def test_required_in_a_coroutine_and_again(lua: Interpreter) -> None:
+    script = """
+    local hakmem = coroutine.wrap(function() return require "hakmem" end)()
+    local held = {}
+    for number = 1, 1000 do held[number] = {number} end
+    local used = hakmem.stats().state.used_bytes
+    package.loaded.hakmem = nil
+    local again = require "hakmem"
+    assert(again.stats().state.used_bytes >= used, "one account")
+    collectgarbage()
+    print(again.is_enabled())
+    """
+    assert output_of(lua.run(script, HAKMEM_DEBUG="1")) == "true\n"
+
+
+def test_set_option(lua: Interpreter) -> None:
+    script = """
+    hakmem.set_option("retain_percent", 7) print(hakmem.get_option("retain_percent"))
+    hakmem.set_option("retain_percent", "8") print(hakmem.get_option("retain_percent"))
+    hakmem.set_option("counters", true) print(hakmem.get_option("counters"))
+    assert(next(hakmem.stats().counters))
+    hakmem.set_option("on_error", "report") print(hakmem.get_option("on_error"))
+    """
+    assert lua.output(script).split() == ["7", "8", "1", "report"]
+
+
+BAD = {
+    "hakmem.limit(1)": r"takes no argument or both, limit\(soft, hard\), not 1",
+    "hakmem.limit(1, 2, 3)": r"not 3$",
+    "hakmem.limit(nil, nil)": r"the soft limit must be a whole number of bytes, 0 for none, not nil",
+    "hakmem.limit('a', 1)": r"the soft limit must be .* not a$",
+    "hakmem.limit('1', 1)": r"the soft limit must be .* not 1$",
+    "hakmem.limit(0, {})": r"the hard limit must be .* not table",
+    "hakmem.limit(0, -1)": r"the hard limit must be .* not -1$",
+    "hakmem.limit(0, 1.5)": r"the hard limit must be .* not 1.5$",
+    "hakmem.limit(0, 0/0)": r"the hard limit must be .* not -?nan$",
+    "hakmem.limit(0, 1/0)": r"the hard limit must be .* not inf$",
+    "hakmem.limit(0, 2^63)": r"the hard limit must be .* not 9.22337203685\d+e\+18$",
+    "hakmem.limit(20, 10)": r"the soft limit 20 is above the hard limit 10; give soft <= hard",
+    "hakmem.get_option()": r"the name of an option must be a string, not no value|must be a string, not nil",
+    "hakmem.get_option(7)": r"the name of an option must be a string, not 7",
+    "hakmem.get_option('retain_byte')": r"retain_bytes",
+    "hakmem.get_option('a\\0b')": r"contains a NUL character",
+    "hakmem.set_option('counters')": r"the value of option 'counters' must be a number or a string, not nil",
+    "hakmem.set_option('counters', 2)": r"counters.*2.*0,1",
+    "hakmem.set_option('counters', -1)": r"counters.*-1.*0,1",
+    "hakmem.set_option('retain_percent', 1.5)": r"1\.5",
+    "hakmem.set_option('retain_percent', 5000)": r"5000.*1000",
+    "hakmem.set_option('nothing', 1)": r"nothing",
+    "hakmem.set_option('thp', 'never')": r"thp",
+    "hakmem.set_option({}, {})": r"must be a string, not table",
+}
+
+
+@pytest.mark.parametrize("call", BAD)
+def test_bad_input_is_one_line_that_names_it(lua: Interpreter, call: str) -> None:
+    script = f"local ok, message = pcall(function() {call} end) assert(not ok) print(message)"
+    (line,) = lua.output(script).splitlines()
+    assert "hakmem: " in line
+    assert re.search(BAD[call], line), line
+
+
+def test_module_exports_one_name_and_stays_loaded(lua: Interpreter) -> None:
+    names = run(["nm", "--dynamic", "--defined-only", "--format=posix", lua.module]).stdout.split("\n")
+    assert [line.split()[0] for line in names if line] == ["luaopen_hakmem"]
+    assert "NODELETE" in run(["readelf", "--dynamic", lua.module]).stdout
