@@ -5,7 +5,7 @@
  * kernel works, and lives only as long as there is something to give back.
  *
  * States: absent -helper_wake-> running -nothing left-> finished -helper_wake-> running; running or finished
- *         -helper_fork_prepare-> forbidden -joined-> absent; absent -the OS gives no thread-> broken -fork-> absent.
+ *         -helper_fork_prepare-> forbidden -ended-> absent; absent -the OS gives no thread-> broken -fork-> absent.
  */
 #include "heap/purge.h"
 #include "platform/option.h"
@@ -52,7 +52,7 @@ static void helper_main(void) {
 bool helper_wake(void) {
     os_lock(&helper_lock);
     if (helper_state == HELPER_FINISHED) {
-        os_helper_join();
+        os_helper_await_end();
         helper_state = HELPER_ABSENT;
     }
     if (helper_state == HELPER_ABSENT) {
@@ -64,22 +64,22 @@ bool helper_wake(void) {
     return is_kept;
 }
 
-/* The helper's last act takes the lock, so it is joined without. Then the lock is kept until helper_fork_done: the child
+/* The helper's last act takes the lock, so it is awaited without. Then the lock is kept until helper_fork_done: the child
  * must not inherit it from a thread that it does not have, and a second fork waits for the first. */
 void helper_fork_prepare(void) {
     for (;;) {
         os_lock(&helper_lock);
-        bool is_joined = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED;
-        if (!is_joined && helper_state != HELPER_FORBIDDEN) return;
-        if (is_joined) helper_state = HELPER_FORBIDDEN;
+        bool is_awaited = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED;
+        if (!is_awaited && helper_state != HELPER_FORBIDDEN) return;
+        if (is_awaited) helper_state = HELPER_FORBIDDEN;
         atomic_store(&helper_stopping, 1);
         os_unlock(&helper_lock);
-        if (!is_joined) { /* another thread that forks is joining it */
+        if (!is_awaited) { /* another thread that forks is waiting for it */
             os_wait_ms(&helper_stopping, 1, 1);
             continue;
         }
         os_wake(&helper_stopping);
-        os_helper_join();
+        os_helper_await_end();
         os_lock(&helper_lock);
         helper_state = HELPER_ABSENT;
         return;

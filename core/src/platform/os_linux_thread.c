@@ -87,14 +87,16 @@ bool os_barrier_in_all_threads(void) {
 
 /* ---- The helper thread ---- */
 
-static pthread_t helper_thread;
 static _Atomic uint64_t helper_thread_id;
+static _Atomic uint32_t helper_has_ended;
 static void (*helper_function)(void);
 
 static void *helper_main(void *unused) {
     (void)unused;
     atomic_store(&helper_thread_id, os_thread_id());
     helper_function();
+    atomic_store(&helper_has_ended, 1);
+    os_wake(&helper_has_ended);
     return NULL;
 }
 
@@ -104,26 +106,30 @@ int os_helper_start(void (*run)(void)) {
     int saved = errno;
     helper_function = run;
     atomic_store(&helper_thread_id, 0);
+    atomic_store(&helper_has_ended, 0);
     if (pthread_attr_init(&attributes) != 0) return ENOMEM;
+    /* Detached: it ends when it likes, and nobody may come who would join it. */
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     size_t stack_bytes = (size_t)sysconf(_SC_THREAD_STACK_MIN);
     (void)pthread_attr_setstacksize(&attributes, stack_bytes + (64u << 10));
     /* The new thread inherits the mask: no signal handler of the host ever runs on it. */
     sigfillset(&all_signals);
     pthread_sigmask(SIG_SETMASK, &all_signals, &previous_signals);
-    int result = pthread_create(&helper_thread, &attributes, helper_main, NULL);
+    pthread_t thread;
+    int result = pthread_create(&thread, &attributes, helper_main, NULL);
     pthread_sigmask(SIG_SETMASK, &previous_signals, NULL);
     pthread_attr_destroy(&attributes);
     errno = saved;
     return result;
 }
 
-void os_helper_join(void) {
+void os_helper_await_end(void) {
+    enum { MOMENT_MS = 100, LOOKS_MAX = 10000 };
     int saved = errno;
-    pthread_join(helper_thread, NULL);
-    uint64_t id = atomic_load(&helper_thread_id); /* not before: it may have just begun */
-    /* pthread_join returns a moment before the kernel takes the thread off its count, which others read. Bounded: the
-     * number may be another thread's by now. */
-    enum { LOOKS_MAX = 1000 };
+    while (atomic_load(&helper_has_ended) == 0) os_wait_ms(&helper_has_ended, 0, MOMENT_MS);
+    uint64_t id = atomic_load(&helper_thread_id);
+    /* A moment passes before the kernel takes the thread off its count, which others read. Bounded: the number may be
+     * another thread's by now. */
     for (unsigned look = 0; look < LOOKS_MAX && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0; look++) {
         struct timespec moment = {0, 20000};
         nanosleep(&moment, NULL);

@@ -236,6 +236,22 @@ static void test_helper_comes_back_at_a_slow_path(void **state) {
     child_require_success(&result);
 }
 
+/* A helper that had nothing left to do ended by itself, and nobody asked for another: no thread of it is left, neither for
+ * the kernel nor for ThreadSanitizer, which reports one that nobody joined. */
+static void helper_ends_by_itself(void *unused) {
+    (void)unused;
+    stats_option_set("purge_delay_ms", "10");
+    make_old_free_memory();
+    resident_sleep_ms(300);
+    require_threads(1);
+}
+
+static void test_helper_leaves_nothing_behind(void **state) {
+    (void)state;
+    ChildResult result = child_run(helper_ends_by_itself, NULL);
+    child_require_success(&result);
+}
+
 /* The helper blocks every signal: a handler of the host never runs on its small stack. */
 static _Atomic long handler_thread;
 
@@ -269,6 +285,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_helper_around_fork),
         cmocka_unit_test(test_helper_comes_back_at_a_slow_path),
+        cmocka_unit_test(test_helper_leaves_nothing_behind),
         cmocka_unit_test(test_helper_takes_no_signal),
         cmocka_unit_test(test_two_threads_fork),
         cmocka_unit_test(test_child_of_a_busy_process),
