@@ -28,8 +28,9 @@ package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproj
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-python lua lint wheel clean check-python check-lua check-core check-bench demo-here \
-	wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here bench-native
+.PHONY: help demo test test-core test-python lua lint wheel clean check-python check-lua check-core check-bench \
+	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
+	bench-tuning bench-tuning-here bench-native
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
@@ -80,6 +81,10 @@ bench-trace: ## Record a program's requests, replay them on the core (PROGRAM="s
 	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
 	@$(MAKE) --no-print-directory bench-trace-here PYTHON=$(bench_python)
 
+bench-tuning: ## Replay traces of a set of programs: what placement and bounds are tuned on
+	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
+	@$(MAKE) --no-print-directory bench-tuning-here PYTHON=$(bench_python)
+
 clean: ## Remove everything that was built
 	rm -rf build dist
 
@@ -97,6 +102,9 @@ bench-speed-here: $(venv)/bench-tools-installed build/bench/mimalloc/fetched ben
 
 bench-trace-here: $(venv)/bench-tools-installed bench-native
 	@PYTHONPATH=tests $(venv_python) -m bench.trace $(BENCH_ARGS) $(PROGRAM)
+
+bench-tuning-here: $(venv)/bench-tools-installed bench-native
+	@PYTHONPATH=tests $(venv_python) -m bench.trace.tuning $(BENCH_ARGS)
 
 # The C programs of the benchmarks, with the core as it is released.
 bench-native: $(venv)/build-tools-installed

@@ -1,4 +1,4 @@
-"""A program to record: a workload of `make bench-rss`, with marks.
+"""A program to record: a workload of `make bench-rss` or of programs.py, with marks.
 
 python -m bench.trace.workload INPUTS SCALE WORKLOAD
 """
@@ -9,21 +9,29 @@ import sys
 from pathlib import Path
 
 from bench.rss.workloads import WORKLOADS
+from bench.trace.programs import PROGRAMS
+
+
+def mark(text: str) -> None:
+    """What hakmem.mark does; here hakmem needs not be installed."""
+    sys.audit("hakmem.mark", text)
 
 
 def main() -> None:
     inputs, scale, name = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-    workload = WORKLOADS[name](scale, inputs)
+    kind = PROGRAMS[name][0] if name in PROGRAMS else WORKLOADS[name]
+    workload = kind(scale, inputs)
     workload.prepare()
-    # What hakmem.mark does; here hakmem needs not be installed.
-    sys.audit("hakmem.mark", "grow")
+    mark("grow")
     workload.grow()
-    sys.audit("hakmem.mark", "drop")
+    mark("drop")
     workload.drop()
-    sys.audit("hakmem.mark", "grow again")
+    mark("idle")
+    mark("grow again")
     workload.grow()
-    sys.audit("hakmem.mark", "drop again")
+    mark("drop again")
     workload.drop()
+    mark("idle again")
     workload.finish()
 
 
