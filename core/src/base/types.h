@@ -148,6 +148,7 @@ typedef struct Magazine {
     uint16_t refill_blocks; /* how many the next refill takes: doubles from one refill to the next */
     uint16_t shared_blocks; /* taken from slabs of the shared heap */
     bool is_grown;          /* its slots are its class's own */
+    uint8_t flushes;        /* since the last refill, as far as heap_flush.c counts */
 } Magazine;
 
 _Static_assert(sizeof(Magazine) == 32, "a class number becomes an address by a shift");

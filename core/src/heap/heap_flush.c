@@ -1,5 +1,5 @@
 /*
- * heap/heap_flush.c - a full magazine: its older half goes back to its slabs; and the flush of everything at zero.
+ * heap/heap_flush.c - a full magazine: its older half, or all, goes back to its slabs; and the flush at zero.
  *
  * Layer: heap. Thread rule: slow paths of the owner. No lock is held while blocks go to their slabs (heap_return.c).
  */
@@ -104,6 +104,16 @@ void heap_finish_zero(void) {
 
 /* ---- The slow path of free ---- */
 
+/* The older half, so that a loop that frees and allocates by turns comes here seldom. But when nothing was refilled for
+ * some flushes, much is being freed: then all goes, for what stayed would pin the OS pages of what dies, and be handed
+ * out again before better places are. */
+static unsigned next_flush_blocks(Magazine *magazine, unsigned count) {
+    enum { HALF_FLUSHES_MAX = 2 };
+    if (magazine->flushes == HALF_FLUSHES_MAX) return count;
+    magazine->flushes++;
+    return count > 1 ? count / 2 : 1;
+}
+
 void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
     uint64_t number = LOAD_RELAXED(heap->frees);
@@ -128,7 +138,7 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
         unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
         if (count == heap_capacity(heap, class_index) && count < capacity) heap_class_grow(heap, class_index);
         if (count == heap_capacity(heap, class_index)) {
-            flushed = count > 1 ? count / 2 : 1;
+            flushed = next_flush_blocks(&heap->magazine[class_index], count);
             heap_take_oldest(heap, class_index, flushed, oldest);
         }
         (void)magazine_push(&heap->magazine[class_index], block);

@@ -56,6 +56,7 @@ void heap_class_start_over(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
     magazine->refill_blocks = 0;
     magazine->shared_blocks = 0;
+    magazine->flushes = 0;
     magazine->is_grown = false;
     heap->classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
     STORE_RELAXED(magazine->top, heap_slots(heap, class_index));

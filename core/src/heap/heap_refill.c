@@ -139,6 +139,7 @@ static unsigned next_refill_blocks(Magazine *magazine, const SizeClass *size_cla
 
 static void *refill_and_pop(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
+    magazine->flushes = 0;
     unsigned want = next_refill_blocks(magazine, &size_classes[class_index]);
     if (want > heap_capacity(heap, class_index)) heap_class_grow(heap, class_index);
     if (want > heap_capacity(heap, class_index)) want = heap_capacity(heap, class_index);
