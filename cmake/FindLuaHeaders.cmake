@@ -24,7 +24,7 @@ function(hakmem_find_lua_headers abi)
     string(REPLACE "." "0" version_number ${version}) # LUA_VERSION_NUM: 504
 
     set(package)
-    if(PKG_CONFIG_FOUND AND NOT HAKMEM_${abi}_INCLUDE_DIR)
+    if(PKG_CONFIG_FOUND)
         foreach(candidate IN LISTS packages)
             pkg_check_modules(hakmem_pc_${abi}_${candidate} QUIET ${candidate})
             if(hakmem_pc_${abi}_${candidate}_VERSION MATCHES "^${version}([.]|$)" OR
@@ -38,6 +38,11 @@ function(hakmem_find_lua_headers abi)
         HINTS ${hakmem_pc_${abi}_${package}_INCLUDE_DIRS} PATH_SUFFIXES ${folders}
         DOC "Folder of ${header} for ${abi}")
     mark_as_advanced(HAKMEM_${abi}_INCLUDE_DIR)
+    # Headers that were named by hand need not be those of the package.
+    set(package_folders ${hakmem_pc_${abi}_${package}_INCLUDE_DIRS})
+    if(package_folders AND NOT HAKMEM_${abi}_INCLUDE_DIR IN_LIST package_folders)
+        set(package)
+    endif()
     if(HAKMEM_${abi}_INCLUDE_DIR)
         file(STRINGS "${HAKMEM_${abi}_INCLUDE_DIR}/lua.h" lines REGEX "define[ \t]+LUA_VERSION_(NUM|MAJOR_N|MINOR_N)[ \t]+[0-9]")
         string(REGEX REPLACE "[^0-9;]" "" numbers "${lines}")

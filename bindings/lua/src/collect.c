@@ -7,7 +7,8 @@
  *
  * Lua 5.1 and LuaJIT always raise at once, and nothing can be collected in the middle of a request. What can be done there
  * is to tell the collector to begin at its next opportunity (LUA_GCRESTART sets its threshold to what is held now) and to
- * run to the end of its cycle (a step multiplier of 0); both are plain assignments.
+ * run to the end of its cycle (a step multiplier of 0); both are plain assignments. After a refusal at the hard limit the way
+ * to that opportunity may need some memory, too: a reserve below the limit is opened for it.
  *
  * Thread rule: the thread that runs the state.
  */
@@ -34,12 +35,16 @@ enum { RUN_TO_THE_END = 0 };
 
 bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object) {
     (void)is_object;
-    if (state->main_thread != NULL) {
-        int previous = lua_gc(state->main_thread, LUA_GCSETSTEPMUL, RUN_TO_THE_END);
-        if (state->step_multiplier < 0) state->step_multiplier = previous;
-        (void)lua_gc(state->main_thread, LUA_GCRESTART, 0);
+    bool was_soft = was_refused_softly(state);
+    if (state->main_thread == NULL) return was_soft;
+    int previous = lua_gc(state->main_thread, LUA_GCSETSTEPMUL, RUN_TO_THE_END);
+    if (state->step_multiplier < 0) state->step_multiplier = previous;
+    (void)lua_gc(state->main_thread, LUA_GCRESTART, 0);
+    if (!was_soft && !state->is_reserve_open) {
+        state->is_reserve_open = true;
+        hak_lua_limits_follow(state);
     }
-    return was_refused_softly(state);
+    return was_soft;
 }
 
 void hak_lua_collect_done(hak_lua_state_t *state) {
@@ -48,6 +53,9 @@ void hak_lua_collect_done(hak_lua_state_t *state) {
     if (stats.soft_limit_bytes != 0 && stats.used_bytes > stats.soft_limit_bytes) return;
     (void)lua_gc(state->main_thread, LUA_GCSETSTEPMUL, state->step_multiplier);
     state->step_multiplier = -1;
+    if (!state->is_reserve_open) return;
+    state->is_reserve_open = false;
+    hak_lua_limits_follow(state);
 }
 
 #endif

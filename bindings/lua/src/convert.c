@@ -50,7 +50,7 @@ static void put_classes(lua_State *L, const hak_class_stats_t *rows, size_t coun
 }
 
 static void put_counters(lua_State *L) {
-    bool is_on = serve_option_number("counters") != 0;
+    bool is_on = hak_lua_option_number("counters") != 0;
     uint64_t value;
     lua_newtable(L);
     const char *name = serve_counter(0, &value);

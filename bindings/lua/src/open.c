@@ -72,7 +72,7 @@ lua_State *hak_lua_open(const hak_lua_options *options) {
     static const hak_lua_options defaults = HAK_LUA_OPTIONS_INIT;
     if (options == NULL) options = &defaults;
     uint64_t grace_bytes = options->grace_bytes == 0 ? HAK_LUA_GRACE_BYTES : options->grace_bytes;
-    (void)hak_lua_set_limit(state, 0, sum_or_none(options->hard_limit_bytes, grace_bytes));
+    (void)hak_lua_set_limit(state, 0, 0); /* LuaJIT's lua_newstate crashes when it is refused something */
     lua_State *L = new_state(state);
     if (L != NULL) {
         state->main_thread = L;
@@ -80,6 +80,7 @@ lua_State *hak_lua_open(const hak_lua_options *options) {
 #if LUA_VERSION_NUM >= 504
         lua_setwarnf(L, warn, state);
 #endif
+        (void)hak_lua_set_limit(state, 0, sum_or_none(options->hard_limit_bytes, grace_bytes));
         if (call_open_libraries(L, state) == 0) {
             (void)hak_lua_set_limit(state, options->soft_limit_bytes, options->hard_limit_bytes);
             return L;

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-long serve_option_number(const char *name) {
+long hak_lua_option_number(const char *name) {
     char text[64];
     return serve_option_get(name, text, sizeof text) == 0 ? strtol(text, NULL, 10) : 0;
 }

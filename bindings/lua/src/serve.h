@@ -67,6 +67,6 @@ static inline int serve_option_set(const char *name, const char *value, char *me
 static inline const char *serve_version(void) { return hak_version(); }
 
 /* An option that is an integer or a choice among integers. */
-long serve_option_number(const char *name);
+long hak_lua_option_number(const char *name);
 
 #endif

@@ -18,7 +18,7 @@ static _Atomic int debug_level = NOT_READ_YET;
 static __attribute__((cold, noinline)) bool size_does_not_fit(void *block, size_t size_bytes) {
     int level = atomic_load_explicit(&debug_level, memory_order_relaxed);
     if (level == NOT_READ_YET) {
-        level = (int)serve_option_number("debug");
+        level = (int)hak_lua_option_number("debug");
         atomic_store_explicit(&debug_level, level, memory_order_relaxed);
     }
     size_t usable_bytes = level == 0 ? 0 : serve_usable_bytes(block);
@@ -73,23 +73,37 @@ void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_b
 
 /* ---- Accounts ---- */
 
-/* Where the heap refuses once, so that garbage goes before the hard limit is met. */
-static uint64_t heap_soft_limit(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
-    return soft_limit_bytes != 0 ? soft_limit_bytes : hard_limit_bytes - hard_limit_bytes / 8;
+enum { RESERVE_BYTES_MAX = 64 * 1024 };
+
+static uint64_t smaller(uint64_t one, uint64_t other) { return one < other ? one : other; }
+
+/* The heap refuses once at its soft limit, so that garbage goes before the hard limit is met. */
+void hak_lua_limits_follow(hak_lua_state_t *state) {
+    uint64_t soft, hard;
+    do {
+        soft = state->soft_limit_bytes, hard = state->hard_limit_bytes;
+        bool has_reserve = !LUA_COLLECTS_WHEN_REFUSED && !state->is_reserve_open;
+        uint64_t heap_hard = hard - (has_reserve ? smaller(hard / 16, RESERVE_BYTES_MAX) : 0);
+        uint64_t heap_soft = soft == 0 ? hard - hard / 8 : hard == 0 ? soft : smaller(soft, heap_hard);
+        (void)serve_heap_limit(state->heap, heap_soft, heap_hard);
+    } while (soft != state->soft_limit_bytes || hard != state->hard_limit_bytes); /* set meanwhile */
+}
+
+static bool are_limits(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
+    return hard_limit_bytes == 0 || soft_limit_bytes <= hard_limit_bytes;
 }
 
 hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {
     static const hak_lua_options defaults = HAK_LUA_OPTIONS_INIT;
     if (options == NULL) options = &defaults;
-    if (options->size < sizeof *options || options->private_heap < 0 || options->private_heap > 1) {
+    if (options->size < sizeof *options || options->private_heap < 0 || options->private_heap > 1 ||
+        !are_limits(options->soft_limit_bytes, options->hard_limit_bytes)) {
         errno = EINVAL;
         return NULL;
     }
     hak_heap_options_t heap_options = HAK_HEAP_OPTIONS_INIT;
     heap_options.is_private = (uint32_t)options->private_heap;
     heap_options.alignment_bytes = 8;
-    heap_options.soft_limit_bytes = heap_soft_limit(options->soft_limit_bytes, options->hard_limit_bytes);
-    heap_options.hard_limit_bytes = options->hard_limit_bytes;
     hak_lua_state_t *state = serve_own_malloc(sizeof *state);
     if (state == NULL) return NULL;
     state->heap = serve_heap_new(&heap_options);
@@ -100,8 +114,8 @@ hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {
         return NULL;
     }
     state->is_private = options->private_heap == 1;
-    state->soft_limit_bytes = options->soft_limit_bytes;
     state->step_multiplier = -1;
+    (void)hak_lua_set_limit(state, options->soft_limit_bytes, options->hard_limit_bytes);
     return state;
 }
 
@@ -112,10 +126,11 @@ void hak_lua_state_free(hak_lua_state_t *state) {
 }
 
 int hak_lua_set_limit(hak_lua_state_t *state, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
-    if (state == NULL) return EINVAL;
-    int error = serve_heap_limit(state->heap, heap_soft_limit(soft_limit_bytes, hard_limit_bytes), hard_limit_bytes);
-    if (error == 0) atomic_store_explicit(&state->soft_limit_bytes, soft_limit_bytes, memory_order_relaxed);
-    return error;
+    if (state == NULL || !are_limits(soft_limit_bytes, hard_limit_bytes)) return EINVAL;
+    state->soft_limit_bytes = soft_limit_bytes;
+    state->hard_limit_bytes = hard_limit_bytes;
+    hak_lua_limits_follow(state);
+    return 0;
 }
 
 int hak_lua_stats_get(const hak_lua_state_t *state, hak_heap_stats_t *stats) {
@@ -123,7 +138,8 @@ int hak_lua_stats_get(const hak_lua_state_t *state, hak_heap_stats_t *stats) {
     hak_heap_stats_t full = HAK_HEAP_STATS_INIT;
     int error = serve_heap_stats(state->heap, &full);
     if (error != 0 || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;
-    full.soft_limit_bytes = atomic_load_explicit(&state->soft_limit_bytes, memory_order_relaxed);
+    full.soft_limit_bytes = state->soft_limit_bytes;
+    full.hard_limit_bytes = state->hard_limit_bytes;
     full.struct_bytes = stats->struct_bytes < sizeof full ? stats->struct_bytes : (uint32_t)sizeof full;
     memcpy(stats, &full, full.struct_bytes);
     return 0;

@@ -33,13 +33,15 @@ struct hak_lua_state {
     void *previous_ud;
     bool is_enabled, is_serving;
 
-    _Atomic uint64_t soft_limit_bytes; /* as it was set; the heap has one wherever it has a hard one */
+    _Atomic uint64_t soft_limit_bytes, hard_limit_bytes; /* as they were set; 0: none. limits_follow derives the heap's */
 
     /* For collect.c: the soft refusals that were seen. Lua 5.2 and later: the next object is to be refused. Lua 5.1 and LuaJIT:
-     * the collector's step multiplier while it is told to run a full cycle; below 0: it is not. */
+     * the collector's step multiplier while it is told to run a full cycle, below 0 while it is not; may the state use the
+     * last bytes below its hard limit, which are kept for the way to that cycle? */
     uint64_t soft_refusals;
     bool wants_collection;
     int step_multiplier;
+    bool is_reserve_open;
 };
 
 /* Notes the account in the registry, where hak_lua_state_of finds it whatever allocator lies above. May raise a memory
@@ -48,6 +50,9 @@ void hak_lua_state_note(lua_State *L, hak_lua_state_t *state);
 
 /* hak_lua_alloc while a private heap's state is closed: frees nothing, since all of it goes at once afterwards. */
 void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_bytes);
+
+/* Gives the heap the limits that follow from those that were set. Any thread. */
+void hak_lua_limits_follow(hak_lua_state_t *state);
 
 /* ---- collect.c ---- */
 

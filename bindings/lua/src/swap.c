@@ -72,7 +72,7 @@ static lua_State *main_thread_of(lua_State *L) {
 
 static void start_serving(hak_lua_state_t *state) {
     state->is_enabled = true;
-    state->is_serving = serve_option_number("tiny_use_superslab") != 0;
+    state->is_serving = hak_lua_option_number("tiny_use_superslab") != 0;
 }
 
 static void install(lua_State *L) {

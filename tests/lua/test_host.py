@@ -1,0 +1,141 @@
+"""Hosts in C: built against the installed binding by pkg-config, as a user builds one, and by find_package."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import Abi, Build, output_of, run
+
+HERE = Path(__file__).resolve().parent
+CASES = re.findall(r'^        \{"(\w+)", test_', (HERE / "host" / "states.c").read_text(), re.MULTILINE)
+
+
+class Host:
+    """Builds programs of tests/lua/host for one Lua."""
+
+    def __init__(self, abi: Abi, build: Build, folder: Path) -> None:
+        self.abi, self.build, self.folder = abi, build, folder
+        (file,) = build.prefix.rglob(f"hakmem-{abi.name}.pc")
+        paths = [str(file.parent), os.environ.get("PKG_CONFIG_PATH", "")]
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("HAKMEM")},
+            "PKG_CONFIG_PATH": ":".join(paths),
+            "LD_LIBRARY_PATH": str(file.parent.parent),
+        }
+
+    def flags(self) -> list[str]:
+        result = run(["pkg-config", "--cflags", "--libs", f"hakmem-{self.abi.name}"], env=self.environment)
+        assert result.returncode == 0, result.stderr
+        return shlex.split(result.stdout)
+
+    def program(self, name: str) -> Path:
+        program = self.folder / f"{name}-{self.abi.name}"
+        if not program.exists():
+            options = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]
+            flags = self.flags()
+            output_of(run(["cc", *options, HERE / "host" / f"{name}.c", "-o", program, *flags, "-lm", "-ldl"]))
+        return program
+
+    def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return run([self.program(name), *arguments], env={**self.environment, **environment})
+
+
+@pytest.fixture(scope="session")
+def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("host")
+
+
+@pytest.fixture
+def host(abi: Abi, lua_build: Build, program_folder: Path) -> Host:
+    if run(["pkg-config", "--exists", abi.pkg_config]).returncode != 0:
+        pytest.skip(f"no library of {abi.name} to link here (Debian: {abi.packages})")
+    return Host(abi, lua_build, program_folder)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "wrong_size"])
+def test_case(host: Host, case: str) -> None:
+    output_of(host.run("states", case))
+
+
+def test_case_with_sizes_checked(host: Host) -> None:
+    """osize is exact in every Lua: nothing is reported while states live and die."""
+    for case in ("contract", "open_and_close", "private_heap"):
+        output_of(host.run("states", case, HAKMEM_DEBUG="1"))
+
+
+def test_wrong_size_is_found_with_debug(host: Host) -> None:
+    result = host.run("states", "wrong_size", HAKMEM_DEBUG="1")
+    assert result.returncode == -6
+    assert re.search(r"^hakmem: error: corruption: .* is freed as 4000 bytes \(size class 40 bytes", result.stderr)
+    result = host.run("states", "wrong_size", HAKMEM_DEBUG="1", HAKMEM_ON_ERROR="report")
+    assert result.returncode == 0, result.stderr
+    assert [int(size) for size in re.findall(r"is freed as (\d+) bytes", result.stderr)] == [4000, 5000, 6000]
+
+
+def footprint(host: Host, kind: str, count: int) -> tuple[int, int]:
+    per_state, left = output_of(host.run("footprint", kind, str(count))).split()
+    return int(per_state), int(left)
+
+
+def test_small_states_cost_no_more_than_under_stock_malloc(host: Host) -> None:
+    stock, _ = footprint(host, "stock", 2000)
+    shared, left = footprint(host, "shared", 2000)
+    assert shared <= 1.1 * stock, f"{shared} bytes per state, stock {stock}"
+    assert left < 18 << 20  # what may be kept for a moment
+
+
+def test_small_private_state(host: Host) -> None:
+    per_state, left = footprint(host, "private", 200)
+    assert per_state <= (160 << 10 if host.abi.name == "lua54" else 200 << 10), f"{per_state} bytes per state"
+    assert left < 200 * per_state / 4, "a private heap gives all of it back at once"
+
+
+CONSUMER_CMAKE = """
+cmake_minimum_required(VERSION 3.20)
+project(consumer LANGUAGES C CXX)
+find_package(hakmem 0.1 REQUIRED CONFIG)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LUA REQUIRED IMPORTED_TARGET @PKG@)
+foreach(language c cc)
+    add_executable(consumer_${language} consumer.${language})
+    target_link_libraries(consumer_${language} PRIVATE hakmem::@ABI@ PkgConfig::LUA)
+endforeach()
+"""
+
+CONSUMER = """
+#include <hakmem_lua.h>
+int main(void) {
+    lua_State *L = hak_lua_open(NULL);
+    if (L == NULL) return 1;
+    hak_lua_close(L);
+    return 0;
+}
+"""
+
+
+def test_find_package(host: Host, tmp_path: Path) -> None:
+    text = CONSUMER_CMAKE.replace("@PKG@", host.abi.pkg_config).replace("@ABI@", host.abi.name)
+    (tmp_path / "CMakeLists.txt").write_text(text)
+    (tmp_path / "consumer.c").write_text(CONSUMER)
+    (tmp_path / "consumer.cc").write_text(CONSUMER)
+    for command in (
+        ["cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={host.build.prefix}"],
+        ["cmake", "--build", tmp_path / "build"],
+        [tmp_path / "build" / "consumer_c"],
+        [tmp_path / "build" / "consumer_cc"],
+    ):
+        result = run(command, env=host.environment)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_archive_defines_only_names_of_ours(abi: Abi, lua_build: Build) -> None:
+    archive = lua_build.tree / "bindings" / "lua" / f"libhakmem_{abi.name}.a"
+    result = run(["nm", "--extern-only", "--defined-only", "--format=posix", archive])
+    names = [line.split()[0] for line in result.stdout.splitlines() if len(line.split()) >= 2]
+    assert "hak_lua_alloc" in names
+    assert [name for name in names if not name.startswith("hak_")] == []
