@@ -11,6 +11,7 @@ SHORT ?=
 BENCH_ARGS ?=
 PROGRAM ?=
 LUA ?=
+TESTES ?=
 
 # Version and place tell interpreters apart, so that PYTHON= may change from one call to the next.
 python_tag := $(shell $(PYTHON) -c 'import sys, zlib; \
@@ -28,7 +29,7 @@ package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproj
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-python lua lint wheel clean check-python check-lua check-core check-bench \
+.PHONY: help demo test test-core test-python lua peer-lua lint wheel clean check-python check-lua check-core check-bench \
 	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
 	bench-tuning bench-tuning-here bench-native
 
@@ -65,6 +66,12 @@ lua: check-lua $(venv)/build-tools-installed ## Build the module for the install
 	@abi=$$(bindings/lua/find-lua "$(LUA)") && abi=$${abi##* } && \
 		PATH="$(venv)/bin:$$PATH" bindings/lua/build-module "$(LUA)" "build/lua/$$abi" && \
 		echo "LUA_CPATH=$(CURDIR)/build/lua/$$abi/?.so;;"
+
+peer-lua: check-lua ## Run Lua's own test suite on hakmem and on stock (TESTES=a checkout's testes, LUA=lua5.4)
+	@[ -n "$(TESTES)" ] || { echo "error: name Lua's test suite: make peer-lua TESTES=/path/to/lua/testes" >&2; exit 2; }
+	@module=$$($(MAKE) --no-print-directory lua | tail -n 1 | sed 's/^LUA_CPATH=//; s/?.so;;$$//') && [ -n "$$module" ] && \
+		lua=$$(bindings/lua/find-lua "$(LUA)") && \
+		$(PYTHON) tests/peer/lua_suite.py --lua "$${lua% *}" --module "$$module" "$(TESTES)"
 
 wheel: check-python ## Build sdist and wheel into dist/, audit the wheel, test it in a clean environment
 	@$(MAKE) --no-print-directory wheel-here

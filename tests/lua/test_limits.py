@@ -38,7 +38,9 @@ def test_uncaught_error_ends_the_interpreter_as_lua_does(lua: Interpreter) -> No
     assert "not enough memory" in result.stderr
 
 
-@pytest.mark.parametrize("kind", ["{number}", "tostring(number) .. 'x'", "function() return number end", "('x'):rep(number)"])
+@pytest.mark.parametrize(
+    "kind", ["{number}", "tostring(number) .. 'x'", "function() return number end", "('x'):rep(number)"]
+)
 def test_garbage_is_no_reason_to_fail(lua: Interpreter, kind: str) -> None:
     """A collector that is late by its settings runs when the limit asks for it; the limit holds."""
     script = f"""
@@ -71,7 +73,7 @@ def test_soft_limit_collects_once_and_lets_go_on(lua: Interpreter) -> None:
 
 
 def test_collector_is_as_it_was_after_the_limit(lua: Interpreter) -> None:
-    """Where the collector has to be told (Lua 5.1, LuaJIT), its settings come back once the state is below the limit."""
+    """Where the collector has to be told (Lua 5.1, LuaJIT), its settings come back below the limit."""
     if lua.abi.collects_when_refused:
         pytest.skip("this Lua collects by itself")
     script = """

@@ -79,13 +79,14 @@ def test_keys_are_those_of_the_python_binding(lua: Interpreter) -> None:
 
 def test_options_are_those_of_the_python_binding(lua: Interpreter) -> None:
     found = json.loads(lua.output(TO_JSON + "print(json(hakmem.options()))"))
-    expected = [{key: value for key, value in row.items() if value not in (None, [])} for row in hakmem.options()]
-    for row, wanted in zip(found, expected, strict=True):
-        wanted = wanted | {"value": row["value"]}  # the interpreters differ in what was set
-        if not lua.abi.has_integers:  # and in how exactly they print large numbers
-            row, wanted = ({key: float(f"{value:.13g}") if key == "maximum" else value
-                            for key, value in side.items()} for side in (row, wanted))
-        assert row == wanted
+    # nil is no value in a table, the interpreters differ in what was set, and in how exactly they print large numbers.
+    for rows in (found, expected := hakmem.options()):
+        for row in rows:
+            del row["value"]
+            row["maximum"] = float(f"{row.get('maximum') or 0:.13g}")
+            for key in [key for key, value in row.items() if value in (None, [])]:
+                del row[key]
+    assert found == expected
 
 
 def test_counts_are_integers(lua: Interpreter) -> None:
