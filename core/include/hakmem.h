@@ -1,5 +1,5 @@
 /*
- * hakmem.h - the only public header of hakmem, an allocator hub for language runtimes.
+ * hakmem.h - the public header of hakmem, an allocator hub for language runtimes.
  *
  * Usage:
  *
@@ -23,6 +23,7 @@
  *   - misuse (double free, invalid free, corruption) is one line on stderr and then abort(); the option
  *     `on_error=report` prints the line and goes on without touching the block.
  *
+ * Beside it: hakmem_control.h (control for every language, JSON) and hakmem_core.h (several cores in one process).
  * Compiles as C11 and as C++11.
  */
 #ifndef HAKMEM_H

@@ -1,9 +1,9 @@
 """Reads the #include lines and the calls of the C sources and reports what breaks the rules of the house.
 
 Layers of core/src, bottom up; each includes itself and what is below:
-    base, platform, superslab, slab, heap, api
+    base, platform, superslab, slab, heap, api, control
 Only platform/os* includes OS headers, only option* reads the environment, only message* prints, nothing allocates
-through the C library. Bindings, and tests other than tests/core/unit, see hakmem.h and no other header of the core.
+through the C library. Bindings, and tests other than tests/core/unit, see core/include and no other header of the core.
 
     python layers.py [ROOT]        prints violations, one line each; exit code 1 if there are any
 """
@@ -14,12 +14,13 @@ import re
 import sys
 from pathlib import Path
 
-LAYERS = ["base", "platform", "superslab", "slab", "heap", "api"]
+LAYERS = ["base", "platform", "superslab", "slab", "heap", "api", "control"]
 
-# The C standard's headers that ask nothing of an operating system, and our own public one.
+# The C standard's headers that ask nothing of an operating system, and our own public ones.
 PORTABLE_HEADERS = {
     *("assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h", "stdalign.h", "stdarg.h"),
-    *("stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "stdnoreturn.h", "string.h", "hakmem.h"),
+    *("stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "stdnoreturn.h", "string.h"),
+    *("hakmem.h", "hakmem_core.h", "hakmem_control.h"),
 }
 
 # (what, functions, files that may call them)
@@ -131,7 +132,7 @@ def check_core_calls(core: Path) -> list[str]:
 
 
 def check_outsiders(root: Path) -> list[str]:
-    """Bindings and black-box tests include hakmem.h only; nothing of core/src."""
+    """Bindings and black-box tests include what core/include has; nothing of core/src."""
     core = root / "core" / "src"
     outsiders = [*sources(root / "bindings"), *sources(root / "swig"), *sources(root / "tests")]
     unit_tests = root / "tests" / "core" / "unit"
@@ -141,7 +142,7 @@ def check_outsiders(root: Path) -> list[str]:
             continue
         for _, name, line in includes(path):
             if "core/src" in name or (core / name).is_file() or (path.parent / name).resolve().is_relative_to(core):
-                found.append(f"{path}:{line}: {name} belongs to the core; only hakmem.h is for others")
+                found.append(f"{path}:{line}: {name} belongs to the core; only core/include is for others")
     return found
 
 

@@ -114,6 +114,14 @@ void os_wake(_Atomic uint32_t *flag);
 /* Calls around fork; once per process. */
 void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
+/* ---- Loaded objects ---- */
+
+typedef void (*OsObjectVisit)(void *context, void *address, const char *object);
+
+/* Calls `visit` with the address of `symbol` in each loaded object that has it or depends on one that has, in the order of
+ * loading; the program comes first, then what it was linked with. `object` is its file. */
+void os_objects_ask(const char *symbol, OsObjectVisit visit, void *context);
+
 /* ---- Time, text, end ---- */
 
 uint64_t os_now_ms(void); /* monotonic, a few ms coarse, cheap */

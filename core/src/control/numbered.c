@@ -1,0 +1,96 @@
+/*
+ * control/numbered.c - heaps that have a number, for runtimes that cannot hold a pointer safely.
+ *
+ * Layer: control. Thread rule: any thread. The list is under the lock of the heap list, which fork takes, too; limits and
+ * stats are read and set under it, so that a heap does not end meanwhile.
+ */
+#include "control/numbered.h"
+
+#include <errno.h>
+
+#include "heap/heap.h"
+
+typedef struct NumberedHeap {
+    struct NumberedHeap *next; /* of a higher number */
+    uint64_t number;
+    hak_heap_t *heap;
+} NumberedHeap;
+
+static NumberedHeap *lowest;
+static uint64_t last_number;
+
+/* The link that leads to the heap of this number, or to where it would be. */
+static NumberedHeap **find(uint64_t number) {
+    NumberedHeap **link = &lowest;
+    while (*link != NULL && (*link)->number < number) link = &(*link)->next;
+    return link;
+}
+
+static bool is_at(NumberedHeap *const *link, uint64_t number) { return *link != NULL && (*link)->number == number; }
+
+int numbered_new(const hak_heap_options_t *options, uint64_t *number) {
+    int saved = errno;
+    hak_heap_t *heap = hak_heap_new(options);
+    NumberedHeap *added = heap == NULL ? NULL : hak_calloc(1, sizeof *added);
+    if (added == NULL) {
+        int error = errno;
+        errno = saved;
+        hak_heap_destroy(heap);
+        return error;
+    }
+    added->heap = heap;
+    os_lock(&heap_list_lock);
+    added->number = ++last_number;
+    *find(added->number) = added;
+    *number = added->number;
+    os_unlock(&heap_list_lock);
+    return 0;
+}
+
+int numbered_destroy(uint64_t number) {
+    NumberedHeap *removed = NULL;
+    os_lock(&heap_list_lock);
+    NumberedHeap **link = find(number);
+    if (is_at(link, number)) {
+        removed = *link;
+        *link = removed->next;
+    }
+    os_unlock(&heap_list_lock);
+    if (removed == NULL) return ENOENT;
+    hak_heap_destroy(removed->heap);
+    hak_free(removed);
+    return 0;
+}
+
+int numbered_set_limit(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
+    os_lock(&heap_list_lock);
+    NumberedHeap **link = find(number);
+    int error = is_at(link, number) ? hak_heap_set_limit((*link)->heap, soft_limit_bytes, hard_limit_bytes) : ENOENT;
+    os_unlock(&heap_list_lock);
+    return error;
+}
+
+int numbered_stats_get(uint64_t number, hak_heap_stats_t *stats) {
+    os_lock(&heap_list_lock);
+    NumberedHeap **link = find(number);
+    int error = is_at(link, number) ? hak_heap_stats_get((*link)->heap, stats) : ENOENT;
+    os_unlock(&heap_list_lock);
+    return error;
+}
+
+hak_heap_t *numbered_heap(uint64_t number) {
+    os_lock(&heap_list_lock);
+    NumberedHeap **link = find(number);
+    hak_heap_t *heap = is_at(link, number) ? (*link)->heap : NULL;
+    os_unlock(&heap_list_lock);
+    return heap;
+}
+
+uint64_t numbered_next(uint64_t number) {
+    if (number == UINT64_MAX) return 0;
+    os_lock(&heap_list_lock);
+    const NumberedHeap *next = *find(number + 1);
+    uint64_t next_number = next == NULL ? 0 : next->number;
+    os_unlock(&heap_list_lock);
+    return next_number;
+}
