@@ -9,7 +9,7 @@ import hakmem
 import pytest
 from python_support import HAKMEM, clean_environment, output_of, run
 
-COMMANDS = ["run", "status", "options", "install-startup", "uninstall-startup"]
+COMMANDS = ["run", "status", "options", "install-startup", "uninstall-startup", "compare", "record", "plot"]
 
 
 def test_version() -> None:

@@ -25,6 +25,8 @@ except ImportError:
 
 TYPE_CHECKING = False  # typing's own costs milliseconds to import
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hakmem._types import ClassStats, OptionInfo, Stats
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
 __version__: str = _hakmem.version
 
 _exit_table_is_planned = False
+_mark_listener: "Callable[[str], None] | None" = None  # measure/marks.py, where somebody records
 
 
 def enable() -> bool:
@@ -125,11 +128,16 @@ def options() -> "list[OptionInfo]":
 def mark(text: str) -> None:
     """Name this moment of the program for whoever records its memory.
 
-    Raises the audit event "hakmem.mark" with the text; without a recording nothing listens and nothing happens.
+    `hakmem record` and `hakmem compare` put it on the curve. Also raises the audit event "hakmem.mark" with the text.
+    Where nobody records, nothing else happens.
     """
     if not isinstance(text, str):
         raise TypeError(f"a mark must be str, not {type(text).__name__}")
     sys.audit("hakmem.mark", text)
+    if _mark_listener is None and "_HAKMEM_MARKS_FILE" in os.environ:
+        _listen_to_marks()
+    if _mark_listener is not None:
+        _mark_listener(text)
 
 
 def _plan_exit_table() -> None:
@@ -159,3 +167,14 @@ def __getattr__(name: str) -> object:
 
         return getattr(_types, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _listen_to_marks() -> None:
+    """Note marks, and full runs of the garbage collector if that is wanted, for who started this process."""
+    from hakmem.measure import marks
+
+    marks.listen()
+
+
+if "_HAKMEM_GC_RUNS" in os.environ:  # `hakmem record` started this process
+    _listen_to_marks()

@@ -9,7 +9,16 @@ import sys
 
 from hakmem.cli.command import Command, UsageError, fail
 
-COMMANDS = ("run", "status", "options", "install-startup", "uninstall-startup")
+COMMANDS = (
+    "run",
+    "status",
+    "options",
+    "install-startup",
+    "uninstall-startup",
+    "compare",
+    "record",
+    "plot",
+)
 
 
 def main(arguments: "list[str] | None" = None) -> int:

@@ -1,0 +1,176 @@
+"""`hakmem compare`: reads the words, shows how far it is, prints the tables and writes the report."""
+
+import json
+import os
+import signal
+import sys
+
+from hakmem.cli.command import UsageError, fail
+from hakmem.cli.measure_command import MeasureCommand, positive, positive_whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any, NoReturn
+
+    from hakmem.measure.runs import Run
+    from hakmem.measure.sampler import Sample
+
+OUTPUTS = ("report.html", "rss.png", "result.json")
+MEBIBYTE = 1024 * 1024
+
+
+class Compare(MeasureCommand):
+    """Run a program under several allocators and show what each did to its resident memory.
+
+    PROGRAM is what would stand behind `python` (script.py, -m module, -c code) or behind `lua` (script.lua). It is run
+    under pymalloc, hakmem, malloc, PYTHONMALLOC=mimalloc, jemalloc and mimalloc, as far as they are there, in turn, and
+    sampled from outside with all its descendants. Prints tables and whether hakmem helps; DIR gets report.html (all in
+    one file), rss.png and result.json. Its output is shown only where it fails.
+    """
+
+    name = "compare"
+
+    def add_arguments(self, parser: "ArgumentParser") -> None:
+        parser.usage = "hakmem compare [options] [--] SCRIPT | -m MODULE | -c CODE [args...]"
+        parser.add_argument("--allocators", metavar="A,B", default="", help="only these (the baseline always)")
+        parser.add_argument("--runs", metavar="N", default="3", help="runs under each (3)")
+        parser.add_argument("--out", metavar="DIR", default="hakmem-compare", help="for the report (%(default)s)")
+        parser.add_argument("--force", action="store_true", help="overwrite a report in DIR")
+        parser.add_argument("--timeout", metavar="S", default="600", help="seconds after which a run has failed (600)")
+        parser.add_argument("--interval", metavar="MS", default="20", help="milliseconds between two looks (20)")
+        parser.add_argument("--lua", metavar="PATH", help="the Lua interpreter (lua)")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON instead of tables")
+
+    def main(self, words: list[str]) -> int:
+        """Take our own options off the front: all behind them is the program's."""
+        own, program = split_own_options(words, with_value=VALUE_OPTIONS, alone=("--force", "--json", "-h", "--help"))
+        arguments = self.parser().parse_args(own)
+        if not program:
+            raise UsageError("a program is missing: SCRIPT, -m MODULE or -c CODE; see 'hakmem compare --help'")
+        if program[0].startswith("-") and program[0][:2] not in ("-m", "-c"):
+            raise UsageError(f"unknown option {program[0]!r} of hakmem compare; see 'hakmem compare --help'")
+        if program[0] in ("-m", "-c") and len(program) < 2:
+            raise UsageError(f"{program[0]} needs {'a module' if program[0] == '-m' else 'code'} behind it")
+        arguments.program = program
+        return self.execute(arguments)
+
+    def measure(self, arguments: "Namespace") -> int:
+        turns = positive_whole(arguments.runs, "--runs")
+        timeout_seconds = positive(arguments.timeout, "--timeout")
+        interval_seconds = positive(arguments.interval, "--interval") / 1000
+        from hakmem.measure import allocators, compare, files, programs
+        from hakmem.measure.extras import require
+
+        for module in ("psutil", "rich", "matplotlib"):  # missing ones are named before anything runs
+            require(module)
+        program = programs.program_of(arguments.program, arguments.lua)
+        paths = [os.path.join(arguments.out, name) for name in OUTPUTS]
+        files.check_free(paths, arguments.force)
+        files.make_directory(arguments.out)
+        find = allocators.python_allocators if program.language == "python" else allocators.lua_allocators
+        wanted = [name for name in arguments.allocators.split(",") if name]
+        chosen = allocators.choose(find(program.interpreter), wanted, allocators.BASELINES[program.language])
+        old_handler = signal.signal(signal.SIGTERM, _interrupt)  # what was measured so far is kept
+        try:
+            result = compare.compare(
+                program,
+                chosen,
+                turns=turns,
+                interval_seconds=interval_seconds,
+                timeout_seconds=timeout_seconds,
+                progress=Progress(),
+            )
+        finally:
+            signal.signal(signal.SIGTERM, old_handler)
+        return _report(result, arguments)
+
+
+VALUE_OPTIONS = ("--allocators", "--runs", "--out", "--timeout", "--interval", "--lua")
+
+
+def split_own_options(
+    words: list[str], with_value: "tuple[str, ...]", alone: "tuple[str, ...]"
+) -> "tuple[list[str], list[str]]":
+    """Return our own options at the front, and the program's words; -- ends the options."""
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word == "--":
+            return words[:position], words[position + 1 :]
+        if word in with_value:
+            position += 2
+        elif word in alone or word.startswith(tuple(f"{name}=" for name in with_value)):
+            position += 1
+        else:
+            break
+    return words[:position], words[position:]
+
+
+def _interrupt(number: int, frame: object) -> "NoReturn":
+    raise KeyboardInterrupt
+
+
+def _report(result: "dict[str, Any]", arguments: "Namespace") -> int:
+    """Print first: figures that took an hour must not be lost to a full disk."""
+    from hakmem.measure import chart, files, page, recording, tables
+
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        tables.print_result(result)
+    sys.stdout.flush()
+    curves = recording.curves_of_result(result)
+    order = [row["name"] for row in result["allocators"]]
+    curves.sort(key=lambda curve: order.index(curve.name))
+    title = " ".join(result["command"])
+    title = title if len(title) <= 100 else f"{title[:97]}..."
+    png = chart.draw(curves, title, by_name=True, memory=result["memory"])
+    svg = chart.draw(curves, title, by_name=True, memory=result["memory"], form="svg")
+    contents = {
+        "report.html": page.report_page(result, svg.decode()).encode(),
+        "rss.png": png,
+        "result.json": json.dumps(result).encode() + b"\n",
+    }
+    for name, content in contents.items():
+        files.write_whole(os.path.join(arguments.out, name), content)
+    if not arguments.json:
+        tables.print_plain(f"Report: {os.path.join(arguments.out, 'report.html')}")
+    if result["was_interrupted"]:
+        return fail(f"interrupted; {arguments.out} has what was measured so far", 1)
+    failed = [name for name, row in result["summary"].items() if row["failures"]]
+    if failed:
+        return fail(f"the program failed under {', '.join(failed)}; the last lines of its output stand above", 1)
+    return 0
+
+
+class Progress:
+    """Lines on stderr, one per finished run; on a terminal the present run's is rewritten while it goes on."""
+
+    def __init__(self) -> None:
+        """Find out who watches."""
+        self._is_live = sys.stderr.isatty()
+        self._label = ""
+        self._peak_bytes = 0
+
+    def begin(self, name: str, turn: int, turns: int) -> None:
+        """Begin a run."""
+        self._label = f"run {turn + 1} of {turns} under {name}"
+        self._peak_bytes = 0
+
+    def sampled(self, sample: "Sample") -> None:
+        """Show a look at its memory."""
+        self._peak_bytes = max(self._peak_bytes, sample.rss_bytes)
+        if self._is_live:
+            text = f"{self._label}: {sample.seconds:.1f} s, {sample.rss_bytes / MEBIBYTE:.0f} MiB"
+            print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
+
+    def ended(self, name: str, run: "Run") -> None:
+        """Show how it ended."""
+        if self._is_live:
+            print(f"\r{'':<78}\r", end="", file=sys.stderr)
+        peak = f"peak {self._peak_bytes / MEBIBYTE:.0f} MiB, {run.wall_seconds:.1f} s"
+        print(f"{self._label}: {f'failed: {run.failure}' if run.failure else peak}", file=sys.stderr, flush=True)
+
+
+COMMAND = Compare()

@@ -1,0 +1,53 @@
+"""What the measuring commands have in common: errors are one line and exit code 1; numbers of the command line."""
+
+from hakmem.cli.command import Command, UsageError, fail
+from hakmem.measure.errors import MeasureError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+class MeasureCommand(Command):
+    """A command that may find that what was asked cannot be done."""
+
+    def execute(self, arguments: "Namespace") -> int:
+        try:
+            return self.measure(arguments)
+        except MeasureError as error:
+            return fail(str(error), 1)
+
+    def measure(self, arguments: "Namespace") -> int:
+        """Do it; the exit code. Raises MeasureError."""
+        raise NotImplementedError
+
+
+def positive(text: str, name: str) -> float:
+    """Read a number above 0. Raises UsageError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise UsageError(f"{name} {text!r} is not a number above 0")
+    return value
+
+
+def positive_whole(text: str, name: str) -> int:
+    """Read a whole number above 0. Raises UsageError."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise UsageError(f"{name} {text!r} is not a whole number above 0")
+    return int(text)
+
+
+def process_id_of(text: str) -> int:
+    """Read a process id. Raises UsageError."""
+    return positive_whole(text, "PID")
+
+
+def split_command(words: list[str]) -> "tuple[list[str], list[str]]":
+    """Return the words before -- and those behind it."""
+    if "--" not in words:
+        return words, []
+    place = words.index("--")
+    return words[:place], words[place + 1 :]

@@ -1,0 +1,46 @@
+"""`hakmem plot`: the picture of recordings."""
+
+import os
+
+from hakmem.cli.command import UsageError
+from hakmem.cli.measure_command import MeasureCommand
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+class Plot(MeasureCommand):
+    """Draw recordings of 'hakmem record', or the result.json of 'hakmem compare', as one picture.
+
+    Each FILE is a curve that begins at 0. Marks are points on it, full runs of the garbage collector are bars. The
+    ending of the output, .png or .svg, says its form.
+    """
+
+    name = "plot"
+
+    def add_arguments(self, parser: "ArgumentParser") -> None:
+        parser.add_argument("files", metavar="FILE", nargs="+")
+        parser.add_argument("-o", "--out", metavar="PICTURE", help="where it goes (FILE with .png)")
+        parser.add_argument("--force", action="store_true", help="overwrite PICTURE")
+        parser.add_argument("--title", metavar="TEXT", help="above the curve (the file's name)")
+        parser.add_argument("--pss", action="store_true", help="PSS, which counts shared memory once, instead of RSS")
+
+    def measure(self, arguments: "Namespace") -> int:
+        out = arguments.out or f"{os.path.splitext(arguments.files[0])[0]}.png"
+        form = os.path.splitext(out)[1][1:].lower()
+        if form not in ("png", "svg"):
+            raise UsageError(f"--out {out!r} ends neither with .png nor with .svg")
+        from hakmem.measure import chart, files, recording
+
+        files.check_free([out], arguments.force)
+        curves = [curve for path in arguments.files for curve in recording.read(path)]
+        by_name = len(arguments.files) == 1 and len(curves) > 1  # a comparison: its curves are named by allocator
+        title = arguments.title or ", ".join(os.path.basename(path) for path in arguments.files)
+        memory = "PSS" if arguments.pss else "RSS"
+        files.write_whole(out, chart.draw(curves, title, by_name=by_name, memory=memory, form=form))
+        print(out)
+        return 0
+
+
+COMMAND = Plot()

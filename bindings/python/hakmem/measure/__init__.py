@@ -1,0 +1,19 @@
+"""The measuring side: resident memory as the kernel counts it, never as hakmem's own counters do.
+
+Layers, bottom up; each imports only those above it in this list:
+
+    errors, extras        MeasureError; the libraries that come with `pip install hakmem[measure]`
+    kernel                one process in /proc: sums, mappings, processor time
+    marks, server         inside the measured process: named moments; the socket that `hakmem stats` asks. They import
+                          nothing from outside the standard library
+    sampler, files        a process tree over time; outputs that are not overwritten by accident
+    recording, allocators, programs, runs, figures
+                          the file of `hakmem record`; what compare runs, under what, once; medians and spread
+    pools, glibc_heap, breakdown, diagnosis
+                          where resident memory is, and what that means
+    client, prometheus    the other end of the socket
+    tables, chart, page   text, picture, HTML
+    verdict, compare      `hakmem compare` as a whole
+
+Importing this package, or `hakmem`, imports none of them.
+"""

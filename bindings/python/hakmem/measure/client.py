@@ -1,0 +1,59 @@
+"""Asks a process under hakmem for its figures, through the socket of measure/server.py."""
+
+import json
+import os
+import socket
+from typing import Any
+
+from hakmem.measure import kernel, server
+from hakmem.measure.errors import MeasureError
+
+SECONDS_MAX = 5.0
+HOW_TO_SERVE = "start it with HAKMEM_STATS_SOCKET=1 in its environment, under 'hakmem run' or with hakmem.enable()"
+
+
+def ask(process_id: int) -> dict[str, Any]:
+    """Return what a process tells of itself (server.collect). Raises MeasureError where it does not."""
+    kernel.check_readable(process_id)
+    user_id = kernel.user_of(process_id)
+    for directory in server.directories(user_id):
+        path = server.socket_path(directory, process_id)
+        # A directory of somebody else's could hold a socket that tells lies.
+        if server.is_private(directory, user_id) and os.path.exists(path):
+            return _ask_socket(process_id, user_id, path)
+    raise MeasureError(f"process {process_id} does not serve its stats; {HOW_TO_SERVE}")
+
+
+def ask_if_served(process_id: int) -> dict[str, Any] | None:
+    """Return the same, or None where it does not."""
+    try:
+        return ask(process_id)
+    except MeasureError:
+        return None
+
+
+def _ask_socket(process_id: int, user_id: int, path: str) -> dict[str, Any]:
+    content = b""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(SECONDS_MAX)
+        try:
+            connection.connect(path)
+            if server.peer_user(connection) != user_id:
+                raise MeasureError(f"{path} is served by another user; nothing was read")
+            while chunk := connection.recv(65536):
+                content += chunk
+        except TimeoutError:
+            raise MeasureError(
+                f"process {process_id} did not answer within {SECONDS_MAX:g} s: it is stopped, or keeps its other"
+                " threads from running"
+            ) from None
+        except OSError as error:
+            raise MeasureError(f"process {process_id} does not answer at {path}: {error.strerror}") from None
+    try:
+        told: dict[str, Any] = json.loads(content)
+        told_format = told["hakmem_process"]
+    except (ValueError, KeyError, TypeError):
+        raise MeasureError(f"process {process_id} broke off its answer; it may have ended") from None
+    if told_format != server.FORMAT:
+        raise MeasureError(f"process {process_id} runs hakmem {told.get('hakmem')}, which tells its figures otherwise")
+    return told

@@ -1,0 +1,58 @@
+"""`hakmem doctor` as a whole: looks once or twice, judges, and shows it. Also for a process that looks at itself."""
+
+import time
+from typing import Any
+
+from hakmem.measure import tables
+from hakmem.measure.breakdown import LABELS, Breakdown, break_down
+from hakmem.measure.diagnosis import Diagnosis, diagnose
+
+MEBIBYTE = 1024 * 1024
+
+
+def examine(process_id: int, seconds: float) -> tuple[Breakdown, Breakdown | None, Diagnosis]:
+    """Look, wait, look again, judge; once only where `seconds` is 0. Raises MeasureError."""
+    first = break_down(process_id)
+    if seconds <= 0:
+        return first, None, diagnose(first, None, 0)
+    time.sleep(seconds)
+    second = break_down(process_id)
+    return first, second, diagnose(first, second, seconds)
+
+
+def as_json(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosis, seconds: float) -> dict[str, Any]:
+    """Return what --json prints: the last look, what changed since the first, the verdict."""
+    now = second or first
+    changes = {name: now.rows[name] - first.rows[name] for name in LABELS} if second else None
+    return {**now.as_json(), "seconds": seconds, "changes": changes, "diagnosis": diagnosis.as_json()}
+
+
+def print_report(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosis, seconds: float) -> None:
+    """Print the rows, what they do not show, and the verdict."""
+    now = second or first
+    rows = []
+    for name, label in LABELS.items():
+        size_bytes, before_bytes = now.rows[name], first.rows[name]
+        if size_bytes or before_bytes:
+            rows.append([label, *_cells(size_bytes, before_bytes, now.rss_bytes, second is not None)])
+    rows.append(["resident (RSS)", *_cells(now.rss_bytes, first.rss_bytes, now.rss_bytes, second is not None)])
+    columns = ["", "MiB", "%", *([f"change in {seconds:g} s"] if second else [])]
+    title = f"process {now.process_id}: {' '.join(now.command)[:100] or '(no command line)'}"
+    tables.console().print(tables.make_table(title, columns, rows))
+    print()
+    parts = [
+        ("in huge pages", now.huge_page_bytes),
+        ("lazily freed (MADV_FREE), still counted", now.lazily_freed_bytes),
+        ("swapped out, not counted", now.swap_bytes),
+        ("malloc_trim would give back", now.glibc_returnable_bytes),
+    ]
+    shown = [f"{label} {size_bytes / MEBIBYTE:.1f} MiB" for label, size_bytes in parts if size_bytes]
+    tables.print_plain(f"PSS {now.pss_bytes / MEBIBYTE:.1f} MiB{''.join(f'; {text}' for text in shown)}")
+    for text in now.blind_spots:
+        tables.print_plain(f"not seen: {text}")
+    tables.print_plain(f"\nVerdict: {diagnosis.verdict}\nDo: {diagnosis.advice}.")
+
+
+def _cells(size_bytes: int, before_bytes: int, all_bytes: int, has_change: bool) -> list[str]:
+    cells = [f"{size_bytes / MEBIBYTE:.1f}", f"{100 * size_bytes / all_bytes:.1f}" if all_bytes else "-"]
+    return [*cells, f"{(size_bytes - before_bytes) / MEBIBYTE:+.1f}"] if has_change else cells

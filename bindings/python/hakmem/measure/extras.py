@@ -1,0 +1,19 @@
+"""The libraries of the extra `measure`: imported when they are needed, named with the line that installs them."""
+
+import importlib
+from typing import Any
+
+from hakmem.measure.errors import MeasureError
+
+INSTALL_LINE = "pip install 'hakmem[measure]'"
+
+
+def require(module_name: str) -> Any:
+    """Import a module of the extra. Raises MeasureError where it is missing."""
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        if missing.split(".")[0] != module_name.split(".")[0]:
+            raise  # the library is there and broken
+        raise MeasureError(f"{missing.split('.')[0]} is not installed; install it with: {INSTALL_LINE}") from None

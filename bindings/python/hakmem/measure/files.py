@@ -1,0 +1,42 @@
+"""Outputs: not overwritten by accident, written whole or not at all."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+
+from hakmem.measure.errors import MeasureError
+
+
+def check_free(paths: Iterable[str], force: bool) -> None:
+    """Raise MeasureError where something would be overwritten, unless that was asked for."""
+    for path in paths:
+        if os.path.lexists(path) and not force:
+            raise MeasureError(f"{path} exists already; --force overwrites it")
+
+
+def make_directory(path: str) -> None:
+    """Make the directory for outputs and see that it can be written to, before anything is measured."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise MeasureError(f"the directory {path} cannot be made: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise MeasureError(f"the directory {path} may not be written to; give another one")
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Write a file under another name first, so that half a file is never left under its own."""
+    new_path = f"{path}.{os.getpid()}.new"
+    try:
+        with open(new_path, "wb") as file:
+            file.write(content)
+        os.replace(new_path, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(new_path)
+        raise cannot_write(path, error) from None
+
+
+def cannot_write(path: str, error: OSError) -> MeasureError:
+    """Return the error about an output that could not be written."""
+    return MeasureError(f"{path} cannot be written: {error.strerror}")

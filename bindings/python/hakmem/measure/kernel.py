@@ -1,0 +1,164 @@
+"""What the kernel says of one process, from /proc: memory sums, mappings, processor time. Keeps nothing."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hakmem.measure.errors import MeasureError
+
+CLOCK_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+GONE = (FileNotFoundError, ProcessLookupError)
+
+
+@dataclass(frozen=True)
+class MemorySums:
+    """Of one process, in bytes. `high_water` is the largest RSS so far."""
+
+    rss: int
+    pss: int
+    high_water: int
+
+
+@dataclass
+class Mapping:
+    """One entry of smaps. Sizes in bytes by the kernel's name, `Rss`, `Private_Dirty`, ..."""
+
+    start: int
+    end: int
+    permissions: str
+    path: str
+    sizes: dict[str, int] = field(default_factory=dict)
+    flags: frozenset[str] = frozenset()
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it is memory without a file and without a name."""
+        return not self.path or self.path.startswith("[anon")
+
+
+def _read(process_id: int, name: str) -> bytes | None:
+    """Return a file of /proc/PID; None when the process is gone. Raises MeasureError when it may not be read."""
+    path = f"/proc/{process_id}/{name}"
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except GONE:
+        return None
+    except PermissionError:
+        raise MeasureError(
+            f"{path} may not be read: process {process_id} is {owner_name(process_id)}'s; run this as that user or root"
+        ) from None
+    except OSError as error:
+        raise MeasureError(f"{path} cannot be read: {error.strerror}; is /proc mounted?") from None
+
+
+def user_of(process_id: int) -> int:
+    """Return the id of the user that a process belongs to. Raises MeasureError when it is gone."""
+    try:
+        return os.stat(f"/proc/{process_id}").st_uid
+    except OSError:
+        raise MeasureError(f"there is no process {process_id}; it may have ended") from None
+
+
+def owner_name(process_id: int) -> str:
+    """Return the name of that user."""
+    import pwd
+
+    user_id = user_of(process_id)
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return f"user {user_id}"
+
+
+def check_readable(process_id: int) -> None:
+    """Raise MeasureError unless this process exists, has memory, and may be looked at."""
+    if not os.path.exists("/proc/self/stat"):
+        raise MeasureError("/proc cannot be read; mount it (mount -t proc proc /proc)")
+    if _read(process_id, "stat") is None:
+        raise MeasureError(f"there is no process {process_id}; it may have ended")
+    if memory_sums(process_id) is None:
+        raise MeasureError(f"process {process_id} has no memory of its own: it has ended, or is a thread of the kernel")
+
+
+def memory_sums(process_id: int) -> MemorySums | None:
+    """Return RSS and PSS from smaps_rollup, which is exact where the counters in `status` lag. None when gone."""
+    rollup = _read_rollup(process_id)
+    status = _read(process_id, "status") if rollup else None
+    if not rollup or status is None:
+        return None
+    found = {"Rss": 0, "Pss": 0, "VmHWM": 0}
+    for line in (rollup + status).split(b"\n"):
+        name, _, rest = line.partition(b":")
+        if (key := name.decode(errors="replace")) in found:
+            found[key] = int(rest.split()[0]) * 1024
+    return MemorySums(found["Rss"], found["Pss"], max(found["VmHWM"], found["Rss"]))
+
+
+def _read_rollup(process_id: int) -> bytes | None:
+    """Return smaps_rollup; None while a process has no memory (before exec, or when it has ended)."""
+    try:
+        return _read(process_id, "smaps_rollup")
+    except MeasureError:
+        # A process that is ending refuses, too, for a moment.
+        stat = _read(process_id, "stat")
+        if stat is None or state_of(stat) in "ZX":
+            return None
+        raise
+
+
+def state_of(stat: bytes) -> str:
+    """Return the letter of a process's state from the text of its file `stat`."""
+    return stat.rpartition(b")")[2].split()[0].decode()
+
+
+def processor_seconds(process_id: int) -> float:
+    """Return the processor time of a process and of the children that it has waited for; 0 when it is gone."""
+    stat = _read(process_id, "stat")
+    if stat is None:
+        return 0.0
+    fields = stat.rpartition(b")")[2].split()
+    return sum(int(value) for value in fields[11:15]) / CLOCK_TICKS_PER_SECOND
+
+
+def command_line(process_id: int) -> list[str]:
+    """Return the words that a process was started with; empty when it is gone."""
+    text = _read(process_id, "cmdline") or b""
+    return [word.decode(errors="replace") for word in text.split(b"\0")[:-1]]
+
+
+def has_mapped(process_id: int, part_of_path: str) -> bool:
+    """Tell whether a file with this text in its path is mapped."""
+    try:
+        return part_of_path.encode() in (_read(process_id, "maps") or b"")
+    except MeasureError:
+        return False
+
+
+def mappings(process_id: int) -> list[Mapping]:
+    """Return all mappings with their sizes. Raises MeasureError when the process is gone or not ours."""
+    text = _read(process_id, "smaps")
+    if not text:
+        raise MeasureError(f"there is no process {process_id} any more")
+    return list(parse_smaps(text.decode(errors="replace")))
+
+
+def parse_smaps(text: str) -> Iterator[Mapping]:
+    """Read the text of a file smaps."""
+    current: Mapping | None = None
+    for line in text.splitlines():
+        first, _, rest = line.partition(" ")
+        if not first.endswith(":"):
+            if current is not None:
+                yield current
+            start, _, end = first.partition("-")
+            words = rest.split(None, 4)
+            path = words[4] if len(words) > 4 else ""
+            current = Mapping(int(start, 16), int(end, 16), words[0], path)
+        elif current is not None:
+            if first == "VmFlags:":
+                current.flags = frozenset(rest.split())
+            elif rest.endswith("kB"):
+                current.sizes[first[:-1]] = int(rest.split()[0]) * 1024
+    if current is not None:
+        yield current

@@ -1,0 +1,99 @@
+"""Resident memory of a process and its descendants over time, from outside."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from hakmem.measure import kernel
+from hakmem.measure.extras import require
+
+# Sampling makes the kernel walk the page tables of what is measured: it gets at most this part of the time.
+SAMPLING_PART_MAX = 0.1
+TREE_PART_MAX = 0.05
+TREE_SECONDS_MIN = 0.1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at a process tree. Bytes are sums over its processes; PSS counts what they share once."""
+
+    seconds: float  # since the sampler's start
+    rss_bytes: int
+    pss_bytes: int
+    cpu_seconds: float
+    processes: int
+
+
+class Sampler:
+    """Looks at a process tree. Descendants stay in it when their parent ends."""
+
+    def __init__(self, root_id: int, interval_seconds: float) -> None:
+        """Begin the clock; the first look is the first call of `sample`."""
+        self.interval_seconds = interval_seconds
+        self.start = time.monotonic()
+        self.high_water_bytes = 0  # of the root, which may have peaked between two looks
+        self.processes_max = 0
+        self._psutil: Any = require("psutil")
+        self._tree: dict[int, Any] = {}
+        self._next_tree_look = 0.0
+        self._last_cost_seconds = 0.0
+        with contextlib.suppress(self._psutil.Error):
+            self._tree[root_id] = self._psutil.Process(root_id)
+        self.root_id = root_id
+
+    def process_ids(self) -> list[int]:
+        """Return the processes that are known to live."""
+        return list(self._tree)
+
+    def sample(self) -> Sample | None:
+        """Look once; None when the whole tree is gone."""
+        begin = time.monotonic()
+        if begin >= self._next_tree_look:
+            self._find_descendants()
+            cost_seconds = time.monotonic() - begin
+            self._next_tree_look = begin + max(TREE_SECONDS_MIN, cost_seconds / TREE_PART_MAX)
+        rss = pss = processes = 0
+        cpu_seconds = 0.0
+        look = time.monotonic()
+        for process_id in list(self._tree):
+            sums = kernel.memory_sums(process_id)
+            if sums is None:
+                if process_id != self.root_id:
+                    del self._tree[process_id]
+                continue
+            rss += sums.rss
+            pss += sums.pss
+            processes += 1
+            cpu_seconds += kernel.processor_seconds(process_id)
+            if process_id == self.root_id:
+                self.high_water_bytes = max(self.high_water_bytes, sums.high_water)
+        self._last_cost_seconds = time.monotonic() - look
+        self.processes_max = max(self.processes_max, processes)
+        if not processes:
+            return None
+        return Sample(round(look - self.start, 4), rss, pss, round(cpu_seconds, 2), processes)
+
+    def seconds_to_wait(self) -> float:
+        """Return how long to wait for the next look: longer where a look is costly."""
+        return max(self.interval_seconds - self._last_cost_seconds, self._last_cost_seconds / SAMPLING_PART_MAX, 0.001)
+
+    def _find_descendants(self) -> None:
+        by_parent: dict[int, list[Any]] = {}
+        for process in self._psutil.process_iter(["ppid"]):
+            by_parent.setdefault(process.info["ppid"], []).append(process)
+        waiting = list(self._tree)
+        while waiting:
+            for child in by_parent.get(waiting.pop(), []):
+                if child.pid not in self._tree:
+                    self._tree[child.pid] = child
+                    waiting.append(child.pid)
+
+    def kill(self) -> None:
+        """End the whole tree."""
+        self._find_descendants()
+        for process in self._tree.values():
+            try:
+                process.kill()  # looks at the start time first: a number that was given to another process is safe
+            except self._psutil.Error:
+                continue

@@ -1,0 +1,129 @@
+"""Tables on standard output, by rich; without colour and without folding where nobody watches."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from hakmem.measure.extras import require
+from hakmem.measure.figures import MEMORY_NAMES, NAMES
+
+MEBIBYTE = 1024 * 1024
+WIDTH_WITHOUT_TERMINAL = 160
+HEADINGS = {
+    "peak_bytes": "peak",
+    "end_bytes": "end",
+    "idle_bytes": "idle tail",
+    "mean_bytes": "mean",
+    "cpu_seconds": "cpu s",
+    "wall_seconds": "wall s",
+}
+
+
+def console(to_errors: bool = False) -> Any:
+    """Return a rich console for standard output, or standard error."""
+    rich_console = require("rich.console")
+    stream = sys.stderr if to_errors else sys.stdout
+    if stream.isatty():
+        return rich_console.Console(file=stream, highlight=False)
+    return rich_console.Console(file=stream, highlight=False, no_color=True, width=WIDTH_WITHOUT_TERMINAL)
+
+
+def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+    """Return a table: the first column to the left, figures to the right."""
+    text = require("rich.text").Text
+    table = require("rich.table").Table(
+        title=text(title, style="bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for index, column in enumerate(columns):
+        table.add_column(text(column), justify="left" if index == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(text(cell) for cell in row))
+    return table
+
+
+def print_plain(text: str) -> None:
+    """Print text as it is: brackets are not markup, long lines fold at words on a terminal only."""
+    console().print(require("rich.text").Text(text), soft_wrap=not sys.stdout.isatty())
+
+
+def format_figure(name: str, value: float | None) -> str:
+    """Return a figure in MiB or seconds; a dash where it was not measured."""
+    if value is None:
+        return "-"
+    return f"{value / MEBIBYTE:.1f}" if name in MEMORY_NAMES else f"{value:.2f}"
+
+
+def figure_rows(result: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the table of medians; a failed allocator's row says so."""
+    rows = []
+    for allocator in result["allocators"]:
+        summary = result["summary"].get(allocator["name"])
+        if summary is None:
+            continue
+        if summary["failures"]:
+            rows.append([allocator["name"], "failed", *[""] * (len(NAMES) - 1)])
+        else:
+            rows.append([allocator["name"], *(format_figure(name, summary["medians"][name]) for name in NAMES)])
+    return rows
+
+
+def ratio_rows(result: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the table of ratios, each with the spread of the allocator's runs."""
+    rows = []
+    for allocator in result["allocators"]:
+        summary = result["summary"].get(allocator["name"])
+        if summary is None or summary["failures"] or allocator["name"] == result["baseline"]:
+            continue
+        cells = []
+        for name in NAMES:
+            ratio, spread = summary["ratios"][name], summary["spread_percent"][name]
+            cells.append("-" if ratio is None else f"{ratio:.2f}" + ("" if spread is None else f" ±{spread / 2:.0f} %"))
+        rows.append([allocator["name"], *cells])
+    return rows
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    """Return what a reader must know beside the tables: failures, what is missing, what was left out."""
+    lines = []
+    for name, summary in result["summary"].items():
+        if summary["failures"]:
+            count = summary["runs_failed"]
+            lines.append(f"{name}: failed in {count} run{'s' * (count > 1)}: {'; '.join(summary['failures'])}")
+            lines += [f"    {line}" for line in _first_failed_output(result, name)]
+        elif not summary["runs_counted"]:
+            lines.append(f"{name}: no run was finished")
+    lines += [f"{row['name']}: not measured: {row['missing']}" for row in result["allocators"] if row["missing"]]
+    if result["was_interrupted"]:
+        finished = sum(not run["failure"] for run in result["runs"])
+        wanted = result["runs_wanted"] * len(result["summary"])
+        lines.append(f"interrupted: {finished} of {wanted} runs were finished")
+    return lines
+
+
+def heading(result: dict[str, Any]) -> str:
+    """Return the title of the table of medians."""
+    runs = min((row["runs_counted"] for row in result["summary"].values() if not row["failures"]), default=0)
+    return f"MiB of {result['memory']}, seconds; {'median of ' if runs > 1 else ''}{runs} run{'s' * (runs != 1)} each"
+
+
+def print_result(result: dict[str, Any]) -> None:
+    """Print tables, notes and the verdict."""
+    output = console()
+    columns = ["", *HEADINGS.values()]
+    output.print(make_table(heading(result), columns, figure_rows(result)))
+    ratios = ratio_rows(result)
+    if ratios:
+        output.print()
+        output.print(make_table(f"ratio to {result['baseline']}, ± half the spread of its runs", columns, ratios))
+    print()
+    for line in notes(result):
+        print_plain(line)
+    print_plain(result["verdict"]["text"])
+
+
+def _first_failed_output(result: dict[str, Any], name: str) -> list[str]:
+    for run in result["runs"]:
+        if run["allocator"] == name and run["output_tail"]:
+            lines: list[str] = run["output_tail"].splitlines()
+            return lines[-3:]
+    return []

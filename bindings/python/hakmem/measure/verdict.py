@@ -1,0 +1,102 @@
+"""Does hakmem help this program? Says it in words, with the figures, and as plainly when it does not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+MEBIBYTE = 1024 * 1024
+LABELS = {
+    "peak_bytes": "peak",
+    "end_bytes": "at the end",
+    "idle_bytes": "idle",
+    "mean_bytes": "on average",
+}
+# A difference below these is none: in percent of the baseline, beside the spread of the runs; and in bytes.
+PERCENT_MIN = 5.0
+BYTES_MIN = 2 * MEBIBYTE
+CPU_PERCENT_MIN = 3.0
+CPU_PERCENT_MIN_OF_ONE_RUN = 10.0
+ENDS_AT_PEAK_PART = 0.9
+
+
+def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return {"helps": True, False or None, "text": ...}; None where it cannot be said."""
+    baseline = result["baseline"]
+    stock, ours = result["summary"].get(baseline), result["summary"].get("hakmem")
+    if ours is None:
+        return _cannot("hakmem was not among the allocators")
+    for name, row in ((baseline, stock), ("hakmem", ours)):
+        if row["failures"]:
+            return _cannot(f"the program failed under {name}: {row['failures'][0]}")
+        if not row["runs_counted"]:
+            return _cannot(f"no run under {name} was finished")
+    known = [name for name in LABELS if ours["medians"][name] is not None and stock["medians"][name] is not None]
+    less = [name for name in known if _is_less(ours, stock, name)]
+    more = [name for name in known if _is_less(stock, ours, name)]
+    same = [name for name in known if name not in less and name not in more]
+    sentences = []
+    if less:
+        sentences.append(f"hakmem helps: {_pairs(ours, stock, less)}.")
+    else:
+        sentences.append("hakmem does not help this program.")
+    if more:
+        sentences.append(f"It holds more: {_pairs(ours, stock, more)}.")
+    if same:
+        sentences.append(f"No difference beyond the spread: {_pairs(ours, stock, same)}.")
+    if not less:
+        sentences.append(_why_not(stock, result, runs))
+    sentences.append(_time_sentence(ours, stock))
+    return {"helps": bool(less), "text": " ".join(sentence for sentence in sentences if sentence)}
+
+
+def _cannot(reason: str) -> dict[str, Any]:
+    return {"helps": None, "text": f"whether hakmem helps cannot be said: {reason}"}
+
+
+def _is_less(low: dict[str, Any], high: dict[str, Any], name: str) -> bool:
+    """Whether a figure is lower beyond doubt."""
+    low_value, high_value = low["medians"][name], high["medians"][name]
+    if low_value is None or high_value is None:
+        return False
+    spread = max(low["spread_percent"][name] or 0.0, high["spread_percent"][name] or 0.0)
+    margin = max(high_value * max(PERCENT_MIN, spread) / 100, BYTES_MIN)
+    return bool(high_value - low_value > margin)
+
+
+def _pairs(ours: dict[str, Any], stock: dict[str, Any], names: Sequence[str]) -> str:
+    pairs = []
+    for name in names:
+        left, right = ours["medians"][name], stock["medians"][name]
+        if left is not None and right is not None:
+            pairs.append(f"{LABELS[name]} {left / MEBIBYTE:.1f} MiB instead of {right / MEBIBYTE:.1f}")
+    return ", ".join(pairs)
+
+
+def _why_not(stock: dict[str, Any], result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> str:
+    medians = stock["medians"]
+    unserved = sorted({name for run in runs if run["allocator"] == "hakmem" for name in run["unserved"]})
+    if unserved:
+        return (
+            f"It did not reach the program's own children ({unserved[0]}):"
+            " 'hakmem install-startup' lets 'hakmem run' reach them."
+        )
+    if medians["end_bytes"] >= ENDS_AT_PEAK_PART * medians["peak_bytes"]:
+        return (
+            f"The program ends at its peak under {result['baseline']}: either nothing was dropped that could go back,"
+            " or what it holds does not come from Python's objects; 'hakmem doctor PID' tells while it runs."
+        )
+    return f"{result['baseline']} gives the memory back, too, once the program drops it."
+
+
+def _time_sentence(ours: dict[str, Any], stock: dict[str, Any]) -> str:
+    left, right = ours["medians"]["cpu_seconds"], stock["medians"]["cpu_seconds"]
+    if not left or not right:
+        return ""
+    spread = max(ours["spread_percent"]["cpu_seconds"] or 0.0, stock["spread_percent"]["cpu_seconds"] or 0.0)
+    percent = 100 * (left - right) / right
+    # One run alone says nothing of how far the next one would lie.
+    if abs(percent) <= max(spread, CPU_PERCENT_MIN if ours["runs_counted"] > 1 else CPU_PERCENT_MIN_OF_ONE_RUN):
+        return f"Processor time is the same within the spread ({left:.2f} s and {right:.2f} s)."
+    return (
+        f"It takes {abs(percent):.0f} % {'more' if percent > 0 else 'less'} processor time"
+        f" ({left:.2f} s instead of {right:.2f})."
+    )

@@ -1,0 +1,164 @@
+"""`hakmem compare`, from the words of the command line to the three files."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from measure_support import (
+    MEBIBYTE,
+    SCATTERED,
+    hakmem_command,
+    processes_with,
+    result_in,
+    script,
+    start_hakmem,
+    wait_until,
+)
+
+TWO = ("compare", "--allocators", "hakmem", "--runs", "1", "--out", "out")
+
+
+def test_report_of_a_program_that_hakmem_helps(tmp_path: Path) -> None:
+    name = script(tmp_path, SCATTERED)
+    result = hakmem_command(*TWO, "--", name, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "\x1b" not in result.stdout
+    assert re.search(r"^hakmem helps: .*idle \d+\.\d MiB instead of \d+\.\d", result.stdout, re.MULTILINE)
+    assert result.stderr.splitlines()[0].startswith("run 1 of 1 under pymalloc: peak ")
+    told = result_in(tmp_path / "out")
+    medians = {name: row["medians"] for name, row in told["summary"].items()}
+    assert medians["hakmem"]["idle_bytes"] < 0.7 * medians["pymalloc"]["idle_bytes"]
+    assert 40 * MEBIBYTE < medians["pymalloc"]["peak_bytes"] < 120 * MEBIBYTE
+    assert medians["pymalloc"]["wall_seconds"] > 1.5
+    assert (tmp_path / "out" / "rss.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<svg" in page
+    assert "hakmem helps" in page
+    assert not re.search(r'(src|href)="(?!#)|<script|@import|url\((?!#)', page)  # nothing is loaded
+
+
+def test_says_plainly_when_hakmem_does_not_help(tmp_path: Path) -> None:
+    name = script(tmp_path, "import time\nblock = bytearray(64 << 20)\ntime.sleep(0.8)\n")
+    result = hakmem_command(*TWO, name, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "hakmem does not help this program. No difference beyond the spread: peak " in result.stdout
+    assert "ends at its peak under pymalloc" in result.stdout
+    assert result_in(tmp_path / "out")["verdict"]["helps"] is False
+
+
+def test_failure_under_one_allocator_is_never_averaged(tmp_path: Path) -> None:
+    text = "import hakmem, time\ntime.sleep(0.3)\nif hakmem.is_enabled():\n    raise SystemExit('it is not for me')\n"
+    result = hakmem_command(*TWO, "--json", script(tmp_path, text), cwd=tmp_path)
+    assert result.returncode == 1
+    assert "hakmem: error: the program failed under hakmem; the last lines of its output" in result.stderr
+    told = result_in(tmp_path / "out")
+    assert told["summary"]["hakmem"]["failures"] == ["exit code 1"]
+    assert set(told["summary"]["hakmem"]["medians"].values()) == {None}
+    assert told["summary"]["pymalloc"]["runs_counted"] == 1
+    assert told["verdict"]["helps"] is None
+    assert told["runs"][1]["output_tail"] == "it is not for me"
+
+
+def test_program_that_never_ends(tmp_path: Path) -> None:
+    name = script(tmp_path, "import subprocess, sys, time\nsubprocess.Popen(['sleep', '987.5'])\ntime.sleep(987)\n")
+    result = hakmem_command("compare", "--allocators=hakmem", "--runs=1", "--timeout=0.8", name, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stdout.count("it did not end within 0.8 s (--timeout) and was killed") == 3  # two rows, the verdict
+    assert processes_with("987.5") == []
+
+
+def test_ctrl_c_leaves_a_valid_report(tmp_path: Path) -> None:
+    name = script(tmp_path, "import hakmem, time\ntime.sleep(60 if hakmem.is_enabled() else 0.5)\n", "never_987.py")
+    process = start_hakmem(*TWO, name, cwd=tmp_path)
+    wait_until(lambda: any("hakmem run" in " ".join(words) for words in running("never_987.py")))
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors.endswith("hakmem: error: interrupted; out has what was measured so far\n")
+    assert "interrupted: 1 of 2 runs were finished" in output
+    told = result_in(tmp_path / "out")
+    assert told["was_interrupted"] is True
+    assert [run["failure"] for run in told["runs"]] == ["", "interrupted"]
+    assert told["verdict"]["helps"] is None
+    assert (tmp_path / "out" / "rss.png").stat().st_size > 1000
+    assert running("never_987.py") == []
+
+
+def running(word: str) -> list[list[str]]:
+    import psutil
+
+    found = []
+    for process_id in processes_with(word):
+        try:
+            found.append(psutil.Process(process_id).cmdline())
+        except psutil.Error:
+            continue
+    return [words for words in found if "compare" not in words]
+
+
+def test_existing_report_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "rss.png").write_text("mine")
+    name = script(tmp_path, "pass")
+    result = hakmem_command(*TWO, name, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "hakmem: error: out/rss.png exists already; --force overwrites it\n"
+    assert (tmp_path / "out" / "rss.png").read_text() == "mine"
+
+
+def test_full_disk_costs_the_report_not_the_figures(tmp_path: Path) -> None:
+    name = script(tmp_path, "import time\ntime.sleep(0.5)")
+    result = hakmem_command(*TWO, name, cwd=tmp_path, file_bytes_max=4096)
+    assert result.returncode == 1
+    assert "ratio to pymalloc" in result.stdout
+    assert re.search(r"\nhakmem: error: out/report.html cannot be written: [^\n]+\n$", result.stderr)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        ([], 2, "a program is missing"),
+        (["--runs", "0", "x.py"], 2, "--runs '0' is not a whole number above 0"),
+        (["--timeout", "soon", "x.py"], 2, "--timeout 'soon'"),
+        (["--nonsense", "x.py"], 2, "unknown option '--nonsense'"),
+        (["-m"], 2, "-m needs a module"),
+        (["absent.py"], 1, "there is no file absent.py"),
+        (["sleep", "1"], 1, "'hakmem record -- sleep' records any program"),
+        (["--allocators", "tcmalloc", "here.py"], 1, "there is no allocator 'tcmalloc'; give some of pymalloc,hakmem,"),
+        (["--out", "/proc/none", "here.py"], 1, "the directory /proc/none cannot be made"),
+    ],
+)
+def test_bad_words_are_one_line(tmp_path: Path, words: list[str], code: int, text: str) -> None:
+    script(tmp_path, "pass", "here.py")
+    result = hakmem_command("compare", *words, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr)
+    assert text in result.stderr
+
+
+def test_missing_library_is_named_with_the_line_that_installs_it(tmp_path: Path) -> None:
+    hide = "import sys\nsys.modules['matplotlib'] = None\n"
+    (tmp_path / "usercustomize.py").write_text(hide)
+    (tmp_path / "sitecustomize.py").write_text(hide)
+    script(tmp_path, "pass", "here.py")
+    result = hakmem_command("compare", "here.py", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr == (
+        "hakmem: error: matplotlib is not installed; install it with: pip install 'hakmem[measure]'\n"
+    )
+
+
+def test_children_that_hakmem_does_not_reach_are_named(tmp_path: Path) -> None:
+    text = (
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', 'import time; b = bytearray(30 << 20); time.sleep(1.2)'])\n"
+    )
+    result = hakmem_command(*TWO, script(tmp_path, text), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "MiB of PSS" in result.stdout
+    assert "It did not reach the program's own children" in result.stdout
+    assert "hakmem install-startup" in result.stdout

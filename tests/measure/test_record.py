@@ -1,0 +1,173 @@
+"""`hakmem record` and `hakmem plot`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hakmem.measure import kernel, recording
+from hakmem.measure.errors import MeasureError
+from measure_support import MEBIBYTE, end, hakmem_command, processes_with, start_hakmem, start_python, wait_until
+
+MARKED = """
+import gc, time, hakmem
+block = bytearray(64 << 20)
+hakmem.mark("full")
+time.sleep(0.3)
+del block
+gc.collect()
+hakmem.mark("dropped")
+time.sleep(0.3)
+raise SystemExit(7)
+"""
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_command_with_marks_and_collector_runs(tmp_path: Path) -> None:
+    words = ("record", "-o", "curve.jsonl", "--interval", "20", "--", sys.executable, "-c", MARKED)
+    result = hakmem_command(*words, cwd=tmp_path)
+    assert result.returncode == 7
+    assert re.fullmatch(r"hakmem: exit code 7; curve\.jsonl has \d+ samples\n", result.stderr)
+    header, *lines = lines_of(tmp_path / "curve.jsonl")
+    assert header["hakmem_record"] == recording.FORMAT
+    assert lines[-1]["end"] == "exit code 7"
+    marks = {line["mark"]: line["seconds"] for line in lines if "mark" in line}
+    assert list(marks) == ["full", "dropped"]
+    assert 0.25 < marks["dropped"] - marks["full"] < 5
+    assert any("gc_seconds" in line for line in lines)
+    samples = [line for line in lines if "rss_bytes" in line]
+    assert max(line["rss_bytes"] for line in samples) > 64 * MEBIBYTE
+    assert min(line["rss_bytes"] for line in samples if line["seconds"] > marks["dropped"]) < 64 * MEBIBYTE
+
+    assert hakmem_command("plot", "curve.jsonl", cwd=tmp_path).stdout == "curve.png\n"
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    again = hakmem_command("plot", "curve.jsonl", cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (
+        1, "hakmem: error: curve.png exists already; --force overwrites it\n",
+    )  # fmt: skip
+    assert hakmem_command("plot", "curve.jsonl", "-o", "c.svg", cwd=tmp_path).returncode == 0
+    assert ">full</" in (tmp_path / "c.svg").read_text() or "<!-- full -->" in (tmp_path / "c.svg").read_text()
+
+
+def test_running_process_until_ctrl_c(tmp_path: Path) -> None:
+    program = start_python("import time; b = bytearray(50 << 20); print(1, flush=True); time.sleep(60)", cwd=tmp_path)
+    recorder = start_hakmem("record", str(program.pid), "--interval", "20", cwd=tmp_path)
+    path = tmp_path / "hakmem-record.jsonl"
+    wait_until(lambda: path.exists() and path.read_text().count("\n") > 5)
+    recorder.send_signal(signal.SIGINT)
+    _, errors = recorder.communicate(timeout=20)
+    assert (recorder.returncode, program.poll()) == (0, None)
+    assert errors.startswith("hakmem: stopped; ")
+    assert lines_of(path)[1]["rss_bytes"] > 50 * MEBIBYTE
+    end(program)
+
+
+def test_command_is_ended_after_its_seconds(tmp_path: Path) -> None:
+    words = ("record", "--seconds", "0.5", "--", "sh", "-c", "sleep 876.5 & wait")
+    result = hakmem_command(*words, cwd=tmp_path)
+    assert (result.returncode, result.stderr.split(";")[0]) == (0, "hakmem: 0.5 s are over")
+    assert processes_with("sleep 876.5") == []
+
+
+def test_recording_without_room_ends_with_whole_lines(tmp_path: Path) -> None:
+    words = ("record", "--interval", "1", "--", "sleep", "1")
+    result = hakmem_command(*words, cwd=tmp_path, file_bytes_max=2000)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "hakmem-record.jsonl cannot be written" in result.stderr
+    assert len(lines_of(tmp_path / "hakmem-record.jsonl")) > 3
+    assert hakmem_command("plot", "hakmem-record.jsonl", cwd=tmp_path).returncode == 0
+
+
+def test_half_a_line_at_the_end_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl"
+    sample = {"seconds": 0.1, "rss_bytes": 9, "pss_bytes": 8, "cpu_seconds": 0.1, "processes": 1}
+    path.write_text(f'{{"hakmem_record": 1}}\n{json.dumps(sample)}\n{{"seconds": 0.2, "rs')
+    (curve,) = recording.read(str(path))
+    assert [row.rss_bytes for row in curve.samples] == [9]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        ([], 2, "either a PID or -- and a command"),
+        (["1", "--", "true"], 2, "either a PID or -- and a command"),
+        (["pid"], 2, "PID 'pid' is not a whole number"),
+        (["--interval", "0", "1"], 2, "--interval '0'"),
+        (["4194304"], 1, "there is no process 4194304"),
+        (["--", "absent-command"], 1, "there is no command 'absent-command' on PATH"),
+        (["-o", "/dev/full", "--force", "--", "true"], 1, "/dev/full cannot be written: No space left on device"),
+        (["-o", "absent/x", "--", "true"], 1, "absent/x cannot be written: No such file"),
+    ],
+)
+def test_bad_words_are_one_line(tmp_path: Path, words: list[str], code: int, text: str) -> None:
+    result = hakmem_command("record", *words, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr), result.stderr
+    assert text in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["absent.jsonl"], 1, "absent.jsonl cannot be read: No such file"),
+        (["other.txt"], 1, "other.txt is neither a recording"),
+        (["new.jsonl"], 1, "has the format 9; this hakmem reads 1"),
+        (["empty.jsonl"], 1, "empty.jsonl has no samples"),
+        (["other.txt", "-o", "x.gif"], 2, "'x.gif' ends neither with .png nor with .svg"),
+    ],
+)
+def test_plot_of_what_is_no_recording(tmp_path: Path, words: list[str], code: int, text: str) -> None:
+    (tmp_path / "other.txt").write_text("hello\n")
+    (tmp_path / "new.jsonl").write_text('{"hakmem_record": 9}\n')
+    (tmp_path / "empty.jsonl").write_text('{"hakmem_record": 1}\n')
+    result = hakmem_command("plot", *words, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr), result.stderr
+    assert text in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_process_of_somebody_else(tmp_path: Path) -> None:
+    kernel.owner_name(os.getpid())  # imports what it needs while it can be read
+    read_end, write_end = os.pipe()
+    other = os.fork()
+    if other == 0:
+        text = b"it could be read"
+        try:
+            os.setuid(65534)
+            kernel.check_readable(os.getppid())
+        except MeasureError as error:
+            text = str(error).encode()
+        os.write(write_end, text)
+        os._exit(0)
+    os.waitpid(other, 0)
+    assert os.read(read_end, 1000).decode() == (
+        f"/proc/{os.getpid()}/smaps_rollup may not be read: process {os.getpid()} is root's;"
+        " run this as that user or root"
+    )
+
+
+def test_kernel_thread_has_no_memory() -> None:
+    if not os.path.exists("/proc/2/stat") or kernel.command_line(2):
+        pytest.skip("there is no kernel thread in sight")
+    with pytest.raises(MeasureError, match="has no memory of its own"):
+        kernel.check_readable(2)
+
+
+def test_smaps_are_read() -> None:
+    text = (
+        "7f0000000000-7f0000200000 rw-p 00000000 00:00 0 \nSize:  2048 kB\nRss:  100 kB\nVmFlags: rd wr nh \n"
+        "7f0000200000-7f0000201000 r--p 00001000 fe:00 99   /usr/lib/a b.so\nRss:  4 kB\nTHPeligible:  0\n"
+    )
+    first, second = kernel.parse_smaps(text)
+    assert (first.is_anonymous, first.sizes["Rss"], "nh" in first.flags) == (True, 102400, True)
+    assert (second.path, second.is_anonymous, second.end - second.start) == ("/usr/lib/a b.so", False, 4096)
