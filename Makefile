@@ -97,6 +97,21 @@ clean: ## Remove everything that was built
 
 demo-here: $(venv)/hakmem-installed
 	@$(venv_python) demo/demo.py --out build/demo
+	@$(MAKE) --no-print-directory demo-lua
+
+# Left out, with a word, where there is no Lua.
+demo-lua: $(venv)/build-tools-installed
+	@.ci/check-system $(PYTHON) lua-wanted
+	@echo; if ! found=$$(bindings/lua/find-lua "$(LUA)" 2>/dev/null); then \
+		echo "The demo's Lua part is left out: there is no Lua (Debian: lua5.4 liblua5.4-dev)"; \
+	elif folder=build/lua/$${found#* }; ! PATH="$(venv)/bin:$$PATH" bindings/lua/build-module "$(LUA)" $$folder >/dev/null; then \
+		echo "The demo's Lua part is left out: the module could not be built (Debian: liblua5.4-dev)"; \
+	else \
+		host=hakmem_host_$${found#* }; \
+		$(venv)/bin/cmake --build $$folder/tree --target $$host >/dev/null 2>&1 || host=; \
+		$(venv_python) demo/lua_demo.py --lua $${found% *} --module $$folder \
+			$${host:+--host $$folder/tree/bindings/lua/$$host}; \
+	fi
 
 wheel-here: $(venv)/build-tools-installed
 	@tests/install/test-wheel $(venv_python) dist

@@ -77,6 +77,25 @@ def test_wrong_size_is_found_with_debug(host: Host) -> None:
     assert [int(size) for size in re.findall(r"is freed as (\d+) bytes", result.stderr)] == [4000, 5000, 6000]
 
 
+def test_example_host(host: Host) -> None:
+    program = host.folder / f"example-{host.abi.name}"
+    source = HERE.parents[1] / "bindings" / "lua" / "example" / "host.c"
+    options = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]
+    output_of(run(["cc", *options, source, "-o", program, *host.flags(), "-lm", "-ldl"]))
+    output = output_of(run([program, "24", "3"], env=host.environment))
+    rows = {line[:16].strip(): line[16:].split() for line in output.splitlines() if line[16:23].strip().isdigit()}
+    assert rows["loads and drops"][0] == "8"
+    assert rows["loads and drops"][4] == "0"
+    assert rows["runs away"][4:] == ["6", "not", "enough", "memory"]
+    figures = re.findall(r"(\d+\.\d) (?:before|all|peak|coll)", output)
+    before, _, peak, idle, closed = (float(figure) for figure in figures)
+    assert peak > idle > 0
+    assert closed < before + 8
+    refused = run([program, "0"], env=host.environment)
+    assert refused.returncode == 2
+    assert refused.stderr == "host: STATES must be a number from 1 to 10000, not 0\n"
+
+
 def footprint(host: Host, kind: str, count: int) -> tuple[int, int]:
     per_state, left = output_of(host.run("footprint", kind, str(count))).split()
     return int(per_state), int(left)
