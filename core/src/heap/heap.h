@@ -80,6 +80,7 @@ struct Heap {
     _Atomic int64_t settled;        /* added to `mallocs` so that the last free of another heap's block shows */
     uint64_t frees_at_flush;        /* the owner's: at the last flush of all magazines */
     uint32_t quick_zero_flushes;    /* the owner's: in succession, with few frees between them */
+    bool is_zero_put_off;           /* the owner's: reached zero since that flush and did not flush */
     uint64_t settle_at_frees;       /* the owner's: no settling before */
     uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1];    /* classes with an open magazine: those to flush */
     _Atomic int64_t used_bytes;

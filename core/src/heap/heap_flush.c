@@ -63,22 +63,27 @@ static bool heap_is_settling(const Heap *heap) {
 }
 
 /* A loop that allocates little and frees it again reaches zero each time round. After a number of flushes in quick
- * succession it flushes once in so many frees; what is cached in between is as few, and heap_finish_zero shows nobody
- * the difference. */
-enum { ZERO_FLUSH_FREES = 256, ZERO_FLUSHES_IN_SUCCESSION = 16 };
+ * succession it flushes once in so many frees, until it has made so many without reaching zero; what is cached in between
+ * is as few, and heap_finish_zero shows nobody the difference. */
+enum { QUICK_ZERO_FREES = 256, QUICK_ZERO_FLUSHES_MAX = 16, PUT_OFF_FREES = 4096 };
 
 static bool zero_flush_is_due(Heap *heap) {
-    if (LOAD_RELAXED(heap->frees) - heap->frees_at_flush >= ZERO_FLUSH_FREES) {
-        heap->quick_zero_flushes = 0;
+    uint64_t frees = LOAD_RELAXED(heap->frees) - heap->frees_at_flush;
+    if (heap->quick_zero_flushes < QUICK_ZERO_FLUSHES_MAX) {
+        heap->quick_zero_flushes = frees < QUICK_ZERO_FREES ? heap->quick_zero_flushes + 1 : 0;
         return true;
     }
-    if (heap->quick_zero_flushes == ZERO_FLUSHES_IN_SUCCESSION) return false;
-    heap->quick_zero_flushes++;
+    if (frees < PUT_OFF_FREES) {
+        heap->is_zero_put_off = true;
+        return false;
+    }
+    if (!heap->is_zero_put_off) heap->quick_zero_flushes = 0;
     return true;
 }
 
 static void flush_own(Heap *heap) {
     heap->frees_at_flush = LOAD_RELAXED(heap->frees);
+    heap->is_zero_put_off = false;
     heap_enter(heap);
     heap_flush_all(heap);
     heap_leave(heap);

@@ -62,6 +62,18 @@ static bool return_single(Heap *owner, TinySlabMeta *meta, const SizeClass *size
     return true;
 }
 
+/* Its slab's metadata and its bit, which hundreds of other blocks have pushed out of the processor's cache. */
+static void prefetch(const void *block) {
+    unsigned class_index = registry_slab_class(block);
+    SuperSlab *superslab = ptr_to_superslab(block);
+    if (HAK_UNLIKELY(class_index - 1u >= SIZE_CLASS_COUNT || superslab == NULL)) return;
+    const SizeClass *size_class = &size_classes[class_index];
+    unsigned slab_index = (unsigned)((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB;
+    unsigned number = size_class_block_index(size_class, (uintptr_t)block % SLAB_BYTES);
+    __builtin_prefetch(&superslab->slab[slab_index], 1);
+    __builtin_prefetch(slab_free_bits_at(superslab, slab_index, size_class) + number / 64, 1);
+}
+
 /* ---- By slab ---- */
 
 static bool is_in_same_slab(const void *one, const void *other) {
@@ -108,6 +120,7 @@ static unsigned sort_by_slab(void *const *blocks, unsigned count, void **sorted)
 /* In the order given. Returns how many were dealt with: all, or, when `stop_at_lone` is set, those before the second
  * block in succession whose neighbours in `blocks` lie in other slabs. */
 static unsigned return_in_order(Heap *own, void *const *blocks, unsigned count, bool stop_at_lone) {
+    enum { PREFETCH_AHEAD = 6 };
     Heap *held = NULL;
     bool is_counting = option_value(OPTION_COUNTERS) != 0, was_lone = false;
     unsigned done = 0;
@@ -115,6 +128,7 @@ static unsigned return_in_order(Heap *own, void *const *blocks, unsigned count, 
         bool is_lone = done + 1 == count || !is_in_same_slab(blocks[done], blocks[done + 1]);
         if (stop_at_lone && is_lone && was_lone) break;
         was_lone = is_lone;
+        if (is_lone && done + PREFETCH_AHEAD < count) prefetch(blocks[done + PREFETCH_AHEAD]);
         TinySlabMeta *meta = slab_of(blocks[done]);
         unsigned dealt_with = 1;
         held = lock_owner(meta, held);

@@ -117,6 +117,7 @@ bool purge_make_room(Heap *heap) {
 }
 
 void purge_if_over_bound_slow(void) {
+    enum { AIR_BYTES_MAX = SUPERSLAB_BYTES };
     int64_t old_bound_bytes = purge_old_bound_bytes();
     if (LOAD_RELAXED(backed_free_bytes) <= old_bound_bytes) {
         STORE_RELAXED(purge_check_bytes, old_bound_bytes);
@@ -130,6 +131,8 @@ void purge_if_over_bound_slow(void) {
         young_bound_bytes = old_bound_bytes;
         STORE_RELAXED(purge_check_bytes, young_bound_bytes);
     }
-    if (LOAD_RELAXED(backed_free_bytes) > young_bound_bytes)
-        (void)purge_run(0, young_bound_bytes - young_bound_bytes / 8); /* some air, so that calls are batched */
+    if (LOAD_RELAXED(backed_free_bytes) <= young_bound_bytes) return;
+    /* Some air, so that calls are batched; not more, for this is a pause of whoever frees. */
+    int64_t air_bytes = young_bound_bytes / 8 < AIR_BYTES_MAX ? young_bound_bytes / 8 : AIR_BYTES_MAX;
+    (void)purge_run(0, young_bound_bytes - air_bytes);
 }

@@ -35,6 +35,8 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
         "debug counters of the refill stages and the ways of a free")                                               \
     ROW(stats_at_exit, STATS_AT_EXIT, HAK_OPTION_CHOICE, "0", 0, 0, "0,1", "", OPTION_ANY_TIME,                     \
         "print the stats table on stderr when the interpreter ends")                                                \
+    ROW(stats_socket, STATS_SOCKET, HAK_OPTION_CHOICE, "0", 0, 0, "0,1", "", OPTION_AT_START,                       \
+        "CPython: answer 'hakmem stats' and 'hakmem doctor' on a socket of this user's alone")                      \
     ROW(domains, DOMAINS, HAK_OPTION_SET, "mem,obj", 0, 0, "raw,mem,obj", "", OPTION_AT_START,                      \
         "CPython's allocator domains that are served")                                                              \
     ROW(debug, DEBUG, HAK_OPTION_CHOICE, "0", 0, 0, "0,1,2", "", OPTION_AT_START,                                   \

@@ -30,12 +30,16 @@ HAK_INLINE OsPageSet slab_backed_free_pages(const TinySlabMeta *meta) {
     return (OsPageSet)(meta->free_pages & ~meta->unbacked_pages);
 }
 
+/* Does not read the slab's metadata. */
+HAK_INLINE uint64_t *slab_free_bits_at(SuperSlab *superslab, unsigned slab_index, const SizeClass *size_class) {
+    unsigned blocks = size_class->blocks_per_slab;
+    if (blocks <= FEW_ROW_BLOCKS) return superslab->few_free_bits[slab_index];
+    if (blocks <= SHORT_ROW_BLOCKS) return superslab->short_free_bits[slab_index];
+    return superslab->long_free_bits[slab_index];
+}
+
 HAK_INLINE uint64_t *slab_free_bits(TinySlabMeta *meta) {
-    SuperSlab *superslab = superslab_of_slab(meta);
-    unsigned blocks = size_classes[meta->class_index].blocks_per_slab;
-    if (blocks <= FEW_ROW_BLOCKS) return superslab->few_free_bits[meta->slab_index];
-    if (blocks <= SHORT_ROW_BLOCKS) return superslab->short_free_bits[meta->slab_index];
-    return superslab->long_free_bits[meta->slab_index];
+    return slab_free_bits_at(superslab_of_slab(meta), meta->slab_index, &size_classes[meta->class_index]);
 }
 
 /* Recomputes the OS pages that no used block touches, from the bitmap alone; for checks. */
