@@ -9,7 +9,9 @@ import hakmem
 import pytest
 from python_support import HAKMEM, clean_environment, output_of, run
 
-COMMANDS = ["run", "status", "options", "install-startup", "uninstall-startup", "compare", "record", "plot"]
+COMMANDS = [
+    "run", "status", "options", "install-startup", "uninstall-startup", "compare", "record", "plot", "doctor", "stats",
+]  # fmt: skip
 
 
 def test_version() -> None:
@@ -39,7 +41,7 @@ def test_bad_usage_is_one_line_and_2(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("word", "nearest"), [
-    ("stat", "status"), ("statsu", "status"), ("install", "install-startup"),
+    ("stat", "stats"), ("statuss", "status"), ("install", "install-startup"),
     ("uninstall_startup", "uninstall-startup"),
 ])  # fmt: skip
 def test_unknown_command_names_the_one_that_was_meant(word: str, nearest: str) -> None:
@@ -47,7 +49,7 @@ def test_unknown_command_names_the_one_that_was_meant(word: str, nearest: str) -
     assert result.stderr == f"hakmem: error: there is no command '{word}'; the nearest is '{nearest}'\n"
 
 
-@pytest.mark.parametrize("word", ["", "nonsense", "start", "script.py"])
+@pytest.mark.parametrize("word", ["", "nonsense", "begin", "script.py"])
 def test_unknown_command_lists_all_where_none_is_near(word: str) -> None:
     result = run([*HAKMEM, word])
     assert result.stderr == f"hakmem: error: there is no command '{word}'; give one of {', '.join(COMMANDS)}\n"

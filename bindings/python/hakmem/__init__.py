@@ -66,6 +66,8 @@ def enable() -> bool:
     if reason is not None:
         raise UnsupportedError(reason)
     _plan_exit_table()
+    if _hakmem.get_option("stats_socket") == 1 and _hakmem.is_main_interpreter():
+        _serve_stats()
     return True
 
 
@@ -167,6 +169,16 @@ def __getattr__(name: str) -> object:
 
         return getattr(_types, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _serve_stats() -> None:
+    """Answer `hakmem stats`; where there is no place for the socket the program goes on without."""
+    from hakmem.measure import server
+
+    try:
+        server.serve()
+    except OSError as error:
+        print(f"hakmem: warning: the stats are not served: {error.filename}: {error.strerror}", file=sys.stderr)
 
 
 def _listen_to_marks() -> None:

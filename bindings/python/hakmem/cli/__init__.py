@@ -18,6 +18,8 @@ COMMANDS = (
     "compare",
     "record",
     "plot",
+    "doctor",
+    "stats",
 )
 
 

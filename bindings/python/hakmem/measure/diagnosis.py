@@ -42,7 +42,7 @@ def diagnose(first: Breakdown, second: Breakdown | None, seconds: float) -> Diag
             "small", f"nothing to find: {_mib(now.rss_bytes)} is what an interpreter and its libraries take.", "nothing"
         )
     candidates = [_fragmentation(now), _hakmem_cache(now), _glibc_cache(now), _lazily_freed(now)]
-    candidates += [_live(now, second is not None, seconds), _outside(now), _files(now)]
+    candidates += [_untold(now), _live(now, second is not None, seconds), _outside(now), _files(now)]
     size_bytes, found = max(candidates, key=lambda pair: pair[0])
     if size_bytes < PART_MIN * now.rss_bytes:
         biggest = max(now.rows, key=lambda name: now.rows[name])
@@ -129,20 +129,29 @@ def _lazily_freed(now: Breakdown) -> tuple[int, Diagnosis]:
     )
 
 
+def _untold(now: Breakdown) -> tuple[int, Diagnosis]:
+    size_bytes = now.rows["hakmem_untold"]
+    return size_bytes, Diagnosis(
+        "unclear",
+        f"hakmem holds {_mib(size_bytes)}, and the process does not tell how much of it lives.",
+        "start it with HAKMEM_STATS_SOCKET=1 and look again",
+    )
+
+
 def _live(now: Breakdown, was_watched: bool, seconds: float) -> tuple[int, Diagnosis]:
     size_bytes = _sum(now, PYTHON_LIVE_ROWS)
     watched = f" and did not grow within {seconds:g} s" if was_watched else ""
     return size_bytes, Diagnosis(
         "live",
-        f"it lives: {_mib(size_bytes)} of Python's objects are in use{watched}: a working set, a cache of the program's,"
-        " or a leak that stands still.",
+        f"it lives: {_mib(size_bytes)} of Python's objects are in use{watched}: a working set, a cache of the"
+        " program's, or a leak that stands still.",
         "hakmem changes nothing about that. Look again for longer (--seconds 60); gc.get_objects(), tracemalloc and"
         " memray say what it is",
     )
 
 
 def _outside(now: Breakdown) -> tuple[int, Diagnosis]:
-    size_bytes = _sum(now, OUTSIDE_ROWS)
+    size_bytes = _sum(now, OUTSIDE_ROWS) - now.lazily_freed_bytes
     most = max(OUTSIDE_ROWS, key=lambda name: now.rows[name])
     kind_of_memory = "not in Python's objects at all" if now.language == "python" else "not in an interpreter's objects"
     owner = f" {now.other_allocator} is loaded and serves malloc." if now.other_allocator else ""

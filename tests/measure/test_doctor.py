@@ -1,0 +1,209 @@
+"""`hakmem doctor`: what it sees in real processes, and what it concludes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hakmem.measure import breakdown, pools
+from hakmem.measure.breakdown import LABELS, Breakdown
+from hakmem.measure.diagnosis import diagnose
+from hakmem.measure.errors import MeasureError
+from measure_support import MEBIBYTE, end, hakmem_command, start, start_python
+
+SCATTERED = """
+import gc, time
+blocks = [[number] for number in range(600_000)]
+kept = blocks[::2000]
+del blocks
+gc.collect()
+print(1, flush=True)
+time.sleep(60)
+"""
+
+# The main heap and that of a thread, each with free blocks below one that is in use; then what glibc says itself.
+GLIBC = """
+import ctypes, threading, time
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+class Figures(ctypes.Structure):
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks used free keep"
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
+libc.mallinfo2.restype = Figures
+def fill():
+    blocks = [libc.malloc(4000) for _ in range(10_000)]
+    for block in blocks:
+        ctypes.memset(block, 1, 4000)
+    for block in blocks[:-1]:
+        libc.free(block)
+    stay.wait()
+stay = threading.Event()
+threads = [threading.Thread(target=fill, daemon=True) for _ in range(2)]
+for thread in threads:
+    thread.start()
+stay.wait(1.5)
+print(libc.mallinfo2().free, flush=True)
+time.sleep(60)
+"""
+
+
+def look(process_id: int, cwd: Path, seconds: str = "0") -> Any:
+    result = hakmem_command("doctor", str(process_id), "--json", "--seconds", seconds, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert sum(found["rows"].values()) == found["rss_bytes"]
+    return found
+
+
+def test_fragmentation_of_pymalloc_from_outside(tmp_path: Path) -> None:
+    program = start_python(SCATTERED, cwd=tmp_path)
+    found = look(program.pid, tmp_path)
+    text = hakmem_command("doctor", str(program.pid), "--seconds", "0.1", cwd=tmp_path).stdout
+    end(program)
+    assert found["diagnosis"]["kind"] == "fragmentation"
+    assert found["rows"]["pymalloc_free"] > 30 * MEBIBYTE > 10 * found["rows"]["pymalloc_live"]
+    assert found["language"] == "python"
+    assert re.search(r"^Verdict: fragmentation: pymalloc holds \d+\.\d MiB for \d\.\d MiB of live", text, re.MULTILINE)
+    assert re.search(r"^pymalloc: free, resident +\d+\.\d +\d+\.\d +[+-]\d+\.\d$", text, re.MULTILINE)
+    assert "\x1b" not in text
+
+
+def test_process_under_hakmem_tells_its_own_part(tmp_path: Path) -> None:
+    launcher = ("-m", "hakmem", "run", "--require")
+    program = start_python(SCATTERED, cwd=tmp_path, launcher=launcher, HAKMEM_STATS_SOCKET="1")
+    found = look(program.pid, tmp_path)
+    end(program)
+    assert found["rows"]["hakmem_live"] == found["stats"]["live_bytes"]
+    assert found["rows"]["hakmem_untold"] == 0
+    assert found["rows"]["pymalloc_free"] < 4 * MEBIBYTE
+
+
+def test_process_under_hakmem_that_tells_nothing(tmp_path: Path) -> None:
+    code = "import time; kept = [[n] for n in range(500_000)]; print(1, flush=True); time.sleep(60)"
+    program = start_python(code, cwd=tmp_path, launcher=("-m", "hakmem", "run", "--require"))
+    found = look(program.pid, tmp_path)
+    end(program)
+    assert found["rows"]["hakmem_untold"] > 30 * MEBIBYTE
+    assert "HAKMEM_STATS_SOCKET=1" in found["diagnosis"]["advice"]
+    assert "does not serve its stats" in found["blind_spots"][0]
+
+
+def test_free_memory_of_the_c_library(tmp_path: Path) -> None:
+    program = start([sys.executable, "-c", GLIBC], cwd=tmp_path)
+    assert program.stdout is not None
+    free_bytes = int(program.stdout.readline())
+    found = look(program.pid, tmp_path)
+    end(program)
+    assert found["rows"]["glibc_free"] == pytest.approx(free_bytes, rel=0.1)
+    assert free_bytes > 70 * MEBIBYTE
+    assert found["glibc_returnable_bytes"] > 0.8 * free_bytes
+    assert (found["diagnosis"]["kind"], found["blind_spots"]) == ("cache", [])
+    assert "malloc_trim" in found["diagnosis"]["advice"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "text"),
+    [
+        ("block = bytearray(64 << 20)", "outside", "most of it in 'C library: large blocks, in use' (64."),
+        ("kept = [[n] for n in range(900_000)]", "live", "of Python's objects are in use"),
+        (
+            "import mmap; m = mmap.mmap(-1, 64 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS);"
+            "m.write(b'x' * (64 << 20)); m.madvise(mmap.MADV_FREE)",
+            "cache",
+            "MADV_FREE",
+        ),
+        ("pass", "small", "nothing to find"),
+    ],
+)
+def test_verdicts_on_real_processes(tmp_path: Path, code: str, kind: str, text: str) -> None:
+    program = start_python(f"import time\n{code}\nprint(1, flush=True)\ntime.sleep(60)", cwd=tmp_path)
+    found = look(program.pid, tmp_path)
+    end(program)
+    assert found["diagnosis"]["kind"] == kind, found
+    assert text in found["diagnosis"]["verdict"]
+
+
+def test_growth_is_seen_between_two_looks(tmp_path: Path) -> None:
+    code = "import time\nkept = []\nprint(1, flush=True)\nwhile True:\n    kept.append([0] * 999)\n    time.sleep(5e-4)"
+    program = start_python(code, cwd=tmp_path)
+    found = look(program.pid, tmp_path, seconds="1.5")
+    end(program)
+    assert found["diagnosis"]["kind"] == "growth", found
+    assert re.search(r"growing: by \d+\.\d MiB in 1.5 s", found["diagnosis"]["verdict"])
+
+
+def test_process_that_is_neither_python_nor_lua(tmp_path: Path) -> None:
+    program = start(["sleep", "60"], cwd=tmp_path)
+    found = look(program.pid, tmp_path)
+    end(program)
+    assert (found["language"], found["diagnosis"]["kind"]) == ("", "small")
+
+
+def test_it_looks_at_itself(tmp_path: Path) -> None:
+    result = hakmem_command("doctor", "--seconds", "0", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "resident (RSS)" in result.stdout
+
+
+def test_memory_that_may_not_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(process_id: int) -> None:
+        raise MeasureError("no")
+
+    monkeypatch.setattr(breakdown, "RemoteMemory", refuse)
+    found = breakdown.break_down(os.getpid())
+    assert sum(found.rows.values()) == found.rss_bytes
+    assert found.rows["pymalloc_live"] == 0
+    assert f"sudo hakmem doctor {os.getpid()}" in found.blind_spots[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [(["4194304"], 1, "there is no process"), (["x"], 2, "PID 'x'"), (["1", "--seconds", "-1"], 2, "--seconds '-1'")],
+)
+def test_bad_words_are_one_line(tmp_path: Path, words: list[str], code: int, text: str) -> None:
+    result = hakmem_command("doctor", *words, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr)
+    assert text in result.stderr
+
+
+def seen(stats: dict[str, Any] | None = None, **mebibytes: int) -> Breakdown:
+    rows = dict.fromkeys(LABELS, 0) | {name: size * MEBIBYTE for name, size in mebibytes.items()}
+    return Breakdown(1, [], sum(rows.values()), 0, 0, rows, 0, 0, 0, "python", True, stats, "", [])
+
+
+@pytest.mark.parametrize(
+    ("now", "kind", "figure"),
+    [
+        (seen(pymalloc_live=20, pymalloc_free=300), "fragmentation", "holds 320.0 MiB for 20.0 MiB"),
+        (seen(glibc_free=200, pymalloc_live=90), "cache", "keeps 200.0 MiB"),
+        (seen({"pinned_bytes": 90 * MEBIBYTE}, hakmem_free=100), "fragmentation", "90.0 MiB in hakmem"),
+        (seen({"pinned_bytes": 9 * MEBIBYTE}, hakmem_free=100), "cache", "hakmem keeps 91.0 MiB"),
+        (seen(hakmem_live=300, other_anonymous=200), "live", "300.0 MiB of Python's"),
+        (seen(other_anonymous=300, glibc_used=10, files=100), "outside", "310.0 MiB"),
+        (seen(files=300, pymalloc_live=20), "files", "300.0 MiB"),
+        (seen(files=10), "small", "10.0 MiB"),
+    ],
+)
+def test_verdict_rests_on_the_largest_part(now: Breakdown, kind: str, figure: str) -> None:
+    found = diagnose(now, None, 0)
+    assert found.kind == kind
+    assert figure in found.verdict
+
+
+def test_a_peak_between_two_looks_is_no_growth() -> None:
+    first, second = seen(pymalloc_live=100), seen(pymalloc_live=100, pymalloc_free=50)
+    assert diagnose(first, second, 2).kind == "live"
+
+
+def test_headers_are_told_from_other_memory() -> None:
+    good = pools.HEADER.pack(3, 0, 0, 0, 0, 0, 3, 48 + 2 * 64, 16384 - 64)
+    assert pools.live_bytes_of(good) == 3 * 64
+    assert pools.live_bytes_of(good[:-1]) is None
+    assert pools.live_bytes_of(bytes(48)) is None
+    assert pools.live_bytes_of(pools.HEADER.pack(9999, 0, 0, 0, 0, 0, 3, 176, 16384 - 64)) is None
