@@ -16,7 +16,8 @@ static void test_table_is_complete(void **state) {
     (void)state;
     static const char *const names[] = {
         "retain_bytes", "retain_percent", "retain_young_bytes", "retain_young_percent", "purge_delay_ms", "thp",
-        "align", "on_error", "counters", "stats_at_exit", "domains", "debug", "tiny_use_superslab",
+        "align", "on_error", "counters", "stats_at_exit", "stats_socket", "domains", "debug",
+        "tiny_use_superslab",
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
         bool is_found = false;
