@@ -164,7 +164,7 @@ $(venv)/hakmem-installed: $(package_sources) $(venv)/created
 
 # hakmem is installed already: this adds what its extra names.
 $(venv)/test-tools-installed: $(venv)/hakmem-installed
-	@$(pip) install 'hakmem[test]'
+	@$(pip) install 'hakmem[test,measure]'
 	@touch $@
 
 $(venv)/bench-tools-installed: $(venv)/hakmem-installed
