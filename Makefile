@@ -31,7 +31,7 @@ package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproj
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-core test-python lua peer-lua lint wheel clean check-python check-lua check-core check-bench \
 	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
-	bench-tuning bench-tuning-here bench-native
+	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
@@ -55,6 +55,7 @@ test-core: check-core $(venv)/build-tools-installed ## Only the tests of the C c
 
 # tests/lint and tests/install look at a release build of the C library.
 test-python: check-core $(venv)/build-tools-installed $(venv)/test-tools-installed ## Only the Python tests (PYTEST_ARGS="-k name")
+	@.ci/check-system $(PYTHON) lua-wanted
 	@PATH="$(venv)/bin:$$PATH" $(venv_python) -m pytest $(PYTEST_ARGS)
 
 lint: $(venv)/linters-installed $(venv)/build-tools-installed $(venv)/test-tools-installed ## Run ruff, mypy and the repository's own checks
@@ -83,6 +84,10 @@ bench-rss: ## Resident memory against the peers (RUNS=3, SHORT=1, BENCH_ARGS="--
 bench-speed: ## Time against the peers: loops, programs, pyperformance, threads, curves (RUNS=3, BENCH_ARGS="--parts loops")
 	@$(MAKE) --no-print-directory check-bench PYTHON=$(bench_python)
 	@$(MAKE) --no-print-directory bench-speed-here PYTHON=$(bench_python)
+
+bench-lua: ## Lua programs: time and memory against the peers (LUA=lua5.4, RUNS=3, SHORT=1)
+	@.ci/check-system $(bench_python) python lua bench
+	@$(MAKE) --no-print-directory bench-lua-here PYTHON=$(bench_python)
 
 bench-trace: ## Record a program's requests, replay them on the core (PROGRAM="script.py arguments")
 	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
@@ -121,6 +126,15 @@ bench-rss-here: $(venv)/bench-tools-installed build/bench/mimalloc/fetched
 
 bench-speed-here: $(venv)/bench-tools-installed build/bench/mimalloc/fetched bench-native
 	@PYTHONPATH=tests $(venv_python) -m bench.speed --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
+
+bench-lua-here: $(venv)/bench-tools-installed $(venv)/build-tools-installed build/bench/mimalloc/fetched
+	@found=$$(bindings/lua/find-lua "$(LUA)") && abi=$${found#* } && \
+		PATH="$(venv)/bin:$$PATH" bindings/lua/build-module "$(LUA)" build/lua/$$abi && \
+		host=build/bench/lua-$$abi && \
+		{ PATH="$(venv)/bin:$$PATH" cmake -S tests/bench/lua -B $$host -DABI=$$abi --log-level=WARNING && \
+			PATH="$(venv)/bin:$$PATH" cmake --build $$host --parallel $(JOBS); } >/dev/null && \
+		PYTHONPATH=tests $(venv_python) -m bench.lua --lua $${found% *} --module build/lua/$$abi --host $$host/host \
+			--runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
 
 bench-trace-here: $(venv)/bench-tools-installed bench-native
 	@PYTHONPATH=tests $(venv_python) -m bench.trace $(BENCH_ARGS) $(PROGRAM)

@@ -61,6 +61,32 @@ def test_core_packages_are_not_asked_for_by_others(repository: Path, machine: Pa
     assert check(repository, machine, "python", PKG_CONFIG_LIBDIR="/nowhere").returncode == 0
 
 
+NO_LUA_HEADERS = {"LUA_HEADERS": "/nowhere/lua*/lua.h"}
+
+
+def test_missing_lua_is_named(repository: Path, machine: Path) -> None:
+    result = check(repository, machine, "lua", **NO_LUA_HEADERS)
+    assert result.returncode == 1
+    assert result.stderr.endswith("Install with:\n  sudo apt-get install -y liblua5.4-dev lua5.4\n")
+    plant(machine, "luajit", "")
+    assert "  - Lua's headers\n" in check(repository, machine, "lua", **NO_LUA_HEADERS).stderr
+
+
+def test_lua_that_is_wanted_is_no_error(repository: Path, machine: Path) -> None:
+    result = check(repository, machine, "python", "lua-wanted", **NO_LUA_HEADERS)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == "note: without Lua its tests are skipped: sudo apt-get install -y lua5.4 liblua5.4-dev\n"
+
+
+def test_root_goes_on_without_lua_where_it_cannot_be_installed(repository: Path, machine: Path) -> None:
+    plant(machine, "id", "echo 0")
+    plant(machine, "apt-get", f'echo "$@" >> {machine}/log; exit 100')
+    result = check(repository, machine, "python", "lua-wanted", **NO_LUA_HEADERS)
+    assert result.returncode == 0, result.stderr
+    assert "note: without Lua its tests are skipped" in result.stderr
+    assert (machine / "log").read_text().splitlines()[-1].endswith("liblua5.4-dev lua5.4")
+
+
 def test_missing_python_is_named(repository: Path, machine: Path) -> None:
     result = check(repository, machine, "python", python="nosuch-python")
     assert result.returncode == 1
