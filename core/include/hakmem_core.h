@@ -11,6 +11,7 @@
  *     if (core == hak_published()) ...            // our own: the functions of hakmem.h may be called directly
  *     void *block = core->malloc(48);
  *
+ * A module is linked with hakmem::module (docs/rendezvous.md), so that its hak_published is not taken for another's.
  * Who calls the functions of hakmem.h without asking uses the core that it is linked with: right for a program that links
  * libhakmem, wrong for a binding that may be the second one in a process. docs/rendezvous.md has the rules.
  *

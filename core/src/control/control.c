@@ -30,6 +30,10 @@ static int missing(hak_error_t *error, const char *what) {
     return set_error(error, HAK_ERROR_TYPE, "%s is missing", what);
 }
 
+static int missing_name(hak_error_t *error) {
+    return set_error(error, HAK_ERROR_TYPE, "the name of an option is missing; give text");
+}
+
 /* NULL: refused, and `error` says why. */
 static const hak_core_t *serving(hak_error_t *error) {
     char message[HAK_CORE_MESSAGE_BYTES] = "";
@@ -65,7 +69,7 @@ static const hak_option_info_t *find_option(const hak_core_t *core, const char *
 int hak_control_option_get(const char *name, hak_option_value_t *value, hak_error_t *error) {
     if (value == NULL) return missing(error, "the place for the value");
     memset(value, 0, sizeof *value);
-    if (name == NULL) return missing(error, "the name of an option");
+    if (name == NULL) return missing_name(error);
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
     const hak_option_info_t *row = find_option(core, name);
@@ -77,8 +81,9 @@ int hak_control_option_get(const char *name, hak_option_value_t *value, hak_erro
 }
 
 int hak_control_option_set(const char *name, const char *value, hak_error_t *error) {
-    if (name == NULL) return missing(error, "the name of an option");
-    if (value == NULL) return missing(error, "the value of an option");
+    if (name == NULL) return missing_name(error);
+    if (value == NULL)
+        return set_error(error, HAK_ERROR_TYPE, "the value of option '%s' is missing; give a whole number or text", name);
     const hak_core_t *core = serving(error);
     return core == NULL ? HAK_ERROR_CORE : set_option(core, name, value, error);
 }

@@ -233,10 +233,13 @@ static void test_heap_errors(void **state) {
 static void test_null_is_an_error_everywhere(void **state) {
     (void)state;
     hak_option_value_t value;
-    REQUIRE_ERROR(hak_control_option_get(NULL, &value, &error), HAK_ERROR_TYPE, "the name of an option is missing");
+    REQUIRE_ERROR(hak_control_option_get(NULL, &value, &error), HAK_ERROR_TYPE,
+                  "the name of an option is missing; give text");
     REQUIRE_ERROR(hak_control_option_get("thp", NULL, &error), HAK_ERROR_TYPE, "the place for the value is missing");
-    REQUIRE_ERROR(hak_control_option_set(NULL, "1", &error), HAK_ERROR_TYPE, "the name of an option is missing");
-    REQUIRE_ERROR(hak_control_option_set("counters", NULL, &error), HAK_ERROR_TYPE, "the value of an option is missing");
+    REQUIRE_ERROR(hak_control_option_set(NULL, "1", &error), HAK_ERROR_TYPE,
+                  "the name of an option is missing; give text");
+    REQUIRE_ERROR(hak_control_option_set("counters", NULL, &error), HAK_ERROR_TYPE,
+                  "the value of option 'counters' is missing; give a whole number or text");
     REQUIRE_ERROR(hak_control_options(NULL, &error), HAK_ERROR_TYPE, "the visitor is missing");
     REQUIRE_ERROR(hak_control_stats(NULL, &error), HAK_ERROR_TYPE, "the visitor is missing");
     REQUIRE_ERROR(hak_control_heap_stats(1, NULL, &error), HAK_ERROR_TYPE, "the visitor is missing");
