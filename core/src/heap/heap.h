@@ -10,6 +10,7 @@
 #define HAK_HEAP_HEAP_H
 
 #include "base/types.h"
+#include "platform/option.h"
 #include "platform/os.h"
 #include "superslab/size_class.h"
 
@@ -196,6 +197,22 @@ void heap_finish_zero(void);
 
 /* Returns blocks of one class, at most MAGAZINE_BLOCKS_MAX, to their slabs, whoever owns these. No lock is held. */
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count);
+
+/* Does a live or cached block start there? Takes the lock of the slab's owner. */
+bool heap_block_is_used(const void *block);
+
+/* ---- heap_guard.c: `debug` 2, where no block is ever cached ---- */
+
+HAK_INLINE bool heap_is_guarded(void) { return option_value(OPTION_DEBUG) == OPTION_DEBUG_GUARD; }
+
+/* All of the slab's blocks are free: poisons what is backed of them. Under the heap lock. */
+void heap_guard_slab(TinySlabMeta *meta);
+
+/* A free block was taken: reports it when it was written to. Sets its canary. */
+void heap_guard_begin(void *block, unsigned class_index);
+
+/* The block is about to be returned: if it is one, reports it when its canary is damaged, and poisons it. */
+void heap_guard_end(void *block, unsigned class_index);
 
 /* ---- heap_lists.c: all under the heap lock ---- */
 

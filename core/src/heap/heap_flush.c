@@ -119,6 +119,11 @@ static unsigned next_flush_blocks(Magazine *magazine, unsigned count) {
     return count > 1 ? count / 2 : 1;
 }
 
+static void return_without_magazine(Heap *heap, void *block, unsigned class_index) {
+    if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_end(block, class_index);
+    heap_return_blocks(heap, &block, 1);
+}
+
 void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
     uint64_t number = LOAD_RELAXED(heap->frees);
@@ -129,11 +134,11 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
             return;
         }
         atomic_fetch_sub_explicit(&heap_retired_live, 1, memory_order_relaxed);
-        heap_return_blocks(&heap_shared, &block, 1);
+        return_without_magazine(&heap_shared, block, class_index);
         return;
     }
     if (capacity == 0) {
-        heap_return_blocks(heap, &block, 1);
+        return_without_magazine(heap, block, class_index);
     } else {
         void *oldest[MAGAZINE_BLOCKS_MAX];
         unsigned flushed = 0;

@@ -72,6 +72,7 @@ bool superslab_refill(Heap *heap, unsigned class_index) {
         if (meta == NULL) return false;
         stage = source == SLAB_RECYCLED ? COUNTER_refill_recycled_slab : COUNTER_refill_new_superslab;
         slab_initialize(meta);
+        if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_slab(meta);
     }
     tls_slab_set(class, meta);
     heap_count_if_on(heap, stage, 1);
@@ -188,8 +189,10 @@ static bool take_one(Heap *heap, unsigned class_index, void **block) {
 
 void *heap_malloc_direct(Heap *heap, unsigned class_index) {
     void *block;
-    if (take_one(heap, class_index, &block)) return block;
-    if (purge_make_room(NULL) && take_one(heap, class_index, &block)) return block;
+    if (take_one(heap, class_index, &block) || (purge_make_room(NULL) && take_one(heap, class_index, &block))) {
+        if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_begin(block, class_index);
+        return block;
+    }
     heap_count_if_on(heap, COUNTER_early_return_out_of_memory, 1);
     errno = ENOMEM;
     return NULL;

@@ -37,6 +37,19 @@ static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
     }
 }
 
+bool heap_block_is_used(const void *block) {
+    TinySlabMeta *meta = slab_of(block);
+    Heap *owner = lock_owner(meta, NULL);
+    if (owner == NULL) return false;
+    const SizeClass *size_class = &size_classes[meta->class_index];
+    size_t offset = (uintptr_t)block % SLAB_BYTES;
+    unsigned index = size_class_block_index(size_class, offset);
+    bool is_used = index < size_class->blocks_per_slab && index * (size_t)size_class->block_bytes == offset &&
+                   (slab_free_bits(meta)[index / 64] >> (index % 64) & 1) == 0;
+    os_unlock(&owner->lock);
+    return is_used;
+}
+
 /* The first of `blocks`, and those right behind it in the same slab. Returns how many these were. */
 static unsigned return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, unsigned count) {
     unsigned dealt_with;

@@ -49,7 +49,7 @@ void heap_start(void) {
     if (!LOAD_RELAXED(is_started)) {
         os_initialize();
         option_initialize();
-        size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16);
+        size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, heap_is_guarded());
         heap_list_add(&heap_shared);
         os_thread_exit_hook_set(heap_detach_thread);
         os_fork_hooks_set(fork_prepare, fork_parent, fork_child);

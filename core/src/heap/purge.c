@@ -30,21 +30,7 @@ int64_t purge_young_bound_bytes(void) {
     return share > fixed ? share : fixed;
 }
 
-/* ---- One slab ---- */
-
-/* Neighbouring OS pages in one call. Returns the set that the kernel refused. */
-static OsPageSet purge_pages(uintptr_t slab, OsPageSet pages) {
-    unsigned refused = 0;
-    for (unsigned rest = pages; rest != 0;) {
-        unsigned first = lowest_bit_index(rest);
-        unsigned count = (unsigned)__builtin_ctz(~(rest >> first));
-        unsigned run = ((1u << count) - 1) << first;
-        if (!os_purge((void *)(slab + ((size_t)first << os_page_shift)), (size_t)count << os_page_shift))
-            refused |= run;
-        rest &= ~run;
-    }
-    return (OsPageSet)refused;
-}
+/* ---- The slabs of a heap ---- */
 
 /* Out of the lists. Under the owner's lock. */
 static void slab_to_purging(Heap *heap, TinySlabMeta *meta) {
@@ -75,25 +61,86 @@ static size_t slab_from_purging(Heap *heap, TinySlabMeta *meta, OsPageSet refuse
     return (size_t)os_page_set_bytes(purged);
 }
 
-/* The oldest slab of a heap, if it is old enough. False: nothing to do here (any more). */
-static bool purge_oldest_slab(Heap *heap, uint32_t now_ms, uint32_t age_ms, size_t *given_back_bytes) {
-    os_lock(&heap->lock);
-    TinySlabMeta *meta = heap->purge_oldest;
-    if (meta == NULL || !os_has_aged(now_ms, meta->purge_since_ms, age_ms)) {
-        os_unlock(&heap->lock);
-        return false;
+/* Slabs whose free OS pages are given back together. */
+enum { BATCH_SLABS = OS_RANGES_MAX / 2, RUNS_PER_SLAB_MAX = OS_PAGES_PER_SLAB_MAX / 2 };
+
+typedef struct Batch {
+    TinySlabMeta *slab[BATCH_SLABS];
+    OsPageSet refused[BATCH_SLABS];
+    unsigned slab_count;
+    OsRange range[OS_RANGES_MAX]; /* neighbouring OS pages in one */
+    uint8_t slab_of_range[OS_RANGES_MAX];
+    unsigned range_count;
+} Batch;
+
+static bool batch_has_room(const Batch *batch) {
+    return batch->slab_count < BATCH_SLABS && batch->range_count + RUNS_PER_SLAB_MAX <= OS_RANGES_MAX;
+}
+
+static void batch_add(Batch *batch, TinySlabMeta *meta) {
+    for (unsigned rest = meta->purging_pages; rest != 0;) {
+        unsigned first = lowest_bit_index(rest);
+        unsigned count = (unsigned)__builtin_ctz(~(rest >> first));
+        batch->range[batch->range_count] = (OsRange){(void *)(slab_address(meta) + ((size_t)first << os_page_shift)),
+                                                     (size_t)count << os_page_shift, false};
+        batch->slab_of_range[batch->range_count++] = (uint8_t)batch->slab_count;
+        rest &= ~(((1u << count) - 1) << first);
     }
-    slab_to_purging(heap, meta);
-    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    os_unlock(&heap->lock);
-    superslab_split_huge_pages(superslab_of_slab(meta));
-    OsPageSet refused = purge_pages(slab_address(meta), meta->purging_pages);
-    /* In no list it stays with its owner, whose thread may end meanwhile; the heap itself is never unmapped. */
+    batch->refused[batch->slab_count] = 0;
+    batch->slab[batch->slab_count++] = meta;
+}
+
+/* The oldest slabs of a heap, as far as they are old enough and needed to reach the target. */
+static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_ms, int64_t target_bytes) {
+    batch->slab_count = batch->range_count = 0;
+    int64_t left_bytes = LOAD_RELAXED(backed_free_bytes);
     os_lock(&heap->lock);
-    *given_back_bytes += slab_from_purging(heap, meta, refused);
+    while (left_bytes > target_bytes && batch_has_room(batch)) {
+        TinySlabMeta *meta = heap->purge_oldest;
+        if (meta == NULL || !os_has_aged(now_ms, meta->purge_since_ms, age_ms)) break;
+        slab_to_purging(heap, meta);
+        left_bytes -= os_page_set_bytes(meta->purging_pages);
+        batch_add(batch, meta);
+    }
+    if (batch->slab_count > 0) atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    os_unlock(&heap->lock);
+}
+
+static void batch_purge(Batch *batch) {
+    for (unsigned number = 0; number < batch->slab_count; number++)
+        superslab_split_huge_pages(superslab_of_slab(batch->slab[number]));
+    os_purge_ranges(batch->range, batch->range_count);
+    for (unsigned number = 0; number < batch->range_count; number++) {
+        const OsRange *range = &batch->range[number];
+        if (!range->is_refused) continue;
+        unsigned first = (unsigned)(((uintptr_t)range->address % SLAB_BYTES) >> os_page_shift);
+        unsigned pages = (1u << (range->bytes >> os_page_shift)) - 1u;
+        batch->refused[batch->slab_of_range[number]] |= (OsPageSet)(pages << first);
+    }
+}
+
+/* In no list the slabs stay with their owner, whose thread may end meanwhile; the heap itself is never unmapped. False: the
+ * kernel refused something. */
+static bool batch_return(const Batch *batch, Heap *heap, size_t *given_back_bytes) {
+    bool is_refused = false;
+    os_lock(&heap->lock);
+    for (unsigned number = 0; number < batch->slab_count; number++) {
+        *given_back_bytes += slab_from_purging(heap, batch->slab[number], batch->refused[number]);
+        is_refused |= batch->refused[number] != 0;
+    }
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&heap->lock);
-    return refused == 0;
+    return !is_refused;
+}
+
+/* False: nothing to do here (any more). */
+static bool purge_oldest_slabs(Heap *heap, uint32_t now_ms, uint32_t age_ms, int64_t target_bytes,
+                               size_t *given_back_bytes) {
+    Batch batch;
+    batch_take(&batch, heap, now_ms, age_ms, target_bytes);
+    if (batch.slab_count == 0) return false;
+    batch_purge(&batch);
+    return batch_return(&batch, heap, given_back_bytes);
 }
 
 /* ---- All ---- */
@@ -104,7 +151,7 @@ size_t purge_run(uint32_t age_ms, int64_t target_bytes) {
     uint32_t now_ms = (uint32_t)os_now_ms();
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
         while (LOAD_RELAXED(backed_free_bytes) > target_bytes &&
-               purge_oldest_slab(heap, now_ms, age_ms, &of_heaps_bytes)) {}
+               purge_oldest_slabs(heap, now_ms, age_ms, target_bytes, &of_heaps_bytes)) {}
     atomic_fetch_add_explicit(&purged_bytes_total, of_heaps_bytes, memory_order_relaxed);
     return of_supply_bytes + of_heaps_bytes;
 }

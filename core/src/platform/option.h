@@ -40,7 +40,7 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
     ROW(domains, DOMAINS, HAK_OPTION_SET, "mem,obj", 0, 0, "raw,mem,obj", "", OPTION_AT_START,                      \
         "CPython's allocator domains that are served")                                                              \
     ROW(debug, DEBUG, HAK_OPTION_CHOICE, "0", 0, 0, "0,1,2", "", OPTION_AT_START,                                   \
-        "1: check sizes given to sized free; 2: also all invariants at every refill (slow)")                           \
+        "1: check sizes given to sized free; 2: also canaries, poisoned free blocks, all invariants (slow)")             \
     ROW(tiny_use_superslab, TINY_USE_SUPERSLAB, HAK_OPTION_CHOICE, "1", 0, 0, "0,1", "", OPTION_AT_START,           \
         "0 passes every request of a binding to the previous allocator")
 
@@ -59,7 +59,7 @@ HAK_INLINE int64_t option_value(option_index index) { return LOAD_RELAXED(option
 enum { OPTION_THP_NEVER, OPTION_THP_AUTO, OPTION_THP_ALWAYS };
 enum { OPTION_ON_ERROR_ABORT, OPTION_ON_ERROR_REPORT };
 enum { OPTION_ALIGN_8, OPTION_ALIGN_16 };
-enum { OPTION_DEBUG_OFF, OPTION_DEBUG_SIZES, OPTION_DEBUG_CHECK_ALL };
+enum { OPTION_DEBUG_OFF, OPTION_DEBUG_SIZES, OPTION_DEBUG_GUARD };
 
 /* Defaults, then the environment; bad values and unknown names are reported on stderr, once. */
 void option_initialize(void);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +64,36 @@ bool os_purge(void *address, size_t bytes) {
     bool done = !fault_is_due() && madvise(address, bytes, MADV_DONTNEED) == 0;
     errno = saved;
     return done;
+}
+
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440 /* the same on every processor */
+#endif
+
+/* How many of the first ranges are done. A kernel before 6.13 gives no memory back this way, one before 6.14 does not know
+ * the calling process by this number: 0, and the caller's way tells whether that was the reason. */
+static unsigned purge_together(const OsRange *ranges, unsigned count) {
+    enum { THIS_PROCESS = -10000 }; /* PIDFD_SELF */
+    struct iovec vector[OS_RANGES_MAX];
+    for (unsigned number = 0; number < count; number++)
+        vector[number] = (struct iovec){ranges[number].address, ranges[number].bytes};
+    long purged_bytes = syscall(SYS_process_madvise, THIS_PROCESS, vector, (size_t)count, MADV_DONTNEED, 0);
+    unsigned done = 0;
+    for (; done < count && purged_bytes >= (long)ranges[done].bytes; done++) purged_bytes -= (long)ranges[done].bytes;
+    return done;
+}
+
+void os_purge_ranges(OsRange *ranges, unsigned count) {
+    static _Atomic bool is_unknown_to_kernel;
+    int saved = errno;
+    bool is_refused = fault_is_due(), is_tried = count > 1 && !is_refused && !LOAD_RELAXED(is_unknown_to_kernel);
+    unsigned done = is_tried ? purge_together(ranges, count) : 0;
+    for (unsigned number = 0; number < count; number++)
+        ranges[number].is_refused =
+            number >= done &&
+            (is_refused || madvise(ranges[number].address, ranges[number].bytes, MADV_DONTNEED) != 0);
+    if (is_tried && done == 0 && !ranges[0].is_refused) STORE_RELAXED(is_unknown_to_kernel, true);
+    errno = saved;
 }
 
 bool os_move(void *from, size_t bytes, void *to) {

@@ -21,13 +21,14 @@ static size_t step_bytes(size_t block_bytes) {
     return power_of_two / 8;
 }
 
-static void fill_class(SizeClass *size_class, size_t block_bytes) {
+static void fill_class(SizeClass *size_class, size_t block_bytes, size_t canary_bytes) {
     size_class->block_bytes = (uint32_t)block_bytes;
+    size_class->usable_bytes = block_bytes > canary_bytes ? (uint32_t)(block_bytes - canary_bytes) : 0;
     size_class->reciprocal = (uint32_t)((((uint64_t)1 << 32) + block_bytes - 1) / block_bytes);
     size_t blocks_that_fit = SLAB_BYTES / block_bytes;
     size_class->blocks_per_slab =
         (uint16_t)(blocks_that_fit < BLOCKS_PER_SLAB_MAX ? blocks_that_fit : BLOCKS_PER_SLAB_MAX);
-    size_t magazine_blocks = MAGAZINE_BYTES_MAX / block_bytes;
+    size_t magazine_blocks = canary_bytes == 0 ? MAGAZINE_BYTES_MAX / block_bytes : 0;
     size_class->magazine_blocks =
         (uint16_t)(magazine_blocks < MAGAZINE_BLOCKS_MAX ? magazine_blocks : MAGAZINE_BLOCKS_MAX);
     size_t block_count = size_class->blocks_per_slab;
@@ -43,12 +44,14 @@ static void fill_class(SizeClass *size_class, size_t block_bytes) {
             size_class->starting_pages |= (OsPageSet)(1u << page);
 }
 
-/* The smallest class of at least `size_bytes` whose blocks all lie on `alignment_bytes`. */
+/* The smallest class for `size_bytes` whose blocks all lie on `alignment_bytes`; 0: there is none. */
 static uint8_t smallest_class(size_t size_bytes, size_t alignment_bytes) {
     unsigned index = 1;
-    while (size_classes[index].block_bytes < size_bytes || size_classes[index].block_bytes % alignment_bytes != 0)
+    while (index <= SIZE_CLASS_COUNT &&
+           (size_classes[index].usable_bytes < size_bytes || size_classes[index].usable_bytes == 0 ||
+            size_classes[index].block_bytes % alignment_bytes != 0))
         index++;
-    return (uint8_t)index;
+    return (uint8_t)(index <= SIZE_CLASS_COUNT ? index : 0);
 }
 
 static size_t alignment_of_request(size_t size_bytes, SizeClassAlignment alignment, bool align_16_always) {
@@ -58,12 +61,13 @@ static size_t alignment_of_request(size_t size_bytes, SizeClassAlignment alignme
     return 16;
 }
 
-void size_class_initialize(bool align_16_always) {
+void size_class_initialize(bool align_16_always, bool is_guarded) {
+    size_t canary_bytes = is_guarded ? SIZE_CLASS_CANARY_BYTES : 0;
     size_t block_bytes = 0;
     uint32_t slots = 0;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         block_bytes += step_bytes(block_bytes);
-        fill_class(&size_classes[index], block_bytes);
+        fill_class(&size_classes[index], block_bytes, canary_bytes);
         slots += size_classes[index].magazine_blocks;
     }
     HAK_ASSERT_OP(block_bytes, ==, SLAB_CLASS_BYTES_MAX);

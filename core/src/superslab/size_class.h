@@ -32,18 +32,27 @@ extern SizeClass size_classes[SIZE_CLASS_COUNT + 1]; /* [0] is no class */
 extern _Atomic uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
 extern _Atomic uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 
-void size_class_initialize(bool align_16_always);
+/* With `debug` 2 the last so many bytes of a block are a canary. */
+#define SIZE_CLASS_CANARY_BYTES 32u
+
+/* `is_guarded`: blocks have canaries, and there are no magazines, so that each block is looked at when it comes and goes. */
+void size_class_initialize(bool align_16_always, bool is_guarded);
+
+/* 0, or SIZE_CLASS_CANARY_BYTES. */
+HAK_INLINE size_t size_class_canary_bytes(void) {
+    return size_classes[SIZE_CLASS_COUNT].block_bytes - size_classes[SIZE_CLASS_COUNT].usable_bytes;
+}
 
 HAK_INLINE unsigned size_class_of_small(size_t size_bytes, SizeClassAlignment alignment) {
     return LOAD_RELAXED(size_class_small[alignment][(size_bytes + 7) / 8]);
 }
 
-/* `size_bytes` above SIZE_CLASS_TABLE_BYTES_MAX; 0 above SLAB_CLASS_BYTES_MAX. */
+/* `size_bytes` above SIZE_CLASS_TABLE_BYTES_MAX. 0: no class is large enough. */
 HAK_INLINE unsigned size_class_of_medium(size_t size_bytes) {
     return size_bytes <= SLAB_CLASS_BYTES_MAX ? LOAD_RELAXED(size_class_medium[(size_bytes + 31) / 32]) : 0;
 }
 
-/* 0 above SLAB_CLASS_BYTES_MAX. */
+/* 0: no class is large enough. */
 HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignment) {
     if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX)) return size_class_of_small(size_bytes, alignment);
     return size_class_of_medium(size_bytes);

@@ -17,14 +17,20 @@ void superslab_split_huge_pages(SuperSlab *superslab) {
 /* Purges the backed OS pages of the slabs in `slabs`, neighbours in one call. Returns the set of slabs that the kernel
  * refused. */
 static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
-    uint32_t refused = 0;
+    OsRange ranges[SLABS_PER_SUPERSLAB / 2];
+    uint32_t runs[SLABS_PER_SUPERSLAB / 2];
+    unsigned range_count = 0;
     while (slabs != 0) {
         unsigned first = lowest_bit_index(slabs);
         unsigned count = (unsigned)__builtin_ctzll(~((uint64_t)slabs >> first));
-        uint32_t run = (uint32_t)((((uint64_t)1 << count) - 1) << first);
-        if (!os_purge((void *)(superslab->base + first * SLAB_BYTES), count * SLAB_BYTES)) refused |= run;
-        slabs &= ~run;
+        runs[range_count] = (uint32_t)((((uint64_t)1 << count) - 1) << first);
+        ranges[range_count] = (OsRange){(void *)(superslab->base + first * SLAB_BYTES), count * SLAB_BYTES, false};
+        slabs &= ~runs[range_count++];
     }
+    os_purge_ranges(ranges, range_count);
+    uint32_t refused = 0;
+    for (unsigned number = 0; number < range_count; number++)
+        if (ranges[number].is_refused) refused |= runs[number];
     return refused;
 }
 

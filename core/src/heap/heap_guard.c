@@ -1,0 +1,87 @@
+/*
+ * heap/heap_guard.c - debug level 2: canaries behind blocks and poison in free ones.
+ *
+ * Layer: heap. Does not guard large blocks. Thread rule: any thread, for a block that it has just taken or is about to
+ * return; so nobody else touches its bytes.
+ *
+ * There are no magazines at this level (size_class_initialize), so every block passes here twice, and level 0 pays nothing.
+ * A free block is poison, or zero where its OS page has been given back meanwhile. The canary is a function of its address,
+ * so that a copy of another one does not pass.
+ */
+#include <string.h>
+
+#include "heap/heap.h"
+#include "platform/message.h"
+#include "slab/slab.h"
+
+enum { POISON_FREE = 0xDB, POISON_NEW = 0xCA, NOTHING = -1 };
+
+static bool report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT; }
+
+void heap_guard_slab(TinySlabMeta *meta) {
+    uint8_t *slab = (uint8_t *)slab_address(meta);
+    for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++)
+        if ((meta->unbacked_pages >> page & 1) == 0)
+            memset(slab + ((size_t)page << os_page_shift), POISON_FREE, os_page_bytes);
+}
+
+/* ---- Written to after it was freed ---- */
+
+/* The first of `bytes` that is not `value`, or NOTHING. */
+static int64_t first_other_byte(const uint8_t *memory, size_t bytes, uint8_t value) {
+    for (size_t offset = 0; offset < bytes; offset++)
+        if (memory[offset] != value) return (int64_t)offset;
+    return NOTHING;
+}
+
+/* Where in a free block somebody wrote: each OS page's part of it is all poison or all zero. */
+static int64_t written_while_free(const uint8_t *block, size_t block_bytes) {
+    for (size_t offset = 0, part_bytes; offset < block_bytes; offset += part_bytes) {
+        part_bytes = os_page_bytes - (uintptr_t)(block + offset) % os_page_bytes;
+        if (part_bytes > block_bytes - offset) part_bytes = block_bytes - offset;
+        int64_t other = first_other_byte(block + offset, part_bytes, POISON_FREE);
+        if (other != NOTHING && first_other_byte(block + offset, part_bytes, 0) != NOTHING)
+            return (int64_t)offset + other;
+    }
+    return NOTHING;
+}
+
+/* ---- Written beyond its end ---- */
+
+static uint8_t canary_byte(const uint8_t *place) {
+    uint64_t mixed = (uint64_t)(uintptr_t)place * 0x9E3779B97F4A7C15u;
+    return (uint8_t)(mixed >> 56 | 1); /* never zero, which is what an overflow writes most often */
+}
+
+static void canary_set(uint8_t *end) {
+    for (size_t offset = 0; offset < SIZE_CLASS_CANARY_BYTES; offset++) end[offset] = canary_byte(end + offset);
+}
+
+static int64_t canary_damage(const uint8_t *end) {
+    for (size_t offset = 0; offset < SIZE_CLASS_CANARY_BYTES; offset++)
+        if (end[offset] != canary_byte(end + offset)) return (int64_t)offset;
+    return NOTHING;
+}
+
+/* ---- A block comes and goes ---- */
+
+void heap_guard_begin(void *block, unsigned class_index) {
+    const SizeClass *size_class = &size_classes[class_index];
+    int64_t place = written_while_free(block, size_class->block_bytes);
+    if (place != NOTHING)
+        message_misuse(report_only(), "corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)",
+                       block, (uint64_t)place, (uint64_t)size_class->block_bytes, os_thread_id());
+    memset(block, POISON_NEW, size_class->usable_bytes);
+    canary_set((uint8_t *)block + size_class->usable_bytes);
+}
+
+void heap_guard_end(void *block, unsigned class_index) {
+    const SizeClass *size_class = &size_classes[class_index];
+    if (!heap_block_is_used(block)) return; /* misuse that is reported where blocks are returned */
+    int64_t place = canary_damage((const uint8_t *)block + size_class->usable_bytes);
+    if (place != NOTHING)
+        message_misuse(report_only(), "corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)",
+                       block, (uint64_t)size_class->usable_bytes + (uint64_t)place, (uint64_t)size_class->block_bytes,
+                       os_thread_id());
+    memset(block, POISON_FREE, size_class->block_bytes);
+}
