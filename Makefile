@@ -55,7 +55,7 @@ test-core: check-core $(venv)/build-tools-installed ## Only the tests of the C c
 
 # tests/lint and tests/install look at a release build of the C library.
 test-python: check-core $(venv)/build-tools-installed $(venv)/test-tools-installed ## Only the Python tests (PYTEST_ARGS="-k name")
-	@.ci/check-system $(PYTHON) lua-wanted
+	@.ci/check-system $(PYTHON) lua-wanted swig-wanted
 	@PATH="$(venv)/bin:$$PATH" $(venv_python) -m pytest $(PYTEST_ARGS)
 
 lint: $(venv)/linters-installed $(venv)/build-tools-installed $(venv)/test-tools-installed ## Run ruff, mypy and the repository's own checks

@@ -72,6 +72,19 @@ def test_missing_lua_is_named(repository: Path, machine: Path) -> None:
     assert "  - Lua's headers\n" in check(repository, machine, "lua", **NO_LUA_HEADERS).stderr
 
 
+def test_languages_that_are_wanted_are_no_error(repository: Path, machine: Path) -> None:
+    for tool in ("ruby", "tclsh"):
+        plant(machine, tool, "")
+    nowhere = {"RUBY_HEADERS": "/nowhere/ruby.h", "TCL_HEADERS": "/nowhere/tcl.h"}
+    result = check(repository, machine, "python", "swig-wanted", **nowhere)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == (
+        "note: tests of other languages are skipped: sudo apt-get install -y ruby ruby-dev tcl tcl-dev\n"
+    )
+    result = check(repository, machine, "swig-wanted", RUBY_HEADERS="/nowhere/ruby.h", TCL_HEADERS="/")
+    assert result.stderr == "note: tests of other languages are skipped: sudo apt-get install -y ruby ruby-dev\n"
+
+
 def test_lua_that_is_wanted_is_no_error(repository: Path, machine: Path) -> None:
     result = check(repository, machine, "python", "lua-wanted", **NO_LUA_HEADERS)
     assert (result.returncode, result.stdout) == (0, "")

@@ -1,0 +1,65 @@
+# Wrappers of swig/hakmem.i for a language, and loadable modules of them. docs/control.md says how a language is added.
+#
+# The wrappers come from SWIG where that is found, else from HAKMEM_SWIG_GENERATED, a folder with NAME.c in it, as an sdist
+# brings it.
+
+set(HAKMEM_SWIG_VERSION 4.4) # older wrappers cannot be imported by an own-GIL sub-interpreter of Python
+set(hakmem_swig_folder "${CMAKE_CURRENT_LIST_DIR}/../swig")
+set(HAKMEM_SWIG_GENERATED "${hakmem_swig_folder}/generated" CACHE PATH "Wrappers for builds without SWIG, as NAME.c")
+mark_as_advanced(HAKMEM_SWIG_GENERATED)
+
+# hakmem_swig_wrappers(NAME LANGUAGE [INTERFACE file.i] [OPTIONS ...] [INCLUDE_DIRECTORIES ...])
+#
+# An object library hakmem_swig_NAME. LANGUAGE is SWIG's word (ruby, tcl8, ...); swig/languages/LANGUAGE.h must exist.
+function(hakmem_swig_wrappers name language)
+    cmake_parse_arguments(PARSE_ARGV 2 wrapper "" "INTERFACE" "OPTIONS;INCLUDE_DIRECTORIES")
+    if(NOT wrapper_INTERFACE)
+        set(wrapper_INTERFACE "${hakmem_swig_folder}/hakmem.i")
+    endif()
+    set(given "${HAKMEM_SWIG_GENERATED}/${name}.c")
+    if(EXISTS "${given}")
+        set(generated "${given}")
+    else()
+        find_package(SWIG ${HAKMEM_SWIG_VERSION} QUIET)
+        if(NOT SWIG_FOUND)
+            message(FATAL_ERROR "hakmem: no SWIG ${HAKMEM_SWIG_VERSION} or newer for the wrappers of ${name}: "
+                "pip install 'swig>=${HAKMEM_SWIG_VERSION}', or -DSWIG_EXECUTABLE=/path/to/swig")
+        endif()
+        set(generated "${CMAKE_CURRENT_BINARY_DIR}/swig/${name}.c")
+        file(GLOB inputs CONFIGURE_DEPENDS "${hakmem_swig_folder}/*.i")
+        set(header_folder "${hakmem_swig_folder}/../core/include")
+        add_custom_command(OUTPUT "${generated}"
+            COMMAND "${CMAKE_COMMAND}" -E make_directory "${CMAKE_CURRENT_BINARY_DIR}/swig"
+            COMMAND "${SWIG_EXECUTABLE}" -${language} -Wall -Werror ${wrapper_OPTIONS}
+                "-I${hakmem_swig_folder}" "-I${header_folder}" -outdir "${CMAKE_CURRENT_BINARY_DIR}/swig"
+                -o "${generated}" "${wrapper_INTERFACE}"
+            DEPENDS "${wrapper_INTERFACE}" ${inputs} "${header_folder}/hakmem_control.h"
+            COMMENT "Generating the wrappers for ${name}"
+            VERBATIM)
+    endif()
+
+    # Flags of their own: nobody edits what SWIG writes, but our headers in it are held to the common ones.
+    add_library(hakmem_swig_${name} OBJECT "${generated}")
+    string(REGEX REPLACE "[0-9]+$" "" header "${language}")
+    target_compile_definitions(hakmem_swig_${name} PRIVATE "HAKMEM_SWIG_LANGUAGE=\"languages/${header}.h\"")
+    target_include_directories(hakmem_swig_${name} SYSTEM PRIVATE ${wrapper_INCLUDE_DIRECTORIES})
+    target_include_directories(hakmem_swig_${name} PRIVATE "${hakmem_swig_folder}" "${hakmem_swig_folder}/../core/include")
+    target_compile_features(hakmem_swig_${name} PRIVATE c_std_11)
+    target_compile_options(hakmem_swig_${name} PRIVATE
+        -Wall -Wno-unused-function -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-label)
+    set_target_properties(hakmem_swig_${name} PROPERTIES
+        C_EXTENSIONS ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
+endfunction()
+
+# hakmem_swig_module(NAME LANGUAGE OUTPUT file [...as above])
+#
+# And a loadable module of them with the core inside: FOLDER/NAME/OUTPUT.so, the target hakmem_module_NAME.
+function(hakmem_swig_module name language)
+    cmake_parse_arguments(PARSE_ARGV 2 module "" "OUTPUT" "")
+    hakmem_swig_wrappers(${name} ${language} ${module_UNPARSED_ARGUMENTS})
+    add_library(hakmem_module_${name} MODULE $<TARGET_OBJECTS:hakmem_swig_${name}>)
+    set_target_properties(hakmem_module_${name} PROPERTIES
+        LINKER_LANGUAGE C PREFIX "" OUTPUT_NAME ${module_OUTPUT} SUFFIX ".so"
+        LIBRARY_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${name}")
+    target_link_libraries(hakmem_module_${name} PRIVATE hakmem::static hakmem::module)
+endfunction()

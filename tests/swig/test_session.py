@@ -1,0 +1,167 @@
+"""One scripted session in every language: the same answers, the same JSON, the same errors.
+
+And two bindings in a host with a core of its own. Everything is built by tests/swig/CMakeLists.txt into build/swig.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Language: (interpreter, its module below the build folder, Debian's package for both).
+LANGUAGES = {
+    "ruby": ("ruby", "hakmem/swig/ruby/hakmem.so", "ruby-dev"),
+    "tcl": ("tclsh", "hakmem/swig/tcl/hakmem.so", "tcl-dev"),
+}
+SCRIPTS = {"ruby": "session.rb", "tcl": "session.tcl"}
+
+# Tcl has no other values than texts: a list is one.
+NOT_IN_TCL = {"error list as a value", "error list as a name", "error list as a heap"}
+DOCUMENTS = ("stats json", "options json")
+
+
+@pytest.fixture(scope="session")
+def build(repository: Path) -> Path:
+    if shutil.which("swig") is None:
+        pytest.fail("swig is not on PATH; `make test` puts it there (pip install 'swig>=4.4')")
+    folder = repository / "build" / "swig"
+    configure = ["cmake", "-S", str(repository / "tests" / "swig"), "-B", str(folder), "--log-level=WARNING"]
+    for command in ([*configure, "-DHAKMEM_WERROR=ON"], ["cmake", "--build", str(folder), "--parallel", "2"]):
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode != 0:
+            pytest.fail(f"{' '.join(command)}\n{result.stdout}{result.stderr}", pytrace=False)
+    return folder
+
+
+def run(*command: str | Path) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HAKMEM")}
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return dict(line.split("\t", 1) for line in result.stdout.splitlines())
+
+
+def session(build: Path, language: str) -> dict[str, str]:
+    interpreter, module, package = LANGUAGES[language]
+    found = shutil.which(interpreter)
+    if found is None or not (build / module).exists():
+        pytest.skip(f"no {interpreter}, or no headers of it: apt-get install {package}")
+    return run(found, Path(__file__).with_name(SCRIPTS[language]), build)
+
+
+def shape(value: Any) -> Any:
+    """Keys and types, without the values."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(item) for item in value[:1]]
+    return type(value).__name__
+
+
+EXPECTED = {
+    "number": "125",
+    "number is": "integer",
+    "text": "auto",
+    "helper's own core serves": "0",
+    "heap": "1",
+    "used": "102400 100 1099511627776",
+    "used is": "integer",
+    "live is": "integer",
+    "classes": "1",
+    "options": "never auto always",
+    "error unknown option is set": "there is no option 'purge_delay'; the nearest is 'purge_delay_ms'",
+    "error unknown option is read": "there is no option 'purge_delay'; the nearest is 'purge_delay_ms'",
+    "error number that is text": "option 'purge_delay_ms' is not set: 'soon' is not a whole number from 0 to 3600000",
+    "error number too large": "option 'purge_delay_ms' is not set: '3600001' is not a whole number from 0 to 3600000",
+    "error number too small": "option 'purge_delay_ms' is not set: '-1' is not a whole number from 0 to 3600000",
+    "error choice that is none": "option 'on_error' is not set: 'explode' is not one of abort,report",
+    "error at start only": "option 'thp' is read once at the start; set HAKMEM_THP=never in the environment",
+    "error no name to read": "the name of an option is missing; give text",
+    "error no name to set": "the name of an option is missing; give text",
+    "error no value": "the value of option 'counters' is missing; give a whole number or text",
+    "error limit that is text": "the soft limit is 'much'; give a whole number of bytes, or 0 for none",
+    "error limit below zero": "the hard limit is '-1'; give a whole number of bytes, or 0 for none",
+    "error limit beyond 64 bits": f"the hard limit is '{1 << 64}'; give a whole number of bytes, or 0 for none",
+    "error no limit": "the soft limit is missing; give a whole number of bytes, or 0 for none",
+    "error soft above hard": "the soft limit 20 is above the hard limit 10; give soft <= hard, or 0 for none",
+    "error private that is neither": "is_private is '2'; give 0 or 1",
+    "error unknown heap": "there is no heap 999; heap_new makes one",
+    "error heap that is text": "the heap is 'first'; give the number of a heap",
+    "error no heap": "the heap is missing; give the number of a heap",
+    "error list as a value": "the value of option 'counters' must be a whole number or text",
+    "error list as a name": "the name of an option must be text",
+    "error list as a heap": "the heap must be the number of a heap",
+    "number after all": "125",
+    "used after all": "0",
+    "error destroyed heap": "there is no heap 1; heap_new makes one",
+    "heaps": "0",
+    "trim is": "integer",
+}
+HEAP = {
+    "heap": 1,
+    "used_bytes": 102400,
+    "used_blocks": 100,
+    "peak_bytes": 102400,
+    "soft_limit_bytes": 0,
+    "hard_limit_bytes": 1 << 40,
+    "soft_refusals": 0,
+    "hard_refusals": 0,
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_session(build: Path, language: str, repository: Path) -> None:
+    lines = session(build, language)
+    header = (repository / "core" / "include" / "hakmem.h").read_text()
+    assert f'#define HAK_VERSION_STRING "{lines.pop("version")}"' in header
+    documents = {name: json.loads(lines.pop(name)) for name in DOCUMENTS}
+    assert lines == {name: text for name, text in EXPECTED.items() if language != "tcl" or name not in NOT_IN_TCL}
+
+    stats = documents["stats json"]
+    assert stats["heaps"] == [HEAP]
+    parts = ("live_bytes", "cached_bytes", "pinned_bytes", "free_resident_bytes", "unbacked_bytes")
+    assert stats["mapped_bytes"] == sum(stats[part] for part in parts)
+    assert stats["live_bytes"] >= HEAP["used_bytes"]
+    assert {row["name"]: row["value"] for row in documents["options json"]["options"]}["purge_delay_ms"] == 125
+
+
+def test_documents_have_the_same_keys_and_types_everywhere(build: Path) -> None:
+    shapes = {}
+    for language in LANGUAGES:
+        try:
+            lines = session(build, language)
+        except pytest.skip.Exception:
+            continue
+        shapes[language] = [shape(json.loads(lines[name])) for name in DOCUMENTS]
+    if len(shapes) < 2:
+        pytest.skip("fewer than two languages are here: apt-get install ruby-dev tcl-dev")
+    for language, found in shapes.items():
+        assert found == next(iter(shapes.values())), language
+
+
+def test_two_bindings_see_the_blocks_of_their_host(build: Path) -> None:
+    host = build / "host"
+    if not host.exists():
+        pytest.skip("no Ruby or no Tcl to embed: apt-get install ruby-dev tcl-dev")
+    lines = run(host, build)
+    heaps = {who: json.loads(lines[who])["heaps"] for who in ("host", "ruby", "tcl")}
+    assert heaps["host"] == [HEAP | {"hard_limit_bytes": 1 << 20}]
+    assert heaps["ruby"] == heaps["host"]
+    assert heaps["tcl"] == [HEAP | {"hard_limit_bytes": 2 << 20}]  # as Ruby has set it
+    assert lines["limit"] == str(2 << 20)
+    assert int(lines["trim"]) >= 0
+    live_bytes = {who: json.loads(lines[who])["live_bytes"] for who in ("host", "ruby", "tcl")}
+    assert len(set(live_bytes.values())) == 1
+
+
+def test_wrappers_of_ruby_carry_the_docstrings(build: Path) -> None:
+    wrappers = build / "hakmem" / "swig" / "swig" / "ruby.c"
+    if not wrappers.exists():
+        pytest.skip("no headers of Ruby: apt-get install ruby-dev")
+    assert "Sets the option `name` for the whole process to `value`" in wrappers.read_text()
