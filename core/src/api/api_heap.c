@@ -142,7 +142,7 @@ HAK_INLINE void count_blocks(hak_heap_t *heap, uint64_t more) {
 
 static uint64_t usable_bytes_of_request(const hak_heap_t *heap, size_t size_bytes) {
     unsigned class_index = size_class_of(size_bytes, heap->alignment);
-    if (HAK_LIKELY(class_index != 0)) return size_classes[class_index].block_bytes;
+    if (HAK_LIKELY(class_index != 0)) return size_classes[class_index].usable_bytes;
     return round_up_bytes(size_bytes, os_page_bytes);
 }
 
@@ -186,14 +186,14 @@ static HAK_NOINLINE void *malloc_with_a_look(hak_heap_t *heap, size_t size_bytes
 static HAK_NOINLINE void *malloc_small_slow_counted(hak_heap_t *heap, size_t size_bytes, unsigned class_index) {
     void *block = malloc_small_slow(heap, size_bytes, class_index);
     if (block == NULL) return NULL;
-    count_more(heap, size_classes[class_index].block_bytes);
+    count_more(heap, size_classes[class_index].usable_bytes);
     count_blocks(heap, 1);
     return block;
 }
 
 void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
     unsigned class_index = size_class_of(size_bytes, heap->alignment);
-    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes) + size_classes[class_index].block_bytes;
+    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes) + size_classes[class_index].usable_bytes;
     if (HAK_UNLIKELY(class_index == 0 || used_bytes > LOAD_RELAXED(heap->ceiling_bytes)))
         return malloc_with_a_look(heap, size_bytes);
     void *block;
@@ -246,7 +246,7 @@ void hak_heap_free(hak_heap_t *heap, void *block) {
         free_with_a_look(heap, block);
         return;
     }
-    count_less(heap, size_classes[class_index].block_bytes);
+    count_less(heap, size_classes[class_index].usable_bytes);
     count_blocks(heap, (uint64_t)-1);
     heap_free(heap_of_thread, block, class_index);
 }

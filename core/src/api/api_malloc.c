@@ -16,7 +16,10 @@
 
 /* ---- Allocate ---- */
 
-static HAK_COLD void check_all(void) {
+/* hak_check takes as long as the heap is large: not at each request. */
+static HAK_COLD void check_now_and_then(const Heap *heap) {
+    enum { REQUESTS_BETWEEN_CHECKS = 1024 };
+    if (LOAD_RELAXED(heap->mallocs) % REQUESTS_BETWEEN_CHECKS != 0) return;
     size_t violations = hak_check();
     if (violations > 0 && option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_ABORT) os_abort();
 }
@@ -28,9 +31,9 @@ HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) 
         errno = ENOMEM;
         return NULL;
     }
-    if (size_bytes > SLAB_CLASS_BYTES_MAX) return large_malloc(size_bytes, os_page_bytes, NULL);
-    Heap *heap = heap_of_thread;
     unsigned class_index = size_class_of(size_bytes, alignment);
+    if (class_index == 0) return large_malloc(size_bytes, os_page_bytes, NULL);
+    Heap *heap = heap_of_thread;
     if (heap->kind != HEAP_THREAD) {
         heap = heap_attach();
         if (heap == NULL) return heap_malloc_direct(&heap_shared, class_index);
@@ -38,7 +41,7 @@ HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) 
         if (heap_malloc(heap, class_index, &block)) return block; /* announces it */
     }
     if (size_bytes == 0) heap_count_if_on(heap, COUNTER_early_return_zero_size, 1);
-    if (HAK_UNLIKELY(option_value(OPTION_DEBUG) == OPTION_DEBUG_CHECK_ALL)) check_all();
+    if (HAK_UNLIKELY(heap_is_guarded())) check_now_and_then(heap);
     return heap_malloc_slow(heap, class_index);
 }
 
@@ -80,12 +83,12 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
     }
     if (alignment <= 16) return hak_malloc(size_bytes > 8 || alignment <= 8 ? size_bytes : 16);
     if (size_bytes > PTRDIFF_MAX) return hak_malloc(size_bytes);
+    heap_start();
     if (size_bytes == 0) size_bytes = 1;
     /* A slab lies on 64 KiB: a power-of-two class lies on its own size, up to there. */
-    size_t class_bytes = alignment;
-    while (class_bytes < size_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) class_bytes *= 2;
-    if (class_bytes <= SLAB_CLASS_BYTES_MAX) return hak_malloc(class_bytes);
-    heap_start();
+    size_t class_bytes = alignment, canary_bytes = size_class_canary_bytes();
+    while (class_bytes < size_bytes + canary_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) class_bytes *= 2;
+    if (class_bytes <= SLAB_CLASS_BYTES_MAX) return hak_malloc(class_bytes - canary_bytes);
     return large_malloc(size_bytes, alignment, NULL);
 }
 

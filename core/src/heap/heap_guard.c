@@ -69,8 +69,9 @@ void heap_guard_begin(void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
     int64_t place = written_while_free(block, size_class->block_bytes);
     if (place != NOTHING)
-        message_misuse(report_only(), "corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)",
-                       block, (uint64_t)place, (uint64_t)size_class->block_bytes, os_thread_id());
+        message_misuse(report_only(),
+                       "corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)", block,
+                       (uint64_t)place, (uint64_t)size_class->block_bytes, os_thread_id());
     memset(block, POISON_NEW, size_class->usable_bytes);
     canary_set((uint8_t *)block + size_class->usable_bytes);
 }
@@ -80,8 +81,9 @@ void heap_guard_end(void *block, unsigned class_index) {
     if (!heap_block_is_used(block)) return; /* misuse that is reported where blocks are returned */
     int64_t place = canary_damage((const uint8_t *)block + size_class->usable_bytes);
     if (place != NOTHING)
-        message_misuse(report_only(), "corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)",
-                       block, (uint64_t)size_class->usable_bytes + (uint64_t)place, (uint64_t)size_class->block_bytes,
+        message_misuse(report_only(),
+                       "corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)", block,
+                       (uint64_t)size_class->usable_bytes + (uint64_t)place, (uint64_t)size_class->block_bytes,
                        os_thread_id());
     memset(block, POISON_FREE, size_class->block_bytes);
 }

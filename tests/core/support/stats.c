@@ -78,6 +78,12 @@ void stats_require_all_returned(void) {
     REQUIRE_EQUAL(hak_check(), 0);
 }
 
+bool stats_are_of_guarded_blocks(void) {
+    char value[64];
+    REQUIRE_EQUAL(hak_option_get("debug", value, sizeof value), 0);
+    return strcmp(value, "2") == 0;
+}
+
 uint64_t stats_counter(const char *name) {
     uint64_t value = 0;
     for (size_t index = 0;; index++) {

@@ -5,6 +5,7 @@
 #define SUPPORT_STATS_H
 
 #include <hakmem.h>
+#include <stdbool.h>
 
 #define STATS_CLASSES_MAX 256
 
@@ -16,6 +17,9 @@ hak_stats_t stats_checked(void);
 /* Everything has been freed: hak_trim gives all of it back, and hak_check finds nothing. What the helper thread
  * holds in its hands in that moment goes a moment later. */
 void stats_require_all_returned(void);
+
+/* `debug` is 2: a part of each block is a canary, so that live_bytes is more than callers may use. */
+bool stats_are_of_guarded_blocks(void);
 
 uint64_t stats_counter(const char *name);
 
