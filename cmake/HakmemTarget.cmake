@@ -4,7 +4,7 @@ include(CheckCSourceCompiles)
 
 # One sanitizer in one object file is no use: they apply to the whole build tree.
 if(HAKMEM_SANITIZE)
-    add_compile_options(-fsanitize=${HAKMEM_SANITIZE} -fno-omit-frame-pointer -g)
+    add_compile_options(-fsanitize=${HAKMEM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
     add_link_options(-fsanitize=${HAKMEM_SANITIZE})
 endif()
 

@@ -81,8 +81,16 @@ void resident_sleep_ms(unsigned milliseconds) {
     while (nanosleep(&rest, &rest) != 0) {}
 }
 
+/* GCC defines a macro for each sanitizer, clang has a question. */
+#if defined(__has_feature)
+#define HAS_FEATURE(name) __has_feature(name)
+#else
+#define HAS_FEATURE(name) 0
+#endif
+
 bool resident_is_distorted(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || HAS_FEATURE(address_sanitizer) || \
+    HAS_FEATURE(thread_sanitizer)
     return true;
 #else
     const char *preloaded = getenv("LD_PRELOAD");
