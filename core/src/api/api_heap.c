@@ -292,7 +292,34 @@ static void *realloc_uncounted(hak_heap_t *heap, void *block, size_t usable_byte
     return heap->alignment == ALIGN_8 ? hak_realloc_align8(block, size_bytes) : hak_realloc(block, size_bytes);
 }
 
+/* A growing table or string of an account: both sizes small, so that each class is found once. */
+static void *move_small(hak_heap_t *heap, void *block, size_t size_bytes, unsigned from_class, unsigned to_class) {
+    uint64_t from_bytes = size_classes[from_class].usable_bytes, to_bytes = size_classes[to_class].usable_bytes;
+    bool is_growing = to_bytes > from_bytes;
+    if (is_growing && is_refused(heap, to_bytes - from_bytes)) return NULL;
+    int saved = errno;
+    void *moved;
+    if (!heap_malloc(heap_of_thread, to_class, &moved)) moved = malloc_small_slow(heap, size_bytes, to_class);
+    if (HAK_UNLIKELY(moved == NULL)) {
+        if (is_growing) return NULL;
+        errno = saved;
+        return block; /* shrinking never fails */
+    }
+    memcpy(moved, block, size_bytes < from_bytes ? size_bytes : from_bytes);
+    heap_free(heap_of_thread, block, from_class);
+    if (is_growing)
+        count_more(heap, to_bytes - from_bytes);
+    else
+        count_less(heap, from_bytes - to_bytes);
+    return moved;
+}
+
 void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
+    unsigned from_class = registry_slab_class_near(block), to_class = size_class_of(size_bytes, heap->alignment);
+    if (HAK_LIKELY(from_class - 1u < SIZE_CLASS_COUNT && to_class != 0 && heap->private_heap == NULL)) {
+        if (block_fits_in_place(size_classes[from_class].usable_bytes, size_bytes)) return block;
+        return move_small(heap, block, size_bytes, from_class, to_class);
+    }
     if (block == NULL) return hak_heap_malloc(heap, size_bytes);
     size_t usable_bytes = own_usable_bytes(heap, block);
     if (HAK_UNLIKELY(usable_bytes == 0 || size_bytes > PTRDIFF_MAX)) {
