@@ -66,7 +66,7 @@ def enable() -> bool:
     if reason is not None:
         raise UnsupportedError(reason)
     _plan_exit_table()
-    if _hakmem.get_option("stats_socket") == 1 and _hakmem.is_main_interpreter():
+    if get_option("stats_socket") == 1 and _hakmem.is_main_interpreter():
         _serve_stats()
     return True
 
