@@ -28,11 +28,12 @@ class Abi:
 
     @property
     def collects_when_refused(self) -> bool:
-        return self.has_integers
+        return self.name not in ("lua51", "luajit")
 
 
 ABIS = [
     Abi("lua51", "lua5.1", "lua5.1 liblua5.1-0-dev", "lua5.1"),
+    Abi("lua52", "lua5.2", "lua5.2 liblua5.2-dev", "lua5.2"),
     Abi("lua53", "lua5.3", "lua5.3 liblua5.3-dev", "lua5.3"),
     Abi("lua54", "lua5.4", "lua5.4 liblua5.4-dev", "lua5.4"),
     Abi("lua55", "lua5.5", "lua5.5 liblua5.5-dev", "lua5.5"),

@@ -60,8 +60,13 @@ def run_suite(testes: Path, command: list[str], environment: dict[str, str]) -> 
         start = time.monotonic()
         try:
             result = subprocess.run(
-                command, cwd=copy, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, timeout=SECONDS_MAX,
+                command,
+                cwd=copy,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=SECONDS_MAX,
             )
         except subprocess.TimeoutExpired as expired:
             text = (expired.stdout or b"").decode("utf-8", "replace")

@@ -13,7 +13,7 @@
  *     hak_lua_close(L);
  *
  * Build:  cc host.c $(pkg-config --cflags --libs hakmem-lua54)
- *         or find_package(hakmem) and hakmem::lua54 in CMake; also lua51, lua53, lua55, luajit. One of them per program,
+ *         or find_package(hakmem) and hakmem::lua54 in CMake; also lua51, lua52, lua53, lua55, luajit. One of them per program,
  *         that of the Lua it links.
  *
  * Rules that hold for every function here, unless its comment says otherwise:
