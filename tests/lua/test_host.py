@@ -57,7 +57,7 @@ def host(abi: Abi, lua_build: Build, program_folder: Path) -> Host:
     return Host(abi, lua_build, program_folder)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case != "wrong_size"])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in ("wrong_size", "warnings", "panic")])
 def test_case(host: Host, case: str) -> None:
     output_of(host.run("states", case))
 
@@ -75,6 +75,15 @@ def test_wrong_size_is_found_with_debug(host: Host) -> None:
     result = host.run("states", "wrong_size", HAKMEM_DEBUG="1", HAKMEM_ON_ERROR="report")
     assert result.returncode == 0, result.stderr
     assert [int(size) for size in re.findall(r"is freed as (\d+) bytes", result.stderr)] == [4000, 5000, 6000]
+
+
+def test_warnings_and_panic_are_as_in_the_stock_interpreter(host: Host) -> None:
+    result = host.run("states", "warnings")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ("Lua warning: one message\n" if host.abi.name in ("lua54", "lua55") else "")
+    result = host.run("states", "panic")
+    assert result.returncode != 0
+    assert result.stderr == "PANIC: unprotected error in call to Lua API (nobody catches this)\n"
 
 
 def test_example_host(host: Host) -> None:

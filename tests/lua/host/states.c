@@ -315,6 +315,22 @@ static void test_module_in_a_state(void) {
     hak_lua_close(L);
 }
 
+/* Warnings are as in the stock interpreter; the caller looks at stderr. */
+static void test_warnings(void) {
+#if LUA_VERSION_NUM >= 504
+    lua_State *L = open_with(0, 0, 0);
+    REQUIRE(run_text(L, "warn('not seen') warn('@on') warn('one ', 'message') warn('@off') warn('not seen')") == 0);
+    hak_lua_close(L);
+#endif
+}
+
+/* An error outside of any protected call ends the process, after a message on stderr. */
+static void test_panic(void) {
+    lua_State *L = open_with(0, 0, 0);
+    lua_pushstring(L, "nobody catches this");
+    lua_error(L);
+}
+
 /* ---- */
 
 int main(int count, char **arguments) {
@@ -333,6 +349,8 @@ int main(int count, char **arguments) {
         {"private_heap", test_private_heap},
         {"states_move_between_threads", test_states_move_between_threads},
         {"module_in_a_state", test_module_in_a_state},
+        {"warnings", test_warnings},
+        {"panic", test_panic},
     };
     for (size_t index = 0; count == 2 && index < sizeof cases / sizeof *cases; index++) {
         if (strcmp(arguments[1], cases[index].name) != 0) continue;
