@@ -35,7 +35,7 @@ package_sources := $(shell find core bindings/python cmake CMakeLists.txt pyproj
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
 
 # The targets for everybody check the machine first and call make again: the check may have installed Python itself,
 # on which the names of all that follows depend.
@@ -199,3 +199,5 @@ $(venv)/linters-installed: pyproject.toml $(venv)/created
 	@echo "Installing the linters"
 	@$(pip) install --group lint
 	@touch $@
+
+include tests/hardening.mk

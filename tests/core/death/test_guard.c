@@ -120,9 +120,8 @@ static void overflow_found_by_another_thread(size_t bytes) {
 /* Allocates until the block is handed out again; a keeper in its slab has kept its OS page. */
 static void use_again(const void *block, size_t bytes) {
     enum { TRIES_MAX = 10000 };
-    for (unsigned tries = 0; tries < TRIES_MAX; tries++)
-        if (hak_malloc(bytes) == block) return;
-    REQUIRE(!"handed out again");
+    unsigned tries = 0;
+    while (hak_malloc(bytes) != block) REQUIRE_AT_MOST(++tries, TRIES_MAX);
 }
 
 static void write_after_free_at(size_t bytes, size_t offset, char value) {

@@ -124,7 +124,7 @@ static void *allocate_and_block(void *number_pointer) {
     size_t number = *(size_t *)number_pointer;
     for (size_t place = 0; place < PARKED_BLOCKS; place++)
         memset(parked_blocks[number][place] = hak_malloc(600), 1, 600);
-    for (size_t place = 0; place < 20; place++) hak_free(hak_malloc(64 << place % 8)); /* fills its magazines */
+    for (size_t place = 0; place < 20; place++) hak_free(hak_malloc((size_t)64 << place % 8)); /* fills its magazines */
     story_reach(&parked_stories[number], 1);
     story_await(&parked_stories[number], 2);
     return NULL;

@@ -1,0 +1,80 @@
+# The longer checks: fuzzing, sanitizers, clang, other C libraries and machines, suites that others wrote. Included by the
+# Makefile, whose variables it uses; everything is built under build/.
+
+# GNU make passes SECONDS on in the environment; bash counts up from it, which does no harm.
+SECONDS ?= 60
+FULL ?=
+PEER_ARGS ?=
+
+.PHONY: fuzz fuzz-here sanitize sanitize-here tidy tidy-here test-musl test-musl-here test-aarch64 test-aarch64-here \
+	peer-cpython peer-cpython-here
+
+fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60)
+	@.ci/check-system $(PYTHON) python core clang
+	@$(MAKE) --no-print-directory fuzz-here
+
+sanitize: check-core ## Run the C tests under ASan and UBSan, then TSan (SECONDS=60 for both together)
+	@$(MAKE) --no-print-directory sanitize-here
+
+tidy: ## Build with clang, warnings as errors, and run clang-tidy
+	@.ci/check-system $(PYTHON) python core tidy
+	@$(MAKE) --no-print-directory tidy-here
+
+test-musl: ## Run the C tests with musl
+	@.ci/check-system $(PYTHON) python musl
+	@$(MAKE) --no-print-directory test-musl-here
+
+test-aarch64: ## Run the C tests for aarch64, in an emulator
+	@.ci/check-system $(PYTHON) python aarch64
+	@$(MAKE) --no-print-directory test-aarch64-here
+
+peer-cpython: check-python ## Run CPython's own test suite on hakmem and on stock (FULL=1, PEER_ARGS="--only test_gc")
+	@$(MAKE) --no-print-directory peer-cpython-here
+
+# ---- How ----
+
+# $(call core_tests_built,FOLDER,OPTIONS,ARGUMENTS OF THE BUILD)
+comma := ,
+core_tests_built = $(venv)/bin/cmake -S . -B $(1) -G Ninja --log-level=WARNING \
+	-DCMAKE_MAKE_PROGRAM=$(venv)/bin/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHAKMEM_BUILD_TESTS=ON \
+	-DHAKMEM_DEBUG_CHECKS=ON -DHAKMEM_INSTALL=OFF $(2) && \
+	$(venv)/bin/cmake --build $(1) --parallel $(JOBS) $(3)
+
+fuzz-here: $(venv)/build-tools-installed
+	@$(call core_tests_built,build/fuzz,-DCMAKE_C_COMPILER=clang -DHAKMEM_BUILD_FUZZER=ON \
+		-DHAKMEM_SANITIZE=address$(comma)undefined,--target fuzz_operations)
+	@tests/core/fuzz/fuzz-for $(SECONDS) build/fuzz
+
+# Not with HAKMEM_WERROR: what a sanitizer adds to an expression is what GCC then warns of.
+sanitize-here: $(venv)/build-tools-installed
+	@$(call core_tests_built,build/asan,-DHAKMEM_SANITIZE=address$(comma)undefined)
+	@$(call core_tests_built,build/tsan,-DHAKMEM_SANITIZE=thread)
+	@PATH="$(venv)/bin:$$PATH" tests/core/sanitize-for $(SECONDS) build/asan build/tsan
+
+tidy-here: $(venv)/build-tools-installed
+	@$(call core_tests_built,build/clang,-DCMAKE_C_COMPILER=clang -DHAKMEM_WERROR=ON \
+		-DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
+	@clang-tidy -p build/clang --quiet core/src/*/*.c
+
+# Without cmocka. The programs for musl are static, so without what needs shared libraries, too; musl's compiler does not look for the kernel's
+# headers, which are the same for all C libraries.
+kernel_headers := build/musl/kernel-headers
+other_machine := -DHAKMEM_WERROR=ON -DHAKMEM_BUILD_SHARED=OFF -DHAKMEM_CMOCKA_STAND_IN=ON
+
+test-musl-here: $(venv)/build-tools-installed
+	@mkdir -p $(kernel_headers)
+	@ln -sfn /usr/include/linux $(kernel_headers)/linux
+	@ln -sfn /usr/include/asm-generic $(kernel_headers)/asm-generic
+	@ln -sfn "/usr/include/$$(gcc -print-multiarch)/asm" $(kernel_headers)/asm
+	@$(call core_tests_built,build/musl,-DCMAKE_C_COMPILER=musl-gcc -DCMAKE_EXE_LINKER_FLAGS=-static $(other_machine) \
+		"-DCMAKE_C_FLAGS=-isystem $(CURDIR)/$(kernel_headers)")
+	@$(venv)/bin/ctest --test-dir build/musl --label-exclude rendezvous --output-on-failure --no-tests=error
+
+test-aarch64-here: $(venv)/build-tools-installed
+	@$(call core_tests_built,build/aarch64,-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+		-DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64-static $(other_machine))
+	@QEMU_LD_PREFIX=/usr/aarch64-linux-gnu HAK_TEST_EMULATOR=qemu-aarch64-static \
+		$(venv)/bin/ctest --test-dir build/aarch64 --output-on-failure --no-tests=error
+
+peer-cpython-here: $(venv)/created
+	@PYTHONPATH=tests $(venv_python) -m peer.cpython --out build/peer/cpython/$(python_tag) $(if $(FULL),--full) $(PEER_ARGS)
