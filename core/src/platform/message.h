@@ -14,8 +14,8 @@
 
 /* Formats: %s text, %d int64_t, %u uint64_t, %p address, %% percent. No widths: the arguments must have exactly
  * these types. Always NUL-terminated, cut where the buffer ends. Returns the length. */
-size_t message_format(char *buffer, size_t buffer_bytes, const char *format, ...);
-size_t message_format_list(char *buffer, size_t buffer_bytes, const char *format, va_list arguments);
+size_t message_format(char *text, size_t text_bytes, const char *format, ...);
+size_t message_format_list(char *text, size_t text_bytes, const char *format, va_list arguments);
 
 void message_warning(const char *format, ...); /* "hakmem: warning: ...\n" */
 void message_error(const char *format, ...);   /* "hakmem: error: ...\n" */

@@ -64,6 +64,7 @@ static bool take_range(uint64_t *bits, uintptr_t base, unsigned block_bytes, uns
             uint64_t behind = ~(left >> lowest);
             unsigned run = behind != 0 ? lowest_bit_index(behind) : 64u;
             if (run > want - taken) run = want - taken;
+            HAK_ASSERT_OP(run, >, 0);
             uintptr_t block = base + (uintptr_t)(word * 64 + lowest) * block_bytes;
 #pragma GCC unroll 4
             for (unsigned number = 0; number < run; number++, block += block_bytes) *--end = (void *)block;
