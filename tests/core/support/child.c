@@ -83,8 +83,10 @@ ChildResult child_run_self(const char *argument, const char *const *environment)
             if (strncmp(*entry, "HAKMEM", 6) != 0) *kept++ = *entry;
         *kept = NULL;
         for (; *environment != NULL; environment++) putenv((char *)(uintptr_t)*environment);
-        char *arguments[] = {path, (char *)(uintptr_t)argument, NULL};
-        execv(path, arguments);
+        char *emulator = getenv("HAK_TEST_EMULATOR");
+        char *arguments[] = {emulator, path, (char *)(uintptr_t)argument, NULL};
+        if (emulator != NULL) execvp(emulator, arguments);
+        execv(path, arguments + 1);
         _exit(127);
     }
     return collect(pid, read_end);

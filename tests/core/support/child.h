@@ -17,7 +17,8 @@ typedef struct ChildResult {
 ChildResult child_run(void (*run)(void *context), void *context);
 
 /* Starts this program anew with one argument and these "NAME=value" strings added to an environment without any
- * HAKMEM variable. `environment` ends with NULL. */
+ * HAKMEM variable. `environment` ends with NULL. In an emulator HAK_TEST_EMULATOR names it, because the kernel knows no
+ * other way to start a program for another machine. */
 ChildResult child_run_self(const char *argument, const char *const *environment);
 
 /* Fails with the child's stderr shown. */
