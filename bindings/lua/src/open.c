@@ -99,6 +99,7 @@ void hak_lua_close(lua_State *L) {
         void *ud;
         if (lua_getallocf(L, &ud) == hak_lua_alloc) lua_setallocf(L, hak_lua_alloc_at_end, state);
     }
+    bool is_swap = state != NULL && state->previous != NULL; /* its account goes with the state's last block */
     lua_close(L);
-    hak_lua_state_free(state);
+    if (!is_swap) hak_lua_state_free(state);
 }

@@ -41,7 +41,7 @@ struct hak_lua_state {
     uint64_t soft_refusals;
     bool wants_collection;
     int step_multiplier;
-    bool is_reserve_open;
+    _Atomic bool is_reserve_open;
 };
 
 /* Notes the account in the registry, where hak_lua_state_of finds it whatever allocator lies above. May raise a memory

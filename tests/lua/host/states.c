@@ -315,6 +315,18 @@ static void test_module_in_a_state(void) {
     hak_lua_close(L);
 }
 
+/* A state of another allocator that was moved to hakmem may be closed by hak_lua_close, too. */
+static void test_moved_state(void) {
+    uint64_t before = live_blocks();
+    lua_State *L = luaL_newstate();
+    luaL_openlibs(L);
+    lua_pushcfunction(L, hak_lua_module);
+    REQUIRE(lua_pcall(L, 0, 0, 0) == 0);
+    REQUIRE(run_text(L, modest) == 0 && live_blocks() > before && stats_of(L).used_blocks > 0);
+    hak_lua_close(L);
+    REQUIRE(live_blocks() == before);
+}
+
 /* Warnings are as in the stock interpreter; the caller looks at stderr. */
 static void test_warnings(void) {
 #if LUA_VERSION_NUM >= 504
@@ -349,6 +361,7 @@ int main(int count, char **arguments) {
         {"private_heap", test_private_heap},
         {"states_move_between_threads", test_states_move_between_threads},
         {"module_in_a_state", test_module_in_a_state},
+        {"moved_state", test_moved_state},
         {"warnings", test_warnings},
         {"panic", test_panic},
     };
