@@ -8,6 +8,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from hakmem.measure import kernel
+
 INTERVAL_SECONDS = 0.020
 
 
@@ -40,17 +42,9 @@ class Run:
 
 
 def resident_bytes(process_id: int) -> int | None:
-    """RSS from smaps_rollup, which is exact (the counters in `status` lag by some OS pages per thread).
-
-    None when the process has no memory any more."""
-    try:
-        lines = Path(f"/proc/{process_id}/smaps_rollup").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    for line in lines:
-        if line.startswith("Rss:"):
-            return int(line.split()[1]) * 1024
-    return None
+    """None when the process has no memory any more."""
+    sums = kernel.memory_sums(process_id)
+    return sums.rss if sums else None
 
 
 def run_sampled(command: list[str], marks_file: Path, environment: dict[str, str]) -> Run:

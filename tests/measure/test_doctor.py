@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,18 @@ def test_free_memory_of_the_c_library(tmp_path: Path) -> None:
     assert found["glibc_returnable_bytes"] > 0.8 * free_bytes
     assert (found["diagnosis"]["kind"], found["blind_spots"]) == ("cache", [])
     assert "malloc_trim" in found["diagnosis"]["advice"]
+
+
+def test_heap_of_a_forked_process_is_walked_to_its_end(tmp_path: Path) -> None:
+    grow = "import os, time; a = [bytes(3000) for _ in range(20_000)]\nif os.fork():\n    time.sleep(60)\n"
+    then = "b = [bytes(3000) for _ in range(20_000)]\nprint(1, flush=True)\ntime.sleep(9)"
+    program = start_python(grow + then, cwd=tmp_path)
+    (child,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    found = look(int(child), tmp_path)
+    os.kill(int(child), signal.SIGKILL)
+    end(program)
+    assert found["blind_spots"] == []
+    assert found["rows"]["glibc_used"] > 100 * MEBIBYTE
 
 
 @pytest.mark.parametrize(

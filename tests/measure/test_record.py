@@ -168,6 +168,7 @@ def test_smaps_are_read() -> None:
         "7f0000000000-7f0000200000 rw-p 00000000 00:00 0 \nSize:  2048 kB\nRss:  100 kB\nVmFlags: rd wr nh \n"
         "7f0000200000-7f0000201000 r--p 00001000 fe:00 99   /usr/lib/a b.so\nRss:  4 kB\nTHPeligible:  0\n"
     )
+    assert len(kernel.merge_neighbours(list(kernel.parse_smaps(text)))) == 2
     first, second = kernel.parse_smaps(text)
     assert (first.is_anonymous, first.sizes["Rss"], "nh" in first.flags) == (True, 102400, True)
     assert (second.path, second.is_anonymous, second.end - second.start) == ("/usr/lib/a b.so", False, 4096)

@@ -126,7 +126,7 @@ def lua_allocators(lua: str) -> list[Allocator]:
     if version is None:
         raise MeasureError(f"{lua} does not run; name a Lua interpreter with --lua")
     enable = 'assert(require("hakmem").enable())'
-    ours = Allocator("hakmem", ("-e", enable), hakmem_options(), "hakmem", hakmem.__version__)
+    ours = Allocator("hakmem", ("-e", enable), hakmem_options(), "hakmem.so", hakmem.__version__)
     if ask([lua, "-e", enable], {}) is None:
         ours = Allocator("hakmem", missing="the module hakmem was not found; `make lua` builds it, LUA_CPATH names it")
     return [

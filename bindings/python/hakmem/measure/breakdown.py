@@ -63,10 +63,10 @@ def break_down(process_id: int) -> Breakdown:
     kernel.check_readable(process_id)
     mappings = kernel.mappings(process_id)
     paths = {mapping.path for mapping in mappings if mapping.path.startswith("/")}
-    has_hakmem = any("/_hakmem" in path or "libhakmem" in path for path in paths)
+    has_hakmem = any("/_hakmem" in path or "libhakmem" in path or path.endswith("/hakmem.so") for path in paths)
     stats, why_untold = _own_figures(process_id) if has_hakmem else (None, "")
     rows = dict.fromkeys(LABELS, 0)
-    blind_spots = [why_untold] if why_untold else []
+    blind_spots = []
     inside: _Inside | None = None
     try:
         memory = RemoteMemory(process_id)
@@ -88,6 +88,8 @@ def break_down(process_id: int) -> Breakdown:
             f"{inside.broken_heaps} of the C library's heaps changed while they were read, or are not glibc's: what is"
             " free in them counts as in use"
         )
+    if why_untold and rows["hakmem_untold"]:  # else it is loaded, and not used
+        blind_spots.append(why_untold)
     _split_hakmem(rows, stats)
     exe = os.path.basename(_executable(process_id))
     return Breakdown(

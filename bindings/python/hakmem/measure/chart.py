@@ -55,6 +55,11 @@ def _values(curve: Curve, memory: str) -> list[float]:
     return [(row.pss_bytes if memory == "PSS" else row.rss_bytes) / MEBIBYTE for row in curve.samples]
 
 
+def _events_on(curve: Curve) -> list[dict[str, Any]]:
+    """Return the events beside which there are samples: a program may end after the recording."""
+    return [event for event in curve.events if event["seconds"] <= curve.samples[-1].seconds]
+
+
 def _draw_curve(axes: Any, curve: Curve, colour: str, is_strong: bool, memory: str) -> None:
     emphasised = curve.name in ("hakmem", "pymalloc")
     axes.plot(
@@ -66,7 +71,7 @@ def _draw_curve(axes: Any, curve: Curve, colour: str, is_strong: bool, memory: s
         label=curve.name if is_strong else None,
         zorder=4 if emphasised else 3,
     )
-    collections = [event for event in curve.events if "gc_seconds" in event]
+    collections = [event for event in _events_on(curve) if "gc_seconds" in event]
     if collections and is_strong:
         axes.plot(
             [event["seconds"] for event in collections],
@@ -86,7 +91,7 @@ def _draw_marks(axes: Any, curves: Sequence[Curve], memory: str) -> None:
         if curve.name in drawn and index:
             continue
         drawn.add(curve.name)
-        named = [event for event in curve.events if "mark" in event][:MARKS_MAX]
+        named = [event for event in _events_on(curve) if "mark" in event][:MARKS_MAX]
         for event in named:
             height = _value_at(curve, event["seconds"], memory)
             axes.plot([event["seconds"]], [height], marker="o", markersize=3.5, color="#57606a", zorder=6)

@@ -140,7 +140,26 @@ def mappings(process_id: int) -> list[Mapping]:
     text = _read(process_id, "smaps")
     if not text:
         raise MeasureError(f"there is no process {process_id} any more")
-    return list(parse_smaps(text.decode(errors="replace")))
+    return merge_neighbours(list(parse_smaps(text.decode(errors="replace"))))
+
+
+def merge_neighbours(mappings: list[Mapping]) -> list[Mapping]:
+    """Join neighbours that differ in nothing: after a fork the kernel keeps what grows apart from what was there."""
+    merged: list[Mapping] = []
+    for mapping in mappings:
+        last = merged[-1] if merged else None
+        if (
+            last is not None
+            and last.end == mapping.start
+            and (last.path, last.permissions, last.flags) == (mapping.path, mapping.permissions, mapping.flags)
+            and (mapping.is_anonymous or mapping.path == "[heap]")
+        ):
+            last.end = mapping.end
+            for name, size_bytes in mapping.sizes.items():
+                last.sizes[name] = last.sizes.get(name, 0) + size_bytes
+        else:
+            merged.append(mapping)
+    return merged
 
 
 def parse_smaps(text: str) -> Iterator[Mapping]:

@@ -21,7 +21,7 @@ from hakmem.measure.sampler import Sampler
 
 SECONDS_BETWEEN_QUESTIONS = 2.0
 # A command that was told to end gets this long before it is told again, and then killed.
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 10.0
 
 Event = dict[str, Any]
 

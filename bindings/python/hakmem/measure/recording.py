@@ -93,7 +93,7 @@ def read(path: str) -> list[Curve]:
 def _read_record(path: str, header: dict[str, Any], text: str) -> Curve:
     if header["hakmem_record"] != FORMAT:
         raise MeasureError(f"{path} has the format {header['hakmem_record']!r}; this hakmem reads {FORMAT}")
-    curve = Curve(os.path.basename(path), [])
+    curve = Curve(os.path.splitext(os.path.basename(path))[0], [])
     for line in text.split("\n")[1:]:
         record = _json_of(line)
         if not isinstance(record, dict):

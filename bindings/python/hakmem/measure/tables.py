@@ -32,7 +32,11 @@ def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     """Return a table: the first column to the left, figures to the right."""
     text = require("rich.text").Text
     table = require("rich.table").Table(
-        title=text(title, style="bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        title=text(title, style="bold", no_wrap=True, overflow="ignore"),  # may be wider than the table
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for index, column in enumerate(columns):
         table.add_column(text(column), justify="left" if index == 0 else "right", no_wrap=True)
