@@ -1,7 +1,7 @@
 # Wrappers of swig/hakmem.i for a language, and loadable modules of them. docs/control.md says how a language is added.
 #
-# The wrappers come from SWIG where that is found, else from HAKMEM_SWIG_GENERATED, a folder with NAME.c in it, as an sdist
-# brings it.
+# The wrappers come from SWIG where that is found, else from HAKMEM_SWIG_GENERATED, a folder with NAME.c in it. An sdist has
+# it: while one is made (SKBUILD_STATE), wrappers are written there, and there is no target.
 
 set(HAKMEM_SWIG_VERSION 4.4) # older wrappers cannot be imported by an own-GIL sub-interpreter of Python
 set(hakmem_swig_folder "${CMAKE_CURRENT_LIST_DIR}/../swig")
@@ -17,22 +17,35 @@ function(hakmem_swig_wrappers name language)
         set(wrapper_INTERFACE "${hakmem_swig_folder}/hakmem.i")
     endif()
     set(given "${HAKMEM_SWIG_GENERATED}/${name}.c")
-    if(EXISTS "${given}")
+    find_package(SWIG ${HAKMEM_SWIG_VERSION} QUIET)
+    if(NOT SWIG_FOUND AND NOT EXISTS "${given}")
+        message(FATAL_ERROR "hakmem: no SWIG ${HAKMEM_SWIG_VERSION} or newer for the wrappers of ${name}: "
+            "pip install 'swig>=${HAKMEM_SWIG_VERSION}', or -DSWIG_EXECUTABLE=/path/to/swig")
+    endif()
+    set(generated "${CMAKE_CURRENT_BINARY_DIR}/swig/${name}.c")
+    if(SKBUILD_STATE STREQUAL "sdist")
+        set(generated "${given}")
+    endif()
+    get_filename_component(output_folder "${generated}" DIRECTORY)
+    set(header_folder "${hakmem_swig_folder}/../core/include")
+    set(command "${SWIG_EXECUTABLE}" -${language} -Wall -Werror ${wrapper_OPTIONS}
+        "-I${hakmem_swig_folder}" "-I${header_folder}" -outdir "${output_folder}" -o "${generated}" "${wrapper_INTERFACE}")
+    if(SKBUILD_STATE STREQUAL "sdist")
+        if(SWIG_FOUND) # else: an sdist from an sdist
+            file(MAKE_DIRECTORY "${output_folder}")
+            execute_process(COMMAND ${command} RESULT_VARIABLE result)
+            if(NOT result EQUAL 0)
+                message(FATAL_ERROR "hakmem: SWIG failed for ${name}")
+            endif()
+        endif()
+        return()
+    elseif(NOT SWIG_FOUND)
         set(generated "${given}")
     else()
-        find_package(SWIG ${HAKMEM_SWIG_VERSION} QUIET)
-        if(NOT SWIG_FOUND)
-            message(FATAL_ERROR "hakmem: no SWIG ${HAKMEM_SWIG_VERSION} or newer for the wrappers of ${name}: "
-                "pip install 'swig>=${HAKMEM_SWIG_VERSION}', or -DSWIG_EXECUTABLE=/path/to/swig")
-        endif()
-        set(generated "${CMAKE_CURRENT_BINARY_DIR}/swig/${name}.c")
         file(GLOB inputs CONFIGURE_DEPENDS "${hakmem_swig_folder}/*.i")
-        set(header_folder "${hakmem_swig_folder}/../core/include")
         add_custom_command(OUTPUT "${generated}"
-            COMMAND "${CMAKE_COMMAND}" -E make_directory "${CMAKE_CURRENT_BINARY_DIR}/swig"
-            COMMAND "${SWIG_EXECUTABLE}" -${language} -Wall -Werror ${wrapper_OPTIONS}
-                "-I${hakmem_swig_folder}" "-I${header_folder}" -outdir "${CMAKE_CURRENT_BINARY_DIR}/swig"
-                -o "${generated}" "${wrapper_INTERFACE}"
+            COMMAND "${CMAKE_COMMAND}" -E make_directory "${output_folder}"
+            COMMAND ${command}
             DEPENDS "${wrapper_INTERFACE}" ${inputs} "${header_folder}/hakmem_control.h"
             COMMENT "Generating the wrappers for ${name}"
             VERBATIM)

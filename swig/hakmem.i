@@ -26,8 +26,6 @@
 %ignore HAK_ERROR_MESSAGE_BYTES;
 %ignore HAKMEM_CONTROL_H;
 
-%feature("autodoc", "1");
-
 %feature("docstring") hak_control_version
 "The version of the hakmem that serves this process, as text: MAJOR.MINOR.PATCH.";
 

@@ -15,8 +15,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-ALLOWED_SYMBOLS = re.compile(r"PyInit_\w+|hak_core_table\w*")
-ALLOWED_LIBRARIES = re.compile(r"libc\.so\.6|libpthread\.so\.0|ld-linux\S+|libc\.musl-\S+")
+ALLOWED_SYMBOLS = re.compile(r"PyInit_\w+|hak_published")
+ALLOWED_LIBRARIES = re.compile(r"libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|ld-linux\S+|libc\.musl-\S+")
 ALLOWED_FILES = re.compile(r"hakmem/(\w+/)*\w[\w.-]*\.(py|pyi|so)|hakmem/py\.typed|hakmem-[\w.]+\.dist-info/.+")
 REQUIRED_FILES = ["hakmem/__init__.py", "hakmem/__main__.py", "hakmem/cli/__init__.py", "hakmem/py.typed"]
 

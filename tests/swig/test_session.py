@@ -9,34 +9,24 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hakmem import control
 
 # Language: (interpreter, its module below the build folder, Debian's package for both).
 LANGUAGES = {
+    "python": (sys.executable, "helper_python/_helper.so", "python3-dev"),
     "ruby": ("ruby", "hakmem/swig/ruby/hakmem.so", "ruby-dev"),
     "tcl": ("tclsh", "hakmem/swig/tcl/hakmem.so", "tcl-dev"),
 }
-SCRIPTS = {"ruby": "session.rb", "tcl": "session.tcl"}
+SCRIPTS = {"python": "session.py", "ruby": "session.rb", "tcl": "session.tcl"}
 
 # Tcl has no other values than texts: a list is one.
 NOT_IN_TCL = {"error list as a value", "error list as a name", "error list as a heap"}
 DOCUMENTS = ("stats json", "options json")
-
-
-@pytest.fixture(scope="session")
-def build(repository: Path) -> Path:
-    if shutil.which("swig") is None:
-        pytest.fail("swig is not on PATH; `make test` puts it there (pip install 'swig>=4.4')")
-    folder = repository / "build" / "swig"
-    configure = ["cmake", "-S", str(repository / "tests" / "swig"), "-B", str(folder), "--log-level=WARNING"]
-    for command in ([*configure, "-DHAKMEM_WERROR=ON"], ["cmake", "--build", str(folder), "--parallel", "2"]):
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode != 0:
-            pytest.fail(f"{' '.join(command)}\n{result.stdout}{result.stderr}", pytrace=False)
-    return folder
 
 
 def run(*command: str | Path) -> dict[str, str]:
@@ -158,6 +148,11 @@ def test_two_bindings_see_the_blocks_of_their_host(build: Path) -> None:
     assert int(lines["trim"]) >= 0
     live_bytes = {who: json.loads(lines[who])["live_bytes"] for who in ("host", "ruby", "tcl")}
     assert len(set(live_bytes.values())) == 1
+
+
+def test_functions_of_python_carry_the_docstrings() -> None:
+    assert "Gives back to the OS all that holds no live block" in (control.trim.__doc__ or "")
+    assert "Makes a heap whose blocks are counted and limited" in (control.heap_new.__doc__ or "")
 
 
 def test_wrappers_of_ruby_carry_the_docstrings(build: Path) -> None:

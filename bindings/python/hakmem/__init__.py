@@ -105,8 +105,8 @@ def get_option(name: str) -> "int | str":
     Raises UnknownOptionError (a KeyError) if there is no such option.
     """
     try:
-        return _hakmem.get_option(name)
-    except KeyError as error:
+        return _hakmem.option_get(name)
+    except LookupError as error:
         raise UnknownOptionError(error.args[0]) from None
 
 
@@ -117,9 +117,10 @@ def set_option(name: str, value: "int | str") -> None:
     RuntimeError for an option that is read at the start only (set its environment variable instead).
     """
     try:
-        _hakmem.set_option(name, value)
-    except KeyError as error:
+        _hakmem.option_set(name, value)
+    except LookupError as error:
         raise UnknownOptionError(error.args[0]) from None
+    _hakmem.notice_options()
 
 
 def options() -> "list[OptionInfo]":
@@ -154,7 +155,7 @@ def _plan_exit_table() -> None:
 
     def print_table() -> None:
         # A forked child inherits this function; the table is the program's, once.
-        if os.getpid() == process and _hakmem.get_option("stats_at_exit") == 1:
+        if os.getpid() == process and _hakmem.option_get("stats_at_exit") == 1:
             from hakmem.report import print_stats_table
 
             print_stats_table()

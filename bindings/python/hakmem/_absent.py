@@ -45,9 +45,9 @@ def options() -> "list[OptionInfo]":
     return []
 
 
-def get_option(name: str) -> "int | str":
+def option_get(name: str) -> "int | str":
     raise UnsupportedError(obstacle())
 
 
-def set_option(name: str, value: "int | str") -> None:
+def option_set(name: str, value: "int | str") -> None:
     raise UnsupportedError(obstacle())

@@ -39,6 +39,19 @@ class Stats(TypedDict):
     counters: dict[str, int]
 
 
+class HeapStats(TypedDict):
+    """A heap that has a number; limits of 0 are none."""
+
+    heap: int
+    used_bytes: int
+    used_blocks: int
+    peak_bytes: int
+    soft_limit_bytes: int
+    hard_limit_bytes: int
+    soft_refusals: int
+    hard_refusals: int
+
+
 class OptionInfo(TypedDict):
     """One row of hakmem.options(). minimum and maximum are None unless kind is "integer"."""
 

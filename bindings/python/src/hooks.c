@@ -24,11 +24,15 @@ typedef enum Domain { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJ, DOMAIN_COUNT } Domain;
 
 static PyMemAllocatorEx previous[DOMAIN_COUNT];
 
+/* The core that serves this process: our own, whose functions the fast paths call directly, or one that was here first. */
+static const hak_core_t *core;
+
 /* Where a new block comes from. SERVE is what the fast paths test for. */
 typedef enum Mode {
     MODE_PASS,  /* the previous allocator: disabled, or the option tiny_use_superslab is 0 */
-    MODE_SERVE, /* the core */
-    MODE_COUNT  /* the core, and the bytes asked for are added up (option counters) */
+    MODE_SERVE, /* our own core */
+    MODE_TABLE, /* the core that was here first, through its table */
+    MODE_COUNT  /* either, through the table, and the bytes asked for are added up (option counters) */
 } Mode;
 
 static _Atomic Mode mode = MODE_PASS;
@@ -40,24 +44,26 @@ static inline bool is_plainly_served(void) { return __builtin_expect(current_mod
 /* ---- To the previous allocator ---- */
 
 static __attribute__((noinline)) void *pass_malloc(Domain domain, size_t size_bytes) {
-    hak_stats_passed(size_bytes);
+    core->stats_passed(size_bytes);
     return previous[domain].malloc(previous[domain].ctx, size_bytes);
 }
 
 static __attribute__((noinline)) void *pass_calloc(Domain domain, size_t count, size_t size_bytes) {
     size_t total_bytes;
     if (__builtin_mul_overflow(count, size_bytes, &total_bytes)) total_bytes = SIZE_MAX;
-    hak_stats_passed(total_bytes);
+    core->stats_passed(total_bytes);
     return previous[domain].calloc(previous[domain].ctx, count, size_bytes);
 }
 
 /* A foreign block stays foreign: its size is unknown here, so it cannot be copied into one of ours. */
 static __attribute__((noinline)) void *pass_realloc(Domain domain, void *block, size_t size_bytes) {
-    hak_stats_passed(size_bytes);
+    core->stats_passed(size_bytes);
     return previous[domain].realloc(previous[domain].ctx, block, size_bytes);
 }
 
+/* Not our own core's. */
 static __attribute__((noinline)) void pass_free(Domain domain, void *block) {
+    if (core != hak_published() && core->free_if_owned(block) != 0) return;
     previous[domain].free(previous[domain].ctx, block);
 }
 
@@ -69,7 +75,7 @@ static __attribute__((noinline)) void pass_free(Domain domain, void *block) {
 static __attribute__((noinline, cold)) void *rescue_malloc(Domain domain, size_t size_bytes) {
     if (size_bytes > PTRDIFF_MAX) return NULL;
     void *block = previous[domain].malloc(previous[domain].ctx, size_bytes);
-    if (block != NULL) hak_stats_passed(size_bytes);
+    if (block != NULL) core->stats_passed(size_bytes);
     return block;
 }
 
@@ -77,7 +83,7 @@ static __attribute__((noinline, cold)) void *rescue_calloc(Domain domain, size_t
     size_t total_bytes;
     if (__builtin_mul_overflow(count, size_bytes, &total_bytes) || total_bytes > PTRDIFF_MAX) return NULL;
     void *block = previous[domain].calloc(previous[domain].ctx, count, size_bytes);
-    if (block != NULL) hak_stats_passed(total_bytes);
+    if (block != NULL) core->stats_passed(total_bytes);
     return block;
 }
 
@@ -85,44 +91,45 @@ static __attribute__((noinline, cold)) void *rescue_calloc(Domain domain, size_t
 static __attribute__((noinline, cold)) void *move_out(Domain domain, void *block, size_t size_bytes) {
     void *moved = rescue_malloc(domain, size_bytes);
     if (moved == NULL || block == NULL) return moved;
-    size_t usable_bytes = hak_usable_size(block);
+    size_t usable_bytes = core->usable_size(block);
     memcpy(moved, block, usable_bytes < size_bytes ? usable_bytes : size_bytes);
-    (void)serve_free(block);
+    core->free(block);
     return moved;
 }
 
-/* ---- Off the fast path: pass, or serve and count ---- */
+/* ---- Off the fast path: pass, or serve through the table, and count ---- */
 
-typedef void *(*Make)(size_t size_bytes);
-typedef void *(*Resize)(void *block, size_t size_bytes);
+static void count_served(size_t size_bytes) {
+    if (current_mode() == MODE_COUNT) core->stats_served(size_bytes);
+}
 
-static __attribute__((noinline)) void *detour_malloc(Domain domain, Make make, size_t size_bytes) {
+static __attribute__((noinline)) void *detour_malloc(Domain domain, size_t size_bytes) {
     if (current_mode() == MODE_PASS) return pass_malloc(domain, size_bytes);
-    void *block = make(size_bytes);
+    void *block = serve_table_malloc(core, domain == DOMAIN_OBJ, size_bytes);
     if (block == NULL) return rescue_malloc(domain, size_bytes);
-    hak_stats_served(size_bytes);
+    count_served(size_bytes);
     return block;
 }
 
 static __attribute__((noinline)) void *detour_calloc(Domain domain, size_t count, size_t size_bytes) {
     if (current_mode() == MODE_PASS) return pass_calloc(domain, count, size_bytes);
-    void *block = serve_calloc(count, size_bytes);
+    void *block = core->calloc(count, size_bytes);
     if (block == NULL) return rescue_calloc(domain, count, size_bytes);
-    hak_stats_served(count * size_bytes); /* did not overflow: the core looked */
+    count_served(count * size_bytes); /* did not overflow: the core looked */
     return block;
 }
 
-static __attribute__((noinline)) void *detour_realloc(Domain domain, Resize resize, void *block, size_t size_bytes) {
-    if (block != NULL && !hak_owns(block)) return pass_realloc(domain, block, size_bytes);
+static __attribute__((noinline)) void *detour_realloc(Domain domain, void *block, size_t size_bytes) {
+    if (block != NULL && !core->owns(block)) return pass_realloc(domain, block, size_bytes);
     if (current_mode() == MODE_PASS) {
         if (block == NULL) return pass_malloc(domain, size_bytes);
-        if (size_bytes > hak_usable_size(block)) return move_out(domain, block, size_bytes);
-        return resize(block, size_bytes);
+        if (size_bytes > core->usable_size(block)) return move_out(domain, block, size_bytes);
+        return serve_table_realloc(core, domain == DOMAIN_OBJ, block, size_bytes);
     }
-    void *resized = resize(block, size_bytes);
+    void *resized = serve_table_realloc(core, domain == DOMAIN_OBJ, block, size_bytes);
     if (resized == NULL) return move_out(domain, block, size_bytes);
     /* Like the core, which counts a realloc as a request when it moved. */
-    if (resized != block) hak_stats_served(size_bytes);
+    if (resized != block) count_served(size_bytes);
     return resized;
 }
 
@@ -130,8 +137,11 @@ static __attribute__((noinline)) void *detour_realloc(Domain domain, Resize resi
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
+typedef void *(*Make)(size_t size_bytes);
+typedef void *(*Resize)(void *block, size_t size_bytes);
+
 static ALWAYS_INLINE void *route_malloc(Domain domain, Make make, size_t size_bytes) {
-    if (!is_plainly_served()) return detour_malloc(domain, make, size_bytes);
+    if (!is_plainly_served()) return detour_malloc(domain, size_bytes);
     void *block = make(size_bytes);
     if (__builtin_expect(block == NULL, 0)) return rescue_malloc(domain, size_bytes);
     return block;
@@ -145,7 +155,7 @@ static ALWAYS_INLINE void *route_calloc(Domain domain, size_t count, size_t size
 }
 
 static ALWAYS_INLINE void *route_realloc(Domain domain, Resize resize, void *block, size_t size_bytes) {
-    if (!is_plainly_served()) return detour_realloc(domain, resize, block, size_bytes);
+    if (!is_plainly_served()) return detour_realloc(domain, block, size_bytes);
     if (block != NULL && !hak_owns(block)) return pass_realloc(domain, block, size_bytes);
     void *resized = resize(block, size_bytes);
     if (__builtin_expect(resized == NULL, 0)) return move_out(domain, block, size_bytes);
@@ -241,13 +251,13 @@ static bool domain_is_ours[DOMAIN_COUNT];
 
 static bool option_is(const char *name, const char *value) {
     char current[64];
-    return hak_option_get(name, current, sizeof current) == 0 && strcmp(current, value) == 0;
+    return core->option_get(name, current, sizeof current) == 0 && strcmp(current, value) == 0;
 }
 
 static void read_domains(void) {
     char chosen[64];
     memset(domain_is_ours, 0, sizeof domain_is_ours);
-    if (hak_option_get("domains", chosen, sizeof chosen) != 0) return;
+    if (core->option_get("domains", chosen, sizeof chosen) != 0) return;
     char *rest = chosen;
     for (const char *word = strtok_r(chosen, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest))
         for (Domain domain = 0; domain < DOMAIN_COUNT; domain++)
@@ -285,9 +295,9 @@ static void install(void) {
 
 /* Then requests that arrive here are passed on, and blocks tell nothing about the table. */
 static bool core_is_out_of_memory(void) {
-    void *block = hak_malloc(1);
+    void *block = core->malloc(1);
     bool is_out = block == NULL;
-    hak_free(block);
+    core->free(block);
     return is_out;
 }
 
@@ -296,7 +306,7 @@ static bool request_arrives(void) {
     void *block = domain_is_ours[DOMAIN_OBJ]   ? PyObject_Malloc(1)
                   : domain_is_ours[DOMAIN_MEM] ? PyMem_Malloc(1)
                                                : PyMem_RawMalloc(1);
-    bool arrives = block == NULL || hak_owns(block) || core_is_out_of_memory();
+    bool arrives = block == NULL || core->owns(block) || core_is_out_of_memory();
     if (domain_is_ours[DOMAIN_OBJ])
         PyObject_Free(block);
     else if (domain_is_ours[DOMAIN_MEM])
@@ -308,14 +318,29 @@ static bool request_arrives(void) {
 
 static void switch_to(bool enable) {
     Mode wanted = MODE_PASS;
-    if (enable && option_is("tiny_use_superslab", "1")) wanted = option_is("counters", "1") ? MODE_COUNT : MODE_SERVE;
+    if (enable && option_is("tiny_use_superslab", "1")) {
+        Mode plain = core == hak_published() ? MODE_SERVE : MODE_TABLE;
+        wanted = option_is("counters", "1") ? MODE_COUNT : plain;
+    }
     atomic_store_explicit(&mode, wanted, memory_order_relaxed);
     atomic_store_explicit(&enabled, enable, memory_order_relaxed);
 }
 
+/* Why no core serves here, or NULL; decides which one does. */
+static const char *find_core(void) {
+    static char reason[HAK_CORE_MESSAGE_BYTES];
+    if (core == NULL) core = hak_core(reason, sizeof reason);
+    return core == NULL ? reason : NULL;
+}
+
+static const char *obstacle_locked(void) {
+    const char *reason = detect_obstacle();
+    return reason != NULL ? reason : find_core();
+}
+
 static const char *enable_locked(void) {
     if (must_install()) {
-        const char *reason = detect_obstacle();
+        const char *reason = obstacle_locked();
         if (reason != NULL) return reason;
         install();
     }
@@ -362,7 +387,7 @@ void hooks_notice_new_interpreter(void) {
 
 const char *hooks_obstacle(void) {
     pthread_mutex_lock(&install_lock);
-    const char *reason = must_install() ? detect_obstacle() : NULL;
+    const char *reason = must_install() ? obstacle_locked() : NULL;
     pthread_mutex_unlock(&install_lock);
     return reason;
 }

@@ -2,18 +2,21 @@
  * module.c - the extension module hakmem._hakmem: functions that the package hakmem wraps.
  *
  * Layer: bindings/python, top. Holds no Python object in static storage; every interpreter has its own module object,
- * all share the hooks. Thread rule: with the GIL held. hak_trim, too: a thread without it must not be flushed while it
- * is about to allocate again.
+ * all share the hooks. The functions of hakmem_control.h come from swig/hakmem.i.
+ * Thread rule: with the GIL held. hak_trim, too: a thread without it must not be flushed while it is about to allocate again.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "convert.h"
 #include "detect.h"
 #include "hooks.h"
 #include "launch.h"
 
-#include <hakmem.h>
+#include <hakmem_core.h>
+
+/* Of the wrappers that SWIG generates: a definition of a module, of which only the functions are taken. The module itself
+ * would keep SWIG's run-time data, which interpreters with GILs of their own must not share. */
+PyMODINIT_FUNC PyInit__hakmem_control(void);
 
 static PyObject *reason_or_none(const char *reason) {
     if (reason == NULL) Py_RETURN_NONE;
@@ -51,39 +54,17 @@ static PyObject *module_is_main_interpreter(PyObject *module, PyObject *unused) 
     return PyBool_FromLong(PyInterpreterState_Get() == PyInterpreterState_Main());
 }
 
-static PyObject *module_trim(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
-    return PyLong_FromSize_t(hak_trim());
-}
-
-static PyObject *module_stats(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
-    return convert_stats();
-}
-
 static PyObject *module_check(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    return PyLong_FromSize_t(hak_check());
+    char message[HAK_CORE_MESSAGE_BYTES];
+    const hak_core_t *core = hak_core(message, sizeof message);
+    if (core != NULL) return PyLong_FromSize_t(core->check());
+    PyErr_SetString(PyExc_RuntimeError, message);
+    return NULL;
 }
 
-static PyObject *module_options(PyObject *module, PyObject *unused) {
+static PyObject *module_notice_options(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    return convert_options();
-}
-
-static PyObject *module_get_option(PyObject *module, PyObject *arguments) {
-    const char *name;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "s:get_option", &name)) return NULL;
-    return convert_option_get(name);
-}
-
-static PyObject *module_set_option(PyObject *module, PyObject *arguments) {
-    const char *name;
-    PyObject *value;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "sO:set_option", &name, &value)) return NULL;
-    if (convert_option_set(name, value) != 0) return NULL;
     hooks_notice_options();
     Py_RETURN_NONE;
 }
@@ -96,12 +77,8 @@ static PyMethodDef module_methods[] = {
     {"obstacle", module_obstacle, METH_NOARGS, NULL},
     {"allocator_name", module_allocator_name, METH_NOARGS, NULL},
     {"is_main_interpreter", module_is_main_interpreter, METH_NOARGS, NULL},
-    {"trim", module_trim, METH_NOARGS, NULL},
-    {"stats", module_stats, METH_NOARGS, NULL},
     {"check", module_check, METH_NOARGS, NULL},
-    {"options", module_options, METH_NOARGS, NULL},
-    {"get_option", module_get_option, METH_VARARGS, NULL},
-    {"set_option", module_set_option, METH_VARARGS, NULL},
+    {"notice_options", module_notice_options, METH_NOARGS, NULL},
     {"run_file", launch_file, METH_VARARGS, NULL},
     {"run_module", launch_module, METH_VARARGS, NULL},
     {"run_command", launch_command, METH_VARARGS, NULL},
@@ -112,6 +89,8 @@ static PyMethodDef module_methods[] = {
 };
 
 static int module_exec(PyObject *module) {
+    PyModuleDef *control = (PyModuleDef *)PyInit__hakmem_control();
+    if (control == NULL || PyModule_AddFunctions(module, control->m_methods) != 0) return -1;
     hooks_notice_new_interpreter();
     return PyModule_AddStringConstant(module, "version", hak_version());
 }

@@ -1,5 +1,5 @@
 /*
- * serve.h - which function of the core serves which allocator domain.
+ * serve.h - which function of a core serves which allocator domain: of our own, directly, or of another, by its table.
  *
  * Layer: bindings/python, bottom: the one place to change when blocks are to come from another heap. Does not know
  * CPython's allocator table and does not decide whether a request is ours.
@@ -8,7 +8,7 @@
 #ifndef HAKMEM_PYTHON_SERVE_H
 #define HAKMEM_PYTHON_SERVE_H
 
-#include <hakmem.h>
+#include <hakmem_core.h>
 #include <stdbool.h>
 
 /* There is no size limit: the core takes every size, and those above PTRDIFF_MAX give NULL, which CPython turns into
@@ -29,5 +29,13 @@ static inline void *serve_plain_realloc(void *block, size_t size_bytes) { return
 static inline bool serve_free(void *block) { return hak_free_if_owned(block) != 0; }
 
 static inline void *serve_calloc(size_t count, size_t size_bytes) { return hak_calloc(count, size_bytes); }
+
+/* The same through a table. */
+static inline void *serve_table_malloc(const hak_core_t *core, bool is_object, size_t size_bytes) {
+    return is_object ? core->malloc_object(size_bytes) : core->malloc(size_bytes);
+}
+static inline void *serve_table_realloc(const hak_core_t *core, bool is_object, void *block, size_t size_bytes) {
+    return is_object ? core->realloc_object(block, size_bytes) : core->realloc(block, size_bytes);
+}
 
 #endif
