@@ -6,7 +6,7 @@
  * Profiles: "private": each thread replaces random blocks of its own; "larson": as private, but every round a thread
  * hands its blocks to a successor, which it starts, and ends (Larson and Krishnan, ISMM 1998); "cross": thread n makes
  * batches of blocks that thread n + 1 frees. Sizes are 16 to 512 bytes. Prints one line of JSON; an operation is a pair
- * of malloc and free.
+ * of malloc and free. Built with BENCH_VERIFY it checks every byte of every block, when it is freed, or at the end.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -114,7 +114,7 @@ static void *run_cross(void *argument) {
             did_something = true;
         }
         for (Batch *batch; (batch = receive(worker->incoming)) != NULL;) {
-            for (int i = 0; i < BATCH_BLOCKS; i++) release(batch->blocks[i]);
+            for (int i = 0; i < BATCH_BLOCKS; i++) unmake(batch->blocks[i]);
             release(batch);
             worker->operations += BATCH_BLOCKS + 1;
             did_something = true;
@@ -131,6 +131,18 @@ static uint64_t operations_of(int count) {
     uint64_t sum = 0;
     for (int i = 0; i < count; i++) sum += workers[i].operations;
     return sum;
+}
+
+/* What lived at the end. */
+static void verify_rest(int count) {
+    for (int i = 0; i < count; i++) {
+        for (size_t slot = 0; workers[i].slots != NULL && slot < SLOTS; slot++) unmake(workers[i].slots[slot]);
+        for (Batch *batch; (batch = receive(workers[i].incoming)) != NULL; release(batch))
+            for (int block = 0; block < BATCH_BLOCKS; block++) unmake(batch->blocks[block]);
+    }
+#if defined(BENCH_HAKMEM)
+    if (hak_check() != 0) abort();
+#endif
 }
 
 int main(int argument_count, char **arguments) {
@@ -164,5 +176,6 @@ int main(int argument_count, char **arguments) {
     cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     printf("{\"operations\": %llu, \"wall_seconds\": %.6f, \"cpu_seconds\": %.6f}\n",
            (unsigned long long)operations_of(count), wall, cpu);
+    if (IS_VERIFYING) verify_rest(count);
     return 0;
 }

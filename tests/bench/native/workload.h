@@ -3,6 +3,9 @@
  *
  * Built with BENCH_HAKMEM the programs call hakmem; with BENCH_NO_ALLOCATOR they get addresses in a small buffer that
  * is touched already, which shows what the loops and the machine cost; else malloc, whichever is preloaded.
+ *
+ * With BENCH_VERIFY each block says what it is, byte by byte, from make to unmake: then the figures are no figures, and the
+ * program is a test (tests/core/CMakeLists.txt).
  */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
@@ -35,6 +38,34 @@ static inline void release(void *block) { (void)block; }
 #define release free
 #endif
 
+#if defined(BENCH_VERIFY)
+enum { IS_VERIFYING = 1 };
+#else
+enum { IS_VERIFYING = 0 };
+#endif
+
+/* The first word is the size, all other bytes follow from the address; both are mixed, so that no other block's pass. */
+static inline uint64_t pattern_of(const void *block) { return (uint64_t)(uintptr_t)block * 0x9E3779B97F4A7C15u; }
+
+static inline void pattern_write(void *block, size_t size_bytes) {
+    uint64_t pattern = pattern_of(block), first = pattern ^ size_bytes;
+    memcpy(block, &first, sizeof first);
+    for (size_t i = sizeof first; i < size_bytes; i++) ((unsigned char *)block)[i] = (unsigned char)(pattern >> 8 * (i % 8));
+}
+
+static inline void pattern_verify(const void *block) {
+    uint64_t pattern = pattern_of(block), size_bytes;
+    memcpy(&size_bytes, block, sizeof size_bytes);
+    size_bytes ^= pattern;
+    size_t i = sizeof size_bytes;
+    while (size_bytes <= LARGEST_BYTES && i < size_bytes &&
+           ((const unsigned char *)block)[i] == (unsigned char)(pattern >> 8 * (i % 8)))
+        i++;
+    if (size_bytes <= LARGEST_BYTES && i == size_bytes) return;
+    fprintf(stderr, "block %p is not what was written: at byte %zu\n", block, size_bytes <= LARGEST_BYTES ? i : 0);
+    abort();
+}
+
 /* A block whose first word is written, as a program would. */
 static inline void *make(size_t size_bytes) {
     void **block = allocate(size_bytes);
@@ -43,7 +74,13 @@ static inline void *make(size_t size_bytes) {
         exit(1);
     }
     *block = block;
+    if (IS_VERIFYING) pattern_write(block, size_bytes);
     return block;
+}
+
+static inline void unmake(void *block) {
+    if (IS_VERIFYING) pattern_verify(block);
+    release(block);
 }
 
 /* xorshift64 */
@@ -76,7 +113,7 @@ static inline void slots_replace(void **slots, size_t count, uint64_t *random, s
     for (size_t i = 0; i < steps; i++) {
         uint64_t drawn = next_random(random);
         void **slot = &slots[((drawn >> 32) * count) >> 32];
-        release(*slot);
+        unmake(*slot);
         *slot = make(random_size(drawn));
     }
 }
