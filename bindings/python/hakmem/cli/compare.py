@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("report.html", "rss.png", "result.json")
 MEBIBYTE = 1024 * 1024
+SECONDS_BETWEEN_LINES = 0.2
 
 
 class Compare(MeasureCommand):
@@ -152,16 +153,19 @@ class Progress:
         self._is_live = sys.stderr.isatty()
         self._label = ""
         self._peak_bytes = 0
+        self._shown_seconds = 0.0
 
     def begin(self, name: str, turn: int, turns: int) -> None:
         """Begin a run."""
         self._label = f"run {turn + 1} of {turns} under {name}"
         self._peak_bytes = 0
+        self._shown_seconds = -SECONDS_BETWEEN_LINES
 
     def sampled(self, sample: "Sample") -> None:
         """Show a look at its memory."""
         self._peak_bytes = max(self._peak_bytes, sample.rss_bytes)
-        if self._is_live:
+        if self._is_live and sample.seconds - self._shown_seconds >= SECONDS_BETWEEN_LINES:
+            self._shown_seconds = sample.seconds
             text = f"{self._label}: {sample.seconds:.1f} s, {sample.rss_bytes / MEBIBYTE:.0f} MiB"
             print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
 

@@ -7,7 +7,7 @@ MEBIBYTE = 1024 * 1024
 # What it is judged by. Not by the end: there an interpreter takes itself apart, and what goes back then helps nobody.
 LABELS = {"peak_bytes": "peak", "idle_bytes": "idle", "mean_bytes": "on average"}
 # A difference below these is none: in percent of the baseline, beside the spread of the runs; and in bytes.
-PERCENT_MIN = 5.0
+PERCENT_MIN = 10.0
 BYTES_MIN = 2 * MEBIBYTE
 CPU_PERCENT_MIN = 3.0
 CPU_PERCENT_MIN_OF_ONE_RUN = 10.0
