@@ -8,19 +8,24 @@ set(hakmem_swig_folder "${CMAKE_CURRENT_LIST_DIR}/../swig")
 set(HAKMEM_SWIG_GENERATED "${hakmem_swig_folder}/generated" CACHE PATH "Wrappers for builds without SWIG, as NAME.c")
 mark_as_advanced(HAKMEM_SWIG_GENERATED)
 
-# hakmem_swig_wrappers(NAME LANGUAGE [INTERFACE file.i] [OPTIONS ...] [INCLUDE_DIRECTORIES ...])
+# hakmem_swig_wrappers(NAME LANGUAGE [OPTIONAL] [INTERFACE file.i] [OPTIONS ...] [INCLUDE_DIRECTORIES ...])
 #
-# An object library hakmem_swig_NAME. LANGUAGE is SWIG's word (ruby, tcl8, ...); swig/languages/LANGUAGE.h must exist.
+# An object library hakmem_swig_NAME; where it is OPTIONAL and cannot be made, there is none. LANGUAGE is SWIG's word (ruby, tcl8, ...); swig/languages/LANGUAGE.h must exist.
 function(hakmem_swig_wrappers name language)
-    cmake_parse_arguments(PARSE_ARGV 2 wrapper "" "INTERFACE" "OPTIONS;INCLUDE_DIRECTORIES")
+    cmake_parse_arguments(PARSE_ARGV 2 wrapper "OPTIONAL;EXPORTED" "INTERFACE" "OPTIONS;INCLUDE_DIRECTORIES")
     if(NOT wrapper_INTERFACE)
         set(wrapper_INTERFACE "${hakmem_swig_folder}/hakmem.i")
     endif()
     set(given "${HAKMEM_SWIG_GENERATED}/${name}.c")
     find_package(SWIG ${HAKMEM_SWIG_VERSION} QUIET)
     if(NOT SWIG_FOUND AND NOT EXISTS "${given}")
-        message(FATAL_ERROR "hakmem: no SWIG ${HAKMEM_SWIG_VERSION} or newer for the wrappers of ${name}: "
+        set(severity FATAL_ERROR)
+        if(wrapper_OPTIONAL)
+            set(severity STATUS)
+        endif()
+        message(${severity} "hakmem: no SWIG ${HAKMEM_SWIG_VERSION} or newer for the wrappers of ${name}: "
             "pip install 'swig>=${HAKMEM_SWIG_VERSION}', or -DSWIG_EXECUTABLE=/path/to/swig")
+        return()
     endif()
     set(generated "${CMAKE_CURRENT_BINARY_DIR}/swig/${name}.c")
     if(SKBUILD_STATE STREQUAL "sdist")
@@ -42,7 +47,7 @@ function(hakmem_swig_wrappers name language)
     elseif(NOT SWIG_FOUND)
         set(generated "${given}")
     else()
-        file(GLOB inputs CONFIGURE_DEPENDS "${hakmem_swig_folder}/*.i")
+        file(GLOB inputs CONFIGURE_DEPENDS "${hakmem_swig_folder}/*.i" "${hakmem_swig_folder}/languages/*.i")
         add_custom_command(OUTPUT "${generated}"
             COMMAND "${CMAKE_COMMAND}" -E make_directory "${output_folder}"
             COMMAND ${command}
@@ -55,6 +60,9 @@ function(hakmem_swig_wrappers name language)
     add_library(hakmem_swig_${name} OBJECT "${generated}")
     string(REGEX REPLACE "[0-9]+$" "" header "${language}")
     target_compile_definitions(hakmem_swig_${name} PRIVATE "HAKMEM_SWIG_LANGUAGE=\"languages/${header}.h\"")
+    if(NOT wrapper_EXPORTED) # SWIG's own way into a module
+        target_compile_definitions(hakmem_swig_${name} PRIVATE "SWIGEXPORT=")
+    endif()
     target_include_directories(hakmem_swig_${name} SYSTEM PRIVATE ${wrapper_INCLUDE_DIRECTORIES})
     target_include_directories(hakmem_swig_${name} PRIVATE "${hakmem_swig_folder}" "${hakmem_swig_folder}/../core/include")
     target_compile_features(hakmem_swig_${name} PRIVATE c_std_11)
@@ -69,7 +77,7 @@ endfunction()
 # And a loadable module of them with the core inside: FOLDER/NAME/OUTPUT.so, the target hakmem_module_NAME.
 function(hakmem_swig_module name language)
     cmake_parse_arguments(PARSE_ARGV 2 module "" "OUTPUT" "")
-    hakmem_swig_wrappers(${name} ${language} ${module_UNPARSED_ARGUMENTS})
+    hakmem_swig_wrappers(${name} ${language} EXPORTED ${module_UNPARSED_ARGUMENTS})
     add_library(hakmem_module_${name} MODULE $<TARGET_OBJECTS:hakmem_swig_${name}>)
     set_target_properties(hakmem_module_${name} PROPERTIES
         LINKER_LANGUAGE C PREFIX "" OUTPUT_NAME ${module_OUTPUT} SUFFIX ".so"

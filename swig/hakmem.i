@@ -68,3 +68,7 @@ lie in slabs that serve no other heap, and go back to the OS with it.";
 "A list of such maps, one for each heap that has a number.";
 
 %include <hakmem_control.h>
+
+#ifdef SWIGLUA
+%include "languages/lua.i"
+#endif

@@ -211,7 +211,31 @@ def test_bad_input_is_one_line_that_names_it(lua: Interpreter, call: str) -> Non
     assert re.search(BAD[call], line), line
 
 
-def test_module_exports_one_name_and_stays_loaded(lua: Interpreter) -> None:
+def test_control_is_the_same_in_every_lua(lua: Interpreter) -> None:
+    """All of it, in one Lua: tests/swig."""
+    script = """
+    local control = hakmem.control
+    control.option_set("retain_percent", 7)
+    assert(control.option_get("retain_percent") == 7 and hakmem.get_option("retain_percent") == 7)
+    local heap = control.heap_new(0, 2^20)
+    control.heap_set_limit(heap, 4096, 1099511627776)
+    local figures = control.heap_stats(heap)
+    print(figures.soft_limit_bytes, string.format("%.0f", figures.hard_limit_bytes), #control.heaps())
+    print(control.stats_json():match('"hard_limit_bytes": (%d+)'), control.version() == hakmem.version)
+    for _, action in ipairs { function() control.heap_new(0, -1) end, function() control.option_get(nil) end } do
+      print(select(2, pcall(action)))
+    end
+    for name in pairs(_G) do assert(not name:find("swig"), name) end
+    """
+    assert lua.output(script).splitlines() == [
+        "4096\t1099511627776\t1",
+        "1099511627776\ttrue",
+        "the hard limit is '-1'; give a whole number of bytes, or 0 for none",
+        "the name of an option is missing; give text",
+    ]
+
+
+def test_module_exports_little_and_stays_loaded(lua: Interpreter) -> None:
     names = run(["nm", "--dynamic", "--defined-only", "--format=posix", lua.module]).stdout.split("\n")
-    assert [line.split()[0] for line in names if line] == ["luaopen_hakmem"]
+    assert [line.split()[0] for line in names if line] == ["hak_published", "luaopen_hakmem"]
     assert "NODELETE" in run(["readelf", "--dynamic", lua.module]).stdout

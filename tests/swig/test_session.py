@@ -19,10 +19,11 @@ from hakmem import control
 # Language: (interpreter, its module below the build folder, Debian's package for both).
 LANGUAGES = {
     "python": (sys.executable, "helper_python/_helper.so", "python3-dev"),
+    "lua": ("lua5.4", "hakmem/bindings/lua/lua54/hakmem.so", "lua5.4 liblua5.4-dev"),
     "ruby": ("ruby", "hakmem/swig/ruby/hakmem.so", "ruby-dev"),
     "tcl": ("tclsh", "hakmem/swig/tcl/hakmem.so", "tcl-dev"),
 }
-SCRIPTS = {"python": "session.py", "ruby": "session.rb", "tcl": "session.tcl"}
+SCRIPTS = {"python": "session.py", "lua": "session.lua", "ruby": "session.rb", "tcl": "session.tcl"}
 
 # Tcl has no other values than texts: a list is one.
 NOT_IN_TCL = {"error list as a value", "error list as a name", "error list as a heap"}
@@ -130,7 +131,7 @@ def test_documents_have_the_same_keys_and_types_everywhere(build: Path) -> None:
             continue
         shapes[language] = [shape(json.loads(lines[name])) for name in DOCUMENTS]
     if len(shapes) < 2:
-        pytest.skip("fewer than two languages are here: apt-get install ruby-dev tcl-dev")
+        pytest.skip("only Python is here: apt-get install lua5.4 liblua5.4-dev ruby ruby-dev tcl tcl-dev")
     for language, found in shapes.items():
         assert found == next(iter(shapes.values())), language
 

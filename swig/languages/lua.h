@@ -1,0 +1,135 @@
+/*
+ * lua.h - values of Lua for values.i: Lua 5.1 to 5.5 and LuaJIT.
+ *
+ * Whole numbers are integers from 5.3 on; before, all numbers are floats, exact up to 2^53. Errors are texts without a place.
+ * Thread rule: the thread that runs the state.
+ */
+#ifndef HAKMEM_SWIG_LUA_H
+#define HAKMEM_SWIG_LUA_H
+
+#include "argument.h"
+
+/* SWIG says where on the stack a value is. */
+#define INPUT(value) L, value
+
+static inline void argument_read_number(lua_State *L, int index, Argument *argument) {
+    char digits[64];
+    lua_Number number = lua_tonumber(L, index);
+#if LUA_VERSION_NUM >= 503
+    if (lua_isinteger(L, index)) {
+        int length = snprintf(digits, sizeof digits, "%lld", (long long)lua_tointeger(L, index));
+        argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
+        return;
+    }
+#endif
+    /* A float that is whole is meant as an integer. */
+    bool is_whole = number >= 0 && number < 18446744073709551616.0 && (lua_Number)(uint64_t)number == number;
+    int length = is_whole ? snprintf(digits, sizeof digits, "%llu", (unsigned long long)number)
+                          : snprintf(digits, sizeof digits, "%.14g", (double)number);
+    argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
+}
+
+static inline void argument_read(lua_State *L, int index, Argument *argument) {
+    size_t length;
+    const char *text;
+    switch (lua_type(L, index)) {
+    case LUA_TNONE:
+    case LUA_TNIL: argument_set_kind(argument, ARGUMENT_MISSING); break;
+    case LUA_TBOOLEAN: argument_copy(argument, ARGUMENT_NUMBER, lua_toboolean(L, index) ? "1" : "0", 1); break;
+    case LUA_TNUMBER: argument_read_number(L, index, argument); break;
+    case LUA_TSTRING:
+        text = lua_tolstring(L, index, &length);
+        argument_set_text(argument, ARGUMENT_TEXT, text, length);
+        break;
+    default: argument_set_kind(argument, ARGUMENT_OTHER); break;
+    }
+}
+
+#define RAISE(error)                         \
+    do {                                     \
+        lua_pushstring(L, (error)->message); \
+        SWIG_fail;                           \
+    } while (0)
+
+/* ---- Results: on the stack, and counted ---- */
+
+static inline void answer_push_count(lua_State *L, uint64_t count) {
+#if LUA_VERSION_NUM >= 503
+    lua_pushinteger(L, (lua_Integer)count);
+#else
+    lua_pushnumber(L, (lua_Number)count);
+#endif
+}
+
+#define RESULT_NONE(result) ((void)0)
+#define RESULT_COUNT(result, number) (answer_push_count(L, number), SWIG_arg++)
+#define RESULT_TEXT(result, characters) (lua_pushstring(L, characters), SWIG_arg++)
+#define RESULT_ANSWER(result, answer) SWIG_arg++ /* it is on top of the stack */
+
+/* Tables that have begun lie on the stack, the innermost on top. */
+typedef struct Answer {
+    lua_State *L;
+    int depth;
+} Answer;
+
+static inline void answer_begin(lua_State *L, Answer *answer) {
+    enum { STACK_SLOTS = 16 };
+    answer->L = L;
+    answer->depth = 0;
+    luaL_checkstack(L, STACK_SLOTS, "for an answer of hakmem");
+}
+
+/* Takes the value on top into the table below it; the whole stays. */
+static inline void answer_put(const Answer *answer, const char *key) {
+    lua_State *L = answer->L;
+    if (answer->depth == 0) return;
+    if (key != NULL)
+        lua_setfield(L, -2, key);
+    else
+#if LUA_VERSION_NUM >= 502
+        lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+#else
+        lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+#endif
+}
+
+static inline void answer_table_begin(void *context, const char *key) {
+    Answer *answer = context;
+    (void)key;
+    lua_newtable(answer->L);
+    answer->depth++;
+}
+
+static inline void answer_table_end(void *context, const char *key) {
+    Answer *answer = context;
+    answer->depth--;
+    answer_put(answer, key);
+}
+
+static inline void answer_count(void *context, const char *key, uint64_t count) {
+    const Answer *answer = context;
+    answer_push_count(answer->L, count);
+    answer_put(answer, key);
+}
+
+static inline void answer_text(void *context, const char *key, const char *text) {
+    const Answer *answer = context;
+    lua_pushstring(answer->L, text);
+    answer_put(answer, key);
+}
+
+static inline void answer_flag(void *context, const char *key, int flag) {
+    const Answer *answer = context;
+    lua_pushboolean(answer->L, flag);
+    answer_put(answer, key);
+}
+
+/* A field that is nil is none. */
+static inline void answer_none(void *context, const char *key) { (void)context, (void)key; }
+
+static inline hak_visitor_t answer_visitor(Answer *answer) {
+    return (hak_visitor_t){answer,          answer_table_begin,      answer_table_end,        answer_table_begin, answer_table_end,
+                           answer_count, answer_text, answer_flag, answer_none};
+}
+
+#endif
