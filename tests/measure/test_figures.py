@@ -45,6 +45,17 @@ def test_a_program_that_works_to_its_end_has_no_idle_tail() -> None:
     assert figures.idle_tail(busy) == []
 
 
+def test_a_busy_end_does_not_hide_the_idle_tail() -> None:
+    rows = [(second / 10, 50 - second, second / 10) for second in range(20)]
+    rows += [(2 + second / 10, 20, 2.0) for second in range(20)]
+    rows += [(4 + second / 10, 9, 2.3 + second / 10) for second in range(10)]
+    tail = figures.idle_tail(samples_of(rows))
+    assert {sample.rss_bytes for sample in tail} == {20 * MEBIBYTE}
+    assert 2.8 < tail[0].seconds < 3.1
+    rows += [(5 + second / 10, 9, 3.3 + second / 10) for second in range(20)]
+    assert figures.idle_tail(samples_of(rows)) == []  # that was work
+
+
 def test_spread_and_median() -> None:
     rows: list[figures.Figures] = [{"x": 90.0}, {"x": 100.0}, {"x": 120.0}]
     assert figures.median_of(rows, "x") == 100

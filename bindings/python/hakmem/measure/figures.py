@@ -11,6 +11,8 @@ MEMORY_NAMES = NAMES[:4]
 # A tail of the run counts as idle where it uses less than this part of one processor, and lasts long enough to see.
 IDLE_PROCESSOR_PART = 0.05
 IDLE_SECONDS_MIN = 0.5
+CLOCK_SECONDS = 0.02  # the kernel counts in hundredths of a second
+TEARDOWN_SECONDS_MAX = 2.0
 # The end is a stretch, not the last look: that may see a process which is taking itself apart.
 END_SECONDS = 0.2
 
@@ -47,24 +49,30 @@ def figures_of(run: Run) -> Figures:
 def idle_tail(samples: Sequence[Sample]) -> list[Sample]:
     """Return the last half of the samples over which the program did next to nothing up to its end; [] if it did not.
 
-    The half, because memory goes back a moment after the work ends. The program's own end, which may be busy for a
-    moment, does not count.
+    The half, because memory goes back a moment after the work ends. Taking itself apart, at its very end, may keep a
+    program busy for a while; that is not counted.
     """
-    end = samples[-1]
-    last = next((index for index in range(len(samples) - 1, -1, -1) if end.seconds - samples[index].seconds > 0.1), 0)
+    for last in range(len(samples) - 1, -1, -1):
+        if samples[-1].seconds - samples[last].seconds > TEARDOWN_SECONDS_MAX:
+            break
+        begin = _begin_of_idle(samples, last)
+        seconds = samples[last].seconds - samples[begin].seconds
+        if seconds >= IDLE_SECONDS_MIN:
+            middle = samples[begin].seconds + seconds / 2
+            return [sample for sample in samples[begin : last + 1] if sample.seconds >= middle]
+    return []
+
+
+def _begin_of_idle(samples: Sequence[Sample], last: int) -> int:
+    """Return the first of the samples from which on next to nothing was done until a later one."""
     begin = last
     for index in range(last, -1, -1):
         seconds = samples[last].seconds - samples[index].seconds
         cpu_seconds = samples[last].cpu_seconds - samples[index].cpu_seconds
-        # The kernel counts in hundredths of a second.
-        if cpu_seconds > max(0.02, seconds * IDLE_PROCESSOR_PART):
+        if cpu_seconds > max(CLOCK_SECONDS, seconds * IDLE_PROCESSOR_PART):
             break
         begin = index
-    seconds = samples[last].seconds - samples[begin].seconds
-    if seconds < IDLE_SECONDS_MIN:
-        return []
-    middle = samples[begin].seconds + seconds / 2
-    return [sample for sample in samples[begin : last + 1] if sample.seconds >= middle]
+    return begin
 
 
 def _mean_over_time(samples: Sequence[Sample], values: Sequence[int]) -> float:
