@@ -24,7 +24,17 @@ else()
 endif()
 
 # Macros that change what the core's own headers say; whoever includes core/src needs the same.
+set(hakmem_memory_tools asan valgrind)
+set(hakmem_memory_tool 0)
+if(HAKMEM_MEMORY_TOOL)
+    list(FIND hakmem_memory_tools "${HAKMEM_MEMORY_TOOL}" hakmem_memory_tool)
+    if(hakmem_memory_tool EQUAL -1)
+        message(FATAL_ERROR "hakmem: HAKMEM_MEMORY_TOOL=${HAKMEM_MEMORY_TOOL} is not one of: ${hakmem_memory_tools}")
+    endif()
+    math(EXPR hakmem_memory_tool "${hakmem_memory_tool} + 1") # HAK_MEMORY_TOOL_... in os_memory_tool.h
+endif()
 set(hakmem_internal_definitions
+    HAK_MEMORY_TOOL=${hakmem_memory_tool}
     HAK_TLS_INITIAL_EXEC=${hakmem_tls_initial_exec}
     HAK_DEBUG_CHECKS=$<BOOL:${HAKMEM_DEBUG_CHECKS}>)
 

@@ -33,6 +33,7 @@
 #pragma redefine_extname heap_flush_all hak_core_heap_flush_all
 #pragma redefine_extname heap_free_slow hak_core_heap_free_slow
 #pragma redefine_extname heap_guard_begin hak_core_heap_guard_begin
+#pragma redefine_extname heap_guard_discard hak_core_heap_guard_discard
 #pragma redefine_extname heap_guard_end hak_core_heap_guard_end
 #pragma redefine_extname heap_guard_slab hak_core_heap_guard_slab
 #pragma redefine_extname heap_large_mallocs hak_core_heap_large_mallocs

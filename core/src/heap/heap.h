@@ -214,6 +214,9 @@ void heap_guard_begin(void *block, unsigned class_index);
 /* The block is about to be returned: if it is one, reports it when its canary is damaged, and poisons it. */
 void heap_guard_end(void *block, unsigned class_index);
 
+/* The slab goes with the blocks that live in it. */
+void heap_guard_discard(TinySlabMeta *meta);
+
 /* ---- heap_lists.c: all under the heap lock ---- */
 
 HAK_INLINE unsigned heap_fullness_list(const TinySlabMeta *meta, const SizeClass *size_class) {

@@ -12,6 +12,7 @@
 
 #include "heap/heap.h"
 #include "platform/message.h"
+#include "platform/os_memory_tool.h"
 #include "slab/slab.h"
 
 enum { POISON_FREE = 0xDB, POISON_NEW = 0xCA, NOTHING = -1 };
@@ -20,6 +21,10 @@ static bool report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_O
 
 void heap_guard_slab(TinySlabMeta *meta) {
     uint8_t *slab = (uint8_t *)slab_address(meta);
+    if (os_memory_tool_is_present()) {
+        os_memory_tool_hide(slab, SLAB_BYTES);
+        return;
+    }
     for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++)
         if ((meta->unbacked_pages >> page & 1) == 0)
             memset(slab + ((size_t)page << os_page_shift), POISON_FREE, os_page_bytes);
@@ -67,6 +72,10 @@ static int64_t canary_damage(const uint8_t *end) {
 
 void heap_guard_begin(void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
+    if (os_memory_tool_is_present()) {
+        os_memory_tool_begin(block, size_class->usable_bytes);
+        return;
+    }
     int64_t place = written_while_free(block, size_class->block_bytes);
     if (place != NOTHING)
         message_misuse(report_only(),
@@ -79,6 +88,10 @@ void heap_guard_begin(void *block, unsigned class_index) {
 void heap_guard_end(void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
     if (!heap_block_is_used(block)) return; /* misuse that is reported where blocks are returned */
+    if (os_memory_tool_is_present()) {
+        os_memory_tool_end(block, size_class->block_bytes);
+        return;
+    }
     int64_t place = canary_damage((const uint8_t *)block + size_class->usable_bytes);
     if (place != NOTHING)
         message_misuse(report_only(),
@@ -86,4 +99,13 @@ void heap_guard_end(void *block, unsigned class_index) {
                        (uint64_t)size_class->usable_bytes + (uint64_t)place, (uint64_t)size_class->block_bytes,
                        os_thread_id());
     memset(block, POISON_FREE, size_class->block_bytes);
+}
+
+void heap_guard_discard(TinySlabMeta *meta) {
+    const SizeClass *size_class = &size_classes[meta->class_index];
+    if (!os_memory_tool_is_present()) return;
+    for (unsigned block = 0; block < size_class->blocks_per_slab; block++)
+        if ((slab_free_bits(meta)[block / 64] >> (block % 64) & 1) == 0)
+            os_memory_tool_end((uint8_t *)slab_address(meta) + (size_t)block * size_class->block_bytes,
+                               size_class->block_bytes);
 }

@@ -57,6 +57,7 @@ bool heap_private_owns(const Heap *heap, const void *block) {
 static void discard_slabs(TinySlabMeta *slabs) {
     while (slabs != NULL) {
         TinySlabMeta *next = slabs->next;
+        if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_discard(slabs);
         superslab_slab_discard(slabs);
         slabs = next;
     }

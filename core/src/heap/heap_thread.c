@@ -11,6 +11,7 @@
 #include "heap/heap.h"
 #include "heap/purge.h"
 #include "platform/option.h"
+#include "platform/os_memory_tool.h"
 #include "superslab/metadata.h"
 
 os_lock_t heap_list_lock = {.rank = LOCK_RANK_HEAP_LIST};
@@ -49,6 +50,7 @@ void heap_start(void) {
     if (!LOAD_RELAXED(is_started)) {
         os_initialize();
         option_initialize();
+        if (os_memory_tool_is_present()) STORE_RELAXED(option_values[OPTION_DEBUG], OPTION_DEBUG_GUARD);
         size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, heap_is_guarded());
         heap_list_add(&heap_shared);
         os_thread_exit_hook_set(heap_detach_thread);

@@ -11,6 +11,7 @@
 #include "heap/purge.h"
 #include "platform/message.h"
 #include "platform/option.h"
+#include "platform/os_memory_tool.h"
 #include "superslab/mapping.h"
 #include "superslab/registry.h"
 #include "superslab/run.h"
@@ -36,6 +37,7 @@ static void *large_malloc_with_room(size_t size_bytes, size_t room_bytes, size_t
         return NULL;
     }
     atomic_fetch_add_explicit(&heap_large_mallocs, 1, memory_order_relaxed);
+    os_memory_tool_show(block, round_up_bytes(size_bytes, os_page_bytes));
     return block;
 }
 
@@ -116,6 +118,7 @@ void *large_resize(void *block, size_t size_bytes) {
         SuperSlab *mapping = mapping_resize(place.mapping, size_bytes);
         if (mapping != NULL) resized = (void *)mapping->base;
     }
+    if (resized != NULL) os_memory_tool_show(resized, round_up_bytes(size_bytes, os_page_bytes));
     purge_if_over_bound(); /* a shrunk run left free OS pages */
     return resized;
 }

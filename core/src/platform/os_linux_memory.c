@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/os_memory_tool.h"
+
 size_t os_page_bytes;
 unsigned os_page_shift;
 
@@ -54,6 +56,7 @@ void *os_map(uintptr_t hint, size_t bytes) {
 
 void os_unmap(void *address, size_t bytes) {
     int saved = errno;
+    os_memory_tool_show(address, bytes); /* others may be given these addresses */
     /* Splitting a mapping can fail at vm.max_map_count; then at least the memory behind it goes. */
     if (fault_is_due() || munmap(address, bytes) != 0) (void)madvise(address, bytes, MADV_DONTNEED);
     errno = saved;

@@ -12,7 +12,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { WORKERS = 2, SLOTS = 2000, FORKS = 60, CHILD_SECONDS_MAX = 60 };
+enum { WORKERS = 2, SLOTS = 2000, FORKS = 60, CHILD_SECONDS_MAX = 60, TRIMS_MAX = 1000 };
 
 static _Atomic bool is_over;
 
@@ -42,7 +42,10 @@ static void live_in_child(void) {
         block[0] = 1;
         hak_free(block);
     }
-    (void)hak_trim();
+    for (unsigned tries = 0; tries < TRIMS_MAX && stats_now().free_resident_bytes != 0; tries++) {
+        (void)hak_trim();
+        resident_sleep_ms(1); /* the child's helper may have some in its hands */
+    }
     REQUIRE_EQUAL(stats_now().free_resident_bytes, 0);
     REQUIRE_EQUAL(hak_check(), 0);
     _exit(0);

@@ -23,7 +23,8 @@ size_t resident_thread_count(void);  /* Threads of /proc/self/status */
 
 void resident_sleep_ms(unsigned milliseconds);
 
-/* True under valgrind, or with a sanitizer whose shadow memory makes Rss say nothing about hakmem. */
+/* True under valgrind, in an emulator, or with a sanitizer, whose own memory and threads make Rss, limits and the number
+ * of threads say nothing about hakmem. */
 bool resident_is_distorted(void);
 
 #endif
