@@ -11,7 +11,8 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TIMEOUT_SECONDS = 1200
+TIMEOUT_SECONDS = 600
+TOO_LONG = "took too long"
 
 
 @dataclass
@@ -49,7 +50,7 @@ def run_module(python: str, module: str, *, is_hakmem: bool) -> Outcome:
             process.wait(TIMEOUT_SECONDS)
             end = end_of(process.returncode)
         except subprocess.TimeoutExpired:
-            end = "took too long"
+            end = TOO_LONG
         finally:
             kill_session(process.pid)
             process.wait()
