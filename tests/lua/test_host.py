@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Abi, Build, output_of, run
+from lua_support import Abi, Build, output_of, run
 
 HERE = Path(__file__).resolve().parent
 CASES = re.findall(r'^        \{"(\w+)", test_', (HERE / "host" / "states.c").read_text(), re.MULTILINE)

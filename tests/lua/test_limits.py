@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Interpreter, output_of
+from lua_support import Interpreter, output_of
 
 RUNAWAY = """
 local ok, message = pcall(function() local held = {} for number = 1, 1e9 do held[number] = {number} end end)

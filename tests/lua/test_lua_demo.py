@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from conftest import Interpreter, output_of, run
+from lua_support import Interpreter, output_of, run
 
 
 def test_small_demo(lua: Interpreter, repository: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 
 import hakmem
 import pytest
-from conftest import Interpreter, output_of, run
+from lua_support import Interpreter, output_of, run
 
 TO_JSON = """
 local function json(value)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Interpreter, run
+from lua_support import Interpreter, run
 
 SCRIPT = Path(__file__).resolve().parents[1] / "peer" / "lua_suite.py"
 PASSES = "print('testing something') print('final OK !!!')"

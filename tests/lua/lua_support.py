@@ -1,0 +1,84 @@
+"""What the Lua tests share: which Luas there are, the binding built for them, an interpreter that finds the module."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS_MAX = 120
+
+
+@dataclass(frozen=True)
+class Abi:
+    """One Lua as the build names it."""
+
+    name: str
+    interpreter: str
+    packages: str  # Debian's
+    pkg_config: str
+
+    @property
+    def has_integers(self) -> bool:
+        return self.name in ("lua53", "lua54", "lua55")
+
+    @property
+    def collects_when_refused(self) -> bool:
+        return self.name not in ("lua51", "luajit")
+
+
+ABIS = [
+    Abi("lua51", "lua5.1", "lua5.1 liblua5.1-0-dev", "lua5.1"),
+    Abi("lua52", "lua5.2", "lua5.2 liblua5.2-dev", "lua5.2"),
+    Abi("lua53", "lua5.3", "lua5.3 liblua5.3-dev", "lua5.3"),
+    Abi("lua54", "lua5.4", "lua5.4 liblua5.4-dev", "lua5.4"),
+    Abi("lua55", "lua5.5", "lua5.5 liblua5.5-dev", "lua5.5"),
+    Abi("luajit", "luajit", "luajit libluajit-5.1-dev", "luajit"),
+]
+
+
+def run(command: list[str | Path], **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; a hang fails the test."""
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=SECONDS_MAX, **options
+    )
+
+
+def output_of(result: subprocess.CompletedProcess[str]) -> str:
+    """What it printed; fails unless it ended well and said nothing on stderr."""
+    assert result.returncode == 0, f"exit code {result.returncode}\n{result.stdout}{result.stderr}"
+    assert result.stderr == ""
+    return result.stdout
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build tree of the binding, and the tree that was installed from it."""
+
+    tree: Path
+    prefix: Path
+
+    def has(self, abi: Abi) -> bool:
+        return self.module(abi).exists()
+
+    def module(self, abi: Abi) -> Path:
+        return self.tree / "bindings" / "lua" / abi.name / "hakmem.so"
+
+
+class Interpreter:
+    """A stock interpreter that finds the module."""
+
+    def __init__(self, abi: Abi, module: Path) -> None:
+        self.abi = abi
+        self.module = module
+
+    def run(self, script: str, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HAKMEM", "LUA"))}
+        kept |= {"LUA_CPATH": f"{self.module.parent}/?.so;;", **environment}
+        return run([self.abi.interpreter, *flags, "-"], input=script, env=kept)
+
+    def output(self, script: str, *flags: str, **environment: str) -> str:
+        """Of a script that begins with the module in the local `hakmem`; sizes are checked at every free."""
+        script = 'local hakmem = require "hakmem"\n' + script
+        return output_of(self.run(script, *flags, **{"HAKMEM_DEBUG": "1", **environment}))
