@@ -5,6 +5,9 @@
  * Thread rule: the thread that runs the state.
  */
 #include <hakmem_lua.h>
+#include <lauxlib.h>
+
+#include "serve.h"
 
 HAK_EXPORT int luaopen_hakmem(lua_State *L);
 
@@ -13,7 +16,16 @@ HAK_EXPORT int luaopen_hakmem(lua_State *L);
 void hak_lua_control_push(lua_State *L);
 #endif
 
+/* Before anything asks for memory. */
+static void attach(lua_State *L) {
+    char message[HAK_CORE_MESSAGE_BYTES];
+    const hak_core_t *core = hak_core(message, sizeof message);
+    if (core == NULL) luaL_error(L, "hakmem: %s", message);
+    hak_lua_core = core == hak_published() ? NULL : core;
+}
+
 int luaopen_hakmem(lua_State *L) {
+    attach(L);
     int results = hak_lua_module(L);
 #if HAKMEM_LUA_HAS_CONTROL
     hak_lua_control_push(L);

@@ -1,5 +1,5 @@
 /*
- * serve.c - the value of a numeric option, for those who need it before any Lua state is there.
+ * serve.c - the value of a numeric option, for those who need it before any Lua state is there; which core serves.
  *
  * Layer: bindings/lua, bottom. Thread rule: any thread.
  */
@@ -10,4 +10,24 @@
 long hak_lua_option_number(const char *name) {
     char text[64];
     return serve_option_get(name, text, sizeof text) == 0 ? strtol(text, NULL, 10) : 0;
+}
+
+const hak_core_t *hak_lua_core;
+
+#define COLD __attribute__((noinline, cold))
+
+COLD void *hak_lua_table_malloc(hak_heap_t *heap, size_t size_bytes) {
+    return heap == NULL ? hak_lua_core->malloc_align8(size_bytes) : hak_lua_core->heap_malloc(heap, size_bytes);
+}
+
+COLD void *hak_lua_table_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
+    if (heap == NULL) return hak_lua_core->realloc_align8(block, size_bytes);
+    return hak_lua_core->heap_realloc(heap, block, size_bytes);
+}
+
+COLD void hak_lua_table_free(hak_heap_t *heap, void *block, size_t size_bytes) {
+    if (heap == NULL)
+        hak_lua_core->free_sized(block, size_bytes);
+    else
+        hak_lua_core->heap_free(heap, block);
 }

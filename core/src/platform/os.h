@@ -130,8 +130,7 @@ void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child
 
 typedef void (*OsObjectVisit)(void *context, void *address, const char *object);
 
-/* Calls `visit` with the address of `symbol` in each loaded object that has it or depends on one that has, in the order of
- * loading; the program comes first, then what it was linked with. `object` is its file. */
+/* Calls `visit` with the address of `symbol` in each loaded object that exports one of its own, in the order of loading; the program comes first, then what it was linked with. `object` is its file. */
 void os_objects_ask(const char *symbol, OsObjectVisit visit, void *context);
 
 /* ---- Time, text, end ---- */
