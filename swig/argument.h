@@ -26,16 +26,17 @@ typedef struct Argument {
     char digits[64];
 } Argument;
 
-static bool argument_refuse(hak_error_t *error, hak_error_code code, const char *what, const char *wrong, const char *wanted) {
+static inline bool argument_refuse(hak_error_t *error, hak_error_code code, const char *what, const char *wrong,
+                                   const char *wanted) {
     error->code = code;
     snprintf(error->message, sizeof error->message, "%s %s%s%s", what, wrong, wanted[0] == '\0' ? "" : " ", wanted);
     return false;
 }
 
-static bool argument_is_plain_text(const Argument *argument) { return strlen(argument->text) == argument->length; }
+static inline bool argument_is_plain_text(const Argument *argument) { return strlen(argument->text) == argument->length; }
 
 /* The name of an option: text. */
-static bool argument_is_name(const Argument *argument, hak_error_t *error) {
+static inline bool argument_is_name(const Argument *argument, hak_error_t *error) {
     const char *what = "the name of an option";
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", "text");
@@ -46,7 +47,7 @@ static bool argument_is_name(const Argument *argument, hak_error_t *error) {
 }
 
 /* The value of option `name`: a number or text; the core knows which. */
-static bool argument_is_value(const Argument *argument, const char *name, hak_error_t *error) {
+static inline bool argument_is_value(const Argument *argument, const char *name, hak_error_t *error) {
     char what[128];
     const char *wanted = "a whole number or text";
     snprintf(what, sizeof what, "the value of option '%s'", name);
@@ -59,7 +60,7 @@ static bool argument_is_value(const Argument *argument, const char *name, hak_er
 }
 
 /* Decimal digits only, up to 2^64 - 1. */
-static bool argument_read_digits(const Argument *argument, uint64_t *number) {
+static inline bool argument_read_digits(const Argument *argument, uint64_t *number) {
     *number = 0;
     if (argument->length == 0) return false;
     for (size_t index = 0; index < argument->length; index++) {
@@ -72,8 +73,8 @@ static bool argument_read_digits(const Argument *argument, uint64_t *number) {
 }
 
 /* A number, or text that is one; `what` and `wanted` name it in the error. */
-static bool argument_is_number(const Argument *argument, const char *what, const char *wanted, uint64_t *number,
-                               hak_error_t *error) {
+static inline bool argument_is_number(const Argument *argument, const char *what, const char *wanted, uint64_t *number,
+                                      hak_error_t *error) {
     *number = 0;
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", wanted);
@@ -84,7 +85,7 @@ static bool argument_is_number(const Argument *argument, const char *what, const
     return argument_refuse(error, HAK_ERROR_VALUE, what, wrong, wanted);
 }
 
-static bool argument_is_flag(const Argument *argument, const char *what, int *flag, hak_error_t *error) {
+static inline bool argument_is_flag(const Argument *argument, const char *what, int *flag, hak_error_t *error) {
     uint64_t number;
     if (!argument_is_number(argument, what, "0 or 1", &number, error)) return false;
     *flag = number != 0;

@@ -1,5 +1,5 @@
 /*
- * convert.c - figures and options of the core as Lua values, and back. The keys are those of the Python binding.
+ * convert.c - figures and options of the core as Lua values, and back, by the functions of hakmem_control.h.
  *
  * Layer: bindings/lua. Does not know swaps. Thread rule: the thread that runs the state; no state of its own.
  */
@@ -8,23 +8,14 @@
 #include <lauxlib.h>
 #include <string.h>
 
-enum { OPTION_VALUE_BYTES = 64, MESSAGE_BYTES = 512, CLASSES_MAX = 256 };
+#include "languages/lua.h"
 
-void hak_lua_push_count(lua_State *L, uint64_t count) {
-#if LUA_VERSION_NUM >= 503
-    lua_pushinteger(L, (lua_Integer)count);
-#else
-    lua_pushnumber(L, (lua_Number)count); /* exact up to 2^53 */
-#endif
-}
+enum { OPTION_VALUE_BYTES = 64 };
+
+void hak_lua_push_count(lua_State *L, uint64_t count) { answer_push_count(L, count); }
 
 static void put_count(lua_State *L, const char *key, uint64_t count) {
     hak_lua_push_count(L, count);
-    lua_setfield(L, -2, key);
-}
-
-static void put_text(lua_State *L, const char *key, const char *text) {
-    lua_pushstring(L, text);
     lua_setfield(L, -2, key);
 }
 
@@ -34,32 +25,6 @@ static void put_boolean(lua_State *L, const char *key, bool value) {
 }
 
 /* ---- Stats ---- */
-
-static void put_classes(lua_State *L, const hak_class_stats_t *rows, size_t count) {
-    lua_createtable(L, (int)count, 0);
-    for (size_t index = 0; index < count; index++) {
-        lua_createtable(L, 0, 5);
-        put_count(L, "block_bytes", rows[index].block_bytes);
-        put_count(L, "live", rows[index].live);
-        put_count(L, "cached", rows[index].cached);
-        put_count(L, "free", rows[index].free);
-        put_count(L, "slabs", rows[index].slabs);
-        lua_rawseti(L, -2, (int)index + 1);
-    }
-    lua_setfield(L, -2, "classes");
-}
-
-static void put_counters(lua_State *L) {
-    bool is_on = hak_lua_option_number("counters") != 0;
-    uint64_t value;
-    lua_newtable(L);
-    const char *name = serve_counter(0, &value);
-    for (size_t index = 1; is_on && name != NULL; index++) {
-        put_count(L, name, value);
-        name = serve_counter(index, &value);
-    }
-    lua_setfield(L, -2, "counters");
-}
 
 static void put_state(lua_State *L, const hak_lua_state_t *state, const hak_heap_stats_t *stats) {
     lua_createtable(L, 0, 8);
@@ -74,115 +39,22 @@ static void put_state(lua_State *L, const hak_lua_state_t *state, const hak_heap
     lua_setfield(L, -2, "state");
 }
 
+static void push_answer(lua_State *L, int (*control)(const hak_visitor_t *visitor, hak_error_t *error)) {
+    Answer answer;
+    hak_error_t error;
+    answer_begin(L, &answer);
+    hak_visitor_t visitor = answer_visitor(&answer);
+    if (control(&visitor, &error) != 0) luaL_error(L, "hakmem: %s", error.message);
+}
+
 void hak_lua_push_stats(lua_State *L, const hak_lua_state_t *state) {
-    /* All figures are taken before the first table is made: making one would change them. */
-    hak_stats_t stats = HAK_STATS_INIT;
-    hak_heap_stats_t state_stats = HAK_HEAP_STATS_INIT;
-    hak_class_stats_t rows[CLASSES_MAX];
-    if (serve_stats(&stats) != 0) luaL_error(L, "hakmem: the core does not give its figures");
+    hak_heap_stats_t state_stats = HAK_HEAP_STATS_INIT; /* before the first table is made, like all figures */
     bool has_account = hak_lua_stats_get(state, &state_stats) == 0;
-    size_t row_count = serve_classes(rows, CLASSES_MAX);
-    const struct {
-        const char *name;
-        uint64_t count;
-    } figures[] = {
-        {"version", stats.version},
-        {"live_bytes", stats.live_bytes},
-        {"live_blocks", stats.live_blocks},
-        {"cached_bytes", stats.cached_bytes},
-        {"pinned_bytes", stats.pinned_bytes},
-        {"free_resident_bytes", stats.free_resident_bytes},
-        {"unbacked_bytes", stats.unbacked_bytes},
-        {"metadata_bytes", stats.metadata_bytes},
-        {"mapped_bytes", stats.mapped_bytes},
-        {"large_bytes", stats.large_bytes},
-        {"superslabs_active", stats.superslabs_active},
-        {"superslabs_spare", stats.superslabs_spare},
-        {"superslabs_born", stats.superslabs_born},
-        {"superslabs_died", stats.superslabs_died},
-        {"purged_bytes_total", stats.purged_bytes_total},
-        {"served_requests", stats.served_requests},
-        {"passed_requests", stats.passed_requests},
-        {"passed_bytes", stats.passed_bytes},
-        {"served_bytes", stats.served_bytes},
-    };
-    lua_createtable(L, 0, (int)(sizeof figures / sizeof *figures) + 3);
-    for (size_t index = 0; index < sizeof figures / sizeof *figures; index++)
-        put_count(L, figures[index].name, figures[index].count);
-    put_classes(L, rows, row_count < CLASSES_MAX ? row_count : CLASSES_MAX);
-    put_counters(L);
+    push_answer(L, hak_control_stats);
     if (has_account) put_state(L, state, &state_stats);
 }
 
-/* ---- Options to Lua ---- */
-
-static const hak_option_info_t *find_option(const char *name) {
-    const hak_option_info_t *info = serve_option_info(0);
-    for (size_t index = 1; info != NULL && strcmp(info->name, name) != 0; index++) info = serve_option_info(index);
-    return info;
-}
-
-/* An integer, or a choice whose choices are all numbers (0,1). */
-static bool option_is_number(const hak_option_info_t *info) {
-    if (info->kind != HAK_OPTION_CHOICE) return info->kind == HAK_OPTION_INTEGER;
-    return strspn(info->choices, "0123456789,") == strlen(info->choices);
-}
-
-static void push_option_value(lua_State *L, const hak_option_info_t *info, const char *text) {
-    uint64_t number = 0;
-    if (!option_is_number(info)) {
-        lua_pushstring(L, text);
-        return;
-    }
-    for (const char *digit = text; *digit != '\0'; digit++) number = number * 10 + (uint64_t)(*digit - '0');
-    hak_lua_push_count(L, number);
-}
-
-static void put_choices(lua_State *L, const char *choices) {
-    lua_newtable(L);
-    for (int number = 1; *choices != '\0'; number++) {
-        size_t length = strcspn(choices, ",");
-        lua_pushlstring(L, choices, length);
-        lua_rawseti(L, -2, number);
-        choices += length + (choices[length] == ',');
-    }
-    lua_setfield(L, -2, "choices");
-}
-
-static void push_option_row(lua_State *L, const hak_option_info_t *info) {
-    static const char *const kind_names[] = {
-        [HAK_OPTION_INTEGER] = "integer", [HAK_OPTION_CHOICE] = "choice", [HAK_OPTION_SET] = "set"};
-    char text[OPTION_VALUE_BYTES];
-    if (serve_option_get(info->name, text, sizeof text) != 0)
-        luaL_error(L, "hakmem: the core does not know its own option '%s'", info->name);
-    lua_createtable(L, 0, 11);
-    put_text(L, "name", info->name);
-    put_text(L, "variable", info->variable);
-    put_text(L, "kind", kind_names[info->kind]);
-    push_option_value(L, info, text);
-    lua_setfield(L, -2, "value");
-    push_option_value(L, info, info->default_value);
-    lua_setfield(L, -2, "default");
-    if (info->kind == HAK_OPTION_INTEGER) {
-        put_count(L, "minimum", (uint64_t)info->minimum);
-        put_count(L, "maximum", (uint64_t)info->maximum);
-    } else {
-        put_choices(L, info->choices);
-    }
-    put_text(L, "unit", info->unit);
-    put_text(L, "help", info->help);
-    put_boolean(L, "at_start_only", info->at_start_only != 0);
-}
-
-void hak_lua_push_options(lua_State *L) {
-    lua_newtable(L);
-    const hak_option_info_t *info = serve_option_info(0);
-    for (int number = 1; info != NULL; number++) {
-        push_option_row(L, info);
-        lua_rawseti(L, -2, number);
-        info = serve_option_info((size_t)number);
-    }
-}
+void hak_lua_push_options(lua_State *L) { push_answer(L, hak_control_options); }
 
 /* ---- From Lua ---- */
 
@@ -204,18 +76,19 @@ static const char *check_text(lua_State *L, int index, const char *what) {
 }
 
 static void raise_for_option(lua_State *L, const char *name, const char *value) {
-    char message[MESSAGE_BYTES] = "";
-    if (serve_option_set(name, value, message, sizeof message) != 0) luaL_error(L, "hakmem: %s", message);
+    hak_error_t error;
+    if (hak_control_option_set(name, value, &error) != 0) luaL_error(L, "hakmem: %s", error.message);
 }
 
 void hak_lua_push_option(lua_State *L, int index) {
-    const char *name = check_text(L, index, "the name of an option");
-    char text[OPTION_VALUE_BYTES];
-    const hak_option_info_t *info = find_option(name);
-    if (info == NULL || serve_option_get(name, text, sizeof text) != 0)
-        raise_for_option(L, name, ""); /* the core's message names the nearest option */
+    hak_error_t error;
+    hak_option_value_t value;
+    if (hak_control_option_get(check_text(L, index, "the name of an option"), &value, &error) != 0)
+        luaL_error(L, "hakmem: %s", error.message);
+    if (value.is_number)
+        hak_lua_push_count(L, value.number);
     else
-        push_option_value(L, info, text);
+        lua_pushstring(L, value.text);
 }
 
 static bool read_whole_number(lua_State *L, int index, uint64_t *number) {

@@ -69,15 +69,8 @@ static inline int serve_heap_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, 
 /* ---- Control ---- */
 
 static inline size_t serve_trim(void) { return CORE(trim); }
-static inline int serve_stats(hak_stats_t *stats) { return CORE(stats_get, stats); }
-static inline size_t serve_classes(hak_class_stats_t *rows, size_t capacity) { return CORE(stats_classes, rows, capacity); }
-static inline const char *serve_counter(size_t index, uint64_t *value) { return CORE(stats_counter, index, value); }
-static inline const hak_option_info_t *serve_option_info(size_t index) { return CORE(option_info, index); }
 static inline int serve_option_get(const char *name, char *value, size_t value_bytes) {
     return CORE(option_get, name, value, value_bytes);
-}
-static inline int serve_option_set(const char *name, const char *value, char *message, size_t message_bytes) {
-    return CORE(option_set, name, value, message, message_bytes);
 }
 static inline const char *serve_version(void) {
     return SERVE_IS_ATTACHED ? hak_lua_core->library_version : hak_version();
