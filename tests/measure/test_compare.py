@@ -41,7 +41,7 @@ def test_report_of_a_program_that_hakmem_helps(tmp_path: Path) -> None:
 
 
 def test_says_plainly_when_hakmem_does_not_help(tmp_path: Path) -> None:
-    name = script(tmp_path, "import time\nblock = bytearray(64 << 20)\ntime.sleep(0.8)\n")
+    name = script(tmp_path, "import time\nblock = bytearray(64 << 20)\ntime.sleep(2)\n")
     result = hakmem_command(*TWO, name, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "hakmem does not help this program. No difference beyond the spread: peak " in result.stdout

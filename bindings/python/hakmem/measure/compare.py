@@ -114,6 +114,7 @@ def _run_as_json(name: str, turn: int, run: Run) -> dict[str, Any]:
         "output_tail": run.output_tail if run.failure else "",
         "processes_max": run.processes_max,
         "unserved": run.unserved,
+        "largest_gap_seconds": round(figures.largest_gap_seconds(run.samples), 4),
         "figures": None if run.failure else figures.figures_of(run),
         "events": run.events,
         "samples": [astuple(sample) for sample in run.samples],

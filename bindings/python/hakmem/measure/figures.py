@@ -1,5 +1,6 @@
 """Figures of runs: peak, end, idle tail, mean; medians over runs, their spread, ratios."""
 
+import itertools
 import statistics
 from collections.abc import Sequence
 
@@ -44,6 +45,11 @@ def figures_of(run: Run) -> Figures:
         "cpu_seconds": run.cpu_seconds,
         "wall_seconds": run.wall_seconds,
     }
+
+
+def largest_gap_seconds(samples: Sequence[Sample]) -> float:
+    """Return how far apart two looks were at most: on a busy machine a short peak may lie between them."""
+    return max((second.seconds - first.seconds for first, second in itertools.pairwise(samples)), default=0.0)
 
 
 def idle_tail(samples: Sequence[Sample]) -> list[Sample]:

@@ -121,6 +121,23 @@ def processor_seconds(process_id: int) -> float:
     return sum(int(value) for value in fields[11:15]) / CLOCK_TICKS_PER_SECOND
 
 
+def children(process_id: int) -> list[int] | None:
+    """Return the children of all threads of a process; None where this kernel does not list them."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{process_id}/task"):
+            with open(f"/proc/{process_id}/task/{thread}/children", encoding="ascii") as file:
+                found += [int(word) for word in file.read().split()]
+    except GONE:
+        return found if LISTS_CHILDREN else None
+    except OSError:
+        return None
+    return found
+
+
+LISTS_CHILDREN = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+
+
 def command_line(process_id: int) -> list[str]:
     """Return the words that a process was started with; empty when it is gone."""
     text = _read(process_id, "cmdline") or b""

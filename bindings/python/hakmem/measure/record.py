@@ -16,7 +16,7 @@ import hakmem
 from hakmem.measure import client, kernel, marks
 from hakmem.measure.errors import MeasureError
 from hakmem.measure.recording import Writer
-from hakmem.measure.runs import describe_exit
+from hakmem.measure.runs import InterruptsWait, describe_exit
 from hakmem.measure.sampler import Sampler
 
 SECONDS_BETWEEN_QUESTIONS = 2.0
@@ -63,14 +63,15 @@ def record_command(command: Sequence[str], settings: Settings) -> End:
         marks_path = os.path.join(directory, "marks")
         open(marks_path, "w").close()
         writer = Writer(settings.path, _header(command, None, settings), settings.force)
-        try:
-            process = subprocess.Popen(
-                command, env=os.environ | {marks.FILE_VARIABLE: marks_path, marks.GC_VARIABLE: "1"}
-            )
-        except OSError as error:
-            raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
+        variables = os.environ | {marks.FILE_VARIABLE: marks_path, marks.GC_VARIABLE: "1"}
+        with InterruptsWait() as interrupts:
+            try:
+                process = subprocess.Popen(command, env=variables)
+            except OSError as error:
+                raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
         sampler = Sampler(process.pid, settings.interval_seconds)
         recorder = _Recorder(sampler, writer, _FileEvents(marks_path, sampler.start).new_events)
+        recorder.signal_number = signal.SIGINT if interrupts.have_come else 0
         try:
             reason = recorder.run(settings.seconds, lambda: process.poll() is not None)
         except MeasureError:

@@ -58,20 +58,13 @@ def run_sampled(
         variables = environment | {marks.FILE_VARIABLE: marks_path}
         with open(os.path.join(directory, "output"), "wb+") as output:
             begin = time.monotonic()
-            try:
-                process = subprocess.Popen(
-                    run.command,
-                    env=variables,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C is ours to pass on
-                )
-            except OSError as error:
-                raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
+            with InterruptsWait() as interrupts:
+                process = _start(run.command, variables, output)
             sampler = Sampler(process.pid, interval_seconds)
             check = _MappingCheck(mapped_file)
             try:
+                if interrupts.have_come:
+                    raise KeyboardInterrupt
                 _sample_to_the_end(run, process, sampler, check, timeout_seconds, watch)
             except KeyboardInterrupt:
                 run.was_interrupted = True
@@ -91,6 +84,43 @@ def run_sampled(
         run.failure = "it ended before the first look at its memory"
     run.unserved = check.unserved()
     return run
+
+
+def _start(command: Sequence[str], variables: dict[str, str], output: Any) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            command,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is ours to pass on
+        )
+    except OSError as error:
+        raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
+
+
+class InterruptsWait:
+    """Inside, Ctrl-C and SIGTERM are only noted: a process that is just being started must not be lost sight of."""
+
+    def __init__(self) -> None:
+        """None has come."""
+        self.have_come = False
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> "InterruptsWait":
+        """Wait from here on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Go back to what was."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: object) -> None:
+        self.have_come = True
 
 
 class _MappingCheck:

@@ -11,7 +11,8 @@ from hakmem.measure.extras import require
 # Sampling makes the kernel walk the page tables of what is measured: it gets at most this part of the time.
 SAMPLING_PART_MAX = 0.1
 TREE_PART_MAX = 0.05
-TREE_SECONDS_MIN = 0.1
+TREE_SECONDS_MIN = 0.05
+TREE_SECONDS_MAX = 0.25
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Sampler:
         if begin >= self._next_tree_look:
             self._find_descendants()
             cost_seconds = time.monotonic() - begin
-            self._next_tree_look = begin + max(TREE_SECONDS_MIN, cost_seconds / TREE_PART_MAX)
+            wait_seconds = max(TREE_SECONDS_MIN, cost_seconds / TREE_PART_MAX)
+            self._next_tree_look = begin + min(wait_seconds, TREE_SECONDS_MAX)
         rss = pss = processes = 0
         cpu_seconds = 0.0
         look = time.monotonic()
@@ -79,15 +81,23 @@ class Sampler:
         return max(self.interval_seconds - self._last_cost_seconds, self._last_cost_seconds / SAMPLING_PART_MAX, 0.001)
 
     def _find_descendants(self) -> None:
-        by_parent: dict[int, list[Any]] = {}
-        for process in self._psutil.process_iter(["ppid"]):
-            by_parent.setdefault(process.info["ppid"], []).append(process)
         waiting = list(self._tree)
+        by_parent = None if kernel.LISTS_CHILDREN else self._all_by_parent()
         while waiting:
-            for child in by_parent.get(waiting.pop(), []):
-                if child.pid not in self._tree:
-                    self._tree[child.pid] = child
-                    waiting.append(child.pid)
+            parent = waiting.pop()
+            found = (kernel.children(parent) or []) if by_parent is None else by_parent.get(parent, [])
+            for child in found:
+                if child not in self._tree:
+                    with contextlib.suppress(self._psutil.Error):
+                        self._tree[child] = self._psutil.Process(child)
+                        waiting.append(child)
+
+    def _all_by_parent(self) -> dict[int, list[int]]:
+        """Return the children of every process of the machine, where the kernel lists them in no other way."""
+        by_parent: dict[int, list[int]] = {}
+        for process in self._psutil.process_iter(["ppid"]):
+            by_parent.setdefault(process.info["ppid"], []).append(process.pid)
+        return by_parent
 
     def kill(self) -> None:
         """End the whole tree."""

@@ -97,6 +97,8 @@ def notes(result: dict[str, Any]) -> list[str]:
         elif not summary["runs_counted"]:
             lines.append(f"{name}: no run was finished")
     lines += [f"{row['name']}: not measured: {row['missing']}" for row in result["allocators"] if row["missing"]]
+    gaps = {run["allocator"]: run["largest_gap_seconds"] for run in result["runs"] if run["largest_gap_seconds"] > 0.5}
+    lines += [f"{name}: looks were up to {gap:.1f} s apart; a short peak may be missing" for name, gap in gaps.items()]
     if result["was_interrupted"]:
         finished = sum(not run["failure"] for run in result["runs"])
         wanted = result["runs_wanted"] * len(result["summary"])

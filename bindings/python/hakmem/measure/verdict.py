@@ -8,6 +8,7 @@ MEBIBYTE = 1024 * 1024
 LABELS = {"peak_bytes": "peak", "idle_bytes": "idle", "mean_bytes": "on average"}
 # A difference below these is none: in percent of the baseline, beside the spread of the runs; and in bytes.
 PERCENT_MIN = 10.0
+PERCENT_MIN_OF_ONE_RUN = 20.0  # which says nothing of how far the next one would lie
 BYTES_MIN = 2 * MEBIBYTE
 CPU_PERCENT_MIN = 3.0
 CPU_PERCENT_MIN_OF_ONE_RUN = 10.0
@@ -54,7 +55,9 @@ def _is_less(low: dict[str, Any], high: dict[str, Any], name: str) -> bool:
     if low_value is None or high_value is None:
         return False
     spread = max(low["spread_percent"][name] or 0.0, high["spread_percent"][name] or 0.0)
-    margin = max(high_value * max(PERCENT_MIN, spread) / 100, BYTES_MIN)
+    has_spread = low["runs_counted"] > 1 and high["runs_counted"] > 1
+    percent = max(PERCENT_MIN if has_spread else PERCENT_MIN_OF_ONE_RUN, spread)
+    margin = max(high_value * percent / 100, BYTES_MIN)
     return bool(high_value - low_value > margin)
 
 
@@ -75,7 +78,8 @@ def _why_not(stock: dict[str, Any], result: dict[str, Any], runs: Sequence[dict[
             f"It did not reach the program's own children ({unserved[0]}):"
             " 'hakmem install-startup' lets 'hakmem run' reach them."
         )
-    if medians["end_bytes"] >= ENDS_AT_PEAK_PART * medians["peak_bytes"]:
+    last_bytes = medians["idle_bytes"] or medians["end_bytes"]
+    if last_bytes >= ENDS_AT_PEAK_PART * medians["peak_bytes"]:
         return (
             f"The program ends at its peak under {result['baseline']}: either nothing was dropped that could go back,"
             " or what it holds does not come from Python's objects; 'hakmem doctor PID' tells while it runs."
@@ -89,7 +93,6 @@ def _time_sentence(ours: dict[str, Any], stock: dict[str, Any]) -> str:
         return ""
     spread = max(ours["spread_percent"]["cpu_seconds"] or 0.0, stock["spread_percent"]["cpu_seconds"] or 0.0)
     percent = 100 * (left - right) / right
-    # One run alone says nothing of how far the next one would lie.
     if abs(percent) <= max(spread, CPU_PERCENT_MIN if ours["runs_counted"] > 1 else CPU_PERCENT_MIN_OF_ONE_RUN):
         return f"Processor time is the same within the spread ({left:.2f} s and {right:.2f} s)."
     return (
