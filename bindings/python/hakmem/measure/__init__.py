@@ -9,11 +9,12 @@ Layers, bottom up; each imports only those above it in this list:
     sampler, files        a process tree over time; outputs that are not overwritten by accident
     recording, allocators, programs, runs, figures
                           the file of `hakmem record`; what compare runs, under what, once; medians and spread
-    pools, glibc_heap, breakdown, diagnosis
-                          where resident memory is, and what that means
     client, prometheus    the other end of the socket
+    remote, pools, glibc_heap, breakdown, diagnosis
+                          reads the memory of a process; where resident memory is, and what that means
     tables, chart, page   text, picture, HTML
-    verdict, compare      `hakmem compare` as a whole
+    verdict, compare, record, doctor
+                          the commands as a whole
 
 Importing this package, or `hakmem`, imports none of them.
 """
