@@ -49,6 +49,9 @@ fuzz-here: $(venv)/build-tools-installed
 sanitize-here: $(venv)/build-tools-installed
 	@$(call core_tests_built,build/asan,-DHAKMEM_SANITIZE=address$(comma)undefined)
 	@$(call core_tests_built,build/tsan,-DHAKMEM_SANITIZE=thread)
+	@$(call core_tests_built,build/asan-blocks,-DHAKMEM_SANITIZE=address$(comma)undefined -DHAKMEM_MEMORY_TOOL=asan, \
+		--target death_test_memory_tool)
+	@build/asan-blocks/tests/core/death_test_memory_tool
 	@PATH="$(venv)/bin:$$PATH" tests/core/sanitize-for $(SECONDS) build/asan build/tsan
 
 tidy-here: $(venv)/build-tools-installed
