@@ -88,6 +88,13 @@ bool __wrap_hak_core_os_purge(void *address, size_t bytes) {
     return __real_hak_core_os_purge(address, bytes);
 }
 
+void __real_hak_core_os_purge_ranges(void *ranges, unsigned count);
+void __wrap_hak_core_os_purge_ranges(void *ranges, unsigned count);
+void __wrap_hak_core_os_purge_ranges(void *ranges, unsigned count) {
+    kernel_calls.purges++;
+    __real_hak_core_os_purge_ranges(ranges, count);
+}
+
 void __real_hak_core_os_unmap(void *address, size_t bytes);
 void __wrap_hak_core_os_unmap(void *address, size_t bytes);
 void __wrap_hak_core_os_unmap(void *address, size_t bytes) {
