@@ -133,12 +133,58 @@ def test_disable_and_enable(lua: Interpreter) -> None:
 
 
 def test_environment_switches_it_off(lua: Interpreter) -> None:
+    """A program that sets limits and reads figures runs on as before; nothing is enforced."""
     script = """
     assert(not hakmem.is_enabled() and hakmem.enable() == false and not hakmem.is_enabled())
-    assert(hakmem.stats().state == nil)
-    print(select(2, pcall(hakmem.limit)))
+    local state = hakmem.stats().state
+    assert(state.peak_bytes == 0 and state.hard_limit_bytes == 0 and state.private_heap == false)
+    print(hakmem.limit())
+    print(hakmem.limit(2^20, 2^21))
+    local text = ("x"):rep(2^22)
+    hakmem.disable()
+    print(hakmem.limit())
+    state = hakmem.stats().state
+    print(state.soft_limit_bytes, state.hard_limit_bytes, state.used_bytes, state.hard_refusals, #text)
+    print(select(2, pcall(hakmem.limit, 20, 10)))
+    print(hakmem.limit(0, 0))
     """
-    assert "not enabled in this state; call hakmem.enable() first" in lua.output(script, HAKMEM="0")
+    assert lua.output(script, HAKMEM="0").splitlines() == [
+        "0\t0",
+        "1048576\t2097152",
+        "1048576\t2097152",
+        "1048576\t2097152\t0\t0\t4194304",
+        "hakmem: the soft limit 20 is above the hard limit 10; give soft <= hard, or 0 for none",
+        "0\t0",
+    ]
+
+
+def test_limits_that_were_kept_hold_once_enabled(lua: Interpreter) -> None:
+    if lua.abi.name != "luajit":
+        pytest.skip("a script of this Lua cannot change its environment")
+    script = """
+    hakmem.limit(0, 2^21)
+    local ffi = require "ffi"
+    ffi.cdef "int unsetenv(const char *name);"
+    ffi.C.unsetenv("HAKMEM")
+    print(hakmem.enable(), hakmem.limit())
+    print(pcall(string.rep, "x", 2^22))
+    """
+    assert lua.output(script, HAKMEM="0").splitlines() == ["true\t0\t2097152", "false\tnot enough memory"]
+
+
+def test_limits_bind_nothing_while_disabled(lua: Interpreter) -> None:
+    script = """
+    hakmem.disable()
+    print(hakmem.limit(0, 2^21))
+    local text = ("x"):rep(2^22)
+    print(hakmem.stats().state.hard_limit_bytes, hakmem.stats().state.hard_refusals)
+    text = nil
+    collectgarbage()
+    hakmem.enable()
+    print(hakmem.limit())
+    print(pcall(string.rep, "x", 2^22))
+    """
+    assert lua.output(script).splitlines() == ["0\t2097152", "2097152\t0", "0\t2097152", "false\tnot enough memory"]
 
 
 def test_option_that_passes_all_requests_on(lua: Interpreter) -> None:
@@ -180,8 +226,8 @@ BAD = {
     "hakmem.limit(1)": r"takes no argument or both, limit\(soft, hard\), not 1",
     "hakmem.limit(1, 2, 3)": r"not 3$",
     "hakmem.limit(nil, nil)": r"the soft limit must be a whole number of bytes, 0 for none, not nil",
-    "hakmem.limit('a', 1)": r"the soft limit must be .* not a$",
-    "hakmem.limit('1', 1)": r"the soft limit must be .* not 1$",
+    "hakmem.limit('a', 1)": r'the soft limit must be .* not the string "a"$',
+    "hakmem.limit('1', 1)": r'the soft limit must be .* not the string "1"$',
     "hakmem.limit(0, {})": r"the hard limit must be .* not table",
     "hakmem.limit(0, -1)": r"the hard limit must be .* not -1$",
     "hakmem.limit(0, 1.5)": r"the hard limit must be .* not 1.5$",
@@ -193,12 +239,13 @@ BAD = {
     "hakmem.get_option(7)": r"the name of an option must be a string, not 7",
     "hakmem.get_option('retain_byte')": r"retain_bytes",
     "hakmem.get_option('a\\0b')": r"contains a NUL character",
-    "hakmem.set_option('counters')": r"the value of option 'counters' must be a number or a string, not nil",
+    "hakmem.set_option('counters')": r"the value of option 'counters' must be a number, a string or a boolean, not nil",
     "hakmem.set_option('counters', 2)": r"counters.*2.*0,1",
     "hakmem.set_option('counters', -1)": r"counters.*-1.*0,1",
     "hakmem.set_option('retain_percent', 1.5)": r"1\.5",
     "hakmem.set_option('retain_percent', 5000)": r"5000.*1000",
-    "hakmem.set_option('nothing', 1)": r"nothing",
+    "hakmem.set_option('nothing', {})": r"option 'nothing' must be a number, a string or a boolean, not table",
+    "hakmem.set_option('nothing', 1)": r"there is no option 'nothing'; hakmem.options\(\) lists them$",
     "hakmem.set_option('thp', 'never')": r"thp",
     "hakmem.set_option({}, {})": r"must be a string, not table",
 }

@@ -26,7 +26,7 @@ static void put_boolean(lua_State *L, const char *key, bool value) {
 
 /* ---- Stats ---- */
 
-static void put_state(lua_State *L, const hak_lua_state_t *state, const hak_heap_stats_t *stats) {
+static void put_state(lua_State *L, const hak_heap_stats_t *stats, bool is_private) {
     lua_createtable(L, 0, 8);
     put_count(L, "used_bytes", stats->used_bytes);
     put_count(L, "used_blocks", stats->used_blocks);
@@ -35,8 +35,13 @@ static void put_state(lua_State *L, const hak_lua_state_t *state, const hak_heap
     put_count(L, "hard_limit_bytes", stats->hard_limit_bytes);
     put_count(L, "soft_refusals", stats->soft_refusals);
     put_count(L, "hard_refusals", stats->hard_refusals);
-    put_boolean(L, "private_heap", state->is_private);
+    put_boolean(L, "private_heap", is_private);
     lua_setfield(L, -2, "state");
+}
+
+/* The core names the command that lists the options; here it is a function. */
+static void raise(lua_State *L, const hak_error_t *error) {
+    luaL_error(L, "hakmem: %s", luaL_gsub(L, error->message, "'hakmem options'", "hakmem.options()"));
 }
 
 static void push_answer(lua_State *L, int (*control)(const hak_visitor_t *visitor, hak_error_t *error)) {
@@ -44,14 +49,12 @@ static void push_answer(lua_State *L, int (*control)(const hak_visitor_t *visito
     hak_error_t error;
     answer_begin(L, &answer);
     hak_visitor_t visitor = answer_visitor(&answer);
-    if (control(&visitor, &error) != 0) luaL_error(L, "hakmem: %s", error.message);
+    if (control(&visitor, &error) != 0) raise(L, &error);
 }
 
-void hak_lua_push_stats(lua_State *L, const hak_lua_state_t *state) {
-    hak_heap_stats_t state_stats = HAK_HEAP_STATS_INIT; /* before the first table is made, like all figures */
-    bool has_account = hak_lua_stats_get(state, &state_stats) == 0;
+void hak_lua_push_stats(lua_State *L, const hak_heap_stats_t *state_stats, bool is_private) {
     push_answer(L, hak_control_stats);
-    if (has_account) put_state(L, state, &state_stats);
+    if (state_stats != NULL) put_state(L, state_stats, is_private);
 }
 
 void hak_lua_push_options(lua_State *L) { push_answer(L, hak_control_options); }
@@ -77,14 +80,14 @@ static const char *check_text(lua_State *L, int index, const char *what) {
 
 static void raise_for_option(lua_State *L, const char *name, const char *value) {
     hak_error_t error;
-    if (hak_control_option_set(name, value, &error) != 0) luaL_error(L, "hakmem: %s", error.message);
+    if (hak_control_option_set(name, value, &error) != 0) raise(L, &error);
 }
 
 void hak_lua_push_option(lua_State *L, int index) {
     hak_error_t error;
     hak_option_value_t value;
     if (hak_control_option_get(check_text(L, index, "the name of an option"), &value, &error) != 0)
-        luaL_error(L, "hakmem: %s", error.message);
+        raise(L, &error);
     if (value.is_number)
         hak_lua_push_count(L, value.number);
     else
@@ -107,6 +110,9 @@ static bool read_whole_number(lua_State *L, int index, uint64_t *number) {
 
 uint64_t hak_lua_check_bytes(lua_State *L, int index, const char *what) {
     uint64_t bytes = 0;
+    if (lua_type(L, index) == LUA_TSTRING)
+        luaL_error(L, "hakmem: %s must be a whole number of bytes, 0 for none, not the string \"%s\"", what,
+                   lua_tostring(L, index));
     if (lua_type(L, index) != LUA_TNUMBER || !read_whole_number(L, index, &bytes))
         luaL_error(L, "hakmem: %s must be a whole number of bytes, 0 for none, not %s", what, describe(L, index));
     return bytes;
@@ -135,7 +141,7 @@ void hak_lua_set_option(lua_State *L, int index) {
         raise_for_option(L, name, check_text(L, index + 1, "the value of an option"));
         break;
     default:
-        luaL_error(L, "hakmem: the value of option '%s' must be a number or a string, not %s", name,
+        luaL_error(L, "hakmem: the value of option '%s' must be a number, a string or a boolean, not %s", name,
                    luaL_typename(L, index + 1));
     }
 }

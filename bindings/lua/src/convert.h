@@ -11,8 +11,8 @@
 /* Pushes a count: a Lua integer from 5.3 on, a number before. */
 void hak_lua_push_count(lua_State *L, uint64_t count);
 
-/* Pushes the table of hakmem.stats(). `state` may be NULL. */
-void hak_lua_push_stats(lua_State *L, const hak_lua_state_t *state);
+/* Pushes the table of hakmem.stats(). `state_stats` are the figures of the state, NULL: it has none. */
+void hak_lua_push_stats(lua_State *L, const hak_heap_stats_t *state_stats, bool is_private);
 
 /* Pushes the list of hakmem.options(). */
 void hak_lua_push_options(lua_State *L);

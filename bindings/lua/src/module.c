@@ -16,8 +16,17 @@ static bool is_switched_off(void) {
     return value != NULL && strcmp(value, "0") == 0;
 }
 
+/* Limits that were set while hakmem was switched off hold from here on. */
+static void enable(lua_State *L) {
+    bool is_first = hak_lua_state_of(L) == NULL;
+    hak_lua_swap_enable(L);
+    if (!is_first) return;
+    hak_heap_stats_t kept = hak_lua_limits_kept(L);
+    (void)hak_lua_set_limit(hak_lua_state_of(L), kept.soft_limit_bytes, kept.hard_limit_bytes);
+}
+
 static int module_enable(lua_State *L) {
-    if (!is_switched_off()) hak_lua_swap_enable(L);
+    if (!is_switched_off()) enable(L);
     lua_pushboolean(L, hak_lua_swap_is_enabled(L));
     return 1;
 }
@@ -33,8 +42,20 @@ static int module_is_enabled(lua_State *L) {
     return 1;
 }
 
+/* Of the account, or of a state that hakmem is kept out of. False: the host made the state with neither. */
+static bool get_figures(lua_State *L, hak_heap_stats_t *stats) {
+    const hak_lua_state_t *state = hak_lua_state_of(L);
+    if (state != NULL) return hak_lua_stats_get(state, stats) == 0;
+    if (hak_lua_is_native(L)) return false;
+    *stats = hak_lua_limits_kept(L);
+    return true;
+}
+
 static int module_stats(lua_State *L) {
-    hak_lua_push_stats(L, hak_lua_state_of(L));
+    const hak_lua_state_t *state = hak_lua_state_of(L);
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT; /* before the first table is made, like all figures */
+    bool has_figures = get_figures(L, &stats);
+    hak_lua_push_stats(L, has_figures ? &stats : NULL, state != NULL && state->is_private);
     return 1;
 }
 
@@ -46,7 +67,7 @@ static int module_trim(lua_State *L) {
 static void set_limit(lua_State *L, hak_lua_state_t *state) {
     uint64_t soft = hak_lua_check_bytes(L, 1, "the soft limit");
     uint64_t hard = hak_lua_check_bytes(L, 2, "the hard limit");
-    if (hak_lua_set_limit(state, soft, hard) == 0) return;
+    if (state == NULL ? hak_lua_limits_keep(L, soft, hard) : hak_lua_set_limit(state, soft, hard) == 0) return;
     lua_settop(L, 2); /* both are numbers: they may become strings in their place */
     luaL_error(L, "hakmem: the soft limit %s is above the hard limit %s; give soft <= hard, or 0 for none",
                lua_tostring(L, 1), lua_tostring(L, 2));
@@ -56,14 +77,13 @@ static int module_limit(lua_State *L) {
     hak_lua_state_t *state = hak_lua_state_of(L);
     if (state == NULL && hak_lua_is_native(L))
         return luaL_error(L, "hakmem: this state has no account to limit; the host opens one with hak_lua_open");
-    if (state == NULL) return luaL_error(L, "hakmem: not enabled in this state; call hakmem.enable() first");
     int count = lua_gettop(L);
     if (count == 2)
         set_limit(L, state);
     else if (count != 0)
         return luaL_error(L, "hakmem: limit takes no argument or both, limit(soft, hard), not %d", count);
     hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    (void)hak_lua_stats_get(state, &stats);
+    (void)get_figures(L, &stats);
     hak_lua_push_count(L, stats.soft_limit_bytes);
     hak_lua_push_count(L, stats.hard_limit_bytes);
     return 2;
@@ -109,6 +129,6 @@ int hak_lua_module(lua_State *L) {
     }
     lua_pushstring(L, serve_version());
     lua_setfield(L, -2, "version");
-    if (!is_switched_off()) hak_lua_swap_enable(L);
+    if (!is_switched_off()) enable(L);
     return 1;
 }

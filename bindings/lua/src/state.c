@@ -165,3 +165,42 @@ hak_lua_state_t *hak_lua_state_of(lua_State *L) {
     lua_pop(L, 1);
     return ud;
 }
+
+/* ---- Limits of a state without an account ---- */
+
+typedef struct {
+    uint64_t soft_limit_bytes, hard_limit_bytes;
+} KeptLimits;
+
+static char kept_limits_key;
+
+/* NULL: none were set. The registry holds them. */
+static KeptLimits *kept_limits(lua_State *L) {
+    lua_pushlightuserdata(L, &kept_limits_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    KeptLimits *limits = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return limits;
+}
+
+bool hak_lua_limits_keep(lua_State *L, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
+    if (!are_limits(soft_limit_bytes, hard_limit_bytes)) return false;
+    KeptLimits *limits = kept_limits(L);
+    if (limits == NULL) {
+        lua_pushlightuserdata(L, &kept_limits_key);
+        limits = lua_newuserdata(L, sizeof *limits);
+        lua_rawset(L, LUA_REGISTRYINDEX);
+    }
+    *limits = (KeptLimits){soft_limit_bytes, hard_limit_bytes};
+    return true;
+}
+
+hak_heap_stats_t hak_lua_limits_kept(lua_State *L) {
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    const KeptLimits *limits = kept_limits(L);
+    if (limits != NULL) {
+        stats.soft_limit_bytes = limits->soft_limit_bytes;
+        stats.hard_limit_bytes = limits->hard_limit_bytes;
+    }
+    return stats;
+}

@@ -48,6 +48,13 @@ struct hak_lua_state {
  * error, and then the registry is as it was. A NULL account keeps the place. */
 void hak_lua_state_note(lua_State *L, hak_lua_state_t *state);
 
+/* For a state without an account, where HAKMEM=0 keeps hakmem out: its limits are remembered, and nothing enforces them.
+ * Keeping may raise a memory error; false: soft above hard. */
+bool hak_lua_limits_keep(lua_State *L, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes);
+
+/* Zeros and the limits that were kept. */
+hak_heap_stats_t hak_lua_limits_kept(lua_State *L);
+
 /* hak_lua_alloc while a private heap's state is closed: frees nothing, since all of it goes at once afterwards. */
 void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_bytes);
 
