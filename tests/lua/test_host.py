@@ -127,12 +127,19 @@ CONSUMER_CMAKE = """
 cmake_minimum_required(VERSION 3.20)
 project(consumer LANGUAGES C CXX)
 find_package(hakmem 0.1 REQUIRED CONFIG)
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(LUA REQUIRED IMPORTED_TARGET @PKG@)
+@FIND_LUA@
 foreach(language c cc)
     add_executable(consumer_${language} consumer.${language})
-    target_link_libraries(consumer_${language} PRIVATE hakmem::@ABI@ PkgConfig::LUA)
+    target_link_libraries(consumer_${language} PRIVATE hakmem::@ABI@ ${LUA_LIBRARIES})
+    target_include_directories(consumer_${language} PRIVATE ${LUA_INCLUDE_DIR})
 endforeach()
+"""
+
+# As in docs/lua.md.
+FIND_LUAJIT = """
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LUA REQUIRED IMPORTED_TARGET luajit)
+set(LUA_LIBRARIES PkgConfig::LUA)
 """
 
 CONSUMER = """
@@ -147,7 +154,9 @@ int main(void) {
 
 
 def test_find_package(host: Host, tmp_path: Path) -> None:
-    text = CONSUMER_CMAKE.replace("@PKG@", host.abi.pkg_config).replace("@ABI@", host.abi.name)
+    version = host.abi.pkg_config.removeprefix("lua")
+    find_lua = FIND_LUAJIT if host.abi.name == "luajit" else f"find_package(Lua {version} EXACT REQUIRED)"
+    text = CONSUMER_CMAKE.replace("@FIND_LUA@", find_lua).replace("@ABI@", host.abi.name)
     (tmp_path / "CMakeLists.txt").write_text(text)
     (tmp_path / "consumer.c").write_text(CONSUMER)
     (tmp_path / "consumer.cc").write_text(CONSUMER)

@@ -13,8 +13,9 @@
  *     hak_lua_close(L);
  *
  * Build:  cc host.c $(pkg-config --cflags --libs hakmem-lua54)
- *         or find_package(hakmem) and hakmem::lua54 in CMake; also lua51, lua52, lua53, lua55, luajit. One of them per program,
- *         that of the Lua it links.
+ *         or find_package(hakmem) and hakmem::lua54 in CMake, beside find_package(Lua 5.4 EXACT), which brings lua.h and Lua's
+ *         library (docs/lua.md has the lines); also lua51, lua52, lua53, lua55, luajit. One of them per program, that of the
+ *         Lua it links.
  *
  * Rules that hold for every function here, unless its comment says otherwise:
  *   - sizes are bytes; a state's figures count whole blocks, which are a little larger than what Lua asked for;
@@ -38,7 +39,8 @@ extern "C" {
 /* The account of one state. */
 typedef struct hak_lua_state hak_lua_state_t;
 
-/* What hak_lua_open lets a state hold beyond its hard limit while the standard libraries are opened. */
+/* What hak_lua_open lets a state hold beyond its hard limit while the standard libraries are opened. Enough for all of them;
+ * with less, stock Lua 5.1 that runs out of memory there may close a standard descriptor (0, 1, 2). */
 #define HAK_LUA_GRACE_BYTES ((uint64_t)256 * 1024)
 
 typedef struct hak_lua_options {
@@ -68,7 +70,9 @@ HAK_EXPORT lua_State *hak_lua_open(const hak_lua_options *options);
 HAK_EXPORT void hak_lua_close(lua_State *L);
 
 /* For hosts that call lua_newstate themselves: an account to pass as `ud`, without grace: the limits hold from the first
- * byte. NULL as hak_lua_open. To be freed after lua_close; NULL is ignored. */
+ * byte. LuaJIT's lua_newstate crashes when it is refused memory halfway (seen for limits of 7 to 12 KB, whatever the
+ * allocator): there use hak_lua_open, or set the limits afterwards. NULL as hak_lua_open. To be freed after lua_close; NULL is
+ * ignored. */
 HAK_EXPORT hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options);
 HAK_EXPORT void hak_lua_state_free(hak_lua_state_t *state);
 
