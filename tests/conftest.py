@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+
+# A shell's background job ignores Ctrl-C, and so would every program that a test starts to interrupt it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

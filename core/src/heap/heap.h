@@ -90,6 +90,10 @@ struct Heap {
     TinySlabMeta *large;            /* private heaps: their large blocks */
     _Atomic uint64_t counter[HEAP_COUNTER_COUNT];
     uint64_t reclaim_seen;          /* the helper's: mallocs + frees at its last visit */
+    uint64_t share_seen;            /* mallocs + frees when heap_share_idle last saw them change, */
+    uint32_t share_since_ms;        /* when that was, */
+    int64_t share_used_bytes;       /* and used_bytes after it last handed slabs over */
+    bool has_taken_slab;            /* from the supply, since heap_share_idle was last called for it */
     void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
     uint32_t slot_piece_count;
     size_t slot_piece_left;             /* slots at the start of the last piece */
@@ -231,6 +235,7 @@ void heap_slab_queue_update(Heap *heap, TinySlabMeta *meta); /* I14 */
 void heap_slab_became_empty(Heap *heap, TinySlabMeta *meta); /* back to the supply */
 void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta); /* then in no list; both locks */
 TinySlabMeta *heap_slabs_take_all(Heap *heap); /* out of all lists, chained by `next` */
+void heap_slabs_share(Heap *from); /* those with free blocks, to the shared heap; both locks */
 void heap_slabs_adopt(Heap *to, Heap *from);                           /* all slabs; both locks */
 
 /* ---- reclaim.c ---- */
@@ -238,6 +243,10 @@ void heap_slabs_adopt(Heap *to, Heap *from);                           /* all sl
 /* Flushes the caches of other threads that are outside the allocator. `idle_only`: just those that made no request
  * since the last such call. */
 void heap_reclaim_others(bool idle_only);
+
+/* Hands slabs with free blocks of threads that make no requests to the shared heap, a few threads at a time: else what a
+ * blocked thread's survivors leave free between them would serve nobody. `own` is growing; no lock is held. */
+void heap_share_idle(const Heap *own);
 
 /* ---- all heaps ---- */
 

@@ -118,6 +118,15 @@ static void slab_adopt(Heap *to, Heap *from, TinySlabMeta *meta) {
     heap_slab_insert(to, meta);
 }
 
+void heap_slabs_share(Heap *from) {
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
+        HeapClass *class = &from->class[index];
+        if (class->tls.meta != NULL) slab_adopt(&heap_shared, from, class->tls.meta);
+        while (class->lists_in_use != 0)
+            slab_adopt(&heap_shared, from, class->list[lowest_bit_index(class->lists_in_use)]);
+    }
+}
+
 void heap_slabs_adopt(Heap *to, Heap *from) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         HeapClass *class = &from->class[index];

@@ -72,6 +72,7 @@ bool superslab_refill(Heap *heap, unsigned class_index) {
         if (meta == NULL) return false;
         stage = source == SLAB_RECYCLED ? COUNTER_refill_recycled_slab : COUNTER_refill_new_superslab;
         slab_initialize(meta);
+        heap->has_taken_slab = true;
         if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_slab(meta);
     }
     tls_slab_set(class, meta);
@@ -161,7 +162,10 @@ static void *pop_or_refill(Heap *heap, unsigned class_index) {
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
         block = refill_and_pop(heap, class_index);
+    bool is_growing = heap->has_taken_slab;
+    heap->has_taken_slab = false;
     os_unlock(&heap->lock);
+    if (is_growing && heap->kind == HEAP_THREAD) heap_share_idle(heap);
     return block;
 }
 

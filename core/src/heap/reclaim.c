@@ -1,5 +1,5 @@
 /*
- * heap/reclaim.c - takes the cached blocks of a thread that is parked outside the allocator.
+ * heap/reclaim.c - takes the cached blocks of a thread that is parked outside the allocator, and shares its slabs.
  *
  * Layer: heap. Thread rule: any thread; costs the fast paths one plain store (fast.h).
  *
@@ -62,4 +62,40 @@ void heap_reclaim_others(bool idle_only) {
             for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
                 if (!reclaim_class(heap, index)) break;
     os_unlock(&heap_list_lock);
+}
+
+/* ---- Slabs ---- */
+
+static void share_if_idle(Heap *heap, uint32_t now_ms) {
+    enum { IDLE_MS = 10 };
+    os_lock(&heap->lock);
+    uint64_t requests = LOAD_RELAXED(heap->mallocs) + LOAD_RELAXED(heap->frees);
+    if (heap->kind != HEAP_THREAD) {
+        /* pooled, private, or the shared one */
+    } else if (heap->share_seen != requests) {
+        heap->share_seen = requests;
+        heap->share_since_ms = now_ms;
+        heap->share_used_bytes = -1;
+    } else if (os_has_aged(now_ms, heap->share_since_ms, IDLE_MS) &&
+               heap->share_used_bytes != LOAD_RELAXED(heap->used_bytes)) {
+        os_lock(&heap_shared.lock);
+        heap_slabs_share(heap);
+        os_unlock(&heap_shared.lock);
+        heap->share_used_bytes = LOAD_RELAXED(heap->used_bytes);
+    }
+    os_unlock(&heap->lock);
+}
+
+void heap_share_idle(const Heap *own) {
+    enum { VISITS = 4 };
+    static Heap *_Atomic cursor; /* a race over it skips or repeats a visit */
+    if (LOAD_RELAXED(heap_thread_count) < 2) return;
+    uint32_t now_ms = (uint32_t)os_now_ms();
+    Heap *heap = atomic_load_explicit(&cursor, memory_order_acquire);
+    for (unsigned visits = 0; visits < VISITS; visits++) {
+        if (heap == NULL) heap = atomic_load_explicit(&heap_list, memory_order_acquire);
+        if (heap != own && heap != &heap_shared) share_if_idle(heap, now_ms);
+        heap = heap->next;
+    }
+    atomic_store_explicit(&cursor, heap, memory_order_release);
 }

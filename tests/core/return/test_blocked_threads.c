@@ -1,0 +1,64 @@
+/*
+ * return/test_blocked_threads.c - many threads work in turn, leave a few survivors each and stay blocked: what lies free
+ * between the survivors of one serves the next, so that resident memory does not grow with their number.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "support/child.h"
+#include "support/resident.h"
+#include "support/stats.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { THREADS = 16, BLOCKS = 60000, BLOCK_BYTES = 200, KEPT_EVERY = 100 };
+
+static Story story = STORY_START;
+static unsigned done_count;
+
+static void *work_and_wait(void *unused) {
+    (void)unused;
+    void **blocks = hak_malloc(BLOCKS * sizeof *blocks);
+    for (size_t number = 0; number < BLOCKS; number++)
+        memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t number = 0; number < BLOCKS; number++)
+        if (number % KEPT_EVERY != 0) hak_free(blocks[number]);
+    hak_free(blocks);
+    story_reach(&story, ++done_count);
+    story_await(&story, THREADS + 1);
+    return NULL;
+}
+
+static void threads_in_turn(void *unused) {
+    (void)unused;
+    pthread_t threads[THREADS];
+    size_t base = resident_bytes(), one = 0;
+    for (unsigned number = 0; number < THREADS; number++) {
+        threads[number] = threads_start(work_and_wait, NULL);
+        story_await(&story, number + 1);
+        resident_sleep_ms(30);
+        if (number == 0) one = resident_bytes() - base;
+    }
+    resident_sleep_ms(700);
+    size_t all = resident_bytes() - base;
+    fprintf(stderr, "KiB resident: %zu after one thread, %zu after %d\n", one / 1024, all / 1024, THREADS);
+    REQUIRE_AT_MOST(all, 5 * (size_t)BLOCKS * BLOCK_BYTES);
+    REQUIRE_EQUAL(hak_check(), 0);
+    story_reach(&story, THREADS + 1);
+    for (unsigned number = 0; number < THREADS; number++) threads_join(threads[number]);
+}
+
+static void test_threads_in_turn(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    ChildResult result = child_run(threads_in_turn, NULL);
+    child_require_success(&result);
+    fprintf(stderr, "%s", result.errors);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads_in_turn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
