@@ -66,10 +66,17 @@ size_t message_format(char *text, size_t text_bytes, const char *format, ...) {
     return length;
 }
 
+/* A value from outside may hold line breaks and a terminal's commands; a message is one line of text. */
+static void make_printable(char *text, size_t bytes) {
+    for (size_t number = 0; number < bytes; number++)
+        if ((unsigned char)text[number] < ' ' || text[number] == 0x7F) text[number] = '?';
+}
+
 static void message_line(const char *prefix, const char *format, va_list arguments) {
     char line[MESSAGE_BYTES_MAX];
     size_t length = message_format(line, sizeof line - 1, "hakmem: %s: ", prefix);
     length += message_format_list(line + length, sizeof line - 1 - length, format, arguments);
+    make_printable(line, length);
     line[length] = '\n';
     os_write_error(line, length + 1);
 }

@@ -212,6 +212,14 @@ static void test_monstrous_environment(void **state) {
     REQUIRE(strstr(result.errors, "hakmem: warning: HAKMEM_RETAIN_BYTES=vvv") == result.errors);
 }
 
+static void test_a_value_with_line_breaks_is_one_line(void **state) {
+    (void)state;
+    ChildResult result = child_run_self("print", (const char *const[]){"HAKMEM_THP=\n\x1b[31m", NULL});
+    child_require_success(&result);
+    REQUIRE(strstr(result.errors, "hakmem: warning: HAKMEM_THP=??[31m ") == result.errors);
+    REQUIRE(strchr(result.errors, '\n') == result.errors + strlen(result.errors) - 1);
+}
+
 int main(int count, char **arguments) {
     (void)arguments;
     if (count > 1) return print_values();
@@ -225,6 +233,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_bad_values_in_environment),
         cmocka_unit_test(test_unknown_names_in_environment),
         cmocka_unit_test(test_monstrous_environment),
+        cmocka_unit_test(test_a_value_with_line_breaks_is_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
