@@ -94,6 +94,7 @@ struct Heap {
     uint32_t share_since_ms;        /* when that was, */
     int64_t share_used_bytes;       /* and used_bytes after it last handed slabs over */
     bool has_taken_slab;            /* from the supply, since heap_share_idle was last called for it */
+    bool has_more_cache;            /* a class was opened or grew since purge_if_caches_over_bound was last called */
     void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
     uint32_t slot_piece_count;
     size_t slot_piece_left;             /* slots at the start of the last piece */
@@ -110,6 +111,7 @@ extern _Atomic int64_t heap_retired_live; /* mallocs - frees of pooled heaps */
 extern _Atomic uint64_t heap_retired_mallocs;
 extern _Atomic uint64_t heap_large_mallocs; /* requests that no heap counts */
 extern _Atomic uint32_t heap_thread_count; /* heaps that serve a thread */
+extern _Atomic int64_t heap_cache_bytes;   /* what the magazines of all heaps hold at most */
 
 #if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC
 #define HEAP_TLS_MODEL __attribute__((tls_model("initial-exec")))

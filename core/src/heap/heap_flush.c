@@ -127,6 +127,7 @@ static void return_without_magazine(Heap *heap, void *block, unsigned class_inde
 void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
     uint64_t number = LOAD_RELAXED(heap->frees);
+    bool has_more_cache = false;
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
         Heap *attached = heap_attach();
         if (attached != NULL) {
@@ -152,11 +153,14 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
             heap_take_oldest(heap, class_index, flushed, oldest);
         }
         (void)magazine_push(&heap->magazine[class_index], block);
+        has_more_cache = heap->has_more_cache;
+        heap->has_more_cache = false;
         os_unlock(&heap->lock);
         if (flushed > 0) heap_return_blocks(heap, oldest, flushed);
     }
     heap_free_done(heap, number);
     if (HAK_UNLIKELY(heap_is_settling(heap))) settle(heap);
     if (number == LOAD_RELAXED(heap->mallocs)) heap_zero(heap);
+    if (has_more_cache) purge_if_caches_over_bound();
     purge_if_over_bound();
 }

@@ -19,8 +19,20 @@ void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **o
     STORE_RELAXED(magazine->top, slots + left);
 }
 
+_Atomic int64_t heap_cache_bytes;
+
+/* Full magazines are assumed: what is in them changes without a lock. */
+static void cache_bytes_add(const Heap *heap, unsigned class_index, int64_t sign) {
+    int64_t bytes = (int64_t)heap_capacity(heap, class_index) * size_classes[class_index].block_bytes;
+    atomic_fetch_add_explicit(&heap_cache_bytes, sign * bytes, memory_order_relaxed);
+}
+
 void heap_class_open(Heap *heap, unsigned class_index) {
-    heap->classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
+    if (!heap_class_is_in_use(heap, class_index)) {
+        heap->classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
+        cache_bytes_add(heap, class_index, 1);
+        heap->has_more_cache = true;
+    }
     magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), heap_capacity(heap, class_index));
 }
 
@@ -46,7 +58,11 @@ void heap_class_grow(Heap *heap, unsigned class_index) {
     void **small = heap_slots(heap, class_index), **slots = grown_slots_of(heap, class_index);
     if (slots == NULL) return;
     unsigned count = magazine_count(magazine, small);
+    bool is_in_use = heap_class_is_in_use(heap, class_index);
+    if (is_in_use) cache_bytes_add(heap, class_index, -1);
     magazine->is_grown = true;
+    if (is_in_use) cache_bytes_add(heap, class_index, 1);
+    heap->has_more_cache = true;
     memcpy(slots, small, count * sizeof *slots);
     STORE_RELAXED(magazine->top, slots + count);
     heap_class_open(heap, class_index);
@@ -54,6 +70,7 @@ void heap_class_grow(Heap *heap, unsigned class_index) {
 
 void heap_class_start_over(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
+    if (heap_class_is_in_use(heap, class_index)) cache_bytes_add(heap, class_index, -1);
     magazine->refill_blocks = 0;
     magazine->shared_blocks = 0;
     magazine->flushes = 0;

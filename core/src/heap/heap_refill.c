@@ -162,9 +162,10 @@ static void *pop_or_refill(Heap *heap, unsigned class_index) {
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
         block = refill_and_pop(heap, class_index);
-    bool is_growing = heap->has_taken_slab;
-    heap->has_taken_slab = false;
+    bool is_growing = heap->has_taken_slab, has_more_cache = heap->has_more_cache;
+    heap->has_taken_slab = heap->has_more_cache = false;
     os_unlock(&heap->lock);
+    if (has_more_cache) purge_if_caches_over_bound();
     if (is_growing && heap->kind == HEAP_THREAD) heap_share_idle(heap);
     return block;
 }

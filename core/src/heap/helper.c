@@ -20,17 +20,20 @@ static _Atomic uint32_t helper_stopping; /* also what it sleeps on */
  * just down to the bound: it has not been missed for that long. */
 enum { LOOKS_PER_DELAY = 4 };
 
-static bool is_within_bound(void) { return LOAD_RELAXED(backed_free_bytes) <= purge_old_bound_bytes(); }
+/* With the caches, which it can take as soon as their threads are idle: until then it has something to wait for. */
+static bool is_within_bound(void) { return purge_free_and_cached_bytes() <= purge_old_bound_bytes(); }
 
 static void helper_run(void) {
     unsigned looks_in_vain = 0;
+    bool is_purging = false; /* not when it is caches alone that it was woken for */
     while (looks_in_vain < LOOKS_PER_DELAY) {
         uint32_t delay_ms = (uint32_t)option_value(OPTION_PURGE_DELAY_MS);
         uint32_t look_ms = delay_ms / LOOKS_PER_DELAY + 1;
         os_wait_ms(&helper_stopping, 0, look_ms);
         if (atomic_load(&helper_stopping) != 0) return;
         heap_reclaim_others(true);
-        bool is_in_vain = purge_run(delay_ms > look_ms ? delay_ms - look_ms : 0, 0) == 0;
+        is_purging = is_purging || LOAD_RELAXED(backed_free_bytes) > purge_old_bound_bytes();
+        bool is_in_vain = !is_purging || purge_run(delay_ms > look_ms ? delay_ms - look_ms : 0, 0) == 0;
         looks_in_vain = is_in_vain && is_within_bound() ? looks_in_vain + 1 : 0;
     }
 }
@@ -42,7 +45,7 @@ static void helper_main(void) {
         bool is_done = is_within_bound() || atomic_load(&helper_stopping) != 0;
         if (is_done && helper_state == HELPER_RUNNING) {
             helper_state = HELPER_FINISHED;
-            STORE_RELAXED(purge_check_bytes, 0); /* the next slow path looks again */
+            purge_look_again();
         }
         os_unlock(&helper_lock);
         if (is_done) return;
@@ -89,5 +92,5 @@ void helper_fork_prepare(void) {
 void helper_fork_done(void) {
     if (helper_state == HELPER_BROKEN) helper_state = HELPER_ABSENT;
     os_unlock(&helper_lock);
-    STORE_RELAXED(purge_check_bytes, 0);
+    purge_look_again();
 }

@@ -11,7 +11,7 @@
 #include "slab/slab.h"
 #include "superslab/mapping.h"
 
-_Atomic int64_t purge_check_bytes;
+_Atomic int64_t purge_check_bytes, purge_cache_check_bytes;
 static _Atomic uint64_t purged_bytes_total;
 
 uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
@@ -182,4 +182,18 @@ void purge_if_over_bound_slow(void) {
     /* Some air, so that calls are batched; not more, for this is a pause of whoever frees. */
     int64_t air_bytes = young_bound_bytes / 8 < AIR_BYTES_MAX ? young_bound_bytes / 8 : AIR_BYTES_MAX;
     (void)purge_run(0, young_bound_bytes - air_bytes);
+}
+
+void purge_if_caches_over_bound_slow(void) {
+    int64_t old_bound_bytes = purge_old_bound_bytes();
+    if (purge_free_and_cached_bytes() <= old_bound_bytes) {
+        STORE_RELAXED(purge_cache_check_bytes, old_bound_bytes);
+        return;
+    }
+    /* Before the wake-up: a helper that finishes after it sets this back to 0. */
+    STORE_RELAXED(purge_cache_check_bytes, INT64_MAX);
+    if (option_value(OPTION_PURGE_DELAY_MS) != 0 && helper_wake()) return;
+    /* Again when they have grown by a bound's worth: each look visits all heaps. */
+    heap_reclaim_others(true);
+    STORE_RELAXED(purge_cache_check_bytes, purge_free_and_cached_bytes() + old_bound_bytes);
 }

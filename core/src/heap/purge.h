@@ -25,9 +25,30 @@ bool purge_make_room(Heap *heap);
 void purge_if_over_bound_slow(void);
 
 extern _Atomic int64_t purge_check_bytes; /* with fewer backed free bytes there is nothing to look at */
+extern _Atomic int64_t purge_cache_check_bytes; /* with fewer of them and of cached ones nothing to wake the helper for */
 
 HAK_INLINE void purge_if_over_bound(void) {
     if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(purge_check_bytes))) purge_if_over_bound_slow();
+}
+
+/* Where caches grow: sees to it that those of threads that go idle are taken when all of them, and what is free, exceed the
+ * old bound. */
+void purge_if_caches_over_bound_slow(void);
+
+/* Free and cached bytes, as the old bound counts them. */
+HAK_INLINE int64_t purge_free_and_cached_bytes(void) {
+    return LOAD_RELAXED(backed_free_bytes) + LOAD_RELAXED(heap_cache_bytes);
+}
+
+HAK_INLINE void purge_if_caches_over_bound(void) {
+    if (HAK_UNLIKELY(purge_free_and_cached_bytes() > LOAD_RELAXED(purge_cache_check_bytes)))
+        purge_if_caches_over_bound_slow();
+}
+
+/* The bounds may have changed, or the helper has ended: the next slow paths look again. */
+HAK_INLINE void purge_look_again(void) {
+    STORE_RELAXED(purge_check_bytes, 0);
+    STORE_RELAXED(purge_cache_check_bytes, 0);
 }
 
 uint64_t purge_bytes_total(void); /* given back by heaps; the supply counts its own */

@@ -40,6 +40,7 @@ static bool reclaim_class(Heap *heap, unsigned class_index) {
     if (is_reclaimable) {
         count = (unsigned)(LOAD_RELAXED(heap->magazine[class_index].top) - heap_slots(heap, class_index));
         if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
+        heap_class_start_over(heap, class_index);
     }
     os_unlock(&heap->lock);
     if (count > 0) heap_return_blocks(heap, blocks, count);

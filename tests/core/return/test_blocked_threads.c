@@ -1,6 +1,7 @@
 /*
  * return/test_blocked_threads.c - many threads work in turn, leave a few survivors each and stay blocked: what lies free
- * between the survivors of one serves the next, so that resident memory does not grow with their number.
+ * between the survivors of one serves the next, so that resident memory does not grow with their number; and what they
+ * have cached goes, also when nothing else is free.
  */
 #include <stdio.h>
 #include <string.h>
@@ -56,9 +57,56 @@ static void test_threads_in_turn(void **state) {
     fprintf(stderr, "%s", result.errors);
 }
 
+/* Each frees what its magazines have room for: no OS page becomes free. */
+enum { CACHING_THREADS = 200, CACHED_SIZES = 12, CACHED_BLOCKS = 50 };
+
+static void *cache_and_wait(void *unused) {
+    (void)unused;
+    void *blocks[CACHED_BLOCKS];
+    for (size_t size = 32; size <= 32 * CACHED_SIZES; size += 32) {
+        for (size_t number = 0; number < CACHED_BLOCKS; number++) memset(blocks[number] = hak_malloc(size), 1, size);
+        for (size_t number = 1; number < CACHED_BLOCKS; number++) hak_free(blocks[number]);
+    }
+    story_reach(&story, ++done_count);
+    story_await(&story, CACHING_THREADS + 1);
+    return NULL;
+}
+
+static void threads_with_caches(void *unused) {
+    (void)unused;
+    pthread_t threads[CACHING_THREADS];
+    for (unsigned number = 0; number < CACHING_THREADS; number++) {
+        threads[number] = threads_start(cache_and_wait, NULL);
+        story_await(&story, number + 1);
+    }
+    size_t before = resident_bytes();
+    /* The helper ends when it has nothing more to wait for. */
+    resident_sleep_ms(600);
+    for (unsigned looks = 0; looks < 100 && resident_thread_count() > CACHING_THREADS + 1; looks++) resident_sleep_ms(100);
+    REQUIRE_EQUAL(resident_thread_count(), CACHING_THREADS + 1);
+    size_t after = resident_bytes();
+    hak_stats_t stats = stats_checked();
+    fprintf(stderr, "KiB of %d idle threads: %zu resident, then %zu; %zu cached\n", CACHING_THREADS, before / 1024,
+            after / 1024, (size_t)stats.cached_bytes / 1024);
+    /* What is left is within the old bound: 4 MiB and 5 % of what lives. */
+    REQUIRE_AT_MOST(stats.cached_bytes, 4 * MIB + stats.live_bytes / 20);
+    REQUIRE_EQUAL(hak_check(), 0);
+    story_reach(&story, CACHING_THREADS + 1);
+    for (unsigned number = 0; number < CACHING_THREADS; number++) threads_join(threads[number]);
+}
+
+static void test_threads_with_caches(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    ChildResult result = child_run(threads_with_caches, NULL);
+    child_require_success(&result);
+    fprintf(stderr, "%s", result.errors);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_in_turn),
+        cmocka_unit_test(test_threads_with_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
