@@ -176,3 +176,8 @@ def test_archive_defines_only_names_of_ours(abi: Abi, lua_build: Build) -> None:
     names = [line.split()[0] for line in result.stdout.splitlines() if len(line.split()) >= 2]
     assert "hak_lua_alloc" in names
     assert [name for name in names if not name.startswith("hak_")] == []
+
+
+def test_children_of_a_busy_host_go_on_with_its_states(host: Host) -> None:
+    result = host.run("forks", "100")
+    assert result.returncode == 0, result.stderr
