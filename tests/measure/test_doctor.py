@@ -201,6 +201,9 @@ def seen(stats: dict[str, Any] | None = None, **mebibytes: int) -> Breakdown:
         (seen(other_anonymous=300, glibc_used=10, files=100), "outside", "310.0 MiB"),
         (seen(files=300, pymalloc_live=20), "files", "300.0 MiB"),
         (seen(files=10), "small", "10.0 MiB"),
+        (seen(files=10, hakmem_untold=7), "small", "7.0 MiB all the rest"),
+        (seen(files=7, hakmem_untold=9), "unclear", "holds 9.0 MiB"),
+        (seen(files=7, pymalloc_live=2, pymalloc_free=12), "fragmentation", "12.0 MiB is free"),
     ],
 )
 def test_verdict_rests_on_the_largest_part(now: Breakdown, kind: str, figure: str) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 from hakmem.measure.breakdown import LABELS, Breakdown
 
 MEBIBYTE = 1024 * 1024
-# Below this there is nothing to find: an interpreter with its libraries.
+# Below both there is nothing to find: all of it, and all but files, as of an interpreter that has just started.
 SMALL_BYTES = 32 * MEBIBYTE
+SMALL_BYTES_BESIDE_FILES = 8 * MEBIBYTE
 # A kind of memory is the answer where it is at least this part of all.
 PART_MIN = 0.25
 GROWTH_BYTES_MIN = 1 * MEBIBYTE
@@ -37,9 +38,13 @@ def diagnose(first: Breakdown, second: Breakdown | None, seconds: float) -> Diag
     growing = _growth(first, second, seconds) if second else None
     if growing:
         return growing
-    if now.rss_bytes < SMALL_BYTES:
+    beside_files_bytes = now.rss_bytes - now.rows["files"]
+    if now.rss_bytes < SMALL_BYTES and beside_files_bytes < SMALL_BYTES_BESIDE_FILES:
         return Diagnosis(
-            "small", f"nothing to find: {_mib(now.rss_bytes)} is what an interpreter and its libraries take.", "nothing"
+            "small",
+            f"nothing to find: {_mib(now.rss_bytes)} is little; {_mib(now.rows['files'])} of it are files (programs and"
+            f" libraries), {_mib(beside_files_bytes)} all the rest.",
+            "nothing",
         )
     candidates = [_fragmentation(now), _hakmem_cache(now), _glibc_cache(now), _lazily_freed(now)]
     candidates += [_untold(now), _live(now, second is not None, seconds), _outside(now), _files(now)]
