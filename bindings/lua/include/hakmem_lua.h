@@ -66,7 +66,8 @@ HAK_EXPORT void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
  * limit after the opening is whole; what it asks for is refused until it is below. */
 HAK_EXPORT lua_State *hak_lua_open(const hak_lua_options *options);
 
-/* lua_close (section 4.6), and the account's end. `L` is from hak_lua_open, or any of its coroutines; NULL is ignored. */
+/* lua_close (section 4.6), and the account's end. `L` is from hak_lua_open, or any of its coroutines; NULL is ignored.
+ * As with lua_close, `L` is gone afterwards: whoever uses or closes it again reads memory that is not there any more. */
 HAK_EXPORT void hak_lua_close(lua_State *L);
 
 /* For hosts that call lua_newstate themselves: an account to pass as `ud`, without grace: the limits hold from the first
