@@ -68,6 +68,12 @@ def test_case_with_sizes_checked(host: Host) -> None:
         output_of(host.run("states", case, HAKMEM_DEBUG="1"))
 
 
+def test_each_request_is_refused_once(host: Host) -> None:
+    shared, private = output_of(host.run("refusals")).split()
+    assert int(shared) > 50
+    assert int(private) > 50
+
+
 def test_wrong_size_is_found_with_debug(host: Host) -> None:
     result = host.run("states", "wrong_size", HAKMEM_DEBUG="1")
     assert result.returncode == -6
