@@ -57,7 +57,10 @@ def host(abi: Abi, lua_build: Build, program_folder: Path) -> Host:
     return Host(abi, lua_build, program_folder)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in ("wrong_size", "warnings", "panic")])
+ENDS_ITSELF = ("wrong_size", "warnings", "panic", "closed_twice", "closed_twice_private")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in ENDS_ITSELF])
 def test_case(host: Host, case: str) -> None:
     output_of(host.run("states", case))
 
@@ -81,6 +84,13 @@ def test_wrong_size_is_found_with_debug(host: Host) -> None:
     result = host.run("states", "wrong_size", HAKMEM_DEBUG="1", HAKMEM_ON_ERROR="report")
     assert result.returncode == 0, result.stderr
     assert [int(size) for size in re.findall(r"is freed as (\d+) bytes", result.stderr)] == [4000, 5000, 6000]
+
+
+def test_state_that_is_closed_twice_is_reported(host: Host) -> None:
+    for case in ("closed_twice", "closed_twice_private"):
+        result = host.run("states", case, HAKMEM_PURGE_DELAY_MS="3600000")
+        assert result.returncode == -6, result.stderr
+        assert re.fullmatch(r"hakmem: error: hak_lua_close: the state \w+ was closed before; .*\n", result.stderr)
 
 
 def test_warnings_and_panic_are_as_in_the_stock_interpreter(host: Host) -> None:

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,12 +95,16 @@ lua_State *hak_lua_open(const hak_lua_options *options) {
 
 void hak_lua_close(lua_State *L) {
     if (L == NULL) return;
+    if (L == atomic_load(&hak_lua_last_private)) hak_lua_report_closed(L, "hak_lua_close");
     hak_lua_state_t *state = hak_lua_state_of(L);
+    if (state != NULL) hak_lua_state_check(state, "hak_lua_close");
     if (state != NULL && state->is_private) {
         void *ud;
         if (lua_getallocf(L, &ud) == hak_lua_alloc) lua_setallocf(L, hak_lua_alloc_at_end, state);
     }
     bool is_swap = state != NULL && state->previous != NULL; /* its account goes with the state's last block */
+    lua_State *closed_private = state != NULL && state->is_private ? state->main_thread : NULL;
     lua_close(L);
+    if (closed_private != NULL) atomic_store(&hak_lua_last_private, closed_private);
     if (!is_swap) hak_lua_state_free(state);
 }

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Sizes that Lua tells ---- */
@@ -93,6 +95,18 @@ static bool are_limits(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
     return hard_limit_bytes == 0 || soft_limit_bytes <= hard_limit_bytes;
 }
 
+_Atomic(lua_State *) hak_lua_last_private;
+
+_Noreturn void hak_lua_report_closed(const void *closed, const char *caller) {
+    fprintf(stderr, "hakmem: error: %s: the state %p was closed before; close it once, and do not use it afterwards\n", caller,
+            closed);
+    abort();
+}
+
+void hak_lua_state_check(const hak_lua_state_t *state, const char *caller) {
+    if (UNLIKELY(state->mark != HAK_LUA_STATE_MARK)) hak_lua_report_closed(state, caller);
+}
+
 hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {
     static const hak_lua_options defaults = HAK_LUA_OPTIONS_INIT;
     if (options == NULL) options = &defaults;
@@ -113,6 +127,8 @@ hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {
         errno = error;
         return NULL;
     }
+    atomic_store(&hak_lua_last_private, NULL);
+    state->mark = HAK_LUA_STATE_MARK;
     state->is_private = options->private_heap == 1;
     state->step_multiplier = -1;
     (void)hak_lua_set_limit(state, options->soft_limit_bytes, options->hard_limit_bytes);
@@ -121,12 +137,15 @@ hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {
 
 void hak_lua_state_free(hak_lua_state_t *state) {
     if (state == NULL) return;
+    hak_lua_state_check(state, "hak_lua_state_free");
+    state->mark = 0;
     serve_heap_destroy(state->heap);
     serve_own_free(state);
 }
 
 int hak_lua_set_limit(hak_lua_state_t *state, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
     if (state == NULL || !are_limits(soft_limit_bytes, hard_limit_bytes)) return EINVAL;
+    hak_lua_state_check(state, "hak_lua_set_limit");
     state->soft_limit_bytes = soft_limit_bytes;
     state->hard_limit_bytes = hard_limit_bytes;
     hak_lua_limits_follow(state);
@@ -135,6 +154,7 @@ int hak_lua_set_limit(hak_lua_state_t *state, uint64_t soft_limit_bytes, uint64_
 
 int hak_lua_stats_get(const hak_lua_state_t *state, hak_heap_stats_t *stats) {
     if (state == NULL || stats == NULL) return EINVAL;
+    hak_lua_state_check(state, "hak_lua_stats_get");
     hak_heap_stats_t full = HAK_HEAP_STATS_INIT;
     int error = serve_heap_stats(state->heap, &full);
     if (error != 0 || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;

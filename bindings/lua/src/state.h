@@ -42,7 +42,21 @@ struct hak_lua_state {
     bool wants_collection;
     int step_multiplier;
     _Atomic bool is_reserve_open;
+
+    uint64_t mark; /* HAK_LUA_STATE_MARK until the account's end; far from its start, where a freed block holds a link */
 };
+
+#define HAK_LUA_STATE_MARK UINT64_C(0x6c75612073746174)
+
+/* One line on stderr, and the end, where the account was freed before. Sees it while its memory was not used again. */
+void hak_lua_state_check(const hak_lua_state_t *state, const char *caller);
+
+/* The main thread of the private state that was closed last: its memory is gone, so a second close must not look at it. NULL
+ * after the next account was made, whose state may lie at the same address. */
+extern _Atomic(lua_State *) hak_lua_last_private;
+
+/* The same line for `closed`, the main thread of a state or its account. */
+_Noreturn void hak_lua_report_closed(const void *closed, const char *caller);
 
 /* Notes the account in the registry, where hak_lua_state_of finds it whatever allocator lies above. May raise a memory
  * error, and then the registry is as it was. A NULL account keeps the place. */

@@ -343,6 +343,17 @@ static void test_panic(void) {
     lua_error(L);
 }
 
+/* Dies with one line; the caller looks at stderr. */
+static void close_twice(int private_heap) {
+    lua_State *other = open_with(0, 0, 0), *L = open_with(0, 0, private_heap);
+    hak_lua_close(L);
+    hak_lua_close(L);
+    hak_lua_close(other);
+}
+
+static void test_closed_twice(void) { close_twice(0); }
+static void test_closed_twice_private(void) { close_twice(1); }
+
 /* ---- */
 
 int main(int count, char **arguments) {
@@ -364,6 +375,8 @@ int main(int count, char **arguments) {
         {"moved_state", test_moved_state},
         {"warnings", test_warnings},
         {"panic", test_panic},
+        {"closed_twice", test_closed_twice},
+        {"closed_twice_private", test_closed_twice_private},
     };
     for (size_t index = 0; count == 2 && index < sizeof cases / sizeof *cases; index++) {
         if (strcmp(arguments[1], cases[index].name) != 0) continue;
