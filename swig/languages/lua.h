@@ -53,9 +53,10 @@ static inline void argument_read(lua_State *L, int index, Argument *argument) {
 
 /* ---- Results: on the stack, and counted ---- */
 
+/* Lua's integers end at 2^63 - 1: what lies above, which only a limit can, is shown as that. */
 static inline void answer_push_count(lua_State *L, uint64_t count) {
 #if LUA_VERSION_NUM >= 503
-    lua_pushinteger(L, (lua_Integer)count);
+    lua_pushinteger(L, count > (uint64_t)LUA_MAXINTEGER ? LUA_MAXINTEGER : (lua_Integer)count);
 #else
     lua_pushnumber(L, (lua_Number)count);
 #endif

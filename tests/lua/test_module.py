@@ -105,6 +105,17 @@ def test_counts_are_integers(lua: Interpreter) -> None:
     assert lua.output(script) == "fine\n"
 
 
+def test_limit_beyond_integers_is_the_largest(lua: Interpreter) -> None:
+    script = """
+    local heap = hakmem.control.heap_new(0, "18446744073709551614")
+    local limit = hakmem.control.heap_stats(heap).hard_limit_bytes
+    assert(limit == (math.maxinteger or 2^64), limit)
+    hakmem.control.heap_destroy(heap)
+    print("fine")
+    """
+    assert lua.output(script) == "fine\n"
+
+
 def test_disable_and_enable(lua: Interpreter) -> None:
     script = """
     local ours = {}

@@ -21,6 +21,13 @@ def test_import_enables_nothing_and_is_small() -> None:
     assert heavy == ["hakmem", "hakmem._hakmem", "hakmem.errors"]
 
 
+def test_control_needs_no_import_of_its_own() -> None:
+    assert json_of("""
+        import json, hakmem
+        print(json.dumps([isinstance(hakmem.control.trim(), int), hasattr(hakmem, "other")]))
+    """) == [True, False]
+
+
 def test_enable_twice_disable_enable() -> None:
     assert json_of("""
         import json, hakmem

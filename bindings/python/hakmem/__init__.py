@@ -164,7 +164,11 @@ def _plan_exit_table() -> None:
 
 
 def __getattr__(name: str) -> object:
-    """Import the types that only annotations need when somebody asks for them."""
+    """Import what few programs need when somebody asks for it: types for annotations, and hakmem.control."""
+    if name == "control":
+        import importlib
+
+        return importlib.import_module("hakmem.control")
     if name in ("ClassStats", "OptionInfo", "Stats"):
         from hakmem import _types
 
