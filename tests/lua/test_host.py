@@ -197,3 +197,8 @@ def test_archive_defines_only_names_of_ours(abi: Abi, lua_build: Build) -> None:
 def test_children_of_a_busy_host_go_on_with_its_states(host: Host) -> None:
     result = host.run("forks", "100")
     assert result.returncode == 0, result.stderr
+
+
+def test_private_states_of_threads_are_not_taken_for_closed_ones(host: Host) -> None:
+    result = host.run("private_threads", "6000")
+    assert result.returncode == 0, result.stderr

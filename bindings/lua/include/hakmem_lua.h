@@ -67,8 +67,8 @@ HAK_EXPORT void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
 HAK_EXPORT lua_State *hak_lua_open(const hak_lua_options *options);
 
 /* lua_close (section 4.6), and the account's end. `L` is from hak_lua_open, or any of its coroutines; NULL is ignored.
- * As with lua_close, `L` is gone afterwards: whoever uses or closes it again reads memory that is not there any more. A second close
- * is reported in one line where it can be seen (docs/lua.md), and ends the process. */
+ * As with lua_close, `L` is gone afterwards: whoever uses or closes it again reads memory that is not there any more. A
+ * second close is reported in one line where it can be seen (docs/lua.md), and ends the process. */
 HAK_EXPORT void hak_lua_close(lua_State *L);
 
 /* For hosts that call lua_newstate themselves: an account to pass as `ud`, without grace: the limits hold from the first

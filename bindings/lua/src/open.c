@@ -77,6 +77,8 @@ lua_State *hak_lua_open(const hak_lua_options *options) {
     lua_State *L = new_state(state);
     if (L != NULL) {
         state->main_thread = L;
+        lua_State *former = L;
+        (void)atomic_compare_exchange_strong(&hak_lua_last_private, &former, NULL);
         (void)lua_atpanic(L, panic);
 #if LUA_VERSION_NUM >= 504
         lua_setwarnf(L, warn, state);

@@ -127,7 +127,6 @@ hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {
         errno = error;
         return NULL;
     }
-    atomic_store(&hak_lua_last_private, NULL);
     state->mark = HAK_LUA_STATE_MARK;
     state->is_private = options->private_heap == 1;
     state->step_multiplier = -1;

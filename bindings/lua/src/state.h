@@ -51,8 +51,8 @@ struct hak_lua_state {
 /* One line on stderr, and the end, where the account was freed before. Sees it while its memory was not used again. */
 void hak_lua_state_check(const hak_lua_state_t *state, const char *caller);
 
-/* The main thread of the private state that was closed last: its memory is gone, so a second close must not look at it. NULL
- * after the next account was made, whose state may lie at the same address. */
+/* The main thread of the private state that was closed last: its memory is gone, so a second close must not look at it. Stored
+ * before the memory goes, and NULL again once a new state lies at the same address. */
 extern _Atomic(lua_State *) hak_lua_last_private;
 
 /* The same line for `closed`, the main thread of a state or its account. */
