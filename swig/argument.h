@@ -15,15 +15,16 @@
 typedef enum ArgumentKind {
     ARGUMENT_MISSING, /* None, nil; in Tcl an empty one */
     ARGUMENT_TEXT,
-    ARGUMENT_NUMBER, /* `text` has its digits */
+    ARGUMENT_NUMBER, /* `text` is how it is written */
     ARGUMENT_OTHER   /* a list, a table, ... */
 } ArgumentKind;
 
 typedef struct Argument {
     ArgumentKind kind;
-    const char *text; /* NUL-terminated; of the script's value, or `digits` */
+    const char *text; /* NUL-terminated; of the script's value, or `copy` */
     size_t length;
-    char digits[64];
+    bool has_nul; /* text goes on behind a NUL character, where C does not see it */
+    char copy[128];
 } Argument;
 
 static inline bool argument_refuse(hak_error_t *error, hak_error_code code, const char *what, const char *wrong,
@@ -33,7 +34,20 @@ static inline bool argument_refuse(hak_error_t *error, hak_error_code code, cons
     return false;
 }
 
-static inline bool argument_is_plain_text(const Argument *argument) { return strlen(argument->text) == argument->length; }
+/* Of what was given the first letters are shown, as the core does. */
+enum { SHOWN_BYTES_MAX = 80 };
+static inline const char *argument_dots(const char *text) { return strlen(text) > SHOWN_BYTES_MAX ? "..." : ""; }
+
+static inline bool argument_refuse_number(const Argument *argument, const char *what, const char *wanted,
+                                          hak_error_t *error) {
+    char wrong[128];
+    snprintf(wrong, sizeof wrong, "is '%.*s%s'; give", SHOWN_BYTES_MAX, argument->text, argument_dots(argument->text));
+    return argument_refuse(error, HAK_ERROR_VALUE, what, wrong, wanted);
+}
+
+static inline bool argument_refuse_nul(const char *what, hak_error_t *error) {
+    return argument_refuse(error, HAK_ERROR_VALUE, what, "contains a NUL character", "");
+}
 
 /* The name of an option: text. */
 static inline bool argument_is_name(const Argument *argument, hak_error_t *error) {
@@ -41,29 +55,27 @@ static inline bool argument_is_name(const Argument *argument, hak_error_t *error
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", "text");
     if (argument->kind != ARGUMENT_TEXT) return argument_refuse(error, HAK_ERROR_TYPE, what, "must be", "text");
-    if (!argument_is_plain_text(argument))
-        return argument_refuse(error, HAK_ERROR_VALUE, what, "contains a NUL character", "");
-    return true;
+    return !argument->has_nul || argument_refuse_nul(what, error);
 }
 
 /* The value of option `name`: a number or text; the core knows which. */
 static inline bool argument_is_value(const Argument *argument, const char *name, hak_error_t *error) {
     char what[128];
     const char *wanted = "a whole number or text";
-    snprintf(what, sizeof what, "the value of option '%s'", name);
+    snprintf(what, sizeof what, "the value of option '%.*s%s'", SHOWN_BYTES_MAX, name, argument_dots(name));
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", wanted);
     if (argument->kind == ARGUMENT_OTHER) return argument_refuse(error, HAK_ERROR_TYPE, what, "must be", wanted);
-    if (!argument_is_plain_text(argument))
-        return argument_refuse(error, HAK_ERROR_VALUE, what, "contains a NUL character", "");
-    return true;
+    return !argument->has_nul || argument_refuse_nul(what, error);
 }
 
-/* Decimal digits only, up to 2^64 - 1. */
+/* Decimal digits only, up to 2^64 - 1; behind them ".0", for where a float is text (Tcl) it is written so when it is whole. */
 static inline bool argument_read_digits(const Argument *argument, uint64_t *number) {
+    size_t length = argument->length;
     *number = 0;
-    if (argument->length == 0) return false;
-    for (size_t index = 0; index < argument->length; index++) {
+    if (length > 2 && strcmp(argument->text + length - 2, ".0") == 0) length -= 2;
+    if (length == 0) return false;
+    for (size_t index = 0; index < length; index++) {
         if (argument->text[index] < '0' || argument->text[index] > '9') return false;
         uint64_t digit = (uint64_t)(argument->text[index] - '0');
         if (*number > (UINT64_MAX - digit) / 10) return false;
@@ -79,35 +91,43 @@ static inline bool argument_is_number(const Argument *argument, const char *what
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", wanted);
     if (argument->kind == ARGUMENT_OTHER) return argument_refuse(error, HAK_ERROR_TYPE, what, "must be", wanted);
+    if (argument->has_nul) return argument_refuse_nul(what, error);
     if (argument_read_digits(argument, number)) return true;
-    char wrong[128];
-    snprintf(wrong, sizeof wrong, "is '%.80s'; give", argument->text);
-    return argument_refuse(error, HAK_ERROR_VALUE, what, wrong, wanted);
+    return argument_refuse_number(argument, what, wanted, error);
 }
 
 static inline bool argument_is_flag(const Argument *argument, const char *what, int *flag, hak_error_t *error) {
     uint64_t number;
     if (!argument_is_number(argument, what, "0 or 1", &number, error)) return false;
     *flag = number != 0;
-    if (number <= 1) return true;
-    char wrong[64];
-    snprintf(wrong, sizeof wrong, "is '%.40s'; give", argument->text);
-    return argument_refuse(error, HAK_ERROR_VALUE, what, wrong, "0 or 1");
+    return number <= 1 || argument_refuse_number(argument, what, "0 or 1", error);
 }
 
-/* For languages/NAME.h. */
+/* ---- For languages/NAME.h ---- */
+
 static inline void argument_set_text(Argument *argument, ArgumentKind kind, const char *text, size_t length) {
     argument->kind = kind;
     argument->text = text;
     argument->length = length;
+    argument->has_nul = strlen(text) != length;
 }
 
-/* A copy, cut where it is too long for any number that can be meant. */
+/* A copy, cut where it is too long for any number or name that can be meant. */
 static inline void argument_copy(Argument *argument, ArgumentKind kind, const char *text, size_t length) {
-    size_t kept = length < sizeof argument->digits ? length : sizeof argument->digits - 1;
-    memcpy(argument->digits, text, kept);
-    argument->digits[kept] = '\0';
-    argument_set_text(argument, kind, argument->digits, kept);
+    size_t kept = length < sizeof argument->copy ? length : sizeof argument->copy - 1;
+    memcpy(argument->copy, text, kept);
+    argument->copy[kept] = '\0';
+    argument_set_text(argument, kind, argument->copy, kept);
+}
+
+/* A float that is whole is meant as an integer; another is shown as it is, and refused. */
+static inline void argument_set_float(Argument *argument, double number) {
+    bool is_whole = number >= 0 && number < 18446744073709551616.0 && (double)(uint64_t)number == number;
+    char text[64];
+    int length = is_whole           ? snprintf(text, sizeof text, "%llu", (unsigned long long)number)
+                 : number != number ? snprintf(text, sizeof text, "nan")
+                                    : snprintf(text, sizeof text, "%.14g", number);
+    argument_copy(argument, ARGUMENT_NUMBER, text, (size_t)length);
 }
 
 static inline void argument_set_kind(Argument *argument, ArgumentKind kind) { argument_set_text(argument, kind, "", 0); }

@@ -2,11 +2,15 @@
  * values.i - how values go in and out, once for all languages.
  *
  * A language brings languages/NAME.h with: INPUT(value), argument_read, RAISE, RESULT_NONE, RESULT_COUNT, RESULT_TEXT,
- * RESULT_ANSWER, Answer, answer_begin, answer_visitor. What they are is said in docs/control.md.
+ * RESULT_ANSWER, Answer, answer_begin, answer_visitor, and RESULT_OWN_TEXT where it must. What they are is said in docs/control.md.
  */
 %{
 #include "argument.h"
 #include HAKMEM_SWIG_LANGUAGE
+
+#ifndef RESULT_OWN_TEXT /* freed by the typemap `freearg` below, where RESULT_TEXT returns or goes to `fail` */
+#define RESULT_OWN_TEXT RESULT_TEXT
+#endif
 %}
 
 /* ---- In ---- */
@@ -65,7 +69,7 @@ NUMBER_ARGUMENT(hard_limit_bytes, "the hard limit", "a whole number of bytes, or
     $1 = &place;
 }
 %typemap(argout) char **text {
-    if (result == HAK_ERROR_NONE) RESULT_TEXT($result, *$1);
+    if (result == HAK_ERROR_NONE) RESULT_OWN_TEXT($result, *$1);
 }
 %typemap(freearg) char **text { hak_control_text_free(*$1); }
 

@@ -13,20 +13,15 @@
 #define INPUT(value) L, value
 
 static inline void argument_read_number(lua_State *L, int index, Argument *argument) {
-    char digits[64];
-    lua_Number number = lua_tonumber(L, index);
 #if LUA_VERSION_NUM >= 503
     if (lua_isinteger(L, index)) {
+        char digits[24];
         int length = snprintf(digits, sizeof digits, "%lld", (long long)lua_tointeger(L, index));
         argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
         return;
     }
 #endif
-    /* A float that is whole is meant as an integer. */
-    bool is_whole = number >= 0 && number < 18446744073709551616.0 && (lua_Number)(uint64_t)number == number;
-    int length = is_whole ? snprintf(digits, sizeof digits, "%llu", (unsigned long long)number)
-                          : snprintf(digits, sizeof digits, "%.14g", (double)number);
-    argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
+    argument_set_float(argument, (double)lua_tonumber(L, index));
 }
 
 static inline void argument_read(lua_State *L, int index, Argument *argument) {

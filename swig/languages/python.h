@@ -11,37 +11,53 @@
 
 #define INPUT(value) value
 
+/* What is an integer or takes the place of one: True is 1, not "True". */
 static inline void python_read_integer(PyObject *value, Argument *argument) {
-    PyObject *number = PyNumber_Long(value); /* True is 1, not "True" */
-    PyObject *text = number == NULL ? NULL : PyObject_Str(number);
+    PyObject *number = PyNumber_Index(value);
+    PyObject *text = number == NULL ? NULL : PyNumber_ToBase(number, 10);
     Py_ssize_t length = 0;
     const char *digits = text == NULL ? NULL : PyUnicode_AsUTF8AndSize(text, &length);
     if (digits != NULL) {
         argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
-    } else { /* longer than Python is willing to write */
-        PyErr_Clear();
+    } else if (number != NULL) { /* longer than Python is willing to write */
         argument_copy(argument, ARGUMENT_NUMBER, "too large", strlen("too large"));
+    } else {
+        argument_set_kind(argument, ARGUMENT_OTHER);
     }
+    PyErr_Clear();
     Py_XDECREF(text);
     Py_XDECREF(number);
 }
 
-/* The text is the object's own, which lives as long as the call. */
-static inline void argument_read(PyObject *value, Argument *argument) {
+/* The text is the object's own, which lives as long as the call; one that UTF-8 cannot say, a lone surrogate, is a copy. */
+static inline void python_read_text(PyObject *value, Argument *argument) {
     Py_ssize_t length = 0;
-    const char *text = NULL;
-    if (value == Py_None) {
-        argument_set_kind(argument, ARGUMENT_MISSING);
-    } else if (PyLong_Check(value)) {
-        python_read_integer(value, argument);
-    } else if (!PyUnicode_Check(value)) {
-        argument_set_kind(argument, ARGUMENT_OTHER);
-    } else if ((text = PyUnicode_AsUTF8AndSize(value, &length)) != NULL) {
+    const char *text = PyUnicode_AsUTF8AndSize(value, &length);
+    if (text != NULL) {
         argument_set_text(argument, ARGUMENT_TEXT, text, (size_t)length);
-    } else { /* lone surrogates */
-        PyErr_Clear();
-        argument_set_text(argument, ARGUMENT_TEXT, "?", 1);
+        return;
     }
+    PyErr_Clear();
+    PyObject *bytes = PyUnicode_AsEncodedString(value, "utf-8", "backslashreplace");
+    if (bytes != NULL)
+        argument_copy(argument, ARGUMENT_TEXT, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+    else
+        argument_set_kind(argument, ARGUMENT_OTHER);
+    PyErr_Clear();
+    Py_XDECREF(bytes);
+}
+
+static inline void argument_read(PyObject *value, Argument *argument) {
+    if (value == Py_None)
+        argument_set_kind(argument, ARGUMENT_MISSING);
+    else if (PyUnicode_Check(value))
+        python_read_text(value, argument);
+    else if (PyFloat_Check(value))
+        argument_set_float(argument, PyFloat_AS_DOUBLE(value));
+    else if (PyIndex_Check(value))
+        python_read_integer(value, argument);
+    else
+        argument_set_kind(argument, ARGUMENT_OTHER);
 }
 
 static inline PyObject *python_class_of_error(hak_error_code code) {

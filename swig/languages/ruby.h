@@ -25,6 +25,7 @@ static inline void argument_read(VALUE value, Argument *argument) {
         value = rb_obj_as_string(value);
         argument_copy(argument, ARGUMENT_NUMBER, RSTRING_PTR(value), (size_t)RSTRING_LEN(value));
         break;
+    case T_FLOAT: argument_set_float(argument, NUM2DBL(value)); break;
     default: argument_set_kind(argument, ARGUMENT_OTHER); break;
     }
 }
@@ -52,6 +53,19 @@ static inline VALUE ruby_class_of_error(hak_error_code code) {
 #define RESULT_COUNT(result, number) result = ULL2NUM(number)
 #define RESULT_TEXT(result, characters) result = rb_utf8_str_new_cstr(characters)
 #define RESULT_ANSWER(result, answer) result = (answer)->whole
+
+static inline VALUE ruby_text(VALUE text) { return rb_utf8_str_new_cstr((const char *)text); }
+
+/* Ruby leaves by a jump when it has no memory; the text must not stay behind. */
+#define RESULT_OWN_TEXT(result, characters)                             \
+    do {                                                                \
+        int failure;                                                    \
+        result = rb_protect(ruby_text, (VALUE)(characters), &failure); \
+        if (failure != 0) {                                             \
+            hak_control_text_free(characters);                          \
+            rb_jump_tag(failure);                                       \
+        }                                                               \
+    } while (0)
 
 enum { ANSWER_DEPTH_MAX = 8 };
 
@@ -87,13 +101,13 @@ static inline void ruby_end(void *answer, const char *key) { (void)key, ((Answer
 static inline void ruby_count(void *answer, const char *key, uint64_t count) { ruby_put(answer, key, ULL2NUM(count)); }
 static inline void ruby_flag(void *answer, const char *key, int flag) { ruby_put(answer, key, flag ? Qtrue : Qfalse); }
 static inline void ruby_none(void *answer, const char *key) { ruby_put(answer, key, Qnil); }
-static inline void ruby_text(void *answer, const char *key, const char *text) {
+static inline void ruby_tell_text(void *answer, const char *key, const char *text) {
     ruby_put(answer, key, rb_utf8_str_new_cstr(text));
 }
 
 static inline hak_visitor_t answer_visitor(Answer *answer) {
     return (hak_visitor_t){answer,   ruby_begin_map, ruby_end,  ruby_begin_list, ruby_end,
-                           ruby_count, ruby_text,      ruby_flag, ruby_none};
+                           ruby_count, ruby_tell_text, ruby_flag, ruby_none};
 }
 
 #endif

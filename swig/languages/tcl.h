@@ -14,6 +14,7 @@ static inline void argument_read(Tcl_Obj *value, Argument *argument) {
     int length;
     const char *text = Tcl_GetStringFromObj(value, &length);
     argument_set_text(argument, length == 0 ? ARGUMENT_MISSING : ARGUMENT_TEXT, text, (size_t)length);
+    argument->has_nul = strstr(text, "\xC0\x80") != NULL; /* how Tcl writes it */
 }
 
 /* errorCode is HAKMEM and the name of the hak_error_code. */

@@ -3,6 +3,7 @@
 Output: a name, a tab, a value per line.
 """
 
+import math
 import sys
 from collections.abc import Callable
 
@@ -36,6 +37,8 @@ tell("text", control.option_get("thp"))
 
 heap = control.heap_new(1 << 19, 1 << 20, 1)
 helper.make_blocks(heap, 100, 1000)
+control.heap_set_limit(heap, 0, 2.0**39)
+tell("limit that is a whole float", control.heap_stats(heap)["hard_limit_bytes"])
 control.heap_set_limit(heap, 0, 1 << 40)
 tell("helper's own core serves", helper.own_core_serves())
 tell("heap", heap)
@@ -67,6 +70,15 @@ fail_with("private that is neither", lambda: control.heap_new(0, 0, 2))
 fail_with("unknown heap", lambda: control.heap_stats(999))
 fail_with("heap that is text", lambda: control.heap_stats("first"))
 fail_with("no heap", lambda: control.heap_destroy(None))
+fail_with("limit that is not whole", lambda: control.heap_new(2.5, 0))
+fail_with("value that is not whole", lambda: control.option_set("purge_delay_ms", 2.5))
+fail_with("limit that is not a number", lambda: control.heap_new(math.nan, 0))
+fail_with("limit with a NUL", lambda: control.heap_new("12\0", 0))
+fail_with("name with a NUL", lambda: control.option_get("purge_delay_ms\0"))
+fail_with("value with a NUL", lambda: control.option_set("purge_delay_ms", "12\0"))
+fail_with("limit that is long", lambda: control.heap_new("9" * 100, 0))
+fail_with("name that is long", lambda: control.option_get("x" * 100))
+fail_with("long name without a value", lambda: control.option_set("x" * 100, None))
 fail_with("list as a value", lambda: control.option_set("counters", [1]))
 fail_with("list as a name", lambda: control.option_get([1]))
 fail_with("list as a heap", lambda: control.heap_stats([1]))

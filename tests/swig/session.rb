@@ -21,6 +21,8 @@ tell("text", Hakmem.option_get("thp"))
 
 heap = Hakmem.heap_new(1 << 19, 1 << 20, 1)
 Helper.make_blocks(heap, 100, 1000)
+Hakmem.heap_set_limit(heap, 0, 2.0**39)
+tell("limit that is a whole float", Hakmem.heap_stats(heap)["hard_limit_bytes"])
 Hakmem.heap_set_limit(heap, 0, 1 << 40)
 tell("helper's own core serves", Helper.own_core_serves)
 tell("heap", heap)
@@ -52,6 +54,15 @@ fail_with("private that is neither") { Hakmem.heap_new(0, 0, 2) }
 fail_with("unknown heap") { Hakmem.heap_stats(999) }
 fail_with("heap that is text") { Hakmem.heap_stats("first") }
 fail_with("no heap") { Hakmem.heap_destroy(nil) }
+fail_with("limit that is not whole") { Hakmem.heap_new(2.5, 0) }
+fail_with("value that is not whole") { Hakmem.option_set("purge_delay_ms", 2.5) }
+fail_with("limit that is not a number") { Hakmem.heap_new(Float::NAN, 0) }
+fail_with("limit with a NUL") { Hakmem.heap_new("12\0", 0) }
+fail_with("name with a NUL") { Hakmem.option_get("purge_delay_ms\0") }
+fail_with("value with a NUL") { Hakmem.option_set("purge_delay_ms", "12\0") }
+fail_with("limit that is long") { Hakmem.heap_new("9" * 100, 0) }
+fail_with("name that is long") { Hakmem.option_get("x" * 100) }
+fail_with("long name without a value") { Hakmem.option_set("x" * 100, nil) }
 fail_with("list as a value") { Hakmem.option_set("counters", [1]) }
 fail_with("list as a name") { Hakmem.option_get([1]) }
 fail_with("list as a heap") { Hakmem.heap_stats([1]) }

@@ -17,6 +17,8 @@ tell_value text [hakmem::option_get thp]
 
 set heap [hakmem::heap_new [expr {1 << 19}] [expr {1 << 20}] 1]
 helper::make_blocks $heap 100 1000
+hakmem::heap_set_limit $heap 0 [expr {2.0 ** 39}]
+tell_value "limit that is a whole float" [dict get [hakmem::heap_stats $heap] hard_limit_bytes]
 hakmem::heap_set_limit $heap 0 [expr {1 << 40}]
 tell_value "helper's own core serves" [helper::own_core_serves]
 tell_value heap $heap
@@ -54,6 +56,15 @@ fail_with "private that is neither" {hakmem::heap_new 0 0 2}
 fail_with "unknown heap" {hakmem::heap_stats 999}
 fail_with "heap that is text" {hakmem::heap_stats first}
 fail_with "no heap" {hakmem::heap_destroy {}}
+fail_with "limit that is not whole" {hakmem::heap_new 2.5 0}
+fail_with "value that is not whole" {hakmem::option_set purge_delay_ms 2.5}
+fail_with "limit that is not a number" {hakmem::heap_new nan 0}
+fail_with "limit with a NUL" {hakmem::heap_new "12\0" 0}
+fail_with "name with a NUL" {hakmem::option_get "purge_delay_ms\0"}
+fail_with "value with a NUL" {hakmem::option_set purge_delay_ms "12\0"}
+fail_with "limit that is long" {hakmem::heap_new [string repeat 9 100] 0}
+fail_with "name that is long" {hakmem::option_get [string repeat x 100]}
+fail_with "long name without a value" {hakmem::option_set [string repeat x 100] {}}
 
 tell_value "number after all" [hakmem::option_get purge_delay_ms]
 helper::free_blocks

@@ -60,6 +60,7 @@ EXPECTED = {
     "number is": "integer",
     "text": "auto",
     "helper's own core serves": "0",
+    "limit that is a whole float": str(1 << 39),
     "heap": "1",
     "used": "102400 100 1099511627776",
     "used is": "integer",
@@ -85,6 +86,19 @@ EXPECTED = {
     "error unknown heap": "there is no heap 999; heap_new makes one",
     "error heap that is text": "the heap is 'first'; give the number of a heap",
     "error no heap": "the heap is missing; give the number of a heap",
+    "error limit that is not whole": "the soft limit is '2.5'; give a whole number of bytes, or 0 for none",
+    "error value that is not whole": (
+        "option 'purge_delay_ms' is not set: '2.5' is not a whole number from 0 to 3600000"
+    ),
+    "error limit that is not a number": "the soft limit is 'nan'; give a whole number of bytes, or 0 for none",
+    "error limit with a NUL": "the soft limit contains a NUL character",
+    "error name with a NUL": "the name of an option contains a NUL character",
+    "error value with a NUL": "the value of option 'purge_delay_ms' contains a NUL character",
+    "error limit that is long": f"the soft limit is '{'9' * 80}...'; give a whole number of bytes, or 0 for none",
+    "error name that is long": f"there is no option '{'x' * 80}...'; 'hakmem options' lists them",
+    "error long name without a value": (
+        f"the value of option '{'x' * 80}...' is missing; give a whole number or text"
+    ),
     "error list as a value": "the value of option 'counters' must be a whole number or text",
     "error list as a name": "the name of an option must be text",
     "error list as a heap": "the heap must be the number of a heap",

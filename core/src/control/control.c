@@ -83,7 +83,7 @@ int hak_control_option_get(const char *name, hak_option_value_t *value, hak_erro
 int hak_control_option_set(const char *name, const char *value, hak_error_t *error) {
     if (name == NULL) return missing_name(error);
     if (value == NULL)
-        return set_error(error, HAK_ERROR_TYPE, "the value of option '%s' is missing; give a whole number or text", name);
+        return set_error(error, HAK_ERROR_TYPE, "the value of option %q is missing; give a whole number or text", name);
     const hak_core_t *core = serving(error);
     return core == NULL ? HAK_ERROR_CORE : set_option(core, name, value, error);
 }

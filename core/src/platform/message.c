@@ -21,6 +21,15 @@ static void text_put_string(text_buffer *buffer, const char *string) {
     while (*string != '\0') text_put(buffer, *string++);
 }
 
+/* What was given, in quotes; the rest of a long one is not worth the place of what follows it. */
+static void text_put_quoted(text_buffer *buffer, const char *string) {
+    enum { SHOWN_BYTES_MAX = 80 };
+    size_t shown = 0;
+    text_put(buffer, '\'');
+    while (shown < SHOWN_BYTES_MAX && string[shown] != '\0') text_put(buffer, string[shown++]);
+    text_put_string(buffer, string[shown] == '\0' ? "'" : "...'");
+}
+
 static void text_put_number(text_buffer *buffer, uint64_t number, unsigned base) {
     char digits[20];
     size_t count = 0;
@@ -40,6 +49,7 @@ size_t message_format_list(char *text, size_t text_bytes, const char *format, va
         }
         switch (*++format) {
         case 's': text_put_string(&buffer, va_arg(arguments, const char *)); break;
+        case 'q': text_put_quoted(&buffer, va_arg(arguments, const char *)); break;
         case 'u': text_put_number(&buffer, va_arg(arguments, uint64_t), 10); break;
         case 'd': {
             int64_t value = va_arg(arguments, int64_t);

@@ -225,9 +225,9 @@ int option_set(const char *name, const char *value, char *message, size_t messag
     if (index < 0) {
         int64_t meant = row_meant(name);
         if (meant < 0)
-            message_format(message, message_bytes, "there is no option '%s'; 'hakmem options' lists them", name);
+            message_format(message, message_bytes, "there is no option %q; 'hakmem options' lists them", name);
         else
-            message_format(message, message_bytes, "there is no option '%s'; the nearest is '%s'", name,
+            message_format(message, message_bytes, "there is no option %q; the nearest is '%s'", name,
                            option_rows[meant].name);
         return ENOENT;
     }
@@ -236,11 +236,11 @@ int option_set(const char *name, const char *value, char *message, size_t messag
     int error = parse_value(row, value, &number);
     if (error != 0) {
         describe_allowed(row, allowed, sizeof allowed);
-        message_format(message, message_bytes, "option '%s' is not set: '%s' is not %s", name, value, allowed);
+        message_format(message, message_bytes, "option %q is not set: %q is not %s", name, value, allowed);
         return error;
     }
     if (row->at_start_only) {
-        message_format(message, message_bytes, "option '%s' is read once at the start; set %s=%s in the environment",
+        message_format(message, message_bytes, "option %q is read once at the start; set %s=%s in the environment",
                        name, row->variable, value);
         return EPERM;
     }
