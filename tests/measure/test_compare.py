@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -38,6 +39,29 @@ def test_report_of_a_program_that_hakmem_helps(tmp_path: Path) -> None:
     assert "<svg" in page
     assert "hakmem helps" in page
     assert not re.search(r'(src|href)="(?!#)|<script|@import|url\((?!#)', page)  # nothing is loaded
+
+
+def test_peak_while_it_runs_is_that_of_the_table(tmp_path: Path) -> None:
+    """Also where it lies between two looks: the kernel keeps it."""
+    short_peak = "import time\ntime.sleep(0.5)\nblock = bytearray(64 << 20)\ndel block\ntime.sleep(0.5)\n"
+    result = hakmem_command(*TWO, "--interval", "400", script(tmp_path, short_peak), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    peak_bytes = result_in(tmp_path / "out")["summary"]["pymalloc"]["medians"]["peak_bytes"]
+    assert peak_bytes > 64 * MEBIBYTE
+    assert f"run 1 of 1 under pymalloc: peak {peak_bytes / MEBIBYTE:.1f} MiB, " in result.stderr
+
+
+def test_program_in_lua_without_the_module_is_an_error(tmp_path: Path) -> None:
+    lua = shutil.which("lua5.4")
+    if lua is None:
+        pytest.skip("no lua5.4: apt-get install lua5.4")
+    (tmp_path / "program.lua").write_text("for step = 1, 3e7 do end")
+    result = hakmem_command(
+        "compare", "--runs", "1", "--lua", lua, "program.lua", cwd=tmp_path, LUA_CPATH=str(tmp_path / "?.so")
+    )
+    assert "whether hakmem helps cannot be said: hakmem was not among the allocators" in result.stdout
+    assert result.stderr.splitlines()[-1].startswith("hakmem: error: hakmem could not be measured: the module hakmem")
+    assert result.returncode == 1
 
 
 def test_says_plainly_when_hakmem_does_not_help(tmp_path: Path) -> None:

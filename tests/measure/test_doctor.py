@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hakmem.measure import breakdown, pools
+from hakmem.measure import breakdown, kernel, pools
 from hakmem.measure.breakdown import LABELS, Breakdown
 from hakmem.measure.diagnosis import diagnose
 from hakmem.measure.errors import MeasureError
@@ -157,21 +158,45 @@ def test_process_that_is_neither_python_nor_lua(tmp_path: Path) -> None:
     assert (found["language"], found["diagnosis"]["kind"]) == ("", "small")
 
 
+@pytest.mark.parametrize(
+    ("lua", "where"), [("lua5.4", "the C library's malloc"), ("luajit", "as LuaJIT's own allocator does")]
+)
+def test_objects_of_stock_lua_are_not_called_something_else(tmp_path: Path, lua: str, where: str) -> None:
+    if shutil.which(lua) is None:
+        pytest.skip(f"no {lua}: apt-get install {lua}")
+    code = "kept = {} for i = 1, 900000 do kept[i] = {i} end print(1) io.stdout:flush() while true do end"
+    program = start([lua, "-e", code], cwd=tmp_path)
+    assert program.stdout is not None
+    program.stdout.readline()
+    found = look(program.pid, tmp_path)
+    end(program)
+    assert found["diagnosis"]["kind"] == "live", found
+    assert where in found["diagnosis"]["verdict"]
+
+
 def test_it_looks_at_itself(tmp_path: Path) -> None:
     result = hakmem_command("doctor", "--seconds", "0", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "resident (RSS)" in result.stdout
 
 
-def test_memory_that_may_not_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("user", "owner", "advice"),
+    [(0, 0, "SYS_PTRACE"), (1000, 1000, "run this as root"), (1000, 0, "as that user or root")],
+)
+def test_memory_that_may_not_be_read_is_said(
+    monkeypatch: pytest.MonkeyPatch, user: int, owner: int, advice: str
+) -> None:
     def refuse(process_id: int) -> None:
         raise MeasureError("no")
 
     monkeypatch.setattr(breakdown, "RemoteMemory", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(kernel, "user_of", lambda process_id: owner)
     found = breakdown.break_down(os.getpid())
     assert sum(found.rows.values()) == found.rss_bytes
     assert found.rows["pymalloc_live"] == 0
-    assert f"sudo hakmem doctor {os.getpid()}" in found.blind_spots[0]
+    assert advice in found.blind_spots[0]
 
 
 @pytest.mark.parametrize(
@@ -185,9 +210,9 @@ def test_bad_words_are_one_line(tmp_path: Path, words: list[str], code: int, tex
     assert text in result.stderr
 
 
-def seen(stats: dict[str, Any] | None = None, **mebibytes: int) -> Breakdown:
+def seen(stats: dict[str, Any] | None = None, language: str = "python", **mebibytes: int) -> Breakdown:
     rows = dict.fromkeys(LABELS, 0) | {name: size * MEBIBYTE for name, size in mebibytes.items()}
-    return Breakdown(1, [], sum(rows.values()), 0, 0, rows, 0, 0, 0, "python", True, stats, "", [])
+    return Breakdown(1, [], sum(rows.values()), 0, 0, rows, 0, 0, 0, language, True, stats, "", [])
 
 
 @pytest.mark.parametrize(
@@ -199,6 +224,8 @@ def seen(stats: dict[str, Any] | None = None, **mebibytes: int) -> Breakdown:
         (seen({"pinned_bytes": 9 * MEBIBYTE}, hakmem_free=100), "cache", "hakmem keeps 91.0 MiB"),
         (seen(hakmem_live=300, other_anonymous=200), "live", "300.0 MiB of Python's"),
         (seen(other_anonymous=300, glibc_used=10, files=100), "outside", "310.0 MiB"),
+        (seen(language="lua", other_anonymous=300, glibc_used=90), "outside", "300.0 MiB"),
+        (seen(language="luajit", other_anonymous=90, glibc_used=300), "outside", "300.0 MiB"),
         (seen(files=300, pymalloc_live=20), "files", "300.0 MiB"),
         (seen(files=10), "small", "10.0 MiB"),
         (seen(files=10, hakmem_untold=7), "small", "7.0 MiB all the rest"),

@@ -142,6 +142,9 @@ def _report(result: "dict[str, Any]", arguments: "Namespace") -> int:
     failed = [name for name, row in result["summary"].items() if row["failures"]]
     if failed:
         return fail(f"the program failed under {', '.join(failed)}; the last lines of its output stand above", 1)
+    missing = [row["missing"] for row in result["allocators"] if row["name"] == "hakmem" and row["missing"]]
+    if missing:
+        return fail(f"hakmem could not be measured: {missing[0]}", 1)
     return 0
 
 
@@ -152,18 +155,15 @@ class Progress:
         """Find out who watches."""
         self._is_live = sys.stderr.isatty()
         self._label = ""
-        self._peak_bytes = 0
         self._shown_seconds = 0.0
 
     def begin(self, name: str, turn: int, turns: int) -> None:
         """Begin a run."""
         self._label = f"run {turn + 1} of {turns} under {name}"
-        self._peak_bytes = 0
         self._shown_seconds = -SECONDS_BETWEEN_LINES
 
     def sampled(self, sample: "Sample") -> None:
         """Show a look at its memory."""
-        self._peak_bytes = max(self._peak_bytes, sample.rss_bytes)
         if self._is_live and sample.seconds - self._shown_seconds >= SECONDS_BETWEEN_LINES:
             self._shown_seconds = sample.seconds
             text = f"{self._label}: {sample.seconds:.1f} s, {sample.rss_bytes / MEBIBYTE:.0f} MiB"
@@ -173,8 +173,16 @@ class Progress:
         """Show how it ended."""
         if self._is_live:
             print(f"\r{'':<78}\r", end="", file=sys.stderr)
-        peak = f"peak {self._peak_bytes / MEBIBYTE:.0f} MiB, {run.wall_seconds:.1f} s"
-        print(f"{self._label}: {f'failed: {run.failure}' if run.failure else peak}", file=sys.stderr, flush=True)
+        print(f"{self._label}: {_how_it_ended(run)}", file=sys.stderr, flush=True)
+
+
+def _how_it_ended(run: "Run") -> str:
+    from hakmem.measure.figures import figures_of
+
+    if run.failure:
+        return f"failed: {run.failure}"
+    peak_bytes = figures_of(run)["peak_bytes"] or 0
+    return f"peak {peak_bytes / MEBIBYTE:.1f} MiB, {run.wall_seconds:.1f} s"
 
 
 COMMAND = Compare()

@@ -52,7 +52,8 @@ class Record(MeasureCommand):
             end = record.record_command(arguments.command, settings)
         else:
             end = record.record_process(process_id_of(arguments.pid), settings)
-        print(f"hakmem: {end.text}; {arguments.out} has {end.samples} samples", file=sys.stderr)
+        samples = f"{end.samples} sample{'s' * (end.samples != 1)}"
+        print(f"hakmem: {end.text}; {arguments.out} has {samples}", file=sys.stderr)
         return end.exit_code
 
 

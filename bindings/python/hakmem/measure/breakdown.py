@@ -46,7 +46,7 @@ class Breakdown:
     huge_page_bytes: int
     lazily_freed_bytes: int
     glibc_returnable_bytes: int
-    language: str  # python, lua, "" (neither)
+    language: str  # python, lua, luajit, "" (none of them)
     has_hakmem: bool
     stats: dict[str, Any] | None  # hakmem's own figures, where the process tells them
     other_allocator: str
@@ -73,7 +73,7 @@ def break_down(process_id: int) -> Breakdown:
     except MeasureError:
         blind_spots.append(
             "the memory itself may not be read, so what is live and what is free cannot be told apart;"
-            f" run it as root: sudo hakmem doctor {process_id}"
+            f" {kernel.who_may_read(process_id)}"
         )
     else:
         try:
@@ -245,6 +245,8 @@ def _executable(process_id: int) -> str:
 def _language(executable: str, paths: set[str]) -> str:
     if executable.startswith("python") or any("/libpython3" in path for path in paths):
         return "python"
+    if executable.startswith("luajit") or any("/libluajit" in path for path in paths):
+        return "luajit"
     if executable.startswith("lua") or any("/liblua" in path for path in paths):
         return "lua"
     return ""

@@ -17,6 +17,11 @@ GROWTH_PART_MIN = 0.01
 LIVE_ROWS = ("hakmem_live", "hakmem_untold", "pymalloc_live", "glibc_used", "glibc_large", "other_anonymous")
 PYTHON_LIVE_ROWS = ("hakmem_live", "pymalloc_live")
 OUTSIDE_ROWS = ("glibc_used", "glibc_large", "other_anonymous", "shared_memory", "stacks")
+# Where an interpreter's own allocator puts its objects, beside what else is there, and how that allocator is called.
+OBJECTS_AMONG_ROWS = {
+    "lua": (("glibc_used", "glibc_large"), "the C library's malloc"),
+    "luajit": (("other_anonymous",), "anonymous mappings, as LuaJIT's own allocator does"),
+}
 
 
 @dataclass
@@ -47,7 +52,8 @@ def diagnose(first: Breakdown, second: Breakdown | None, seconds: float) -> Diag
             "nothing",
         )
     candidates = [_fragmentation(now), _hakmem_cache(now), _glibc_cache(now), _lazily_freed(now)]
-    candidates += [_untold(now), _live(now, second is not None, seconds), _outside(now), _files(now)]
+    candidates += [_untold(now), _live(now, second is not None, seconds), _among(now)]
+    candidates += [_outside(now), _files(now)]
     size_bytes, found = max(candidates, key=lambda pair: pair[0])
     if size_bytes < PART_MIN * now.rss_bytes:
         biggest = max(now.rows, key=lambda name: now.rows[name])
@@ -155,9 +161,23 @@ def _live(now: Breakdown, was_watched: bool, seconds: float) -> tuple[int, Diagn
     )
 
 
+def _among(now: Breakdown) -> tuple[int, Diagnosis]:
+    names, allocator = OBJECTS_AMONG_ROWS.get(now.language, ((), ""))
+    size_bytes = _sum(now, names)
+    return size_bytes, Diagnosis(
+        "live",
+        f"in use: {_mib(size_bytes)}. Lua puts its objects into {allocator}, unless its host gives it another"
+        " allocator; other blocks of the process are among them.",
+        'collectgarbage("count") says how many KiB are Lua\'s; with require "hakmem" the two are told apart, and what'
+        " Lua drops goes back",
+    )
+
+
 def _outside(now: Breakdown) -> tuple[int, Diagnosis]:
-    size_bytes = _sum(now, OUTSIDE_ROWS) - now.lazily_freed_bytes
-    most = max(OUTSIDE_ROWS, key=lambda name: now.rows[name])
+    among, _ = OBJECTS_AMONG_ROWS.get(now.language, ((), ""))
+    outside = [name for name in OUTSIDE_ROWS if name not in among]
+    size_bytes = sum(now.rows[name] for name in outside) - now.lazily_freed_bytes
+    most = max(outside, key=lambda name: now.rows[name])
     kind_of_memory = "not in Python's objects at all" if now.language == "python" else "not in an interpreter's objects"
     owner = f" {now.other_allocator} is loaded and serves malloc." if now.other_allocator else ""
     libraries = f" Loaded: {', '.join(now.heavy_libraries)}." if now.heavy_libraries else ""

@@ -46,7 +46,7 @@ def _read(process_id: int, name: str) -> bytes | None:
         return None
     except PermissionError:
         raise MeasureError(
-            f"{path} may not be read: process {process_id} is {owner_name(process_id)}'s; run this as that user or root"
+            f"{path} may not be read: process {process_id} is {owner_name(process_id)}'s; {who_may_read(process_id)}"
         ) from None
     except OSError as error:
         raise MeasureError(f"{path} cannot be read: {error.strerror}; is /proc mounted?") from None
@@ -69,6 +69,15 @@ def owner_name(process_id: int) -> str:
         return pwd.getpwuid(user_id).pw_name
     except KeyError:
         return f"user {user_id}"
+
+
+def who_may_read(process_id: int) -> str:
+    """Return what to do where the kernel does not let us look into a process."""
+    if os.geteuid() == 0:
+        return "root may not here, either: the capability SYS_PTRACE is missing (docker run --cap-add SYS_PTRACE)"
+    if user_of(process_id) == os.geteuid():
+        return "run this as root (sudo)"
+    return "run this as that user or root"
 
 
 def check_readable(process_id: int) -> None:

@@ -108,8 +108,11 @@ def notes(result: dict[str, Any]) -> list[str]:
 
 def heading(result: dict[str, Any]) -> str:
     """Return the title of the table of medians."""
-    runs = min((row["runs_counted"] for row in result["summary"].values() if not row["failures"]), default=0)
-    return f"MiB of {result['memory']}, seconds; {'median of ' if runs > 1 else ''}{runs} run{'s' * (runs != 1)} each"
+    counts = [row["runs_counted"] for row in result["summary"].values() if not row["failures"]]
+    fewest, most = min(counts, default=0), max(counts, default=0)
+    runs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    median = "median of " if most > 1 else ""
+    return f"MiB of {result['memory']}, seconds; {median}{runs} run{'s' * (most != 1)} each"
 
 
 def print_result(result: dict[str, Any]) -> None:
