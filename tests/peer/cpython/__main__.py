@@ -75,6 +75,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the virtual environment and result.json")
     arguments = parser.parse_args()
 
+    arguments.out = arguments.out.absolute()  # each file of the suite runs in a folder of its own
     python = prepare(arguments.out / "venv")
     modules = arguments.only or (all_modules(python) if arguments.full else representative_modules(python))
     results = []
