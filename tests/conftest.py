@@ -30,6 +30,20 @@ def c_library_with_checks(repository: Path) -> Path:
     return build_c_library(repository, "release-checks", "-DHAKMEM_DEBUG_CHECKS=ON")
 
 
+@pytest.fixture(scope="session")
+def os_faults(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that lets OS calls of a program fail which preloads it."""
+    library = tmp_path_factory.mktemp("faults") / "os_faults.so"
+    source = repository / "tests" / "faults" / "os_faults.c"
+    result = subprocess.run(
+        ["cc", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(source)],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return library
+
+
 def build_c_library(repository: Path, name: str, *options: str) -> Path:
     if shutil.which("cmake") is None:
         pytest.fail("cmake is not on PATH; `make test` puts it there")

@@ -45,6 +45,7 @@ def run_module(python: str, module: str, *, is_hakmem: bool) -> Outcome:
             env=environment(is_hakmem),
             cwd=folder,
             start_new_session=True,
+            preexec_fn=heed_signals,
         )
         try:
             process.wait(TIMEOUT_SECONDS)
@@ -55,6 +56,12 @@ def run_module(python: str, module: str, *, is_hakmem: bool) -> Outcome:
             kill_session(process.pid)
             process.wait()
         return Outcome(end, read_report(report) if report.is_file() else {})
+
+
+def heed_signals() -> None:
+    """A shell's background job ignores some signals, and the tests of them would wait for ever."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def kill_session(leader: int) -> None:
