@@ -1,4 +1,4 @@
-"""OS calls for memory fail, each once, then three in a row, then all: MemoryError or nothing, and the interpreter goes on.
+"""OS calls for memory fail, one, three in a row, or all: MemoryError or nothing, and the interpreter goes on.
 
 The calls are those of hakmem and of CPython's own allocators, which serve what hakmem is refused. So one call that
 fails is mostly absorbed; where all fail the program gets its MemoryError, and works when they no longer do.
@@ -130,9 +130,7 @@ def faults_environment(library: Path, **variables: str) -> dict[str, str]:
     ],
 )
 def test_calls_fail_one_after_another(os_faults: Path, scenario: str, count: int) -> None:
-    told = json.loads(
-        output_of(run_code(ATTEMPTS, scenario, str(count), environment=faults_environment(os_faults)))
-    )
+    told = json.loads(output_of(run_code(ATTEMPTS, scenario, str(count), environment=faults_environment(os_faults))))
     counts = told["counts"]
     assert counts.pop("end", 0) == 1, (told["first"], counts)
     assert sum(counts.values()) >= 3, "nothing failed"

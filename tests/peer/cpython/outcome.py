@@ -45,7 +45,7 @@ def run_module(python: str, module: str, *, is_hakmem: bool) -> Outcome:
             env=environment(is_hakmem),
             cwd=folder,
             start_new_session=True,
-            preexec_fn=heed_signals,
+            preexec_fn=heed_signals,  # noqa: PLW1509 - there is no other thread here
         )
         try:
             process.wait(TIMEOUT_SECONDS)
