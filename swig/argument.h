@@ -16,7 +16,7 @@ typedef enum ArgumentKind {
     ARGUMENT_MISSING, /* None, nil; in Tcl an empty one */
     ARGUMENT_TEXT,
     ARGUMENT_NUMBER, /* `text` is how it is written */
-    ARGUMENT_OTHER   /* a list, a table, ... */
+    ARGUMENT_OTHER   /* a list, a table, a float that is not whole, ... */
 } ArgumentKind;
 
 typedef struct Argument {
@@ -120,16 +120,17 @@ static inline void argument_copy(Argument *argument, ArgumentKind kind, const ch
     argument_set_text(argument, kind, argument->copy, kept);
 }
 
-/* A float that is whole is meant as an integer; another is shown as it is, and refused. */
-static inline void argument_set_float(Argument *argument, double number) {
-    bool is_whole = number >= 0 && number < 18446744073709551616.0 && (double)(uint64_t)number == number;
-    char text[64];
-    int length = is_whole           ? snprintf(text, sizeof text, "%llu", (unsigned long long)number)
-                 : number != number ? snprintf(text, sizeof text, "nan")
-                                    : snprintf(text, sizeof text, "%.14g", number);
-    argument_copy(argument, ARGUMENT_NUMBER, text, (size_t)length);
-}
-
 static inline void argument_set_kind(Argument *argument, ArgumentKind kind) { argument_set_text(argument, kind, "", 0); }
+
+/* A float that is whole is meant as an integer. */
+static inline void argument_set_float(Argument *argument, double number) {
+    char digits[24];
+    bool is_whole = number >= 0 && number < 18446744073709551616.0 && (double)(uint64_t)number == number;
+    if (is_whole)
+        argument_copy(argument, ARGUMENT_NUMBER, digits,
+                      (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)number));
+    else
+        argument_set_kind(argument, ARGUMENT_OTHER);
+}
 
 #endif

@@ -57,6 +57,7 @@ fail_with("no heap") { Hakmem.heap_destroy(nil) }
 fail_with("limit that is not whole") { Hakmem.heap_new(2.5, 0) }
 fail_with("value that is not whole") { Hakmem.option_set("purge_delay_ms", 2.5) }
 fail_with("limit that is not a number") { Hakmem.heap_new(Float::NAN, 0) }
+fail_with("limit with a point") { Hakmem.heap_new("2.5", 0) }
 fail_with("limit with a NUL") { Hakmem.heap_new("12\0", 0) }
 fail_with("name with a NUL") { Hakmem.option_get("purge_delay_ms\0") }
 fail_with("value with a NUL") { Hakmem.option_set("purge_delay_ms", "12\0") }

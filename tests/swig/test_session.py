@@ -25,8 +25,15 @@ LANGUAGES = {
 }
 SCRIPTS = {"python": "session.py", "lua": "session.lua", "ruby": "session.rb", "tcl": "session.tcl"}
 
-# Tcl has no other values than texts: a list is one.
-NOT_IN_TCL = {"error list as a value", "error list as a name", "error list as a heap"}
+# Tcl has no other values than texts: a list is one, and a float.
+NOT_IN_TCL = {
+    "error list as a value",
+    "error list as a name",
+    "error list as a heap",
+    "error limit that is not whole",
+    "error value that is not whole",
+    "error limit that is not a number",
+}
 DOCUMENTS = ("stats json", "options json")
 
 
@@ -86,11 +93,10 @@ EXPECTED = {
     "error unknown heap": "there is no heap 999; heap_new makes one",
     "error heap that is text": "the heap is 'first'; give the number of a heap",
     "error no heap": "the heap is missing; give the number of a heap",
-    "error limit that is not whole": "the soft limit is '2.5'; give a whole number of bytes, or 0 for none",
-    "error value that is not whole": (
-        "option 'purge_delay_ms' is not set: '2.5' is not a whole number from 0 to 3600000"
-    ),
-    "error limit that is not a number": "the soft limit is 'nan'; give a whole number of bytes, or 0 for none",
+    "error limit that is not whole": "the soft limit must be a whole number of bytes, or 0 for none",
+    "error value that is not whole": "the value of option 'purge_delay_ms' must be a whole number or text",
+    "error limit that is not a number": "the soft limit must be a whole number of bytes, or 0 for none",
+    "error limit with a point": "the soft limit is '2.5'; give a whole number of bytes, or 0 for none",
     "error limit with a NUL": "the soft limit contains a NUL character",
     "error name with a NUL": "the name of an option contains a NUL character",
     "error value with a NUL": "the value of option 'purge_delay_ms' contains a NUL character",
