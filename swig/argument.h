@@ -34,14 +34,27 @@ static inline bool argument_refuse(hak_error_t *error, hak_error_code code, cons
     return false;
 }
 
-/* Of what was given the first letters are shown, as the core does. */
-enum { SHOWN_BYTES_MAX = 80 };
-static inline const char *argument_dots(const char *text) { return strlen(text) > SHOWN_BYTES_MAX ? "..." : ""; }
+/* What was given, as the core's errors show it: printable, and of a long one the first letters. */
+typedef struct ShownText {
+    char text[84];
+} ShownText;
+
+static inline ShownText argument_shown(const char *text) {
+    enum { SHOWN_BYTES_MAX = 80 };
+    ShownText shown = {""};
+    size_t bytes = 0;
+    for (; bytes < SHOWN_BYTES_MAX && text[bytes] != '\0'; bytes++)
+        shown.text[bytes] = (unsigned char)text[bytes] < ' ' || text[bytes] == 0x7F ? '?' : text[bytes];
+    if (text[bytes] == '\0') return shown;
+    while (bytes > 0 && ((unsigned char)text[bytes] & 0xC0) == 0x80) bytes--; /* in the middle of a letter of UTF-8 */
+    memcpy(shown.text + bytes, "...", sizeof "...");
+    return shown;
+}
 
 static inline bool argument_refuse_number(const Argument *argument, const char *what, const char *wanted,
                                           hak_error_t *error) {
     char wrong[128];
-    snprintf(wrong, sizeof wrong, "is '%.*s%s'; give", SHOWN_BYTES_MAX, argument->text, argument_dots(argument->text));
+    snprintf(wrong, sizeof wrong, "is '%s'; give", argument_shown(argument->text).text);
     return argument_refuse(error, HAK_ERROR_VALUE, what, wrong, wanted);
 }
 
@@ -62,23 +75,21 @@ static inline bool argument_is_name(const Argument *argument, hak_error_t *error
 static inline bool argument_is_value(const Argument *argument, const char *name, hak_error_t *error) {
     char what[128];
     const char *wanted = "a whole number or text";
-    snprintf(what, sizeof what, "the value of option '%.*s%s'", SHOWN_BYTES_MAX, name, argument_dots(name));
+    snprintf(what, sizeof what, "the value of option '%s'", argument_shown(name).text);
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", wanted);
     if (argument->kind == ARGUMENT_OTHER) return argument_refuse(error, HAK_ERROR_TYPE, what, "must be", wanted);
     return !argument->has_nul || argument_refuse_nul(what, error);
 }
 
-/* Decimal digits only, up to 2^64 - 1; behind them ".0", for where a float is text (Tcl) it is written so when it is whole. */
+/* Decimal digits only, up to 2^64 - 2: the core takes the one above for no limit. */
 static inline bool argument_read_digits(const Argument *argument, uint64_t *number) {
-    size_t length = argument->length;
     *number = 0;
-    if (length > 2 && strcmp(argument->text + length - 2, ".0") == 0) length -= 2;
-    if (length == 0) return false;
-    for (size_t index = 0; index < length; index++) {
+    if (argument->length == 0) return false;
+    for (size_t index = 0; index < argument->length; index++) {
         if (argument->text[index] < '0' || argument->text[index] > '9') return false;
         uint64_t digit = (uint64_t)(argument->text[index] - '0');
-        if (*number > (UINT64_MAX - digit) / 10) return false;
+        if (*number > (UINT64_MAX - 1 - digit) / 10) return false;
         *number = *number * 10 + digit;
     }
     return true;

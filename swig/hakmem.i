@@ -67,6 +67,10 @@ lie in slabs that serve no other heap, and go back to the OS with it.";
 %feature("docstring") hak_control_heaps
 "A list of such maps, one for each heap that has a number.";
 
+#ifdef SWIGPYTHON
+%include "languages/python.i"
+#endif
+
 %include <hakmem_control.h>
 
 #ifdef SWIGLUA

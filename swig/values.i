@@ -2,15 +2,12 @@
  * values.i - how values go in and out, once for all languages.
  *
  * A language brings languages/NAME.h with: INPUT(value), argument_read, RAISE, RESULT_NONE, RESULT_COUNT, RESULT_TEXT,
- * RESULT_ANSWER, Answer, answer_begin, answer_visitor, and RESULT_OWN_TEXT where it must. What they are is said in docs/control.md.
+ * RESULT_OWN_TEXT, own_text_begin, RESULT_ANSWER, Answer, answer_begin, answer_visitor. What they are is said in
+ * docs/control.md.
  */
 %{
 #include "argument.h"
 #include HAKMEM_SWIG_LANGUAGE
-
-#ifndef RESULT_OWN_TEXT /* freed by the typemap `freearg` below, where RESULT_TEXT returns or goes to `fail` */
-#define RESULT_OWN_TEXT RESULT_TEXT
-#endif
 %}
 
 /* ---- In ---- */
@@ -64,14 +61,15 @@ NUMBER_ARGUMENT(hard_limit_bytes, "the hard limit", "a whole number of bytes, or
 }
 %apply uint64_t *OUTPUT_COUNT { uint64_t *number, uint64_t *given_back_bytes };
 
+/* The text is ours to free, also where the language has no memory for its own. */
 %typemap(in, numinputs=0) char **text (char *place) {
     place = NULL;
     $1 = &place;
 }
+%typemap(check) char **text { $1 = own_text_begin(INPUT($1)); } /* after the arguments were counted */
 %typemap(argout) char **text {
-    if (result == HAK_ERROR_NONE) RESULT_OWN_TEXT($result, *$1);
+    if (result == HAK_ERROR_NONE) RESULT_OWN_TEXT($result, $1);
 }
-%typemap(freearg) char **text { hak_control_text_free(*$1); }
 
 %typemap(in, numinputs=0) hak_option_value_t *value (hak_option_value_t place) { $1 = &place; }
 %typemap(argout) hak_option_value_t *value {

@@ -60,7 +60,31 @@ static inline void answer_push_count(lua_State *L, uint64_t count) {
 #define RESULT_NONE(result) ((void)0)
 #define RESULT_COUNT(result, number) (answer_push_count(L, number), SWIG_arg++)
 #define RESULT_TEXT(result, characters) (lua_pushstring(L, characters), SWIG_arg++)
+#define RESULT_OWN_TEXT(result, place) (RESULT_TEXT(result, *(place)), lua_free_text(place))
 #define RESULT_ANSWER(result, answer) SWIG_arg++ /* it is on top of the stack */
+
+/* Lua leaves by a jump when it has no memory: the text belongs to a userdata, whose collection frees it then. */
+static inline void lua_free_text(char **place) {
+    hak_control_text_free(*place);
+    *place = NULL;
+}
+
+static inline int lua_collect_text(lua_State *L) {
+    lua_free_text(lua_touserdata(L, 1));
+    return 0;
+}
+
+static inline char **own_text_begin(lua_State *L, char **unused) {
+    (void)unused;
+    char **place = lua_newuserdata(L, sizeof *place);
+    *place = NULL;
+    if (luaL_newmetatable(L, "hakmem.text")) {
+        lua_pushcfunction(L, lua_collect_text);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return place;
+}
 
 /* Tables that have begun lie on the stack, the innermost on top. */
 typedef struct Answer {

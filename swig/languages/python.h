@@ -21,10 +21,10 @@ static inline void python_read_integer(PyObject *value, Argument *argument) {
         argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
     } else if (number != NULL) { /* longer than Python is willing to write */
         argument_copy(argument, ARGUMENT_NUMBER, "too large", strlen("too large"));
-    } else {
+        PyErr_Clear();
+    } else { /* the exception of its __index__ is the error */
         argument_set_kind(argument, ARGUMENT_OTHER);
     }
-    PyErr_Clear();
     Py_XDECREF(text);
     Py_XDECREF(number);
 }
@@ -71,8 +71,9 @@ static inline PyObject *python_class_of_error(hak_error_code code) {
     }
 }
 
-/* A text that was cut in the middle of a letter must not turn into a decoding error. */
+/* Text that is no UTF-8 must not turn into a decoding error; nor does an error replace an exception. */
 static inline void python_raise(const hak_error_t *error) {
+    if (PyErr_Occurred() != NULL) return;
     PyObject *text = PyUnicode_DecodeUTF8(error->message, (Py_ssize_t)strlen(error->message), "replace");
     if (text == NULL) return;
     PyErr_SetObject(python_class_of_error(error->code), text);
@@ -97,7 +98,15 @@ static inline void python_raise(const hak_error_t *error) {
     } while (0)
 #define RESULT_COUNT(result, number) RESULT_OBJECT(result, PyLong_FromUnsignedLongLong(number))
 #define RESULT_TEXT(result, characters) RESULT_OBJECT(result, PyUnicode_FromString(characters))
+#define RESULT_OWN_TEXT(result, place)                        \
+    do {                                                      \
+        PyObject *object = PyUnicode_FromString(*(place));    \
+        hak_control_text_free(*(place));                      \
+        RESULT_OBJECT(result, object);                        \
+    } while (0)
 #define RESULT_ANSWER(result, answer) RESULT_OBJECT(result, answer_finish(answer))
+
+static inline char **own_text_begin(char **place) { return place; }
 
 enum { ANSWER_DEPTH_MAX = 8 };
 

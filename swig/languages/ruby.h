@@ -41,10 +41,16 @@ static inline VALUE ruby_class_of_error(hak_error_code code) {
     }
 }
 
-#define RAISE(error)                                                            \
-    do {                                                                        \
-        rb_raise(ruby_class_of_error((error)->code), "%s", (error)->message); \
-        SWIG_fail;                                                              \
+/* In UTF-8; what a script gave and is none shows as replacement characters. */
+static inline VALUE ruby_message(const char *text) {
+    VALUE message = rb_utf8_str_new_cstr(text), whole = rb_str_scrub(message, Qnil);
+    return NIL_P(whole) ? message : whole;
+}
+
+#define RAISE(error)                                                                                            \
+    do {                                                                                                        \
+        rb_exc_raise(rb_exc_new_str(ruby_class_of_error((error)->code), ruby_message((error)->message))); \
+        SWIG_fail;                                                                                              \
     } while (0)
 
 /* ---- Results ---- */
@@ -57,15 +63,15 @@ static inline VALUE ruby_class_of_error(hak_error_code code) {
 static inline VALUE ruby_text(VALUE text) { return rb_utf8_str_new_cstr((const char *)text); }
 
 /* Ruby leaves by a jump when it has no memory; the text must not stay behind. */
-#define RESULT_OWN_TEXT(result, characters)                             \
-    do {                                                                \
-        int failure;                                                    \
-        result = rb_protect(ruby_text, (VALUE)(characters), &failure); \
-        if (failure != 0) {                                             \
-            hak_control_text_free(characters);                          \
-            rb_jump_tag(failure);                                       \
-        }                                                               \
+#define RESULT_OWN_TEXT(result, place)                              \
+    do {                                                            \
+        int failure;                                                \
+        result = rb_protect(ruby_text, (VALUE)*(place), &failure); \
+        hak_control_text_free(*(place));                            \
+        if (failure != 0) rb_jump_tag(failure);                     \
     } while (0)
+
+static inline char **own_text_begin(char **place) { return place; }
 
 enum { ANSWER_DEPTH_MAX = 8 };
 

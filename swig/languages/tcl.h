@@ -10,8 +10,18 @@
 
 #define INPUT(value) value
 
+/* A value that is a float already, as `expr` gives it, is one; else only its text counts. */
+static inline bool tcl_read_float(Tcl_Obj *value, Argument *argument) {
+    double number;
+    if (value->typePtr == NULL || value->typePtr != Tcl_GetObjType("double")) return false;
+    if (Tcl_GetDoubleFromObj(NULL, value, &number) != TCL_OK) return false;
+    argument_set_float(argument, number);
+    return argument->kind == ARGUMENT_NUMBER;
+}
+
 static inline void argument_read(Tcl_Obj *value, Argument *argument) {
     int length;
+    if (tcl_read_float(value, argument)) return;
     const char *text = Tcl_GetStringFromObj(value, &length);
     argument_set_text(argument, length == 0 ? ARGUMENT_MISSING : ARGUMENT_TEXT, text, (size_t)length);
     argument->has_nul = strstr(text, "\xC0\x80") != NULL; /* how Tcl writes it */
@@ -53,7 +63,14 @@ static inline Tcl_Obj *tcl_count(uint64_t count) {
 #define RESULT_NONE(result) ((void)0)
 #define RESULT_COUNT(result, number) Tcl_SetObjResult(interp, tcl_count(number))
 #define RESULT_TEXT(result, characters) Tcl_SetObjResult(interp, Tcl_NewStringObj(characters, -1))
+#define RESULT_OWN_TEXT(result, place)       \
+    do {                                     \
+        RESULT_TEXT(result, *(place));       \
+        hak_control_text_free(*(place));     \
+    } while (0)
 #define RESULT_ANSWER(result, answer) Tcl_SetObjResult(interp, (answer)->whole)
+
+static inline char **own_text_begin(char **place) { return place; }
 
 enum { ANSWER_DEPTH_MAX = 8 };
 

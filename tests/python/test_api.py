@@ -240,7 +240,7 @@ def test_unknown_option_is_a_key_error_in_plain_words(name: str) -> None:
     if name in ("retain_byte", "RETAIN_BYTES"):
         assert str(caught.value).endswith("; the nearest is 'retain_bytes'")
     elif len(name) < 100:
-        assert str(caught.value).endswith("; 'hakmem options' lists them")
+        assert str(caught.value).endswith("; options() lists them")
 
 
 # ---- the rest ----

@@ -23,9 +23,9 @@ class Index:
         return self.number
 
 
-class BrokenIndex:
+class Interrupted:
     def __index__(self) -> int:
-        raise ValueError("no number")
+        raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -41,10 +41,15 @@ def test_what_takes_the_place_of_an_integer_is_one(heap: int) -> None:
     assert (figures["soft_limit_bytes"], figures["hard_limit_bytes"]) == (1, 1 << 63)
 
 
-@pytest.mark.parametrize("wrong", [BrokenIndex(), b"12", [1], object(), 1j])
+@pytest.mark.parametrize("wrong", [b"12", [1], object(), 1j, 2.5, float("inf")])
 def test_what_is_no_number_is_a_type_error(heap: int, wrong: object) -> None:
     with pytest.raises(TypeError, match=r"^the hard limit must be a whole number of bytes, or 0 for none$"):
         control.heap_set_limit(heap, 0, wrong)
+
+
+def test_exception_of_an_argument_stays(heap: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        control.heap_set_limit(heap, 0, Interrupted())
 
 
 def test_integer_that_python_does_not_write(heap: int) -> None:

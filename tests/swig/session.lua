@@ -73,6 +73,14 @@ fail_with("list as a value", function() control.option_set("counters", {1}) end)
 fail_with("list as a name", function() control.option_get({1}) end)
 fail_with("list as a heap", function() control.heap_stats({1}) end)
 
+local function grown_bytes(action)
+    local before = control.stats().live_bytes
+    for _ = 1, 200 do action() end
+    collectgarbage()
+    return control.stats().live_bytes - before
+end
+tell("texts leak", grown_bytes(control.stats_json) + grown_bytes(control.options_json) > 200000 and "True" or "False")
+
 tell("number after all", control.option_get("purge_delay_ms"))
 helper.free_blocks()
 tell("used after all", control.heap_stats(heap).used_bytes)

@@ -84,6 +84,17 @@ fail_with("list as a value", lambda: control.option_set("counters", [1]))
 fail_with("list as a name", lambda: control.option_get([1]))
 fail_with("list as a heap", lambda: control.heap_stats([1]))
 
+
+
+def grown_bytes(action: Callable[[], object]) -> int:
+    before = control.stats()["live_bytes"]
+    for _ in range(200):
+        action()
+    return control.stats()["live_bytes"] - before
+
+
+tell("texts leak", grown_bytes(control.stats_json) + grown_bytes(control.options_json) > 200000)
+
 tell("number after all", control.option_get("purge_delay_ms"))
 helper.free_blocks()
 tell("used after all", control.heap_stats(heap)["used_bytes"])

@@ -68,6 +68,14 @@ fail_with("list as a value") { Hakmem.option_set("counters", [1]) }
 fail_with("list as a name") { Hakmem.option_get([1]) }
 fail_with("list as a heap") { Hakmem.heap_stats([1]) }
 
+def grown_bytes
+  before = Hakmem.stats["live_bytes"]
+  200.times { yield }
+  Hakmem.stats["live_bytes"] - before
+end
+leaked = grown_bytes { Hakmem.stats_json } + grown_bytes { Hakmem.options_json }
+tell("texts leak", leaked > 200000 ? "True" : "False")
+
 tell("number after all", Hakmem.option_get("purge_delay_ms"))
 Helper.free_blocks
 tell("used after all", Hakmem.heap_stats(heap)["used_bytes"])

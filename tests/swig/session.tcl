@@ -64,6 +64,14 @@ fail_with "limit that is long" {hakmem::heap_new [string repeat 9 100] 0}
 fail_with "name that is long" {hakmem::option_get [string repeat x 100]}
 fail_with "long name without a value" {hakmem::option_set [string repeat x 100] {}}
 
+proc grown_bytes {script} {
+    set before [dict get [hakmem::stats] live_bytes]
+    for {set number 0} {$number < 200} {incr number} $script
+    expr {[dict get [hakmem::stats] live_bytes] - $before}
+}
+set leaked [expr {[grown_bytes hakmem::stats_json] + [grown_bytes hakmem::options_json]}]
+tell_value "texts leak" [expr {$leaked > 200000 ? "True" : "False"}]
+
 tell_value "number after all" [hakmem::option_get purge_delay_ms]
 helper::free_blocks
 tell_value "used after all" [dict get [hakmem::heap_stats $heap] used_bytes]

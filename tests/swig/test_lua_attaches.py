@@ -83,3 +83,27 @@ def test_another_version_is_refused_in_one_line(build: Path) -> None:
     (line,) = lines
     assert line.startswith("false\thakmem: another hakmem serves this process, with interface ")
     assert line.endswith("/stranger.so; use the same release of hakmem in both")
+
+
+def test_text_that_a_limit_refuses_does_not_stay(build: Path) -> None:
+    lines = run(
+        build,
+        """
+        local hakmem = require "hakmem"
+        local control = hakmem.control
+        for _ = 1, 100 do control.heap_new(0, 0) end
+        local function refused()
+            collectgarbage()
+            hakmem.limit(0, hakmem.stats().state.used_bytes + 3000)
+            local has_worked, message = pcall(control.stats_json)
+            hakmem.limit(0, 0)
+            return not has_worked and message
+        end
+        print(refused())
+        local before = hakmem.stats().live_bytes
+        for _ = 1, 100 do refused() end
+        collectgarbage()
+        print(hakmem.stats().live_bytes - before < 200000)
+        """,
+    )
+    assert lines == ["not enough memory", "true"]

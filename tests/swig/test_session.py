@@ -101,13 +101,14 @@ EXPECTED = {
     "error name with a NUL": "the name of an option contains a NUL character",
     "error value with a NUL": "the value of option 'purge_delay_ms' contains a NUL character",
     "error limit that is long": f"the soft limit is '{'9' * 80}...'; give a whole number of bytes, or 0 for none",
-    "error name that is long": f"there is no option '{'x' * 80}...'; 'hakmem options' lists them",
+    "error name that is long": f"there is no option '{'x' * 80}...'; options() lists them",
     "error long name without a value": (
         f"the value of option '{'x' * 80}...' is missing; give a whole number or text"
     ),
     "error list as a value": "the value of option 'counters' must be a whole number or text",
     "error list as a name": "the name of an option must be text",
     "error list as a heap": "the heap must be the number of a heap",
+    "texts leak": "False",
     "number after all": "125",
     "used after all": "0",
     "error destroyed heap": "there is no heap 1; heap_new makes one",
@@ -169,6 +170,14 @@ def test_two_bindings_see_the_blocks_of_their_host(build: Path) -> None:
     assert int(lines["trim"]) >= 0
     live_bytes = {who: json.loads(lines[who])["live_bytes"] for who in ("host", "ruby", "tcl")}
     assert len(set(live_bytes.values())) == 1
+
+
+def test_functions_of_python_take_keywords_and_say_which() -> None:
+    number = control.heap_new(hard_limit_bytes=1 << 20, soft_limit_bytes=0, is_private=1)
+    control.heap_set_limit(number=number, soft_limit_bytes=0, hard_limit_bytes="4096")
+    assert control.heap_stats(number)["hard_limit_bytes"] == 4096
+    control.heap_destroy(number)
+    assert "heap_new(soft_limit_bytes, hard_limit_bytes, is_private=0)" in (control.heap_new.__doc__ or "")
 
 
 def test_functions_of_python_carry_the_docstrings() -> None:

@@ -110,7 +110,7 @@ def get_option(name: str) -> "int | str":
         raise UnknownOptionError(error.args[0]) from None
 
 
-def set_option(name: str, value: "int | str") -> None:
+def set_option(name: str, value: "int | float | str") -> None:
     """Set an option for the whole process.
 
     Raises UnknownOptionError (a KeyError) if there is no such option, ValueError for a value that is not allowed, and

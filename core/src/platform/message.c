@@ -21,12 +21,24 @@ static void text_put_string(text_buffer *buffer, const char *string) {
     while (*string != '\0') text_put(buffer, *string++);
 }
 
-/* What was given, in quotes; the rest of a long one is not worth the place of what follows it. */
-static void text_put_quoted(text_buffer *buffer, const char *string) {
+static bool is_control_character(char letter) { return (unsigned char)letter < ' ' || letter == 0x7F; }
+
+/* How much of a text is shown: all, or what ends with a whole letter of UTF-8. */
+static size_t shown_bytes(const char *string) {
     enum { SHOWN_BYTES_MAX = 80 };
     size_t shown = 0;
+    while (shown < SHOWN_BYTES_MAX && string[shown] != '\0') shown++;
+    if (string[shown] == '\0') return shown;
+    while (shown > 0 && ((unsigned char)string[shown] & 0xC0) == 0x80) shown--;
+    return shown;
+}
+
+/* What was given, in quotes and on one line; the rest of a long one is not worth the place of what follows it. */
+static void text_put_quoted(text_buffer *buffer, const char *string) {
+    size_t shown = shown_bytes(string);
     text_put(buffer, '\'');
-    while (shown < SHOWN_BYTES_MAX && string[shown] != '\0') text_put(buffer, string[shown++]);
+    for (size_t number = 0; number < shown; number++)
+        text_put(buffer, is_control_character(string[number]) ? '?' : string[number]);
     text_put_string(buffer, string[shown] == '\0' ? "'" : "...'");
 }
 
@@ -79,7 +91,7 @@ size_t message_format(char *text, size_t text_bytes, const char *format, ...) {
 /* A value from outside may hold line breaks and a terminal's commands; a message is one line of text. */
 static void make_printable(char *text, size_t bytes) {
     for (size_t number = 0; number < bytes; number++)
-        if ((unsigned char)text[number] < ' ' || text[number] == 0x7F) text[number] = '?';
+        if (is_control_character(text[number])) text[number] = '?';
 }
 
 static void message_line(const char *prefix, const char *format, va_list arguments) {

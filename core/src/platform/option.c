@@ -225,7 +225,7 @@ int option_set(const char *name, const char *value, char *message, size_t messag
     if (index < 0) {
         int64_t meant = row_meant(name);
         if (meant < 0)
-            message_format(message, message_bytes, "there is no option %q; 'hakmem options' lists them", name);
+            message_format(message, message_bytes, "there is no option %q; options() lists them", name);
         else
             message_format(message, message_bytes, "there is no option %q; the nearest is '%s'", name,
                            option_rows[meant].name);

@@ -104,7 +104,7 @@ static void test_set_errors(void **state) {
     static const char *const far_names[] = {"", "a", "no", "nonsense", "retain", "percent", "hakmem_", "thread_cache"};
     for (size_t index = 0; index < sizeof far_names / sizeof *far_names; index++) {
         char wanted[100];
-        snprintf(wanted, sizeof wanted, "there is no option '%s'; 'hakmem options' lists them", far_names[index]);
+        snprintf(wanted, sizeof wanted, "there is no option '%s'; options() lists them", far_names[index]);
         require_refused(far_names[index], "1", ENOENT, wanted);
     }
     require_refused("retain_bytes", "many", EINVAL,
