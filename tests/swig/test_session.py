@@ -5,6 +5,7 @@ And two bindings in a host with a core of its own. Everything is built by tests/
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -170,6 +171,27 @@ def test_two_bindings_see_the_blocks_of_their_host(build: Path) -> None:
     assert int(lines["trim"]) >= 0
     live_bytes = {who: json.loads(lines[who])["live_bytes"] for who in ("host", "ruby", "tcl")}
     assert len(set(live_bytes.values())) == 1
+
+
+TKINTER = """
+import sys, tkinter
+tcl = tkinter.Tcl()
+tcl.eval(f"load {sys.argv[1]}/hakmem/swig/tcl/hakmem.so Hakmem")
+print(tcl.eval("hakmem::option_get thp"))
+tcl.eval("interp create -safe inner")
+try:
+    tcl.eval(f"load {sys.argv[1]}/hakmem/swig/tcl/hakmem.so Hakmem inner")
+except tkinter.TclError:
+    print("refused")
+"""
+
+
+def test_tcl_that_a_host_loaded_for_itself_alone(build: Path) -> None:
+    """Its library's names are nobody else's; and a safe interpreter gets no control of the host's memory."""
+    if importlib.util.find_spec("_tkinter") is None or not (build / "hakmem/swig/tcl/hakmem.so").exists():
+        pytest.skip("no tkinter, or no headers of Tcl: apt-get install python3-tk tcl-dev")
+    result = subprocess.run([sys.executable, "-c", TKINTER, str(build)], capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("auto\nrefused\n", "")
 
 
 def test_functions_of_python_take_keywords_and_say_which() -> None:

@@ -18,13 +18,15 @@ from pathlib import Path
 from peer.cpython.compare import Comparison, common, compare
 from peer.cpython.known import KNOWN, UNSTEADY
 from peer.cpython.modules import all_modules, representative_modules
-from peer.cpython.outcome import run_module
+from peer.cpython.outcome import TOO_LONG, run_module
 from peer.cpython.prepare import prepare
 
 
 def compare_module(python: str, module: str) -> Comparison:
     def once() -> Comparison:
         stock = run_module(python, module, is_hakmem=False)
+        if stock.end == TOO_LONG:
+            return Comparison(module, stock, stock)  # nothing to compare with
         return compare(module, stock, run_module(python, module, is_hakmem=True))
 
     found = once()
