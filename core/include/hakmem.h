@@ -100,6 +100,9 @@ HAK_EXPORT void *hak_realloc_align8(void *block, size_t size_bytes) HAK_ATTR(war
  * not ours (nothing was done; hand it to the allocator that served it). */
 HAK_EXPORT int hak_free_if_owned(void *block);
 
+/* The same for a caller that knows who served it: what is not ours, and NULL, goes to `foreign_free`, with `context`. */
+HAK_EXPORT void hak_free_or(void *block, void (*foreign_free)(void *context, void *block), void *context);
+
 /* ---- Heaps of their own ------------------------------------------------------------------------------------- */
 /* For a host that serves many tenants (Lua states, plugins, requests): what each holds is counted and can be limited.
  *

@@ -62,10 +62,13 @@ static __attribute__((noinline)) void *pass_realloc(Domain domain, void *block, 
 }
 
 /* Not our own core's. */
-static __attribute__((noinline)) void pass_free(Domain domain, void *block) {
+static void pass_free(Domain domain, void *block) {
     if (core != hak_published() && core->free_if_owned(block) != 0) return;
     previous[domain].free(previous[domain].ctx, block);
 }
+static void pass_raw_free(void *ctx, void *block) { (void)ctx, pass_free(DOMAIN_RAW, block); }
+static void pass_mem_free(void *ctx, void *block) { (void)ctx, pass_free(DOMAIN_MEM, block); }
+static void pass_obj_free(void *ctx, void *block) { (void)ctx, pass_free(DOMAIN_OBJ, block); }
 
 /* ---- To the previous allocator, because the core has no memory ---- */
 
@@ -162,9 +165,6 @@ static ALWAYS_INLINE void *route_realloc(Domain domain, Resize resize, void *blo
     return resized;
 }
 
-static ALWAYS_INLINE void route_free(Domain domain, void *block) {
-    if (__builtin_expect(!serve_free(block), 0)) pass_free(domain, block);
-}
 
 /* Inlines the core's fast path, so that what comes after the call costs a branch and no frame of its own. */
 #define HOT __attribute__((flatten))
@@ -186,7 +186,7 @@ static void *obj_realloc(void *ctx, void *block, size_t size_bytes) {
 
 static HOT void obj_free(void *ctx, void *block) {
     (void)ctx;
-    route_free(DOMAIN_OBJ, block);
+    serve_free(block, pass_obj_free);
 }
 
 static HOT void *mem_malloc(void *ctx, size_t size_bytes) {
@@ -206,7 +206,7 @@ static void *mem_realloc(void *ctx, void *block, size_t size_bytes) {
 
 static HOT void mem_free(void *ctx, void *block) {
     (void)ctx;
-    route_free(DOMAIN_MEM, block);
+    serve_free(block, pass_mem_free);
 }
 
 static void *raw_malloc(void *ctx, size_t size_bytes) {
@@ -226,7 +226,7 @@ static void *raw_realloc(void *ctx, void *block, size_t size_bytes) {
 
 static HOT void raw_free(void *ctx, void *block) {
     (void)ctx;
-    route_free(DOMAIN_RAW, block);
+    serve_free(block, pass_raw_free);
 }
 
 /* ---- The table ---- */

@@ -25,8 +25,10 @@ static inline void *serve_object_realloc(void *block, size_t size_bytes) {
 static inline void *serve_plain_malloc(size_t size_bytes) { return hak_malloc(size_bytes); }
 static inline void *serve_plain_realloc(void *block, size_t size_bytes) { return hak_realloc(block, size_bytes); }
 
-/* True when the block was ours and is free now; false leaves a foreign one (and NULL) alone. */
-static inline bool serve_free(void *block) { return hak_free_if_owned(block) != 0; }
+/* A foreign block, and NULL, goes to `foreign_free`. */
+static inline void serve_free(void *block, void (*foreign_free)(void *context, void *block)) {
+    hak_free_or(block, foreign_free, NULL);
+}
 
 static inline void *serve_calloc(size_t count, size_t size_bytes) { return hak_calloc(count, size_bytes); }
 

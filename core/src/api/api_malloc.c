@@ -105,9 +105,11 @@ static HAK_COLD void report_free_in_free_slab(const void *block) {
                    os_thread_id());
 }
 
-/* 0: not ours. */
+/* 0: not ours. After HEAP_FREE_SLOW, for whatever reason: a full magazine, a large block, a foreign one, one that lies far
+ * from the others. */
 static HAK_NOINLINE int free_slow(void *block) {
     unsigned slab_class = registry_slab_class(block);
+    heap_free_withdraw(heap_of_thread);
     if (slab_class == SLAB_CLASS_FOREIGN) {
         heap_count_if_on(heap_of_thread,
                          block == NULL ? COUNTER_early_return_null_free : COUNTER_early_return_foreign_free, 1);
@@ -122,18 +124,46 @@ static HAK_NOINLINE int free_slow(void *block) {
     return 1;
 }
 
-HAK_INLINE int free_if_owned(void *block) {
-    unsigned slab_class = registry_slab_class_near(block);
-    if (HAK_UNLIKELY(slab_class - 1u >= SIZE_CLASS_COUNT)) return free_slow(block);
-    heap_free(heap_of_thread, block, slab_class);
+/* Each entry point ends in a call where the fast path does not do, so that none needs a frame. */
+
+static HAK_NOINLINE int zero_after_free(Heap *heap) {
+    heap_zero(heap);
     return 1;
 }
 
-int hak_free_if_owned(void *block) { return free_if_owned(block); }
+int hak_free_if_owned(void *block) {
+    Heap *heap = heap_of_thread;
+    HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
+    if (HAK_LIKELY(step == HEAP_FREE_DONE)) return 1;
+    return step == HEAP_FREE_ZERO ? zero_after_free(heap) : free_slow(block);
+}
+
+static HAK_NOINLINE void free_slow_or(void *block, void (*foreign_free)(void *context, void *block), void *context) {
+    if (!free_slow(block)) foreign_free(context, block);
+}
+
+void hak_free_or(void *block, void (*foreign_free)(void *context, void *block), void *context) {
+    Heap *heap = heap_of_thread;
+    HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
+    if (HAK_LIKELY(step == HEAP_FREE_DONE)) return;
+    if (step == HEAP_FREE_ZERO)
+        heap_zero(heap);
+    else
+        free_slow_or(block, foreign_free, context);
+}
+
+static HAK_NOINLINE void free_slow_or_report(void *block) {
+    if (!free_slow(block) && block != NULL) report_foreign_free(block);
+}
 
 void hak_free(void *block) {
-    if (HAK_LIKELY(free_if_owned(block)) || block == NULL) return;
-    report_foreign_free(block);
+    Heap *heap = heap_of_thread;
+    HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
+    if (HAK_LIKELY(step == HEAP_FREE_DONE)) return;
+    if (step == HEAP_FREE_ZERO)
+        heap_zero(heap);
+    else
+        free_slow_or_report(block);
 }
 
 void hak_free_sized(void *block, size_t size_bytes) {

@@ -50,6 +50,7 @@ _Static_assert(sizeof(void *) == 8, "hakmem is written for 64-bit address spaces
 #define HAK_INLINE static inline __attribute__((always_inline))
 #define HAK_NOINLINE __attribute__((noinline))
 #define HAK_COLD __attribute__((noinline, cold))
+#define HAK_HIDDEN __attribute__((visibility("hidden"))) /* said at a declaration, it saves an access by the GOT */
 #else
 #error "hakmem needs GCC or Clang"
 #endif
@@ -64,6 +65,9 @@ _Static_assert(sizeof(void *) == 8, "hakmem is written for 64-bit address spaces
 
 /* Keeps the compiler, not the processor, from moving memory accesses across. */
 #define COMPILER_BARRIER() atomic_signal_fence(memory_order_seq_cst)
+
+/* What is known of the variable's value is not used from here on: no copy of the code for a value that is rare. */
+#define COMPILER_FORGETS(variable) __asm__("" : "+r"(variable))
 
 HAK_INLINE size_t round_up_bytes(size_t bytes, size_t power_of_two) {
     return (bytes + power_of_two - 1) & ~(power_of_two - 1);

@@ -16,6 +16,8 @@ typedef struct SuperSlab SuperSlab;
 
 /* ---- Size classes ---- */
 
+#define SIZE_CLASS_COUNT 128u
+
 /* A set of OS pages of one slab, bit i for OS page i. 16 bits hold a slab at the smallest OS page. */
 typedef uint16_t OsPageSet;
 
@@ -30,8 +32,14 @@ typedef struct SizeClass {
     uint16_t first_touching[OS_PAGES_PER_SLAB_MAX];     /* the first block that reaches into OS page i or later */
 } SizeClass;
 
-/* What the registry knows of each 64 KiB of address space. Class numbers are 1 .. SIZE_CLASS_COUNT. */
-enum { SLAB_CLASS_FOREIGN = 0, SLAB_CLASS_FREE = 253, SLAB_CLASS_LARGE = 254, SLAB_CLASS_LARGE_INNER = 255 };
+/* What the registry knows of each 64 KiB of address space: a size class, 1 .. SIZE_CLASS_COUNT, or one of these. */
+enum {
+    SLAB_CLASS_FOREIGN = 0,
+    SLAB_CLASS_FREE = SIZE_CLASS_COUNT + 1,
+    SLAB_CLASS_LARGE,
+    SLAB_CLASS_LARGE_INNER,
+    SLAB_CLASS_COUNT
+};
 
 /* ---- Slabs ---- */
 
@@ -153,5 +161,6 @@ typedef struct Magazine {
 } Magazine;
 
 _Static_assert(sizeof(Magazine) == 32, "a class number becomes an address by a shift");
+_Static_assert(SLAB_CLASS_COUNT <= UINT8_MAX, "the registry has a byte for it");
 
 #endif

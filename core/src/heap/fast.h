@@ -24,16 +24,32 @@ HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
     return true;
 }
 
-HAK_INLINE void heap_free(Heap *heap, void *block, unsigned class_index) {
+/* How far a free has come; what is left to do is a call that the caller can make its last. */
+typedef enum HeapFreeStep {
+    HEAP_FREE_DONE,
+    HEAP_FREE_ZERO, /* go on with heap_zero */
+    HEAP_FREE_SLOW  /* go on with heap_free_slow, or with heap_free_withdraw; it stays announced until then */
+} HeapFreeStep;
+
+/* Takes any slab class: what is not of a size class is HEAP_FREE_SLOW. */
+HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_class) {
     uint64_t number = LOAD_RELAXED(heap->frees) + 1;
     STORE_RELAXED(heap->frees, number);
     COMPILER_BARRIER();
-    if (HAK_UNLIKELY(!magazine_push(&heap->magazine[class_index], block))) {
-        heap_free_slow(heap, block, class_index);
-        return;
-    }
+    if (HAK_UNLIKELY(!magazine_push(&heap->magazine[slab_class], block))) return HEAP_FREE_SLOW;
     heap_free_done(heap, number);
-    if (HAK_UNLIKELY(number == LOAD_RELAXED(heap->mallocs))) heap_zero(heap);
+    return HAK_UNLIKELY(number == LOAD_RELAXED(heap->mallocs)) ? HEAP_FREE_ZERO : HEAP_FREE_DONE;
+}
+
+/* As if the free had not been announced. */
+HAK_INLINE void heap_free_withdraw(Heap *heap) { STORE_RELAXED(heap->frees, LOAD_RELAXED(heap->frees) - 1); }
+
+HAK_INLINE void heap_free(Heap *heap, void *block, unsigned class_index) {
+    HeapFreeStep step = heap_free_fast(heap, block, class_index);
+    if (HAK_UNLIKELY(step == HEAP_FREE_SLOW))
+        heap_free_slow(heap, block, class_index);
+    else if (HAK_UNLIKELY(step == HEAP_FREE_ZERO))
+        heap_zero(heap);
 }
 
 #endif

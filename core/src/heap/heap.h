@@ -68,12 +68,14 @@ typedef enum HeapKind {
  *        NULL for every other large block
  */
 struct Heap {
+    /* By slab class, at the very start: the fast paths find one by a shift and no test. Those of slab classes that are
+     * no size class stay zero, which is empty and full at once. */
+    Magazine magazine[SLAB_CLASS_COUNT];
     /* Announced before and after each fast path: unequal means that the owner is inside. */
-    _Atomic uint64_t mallocs, mallocs_done;
+    _Alignas(CACHE_LINE_BYTES) _Atomic uint64_t mallocs, mallocs_done;
     _Atomic uint64_t frees, frees_done;
-    Magazine magazine[SIZE_CLASS_COUNT + 1];
 
-    os_lock_t lock;
+    _Alignas(CACHE_LINE_BYTES) os_lock_t lock; /* other threads' writes stay off the owner's line */
     HeapKind kind;
     bool is_closed;    /* its magazines are; only the owner opens them again, under the lock */
     Heap *next;        /* all heaps ever made; under heap_list_lock, never removed */

@@ -17,7 +17,7 @@
 #endif
 #define REGISTRY_WINDOW_SLABS ((uintptr_t)HAK_REGISTRY_WINDOW_SUPERSLABS * SLABS_PER_SUPERSLAB)
 
-extern _Atomic uintptr_t registry_window_base; /* set once, before the first registration */
+extern HAK_HIDDEN _Atomic uintptr_t registry_window_base; /* set once, before the first registration */
 extern _Atomic uint8_t registry_slab_classes[REGISTRY_WINDOW_SLABS];
 extern SuperSlab *_Atomic registry_superslabs[HAK_REGISTRY_WINDOW_SUPERSLABS];
 
@@ -55,8 +55,10 @@ HAK_INLINE SuperSlab *ptr_to_superslab(const void *pointer) {
 /* The near part of the look-up, for fast paths: SLAB_CLASS_FOREIGN also for what lies outside the window. */
 HAK_INLINE unsigned registry_slab_class_near(const void *pointer) {
     uintptr_t index = ((uintptr_t)pointer - LOAD_RELAXED(registry_window_base)) >> SLAB_SHIFT;
-    if (HAK_UNLIKELY(index >= REGISTRY_WINDOW_SLABS)) return SLAB_CLASS_FOREIGN;
-    return LOAD_RELAXED(registry_slab_classes[index]);
+    unsigned slab_class = HAK_LIKELY(index < REGISTRY_WINDOW_SLABS) ? LOAD_RELAXED(registry_slab_classes[index])
+                                                                    : SLAB_CLASS_FOREIGN;
+    COMPILER_FORGETS(slab_class);
+    return slab_class;
 }
 
 HAK_INLINE unsigned registry_slab_class(const void *pointer) {

@@ -12,7 +12,6 @@
 
 #include "base/types.h"
 
-#define SIZE_CLASS_COUNT 128u
 #define SIZE_CLASS_TINY_COUNT 8u                 /* the Tiny Pool: 8 to 64 bytes */
 #define SIZE_CLASS_TABLE_BYTES_MAX 1024u         /* sizes up to here find their class by one table look-up */
 #define MAGAZINE_BLOCKS_MAX 256u
