@@ -66,9 +66,42 @@ static unsigned return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks,
     return dealt_with;
 }
 
+/* What is the same for all blocks of a batch, which come from one magazine. */
+typedef struct Batch {
+    unsigned class_index; /* or SLAB_CLASS_COUNT */
+    const SizeClass *size_class;
+    SlabRows rows;
+    uintptr_t window_base;
+} Batch;
+
+/* SLAB_CLASS_COUNT, which nothing is of: its first block had been freed before. */
+static Batch batch_of(const void *block) {
+    unsigned slab_class = registry_slab_class(block);
+    bool is_block = slab_class - 1u < SIZE_CLASS_COUNT;
+    const SizeClass *size_class = &size_classes[is_block ? slab_class : 0];
+    return (Batch){is_block ? slab_class : SLAB_CLASS_COUNT, size_class, slab_rows_of(size_class),
+                   LOAD_RELAXED(registry_window_base)};
+}
+
+/* The number of its slab in the registry's window, beyond whose slabs it is for a block that lies far from the others. */
+HAK_INLINE uintptr_t slab_number(const Batch *batch, const void *block) {
+    return ((uintptr_t)block - batch->window_base) >> SLAB_SHIFT;
+}
+
+/* NULL: beyond the window, or not a slab of the batch's class; slab_of knows more. */
+HAK_INLINE TinySlabMeta *slab_in_batch(const Batch *batch, uintptr_t number) {
+    if (HAK_UNLIKELY(number >= REGISTRY_WINDOW_SLABS)) return NULL;
+    if (HAK_UNLIKELY(LOAD_RELAXED(registry_slab_classes[number]) != batch->class_index)) return NULL;
+    SuperSlab *superslab = registry_superslab_of_slab(number);
+    return HAK_UNLIKELY(superslab == NULL) ? NULL : &superslab->slab[number % SLABS_PER_SUPERSLAB];
+}
+
 /* A lone block that changes nothing but its bit and, perhaps, the list of its slab. */
-static bool return_single(Heap *owner, TinySlabMeta *meta, const SizeClass *size_class, const void *block) {
-    if (!slab_return_single(meta, size_class, block)) return false;
+HAK_INLINE bool return_single(Heap *owner, TinySlabMeta *meta, const Batch *batch, const void *block) {
+    const SizeClass *size_class = batch->size_class;
+    if (HAK_UNLIKELY(meta->class_index != batch->class_index)) return false;
+    uint64_t *bits = slab_free_bits_in(superslab_of_slab(meta), meta->slab_index, batch->rows);
+    if (!slab_return_single(meta, bits, size_class, block)) return false;
     STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - (int64_t)size_class->block_bytes);
     if (HAK_UNLIKELY(meta->list != SLAB_LIST_NONE && meta->list != heap_fullness_list(meta, size_class)))
         heap_slab_move(owner, meta);
@@ -76,22 +109,17 @@ static bool return_single(Heap *owner, TinySlabMeta *meta, const SizeClass *size
 }
 
 /* Its slab's metadata and its bit, which hundreds of other blocks have pushed out of the processor's cache. */
-static void prefetch(const void *block) {
-    unsigned class_index = registry_slab_class(block);
-    SuperSlab *superslab = ptr_to_superslab(block);
-    if (HAK_UNLIKELY(class_index - 1u >= SIZE_CLASS_COUNT || superslab == NULL)) return;
-    const SizeClass *size_class = &size_classes[class_index];
-    unsigned slab_index = (unsigned)((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB;
-    unsigned number = size_class_block_index(size_class, (uintptr_t)block % SLAB_BYTES);
-    __builtin_prefetch(&superslab->slab[slab_index], 1);
-    __builtin_prefetch(slab_free_bits_at(superslab, slab_index, size_class) + number / 64, 1);
+HAK_INLINE void prefetch(const Batch *batch, const void *block) {
+    uintptr_t number = slab_number(batch, block);
+    if (HAK_UNLIKELY(number >= REGISTRY_WINDOW_SLABS)) return;
+    SuperSlab *superslab = registry_superslab_of_slab(number);
+    unsigned slab_index = (unsigned)(number % SLABS_PER_SUPERSLAB);
+    unsigned place = size_class_block_index(batch->size_class, (uintptr_t)block % SLAB_BYTES);
+    __builtin_prefetch(&superslab->slab[slab_index], 1); /* of no SuperSlab: an address that does no harm */
+    __builtin_prefetch(slab_free_bits_in(superslab, slab_index, batch->rows) + place / 64, 1);
 }
 
 /* ---- By slab ---- */
-
-static bool is_in_same_slab(const void *one, const void *other) {
-    return ((uintptr_t)one ^ (uintptr_t)other) < SLAB_BYTES;
-}
 
 typedef struct Group {
     uintptr_t slab;
@@ -132,28 +160,32 @@ static unsigned sort_by_slab(void *const *blocks, unsigned count, void **sorted)
 
 /* In the order given. Returns how many were dealt with: all, or, when `stop_at_lone` is set, those before the second
  * block in succession whose neighbours in `blocks` lie in other slabs. */
-static unsigned return_in_order(Heap *own, void *const *blocks, unsigned count, bool stop_at_lone) {
+static unsigned return_in_order(Heap *own, const Batch *batch, void *const *blocks, unsigned count, bool stop_at_lone) {
     enum { PREFETCH_AHEAD = 6 };
     Heap *held = NULL;
     bool is_counting = option_value(OPTION_COUNTERS) != 0, was_lone = false;
     unsigned done = 0;
-    while (done < count) {
-        bool is_lone = done + 1 == count || !is_in_same_slab(blocks[done], blocks[done + 1]);
+    uintptr_t number = slab_number(batch, blocks[0]);
+    for (;;) {
+        uintptr_t next_number = done + 1 < count ? slab_number(batch, blocks[done + 1]) : UINTPTR_MAX;
+        bool is_lone = number != next_number;
         if (stop_at_lone && is_lone && was_lone) break;
         was_lone = is_lone;
-        if (is_lone && done + PREFETCH_AHEAD < count) prefetch(blocks[done + PREFETCH_AHEAD]);
-        TinySlabMeta *meta = slab_of(blocks[done]);
+        if (is_lone && done + PREFETCH_AHEAD < count) prefetch(batch, blocks[done + PREFETCH_AHEAD]);
+        TinySlabMeta *meta = slab_in_batch(batch, number);
+        if (HAK_UNLIKELY(meta == NULL)) meta = slab_of(blocks[done]);
         unsigned dealt_with = 1;
         held = lock_owner(meta, held);
         if (HAK_UNLIKELY(held == NULL)) {
             report_free_in_free_slab(blocks[done]);
         } else {
-            const SizeClass *size_class = &size_classes[meta->class_index];
-            if (!is_lone || !return_single(held, meta, size_class, blocks[done]))
+            if (!is_lone || !return_single(held, meta, batch, blocks[done]))
                 dealt_with = return_run(held, meta, blocks + done, count - done);
             if (is_counting) heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, dealt_with);
         }
         done += dealt_with;
+        if (done == count) break;
+        number = dealt_with == 1 ? next_number : slab_number(batch, blocks[done]);
     }
     if (held != NULL) os_unlock(&held->lock);
     return done;
@@ -161,25 +193,25 @@ static unsigned return_in_order(Heap *own, void *const *blocks, unsigned count, 
 
 /* What is freed in no order comes from many slabs. A slab is better visited once, unless they are so many that sorting
  * finds few blocks for each: then it is left out for some flushes. */
-static unsigned return_sorted(Heap *own, _Atomic uint8_t *scattered_flushes, void *const *blocks, unsigned count) {
+static unsigned return_sorted(Heap *own, const Batch *batch, void *const *blocks, unsigned count) {
     enum { BLOCKS_A_SLAB_MIN = 3, FLUSHES_LEFT_OUT = 31 };
     void *sorted[SORTED_MAX];
     if (count > SORTED_MAX) count = SORTED_MAX;
     unsigned slabs = sort_by_slab(blocks, count, sorted);
-    if (slabs * BLOCKS_A_SLAB_MIN > count) STORE_RELAXED(*scattered_flushes, (uint8_t)FLUSHES_LEFT_OUT);
-    return return_in_order(own, sorted, count, false);
+    if (slabs * BLOCKS_A_SLAB_MIN > count) STORE_RELAXED(own->class[batch->class_index].scattered_flushes, FLUSHES_LEFT_OUT);
+    return return_in_order(own, batch, sorted, count, false);
 }
 
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
     enum { SORTED_MIN = 8 };
-    unsigned class_index = registry_slab_class(blocks[0]);
-    if (count < SORTED_MIN || class_index > SIZE_CLASS_COUNT) {
-        (void)return_in_order(own, blocks, count, false);
+    Batch batch = batch_of(blocks[0]);
+    if (count < SORTED_MIN || batch.class_index == SLAB_CLASS_COUNT) {
+        (void)return_in_order(own, &batch, blocks, count, false);
         return;
     }
-    _Atomic uint8_t *scattered_flushes = &own->class[class_index].scattered_flushes;
+    _Atomic uint8_t *scattered_flushes = &own->class[batch.class_index].scattered_flushes;
     unsigned scattered = LOAD_RELAXED(*scattered_flushes);
     if (scattered > 0) STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
-    unsigned done = return_in_order(own, blocks, count, scattered == 0);
-    while (done < count) done += return_sorted(own, scattered_flushes, blocks + done, count - done);
+    unsigned done = return_in_order(own, &batch, blocks, count, scattered == 0);
+    while (done < count) done += return_sorted(own, &batch, blocks + done, count - done);
 }

@@ -30,16 +30,36 @@ HAK_INLINE OsPageSet slab_backed_free_pages(const TinySlabMeta *meta) {
     return (OsPageSet)(meta->free_pages & ~meta->unbacked_pages);
 }
 
-/* Does not read the slab's metadata. */
-HAK_INLINE uint64_t *slab_free_bits_at(SuperSlab *superslab, unsigned slab_index, const SizeClass *size_class) {
+/* Where in the header of a SuperSlab the bitmaps of a class's slabs lie: that of slab i at `offset` + i * `stride`. */
+typedef struct SlabRows {
+    size_t offset, stride;
+} SlabRows;
+
+HAK_INLINE SlabRows slab_rows_of(const SizeClass *size_class) {
+    SlabRows few = {offsetof(SuperSlab, few_free_bits), sizeof((SuperSlab *)NULL)->few_free_bits[0]};
+    SlabRows middle = {offsetof(SuperSlab, short_free_bits), sizeof((SuperSlab *)NULL)->short_free_bits[0]};
+    SlabRows many = {offsetof(SuperSlab, long_free_bits), sizeof((SuperSlab *)NULL)->long_free_bits[0]};
     unsigned blocks = size_class->blocks_per_slab;
-    if (blocks <= FEW_ROW_BLOCKS) return superslab->few_free_bits[slab_index];
-    if (blocks <= SHORT_ROW_BLOCKS) return superslab->short_free_bits[slab_index];
-    return superslab->long_free_bits[slab_index];
+    return blocks <= FEW_ROW_BLOCKS ? few : blocks <= SHORT_ROW_BLOCKS ? middle : many;
+}
+
+/* Does not read the slab's metadata. */
+HAK_INLINE uint64_t *slab_free_bits_in(SuperSlab *superslab, unsigned slab_index, SlabRows rows) {
+    return (uint64_t *)((char *)superslab + rows.offset + slab_index * rows.stride);
 }
 
 HAK_INLINE uint64_t *slab_free_bits(TinySlabMeta *meta) {
-    return slab_free_bits_at(superslab_of_slab(meta), meta->slab_index, &size_classes[meta->class_index]);
+    return slab_free_bits_in(superslab_of_slab(meta), meta->slab_index, slab_rows_of(&size_classes[meta->class_index]));
+}
+
+/* Are the bits first .. end - 1 all set? first < end */
+HAK_INLINE bool bits_are_all_set(const uint64_t *bits, unsigned first, unsigned end) {
+    unsigned word = first / 64, last_word = (end - 1) / 64;
+    uint64_t below = ((uint64_t)1 << (first % 64)) - 1, above = UINT64_MAX << ((end - 1) % 64) << 1;
+    uint64_t set = bits[word] | below;
+    for (; word < last_word; set = bits[++word])
+        if (set != UINT64_MAX) return false;
+    return (set | above) == UINT64_MAX;
 }
 
 /* Recomputes the OS pages that no used block touches, from the bitmap alone; for checks. */

@@ -52,6 +52,11 @@ HAK_INLINE SuperSlab *ptr_to_superslab(const void *pointer) {
     return registry_superslab_far((uintptr_t)pointer);
 }
 
+/* The same for a slab of the window by its number. */
+HAK_INLINE SuperSlab *registry_superslab_of_slab(uintptr_t number) {
+    return atomic_load_explicit(&registry_superslabs[number / SLABS_PER_SUPERSLAB], memory_order_acquire);
+}
+
 /* The near part of the look-up, for fast paths: SLAB_CLASS_FOREIGN also for what lies outside the window. */
 HAK_INLINE unsigned registry_slab_class_near(const void *pointer) {
     uintptr_t index = ((uintptr_t)pointer - LOAD_RELAXED(registry_window_base)) >> SLAB_SHIFT;
