@@ -153,6 +153,11 @@ HAK_EXPORT void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) HAK_ATTR(w
 HAK_EXPORT void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) HAK_ATTR(warn_unused_result);
 HAK_EXPORT void hak_heap_free(hak_heap_t *heap, void *block);
 
+/* hak_heap_free for a caller that has blocks of another allocator, too: what is not hakmem's, and NULL, goes to
+ * `foreign_free`, with `context` and `size_bytes`, what the caller knows of the block. */
+HAK_EXPORT void hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes,
+                                 void (*foreign_free)(void *context, void *block, size_t size_bytes), void *context);
+
 /* Changes the limits of used_bytes; 0 is none. What is held already stays. The hard limit is never passed. At the soft
  * one a request is refused once, so that a runtime that collects garbage and asks again is served; it may then go on up
  * to the hard limit until it has been below the soft one again. EINVAL when soft is above hard. */

@@ -21,7 +21,7 @@ extern const hak_core_t *hak_lua_core;
 /* Through the table; apart, so that the other way costs a test and no more. */
 void *hak_lua_table_malloc(hak_heap_t *heap, size_t size_bytes);
 void *hak_lua_table_realloc(hak_heap_t *heap, void *block, size_t size_bytes);
-void hak_lua_table_free(hak_heap_t *heap, void *block, size_t size_bytes);
+void hak_lua_table_free(hak_heap_t *heap, void *block);
 
 static inline void *serve_malloc(hak_heap_t *heap, size_t size_bytes) {
     if (SERVE_IS_ATTACHED) return hak_lua_table_malloc(heap, size_bytes);
@@ -33,14 +33,24 @@ static inline void *serve_realloc(hak_heap_t *heap, void *block, size_t size_byt
     return heap == NULL ? hak_realloc_align8(block, size_bytes) : hak_heap_realloc(heap, block, size_bytes);
 }
 
-/* `size_bytes` is what was asked for. */
-static inline void serve_free(hak_heap_t *heap, void *block, size_t size_bytes) {
+static inline void serve_free(hak_heap_t *heap, void *block) {
     if (SERVE_IS_ATTACHED)
-        hak_lua_table_free(heap, block, size_bytes);
+        hak_lua_table_free(heap, block);
     else if (heap == NULL)
-        hak_free_sized(block, size_bytes);
+        hak_free(block);
     else
         hak_heap_free(heap, block);
+}
+
+/* What is not hakmem's goes to `foreign_free`, with `context` and `size_bytes`. */
+typedef void (*ForeignFree)(void *context, void *block, size_t size_bytes);
+void hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, ForeignFree foreign_free, void *context);
+
+static inline void serve_free_or(hak_heap_t *heap, void *block, size_t size_bytes, ForeignFree foreign_free, void *context) {
+    if (SERVE_IS_ATTACHED)
+        hak_lua_table_free_or(heap, block, size_bytes, foreign_free, context);
+    else
+        hak_heap_free_or(heap, block, size_bytes, foreign_free, context);
 }
 
 static inline bool serve_owns(const void *address) { return CORE(owns, address) != 0; }

@@ -4,10 +4,9 @@
  * Layer: bindings/lua. Does not open states (open.c) and does not route blocks of other allocators (swap.c).
  * Thread rule: as hakmem_lua.h says.
  */
-#include "state.h"
+#include "alloc.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +14,13 @@
 /* ---- Sizes that Lua tells ---- */
 
 enum { NOT_READ_YET = -1 };
-static _Atomic int debug_level = NOT_READ_YET;
+_Atomic int hak_lua_debug_level = NOT_READ_YET;
 
-static __attribute__((cold, noinline)) bool size_does_not_fit(void *block, size_t size_bytes) {
-    int level = atomic_load_explicit(&debug_level, memory_order_relaxed);
+__attribute__((cold, noinline)) bool hak_lua_size_does_not_fit(void *block, size_t size_bytes) {
+    int level = atomic_load_explicit(&hak_lua_debug_level, memory_order_relaxed);
     if (level == NOT_READ_YET) {
         level = (int)hak_lua_option_number("debug");
-        atomic_store_explicit(&debug_level, level, memory_order_relaxed);
+        atomic_store_explicit(&hak_lua_debug_level, level, memory_order_relaxed);
     }
     size_t usable_bytes = level == 0 ? 0 : serve_usable_bytes(block);
     if (usable_bytes == 0 || size_bytes <= usable_bytes) return false;
@@ -29,44 +28,26 @@ static __attribute__((cold, noinline)) bool size_does_not_fit(void *block, size_
     return true;
 }
 
-/* Reported already where it is wrong. */
-static inline bool size_is_wrong(void *block, size_t size_bytes) {
-    if (LIKELY(atomic_load_explicit(&debug_level, memory_order_relaxed) == 0)) return false;
-    return size_does_not_fit(block, size_bytes);
-}
-
 /* ---- lua_Alloc ---- */
 
-static __attribute__((cold, noinline)) void *refused(hak_lua_state_t *state, void *block, bool is_object, size_t size_bytes) {
+__attribute__((cold, noinline)) void *hak_lua_refused(hak_lua_state_t *state, void *block, bool is_object, size_t size_bytes) {
     if (state == NULL || !hak_lua_ask_again(state, is_object)) return NULL;
     return block == NULL ? serve_malloc(state->heap, size_bytes) : serve_realloc(state->heap, block, size_bytes);
 }
 
-/* True once after a request that could not be refused was served beyond the soft limit. */
-static inline bool is_object_due(hak_lua_state_t *state, size_t type_tag) {
-    if (!LUA_COLLECTS_WHEN_REFUSED || state == NULL || LIKELY(!state->wants_collection) || type_tag == 0) return false;
-    state->wants_collection = false;
-    return true;
+static APART HOT void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+    return alloc_resize(state, state == NULL ? NULL : state->heap, block, old_bytes, new_bytes);
 }
 
-void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
+HOT void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     hak_lua_state_t *state = ud;
     hak_heap_t *heap = state == NULL ? NULL : state->heap;
-    if (ptr == NULL) { /* osize is the type of a new object, 0 for everything else */
-        if (nsize == 0 || is_object_due(state, osize)) return NULL;
-        void *block = serve_malloc(heap, nsize);
-        return LIKELY(block != NULL) ? block : refused(state, NULL, osize != 0, nsize);
-    }
+    if (ptr == NULL) return alloc_make(state, heap, osize, nsize);
+    if (nsize != 0) return resize(state, ptr, osize, nsize);
     if (UNLIKELY(size_is_wrong(ptr, osize))) return NULL;
-    if (nsize == 0) {
-        serve_free(heap, ptr, osize);
-#if !LUA_COLLECTS_WHEN_REFUSED
-        if (state != NULL && UNLIKELY(state->step_multiplier >= 0)) hak_lua_collect_done(state);
-#endif
-        return NULL;
-    }
-    void *block = serve_realloc(heap, ptr, nsize);
-    return LIKELY(block != NULL) ? block : refused(state, ptr, false, nsize);
+    serve_free(heap, ptr);
+    alloc_note_free(state);
+    return NULL;
 }
 
 void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_bytes) {

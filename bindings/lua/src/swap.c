@@ -13,7 +13,9 @@
 #include <lauxlib.h>
 #include <string.h>
 
-static void *previous_call(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+#include "alloc.h"
+
+static APART void *previous_call(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     if (new_bytes != 0) serve_note_passed(new_bytes);
     return state->previous(state->previous_ud, block, old_bytes, new_bytes);
 }
@@ -23,7 +25,7 @@ static bool is_last_block(const hak_lua_state_t *state, const void *block, size_
     return state->main_thread != NULL && (uintptr_t)state->main_thread - (uintptr_t)block < size_bytes;
 }
 
-static void *resize_previous(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+static APART void *resize_previous(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     if (new_bytes == 0) {
         bool is_last = is_last_block(state, block, old_bytes);
         (void)previous_call(state, block, old_bytes, 0);
@@ -38,7 +40,7 @@ static void *resize_previous(hak_lua_state_t *state, void *block, size_t old_byt
     return moved;
 }
 
-static void *move_to_previous(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+static APART void *move_to_previous(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     void *moved = previous_call(state, NULL, 0, new_bytes);
     if (moved == NULL) return NULL;
     memcpy(moved, block, old_bytes);
@@ -46,15 +48,27 @@ static void *move_to_previous(hak_lua_state_t *state, void *block, size_t old_by
     return moved;
 }
 
-static void *swap_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
-    hak_lua_state_t *state = ud;
-    if (block == NULL) {
-        if (LIKELY(state->is_serving)) return hak_lua_alloc(state, NULL, old_bytes, new_bytes);
-        return previous_call(state, NULL, old_bytes, new_bytes);
-    }
+static void drop_previous(void *state, void *block, size_t old_bytes) { (void)resize_previous(state, block, old_bytes, 0); }
+
+static APART HOT void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     if (UNLIKELY(!serve_owns(block))) return resize_previous(state, block, old_bytes, new_bytes);
     if (UNLIKELY(!state->is_serving) && new_bytes > old_bytes) return move_to_previous(state, block, old_bytes, new_bytes);
-    return hak_lua_alloc(state, block, old_bytes, new_bytes);
+    return alloc_resize(state, state->heap, block, old_bytes, new_bytes);
+}
+
+static HOT void *swap_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
+    hak_lua_state_t *state = ud;
+    hak_heap_t *heap = state->heap;
+    if (heap == NULL) __builtin_unreachable(); /* a swapped state has an account */
+    if (block == NULL) {
+        if (UNLIKELY(!state->is_serving)) return previous_call(state, NULL, old_bytes, new_bytes);
+        return alloc_make(state, heap, old_bytes, new_bytes);
+    }
+    if (new_bytes != 0) return resize(state, block, old_bytes, new_bytes);
+    if (UNLIKELY(size_is_wrong(block, old_bytes))) return NULL;
+    serve_free_or(heap, block, old_bytes, drop_previous, state);
+    alloc_note_free(state);
+    return NULL;
 }
 
 /* ---- In and out ---- */

@@ -240,15 +240,32 @@ static HAK_NOINLINE void free_with_a_look(hak_heap_t *heap, void *block) {
     free_uncounted(heap, block);
 }
 
-void hak_heap_free(hak_heap_t *heap, void *block) {
+/* False: it needs a look. */
+HAK_INLINE bool free_small(hak_heap_t *heap, void *block) {
     unsigned class_index = registry_slab_class_near(block);
-    if (HAK_UNLIKELY(class_index - 1u >= SIZE_CLASS_COUNT) || heap->private_heap != NULL) {
-        free_with_a_look(heap, block);
-        return;
-    }
+    if (HAK_UNLIKELY(class_index - 1u >= SIZE_CLASS_COUNT) || heap->private_heap != NULL) return false;
     count_less(heap, size_classes[class_index].usable_bytes);
     count_blocks(heap, (uint64_t)-1);
     heap_free(heap_of_thread, block, class_index);
+    return true;
+}
+
+void hak_heap_free(hak_heap_t *heap, void *block) {
+    if (HAK_UNLIKELY(!free_small(heap, block))) free_with_a_look(heap, block);
+}
+
+static HAK_NOINLINE void free_with_a_look_or(hak_heap_t *heap, void *block, size_t size_bytes,
+                                             void (*foreign_free)(void *context, void *block, size_t size_bytes),
+                                             void *context) {
+    if (registry_slab_class(block) == SLAB_CLASS_FOREIGN)
+        foreign_free(context, block, size_bytes);
+    else
+        free_with_a_look(heap, block);
+}
+
+void hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes,
+                      void (*foreign_free)(void *context, void *block, size_t size_bytes), void *context) {
+    if (HAK_UNLIKELY(!free_small(heap, block))) free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
 }
 
 /* ---- Realloc ---- */
