@@ -153,6 +153,12 @@ HAK_EXPORT void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) HAK_ATTR(w
 HAK_EXPORT void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) HAK_ATTR(warn_unused_result);
 HAK_EXPORT void hak_heap_free(hak_heap_t *heap, void *block);
 
+/* hak_heap_malloc for a caller that does something about a refusal: what is refused, and its errno, goes to `refused`, whose
+ * answer is the caller's; `word` is the caller's own. */
+typedef void *hak_refused(void *context, uintptr_t word, size_t size_bytes);
+HAK_EXPORT void *hak_heap_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context,
+                                    uintptr_t word) HAK_ATTR(warn_unused_result);
+
 /* hak_heap_free for a caller that has blocks of another allocator, too: what is not hakmem's, and NULL, goes to
  * `foreign_free`, with `context` and `size_bytes`, what the caller knows of the block. */
 HAK_EXPORT void hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes,

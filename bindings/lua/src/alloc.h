@@ -23,15 +23,15 @@ extern _Atomic int hak_lua_debug_level;
 /* True, and reported, where `size_bytes` is more than the block has. */
 bool hak_lua_size_does_not_fit(void *block, size_t size_bytes);
 
-static inline bool size_is_wrong(void *block, size_t size_bytes) {
-    if (LIKELY(atomic_load_explicit(&hak_lua_debug_level, memory_order_relaxed) == 0)) return false;
-    return hak_lua_size_does_not_fit(block, size_bytes);
+static inline bool sizes_are_checked(void) {
+    return UNLIKELY(atomic_load_explicit(&hak_lua_debug_level, memory_order_relaxed) != 0);
 }
 
 /* ---- Blocks ---- */
 
-/* After a refusal: NULL, or what a second attempt gave. `block` NULL: a new one; `is_object`: Lua collects when refused. */
-void *hak_lua_refused(hak_lua_state_t *state, void *block, bool is_object, size_t size_bytes);
+/* After a refusal: NULL, or what a second attempt gave. */
+void *hak_lua_refused_new(void *state, uintptr_t type_tag, size_t size_bytes);
+void *hak_lua_refused_resized(hak_lua_state_t *state, void *block, size_t size_bytes);
 
 /* True once after a request that could not be refused was served beyond the soft limit. */
 static inline bool is_object_due(hak_lua_state_t *state, size_t type_tag) {
@@ -40,17 +40,17 @@ static inline bool is_object_due(hak_lua_state_t *state, size_t type_tag) {
     return true;
 }
 
-/* `type_tag` is the type of a new object, 0 for everything else. */
+/* `type_tag` is the type of a new object, 0 for everything else. A state without a heap is NULL. */
 static inline void *alloc_make(hak_lua_state_t *state, hak_heap_t *heap, size_t type_tag, size_t size_bytes) {
     if (UNLIKELY(size_bytes == 0) || is_object_due(state, type_tag)) return NULL;
-    void *block = serve_malloc(heap, size_bytes);
-    return LIKELY(block != NULL) ? block : hak_lua_refused(state, NULL, type_tag != 0, size_bytes);
+    if (heap == NULL) return serve_malloc(NULL, size_bytes);
+    return serve_malloc_or(heap, size_bytes, hak_lua_refused_new, state, type_tag);
 }
 
 static inline void *alloc_resize(hak_lua_state_t *state, hak_heap_t *heap, void *block, size_t old_bytes, size_t new_bytes) {
-    if (UNLIKELY(size_is_wrong(block, old_bytes))) return NULL;
+    if (sizes_are_checked() && hak_lua_size_does_not_fit(block, old_bytes)) return NULL;
     void *resized = serve_realloc(heap, block, new_bytes);
-    return LIKELY(resized != NULL) ? resized : hak_lua_refused(state, block, false, new_bytes);
+    return LIKELY(resized != NULL) ? resized : hak_lua_refused_resized(state, block, new_bytes);
 }
 
 /* Lua 5.1 and LuaJIT: a block was freed, so the collector runs. */

@@ -20,6 +20,11 @@ COLD void *hak_lua_table_malloc(hak_heap_t *heap, size_t size_bytes) {
     return heap == NULL ? hak_lua_core->malloc_align8(size_bytes) : hak_lua_core->heap_malloc(heap, size_bytes);
 }
 
+COLD void *hak_lua_table_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context, uintptr_t word) {
+    void *block = hak_lua_core->heap_malloc(heap, size_bytes);
+    return block != NULL ? block : refused(context, word, size_bytes);
+}
+
 COLD void *hak_lua_table_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
     if (heap == NULL) return hak_lua_core->realloc_align8(block, size_bytes);
     return hak_lua_core->heap_realloc(heap, block, size_bytes);

@@ -28,6 +28,14 @@ static inline void *serve_malloc(hak_heap_t *heap, size_t size_bytes) {
     return heap == NULL ? hak_malloc_align8(size_bytes) : hak_heap_malloc(heap, size_bytes);
 }
 
+/* What is refused goes to `refused`, with `context` and `word`. */
+void *hak_lua_table_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context, uintptr_t word);
+
+static inline void *serve_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context, uintptr_t word) {
+    if (SERVE_IS_ATTACHED) return hak_lua_table_malloc_or(heap, size_bytes, refused, context, word);
+    return hak_heap_malloc_or(heap, size_bytes, refused, context, word);
+}
+
 static inline void *serve_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
     if (SERVE_IS_ATTACHED) return hak_lua_table_realloc(heap, block, size_bytes);
     return heap == NULL ? hak_realloc_align8(block, size_bytes) : hak_heap_realloc(heap, block, size_bytes);

@@ -30,13 +30,23 @@ __attribute__((cold, noinline)) bool hak_lua_size_does_not_fit(void *block, size
 
 /* ---- lua_Alloc ---- */
 
-__attribute__((cold, noinline)) void *hak_lua_refused(hak_lua_state_t *state, void *block, bool is_object, size_t size_bytes) {
-    if (state == NULL || !hak_lua_ask_again(state, is_object)) return NULL;
-    return block == NULL ? serve_malloc(state->heap, size_bytes) : serve_realloc(state->heap, block, size_bytes);
+/* Lua 5.2 and later collect by themselves when an object is refused, or a block that grows. */
+__attribute__((cold, noinline)) void *hak_lua_refused_new(void *context, uintptr_t type_tag, size_t size_bytes) {
+    hak_lua_state_t *state = context;
+    return hak_lua_ask_again(state, type_tag != 0) ? serve_malloc(state->heap, size_bytes) : NULL;
+}
+
+__attribute__((cold, noinline)) void *hak_lua_refused_resized(hak_lua_state_t *state, void *block, size_t size_bytes) {
+    if (state == NULL || !hak_lua_ask_again(state, false)) return NULL;
+    return serve_realloc(state->heap, block, size_bytes);
 }
 
 static APART HOT void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     return alloc_resize(state, state == NULL ? NULL : state->heap, block, old_bytes, new_bytes);
+}
+
+static APART void drop_checked(hak_heap_t *heap, void *block, size_t size_bytes) {
+    if (!hak_lua_size_does_not_fit(block, size_bytes)) serve_free(heap, block);
 }
 
 HOT void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
@@ -44,8 +54,10 @@ HOT void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     hak_heap_t *heap = state == NULL ? NULL : state->heap;
     if (ptr == NULL) return alloc_make(state, heap, osize, nsize);
     if (nsize != 0) return resize(state, ptr, osize, nsize);
-    if (UNLIKELY(size_is_wrong(ptr, osize))) return NULL;
-    serve_free(heap, ptr);
+    if (sizes_are_checked())
+        drop_checked(heap, ptr, osize);
+    else
+        serve_free(heap, ptr);
     alloc_note_free(state);
     return NULL;
 }

@@ -56,19 +56,33 @@ static APART HOT void *resize(hak_lua_state_t *state, void *block, size_t old_by
     return alloc_resize(state, state->heap, block, old_bytes, new_bytes);
 }
 
-static HOT void *swap_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
-    hak_lua_state_t *state = ud;
+static APART void drop_checked(hak_lua_state_t *state, void *block, size_t size_bytes) {
+    if (!hak_lua_size_does_not_fit(block, size_bytes))
+        serve_free_or(state->heap, block, size_bytes, drop_previous, state);
+}
+
+/* A swapped state has an account. The ways part at once, so that none saves registers for another. */
+
+static APART HOT void *make(hak_lua_state_t *state, size_t type_tag, size_t size_bytes) {
+    if (UNLIKELY(!state->is_serving)) return previous_call(state, NULL, type_tag, size_bytes);
     hak_heap_t *heap = state->heap;
-    if (heap == NULL) __builtin_unreachable(); /* a swapped state has an account */
-    if (block == NULL) {
-        if (UNLIKELY(!state->is_serving)) return previous_call(state, NULL, old_bytes, new_bytes);
-        return alloc_make(state, heap, old_bytes, new_bytes);
-    }
-    if (new_bytes != 0) return resize(state, block, old_bytes, new_bytes);
-    if (UNLIKELY(size_is_wrong(block, old_bytes))) return NULL;
-    serve_free_or(heap, block, old_bytes, drop_previous, state);
+    if (heap == NULL) __builtin_unreachable();
+    return alloc_make(state, heap, type_tag, size_bytes);
+}
+
+static APART HOT void *drop(hak_lua_state_t *state, void *block, size_t size_bytes) {
+    if (sizes_are_checked())
+        drop_checked(state, block, size_bytes);
+    else
+        serve_free_or(state->heap, block, size_bytes, drop_previous, state);
     alloc_note_free(state);
     return NULL;
+}
+
+static void *swap_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
+    hak_lua_state_t *state = ud;
+    if (block == NULL) return make(state, old_bytes, new_bytes);
+    return new_bytes == 0 ? drop(state, block, old_bytes) : resize(state, block, old_bytes, new_bytes);
 }
 
 /* ---- In and out ---- */

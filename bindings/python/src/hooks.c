@@ -92,9 +92,10 @@ static __attribute__((noinline, cold)) void *rescue_calloc(Domain domain, size_t
 
 /* A block of ours that must grow and cannot grow here moves out; on failure it stays as it was. */
 static __attribute__((noinline, cold)) void *move_out(Domain domain, void *block, size_t size_bytes) {
+    size_t usable_bytes = block == NULL ? 0 : core->usable_size(block);
+    if (block != NULL && usable_bytes == 0) return NULL; /* misuse that was reported */
     void *moved = rescue_malloc(domain, size_bytes);
     if (moved == NULL || block == NULL) return moved;
-    size_t usable_bytes = core->usable_size(block);
     memcpy(moved, block, usable_bytes < size_bytes ? usable_bytes : size_bytes);
     core->free(block);
     return moved;

@@ -171,9 +171,10 @@ void hak_free_sized(void *block, size_t size_bytes) {
         size_t usable_bytes = hak_usable_size(block);
         /* A weaker alignment may have given a smaller class than hak_malloc would: only the upper side is sure. */
         if (usable_bytes != 0 && size_bytes > usable_bytes) {
+            uint64_t class_bytes = usable_bytes + (usable_bytes <= SLAB_CLASS_BYTES_MAX ? size_class_canary_bytes() : 0);
             message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
                            "corruption: %p is freed as %u bytes (size class %u bytes, thread %u)", block,
-                           (uint64_t)size_bytes, (uint64_t)usable_bytes, os_thread_id());
+                           (uint64_t)size_bytes, class_bytes, os_thread_id());
             return;
         }
     }

@@ -6,6 +6,7 @@
 #ifndef HAK_API_BLOCK_H
 #define HAK_API_BLOCK_H
 
+#include "heap/heap.h"
 #include "heap/large.h"
 #include "superslab/registry.h"
 #include "superslab/size_class.h"
@@ -21,6 +22,14 @@ HAK_INLINE size_t block_usable_bytes(const void *block) {
 HAK_INLINE bool block_fits_in_place(size_t usable_bytes, size_t size_bytes) {
     return size_bytes <= usable_bytes && size_bytes * 4 >= usable_bytes * 3;
 }
+
+/* Of a small block known only with `debug` 2, where none is ever cached; a large one has no usable bytes then. */
+HAK_INLINE bool block_was_freed(const void *block) {
+    return heap_is_guarded() && registry_slab_class(block) - 1u < SIZE_CLASS_COUNT && !heap_block_is_used(block);
+}
+
+/* NULL, errno ENOMEM. */
+void *block_report_freed_realloc(const void *block);
 
 /* The magazine of the thread's heap gave nothing: first use of the thread, an empty or closed magazine, or a size above
  * the tables'. */

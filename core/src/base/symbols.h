@@ -7,6 +7,8 @@
 #ifndef HAK_BASE_SYMBOLS_H
 #define HAK_BASE_SYMBOLS_H
 
+#pragma redefine_extname account_look_before_less hak_core_account_look_before_less
+#pragma redefine_extname account_refuses hak_core_account_refuses
 #pragma redefine_extname backed_free_bytes hak_core_backed_free_bytes
 #pragma redefine_extname core_table hak_core_core_table
 #pragma redefine_extname figures_number_of_text hak_core_figures_number_of_text
@@ -175,6 +177,7 @@
 #pragma redefine_extname size_class_initialize hak_core_size_class_initialize
 #pragma redefine_extname size_class_medium hak_core_size_class_medium
 #pragma redefine_extname size_class_small hak_core_size_class_small
+#pragma redefine_extname size_class_usable_bytes hak_core_size_class_usable_bytes
 #pragma redefine_extname size_classes hak_core_size_classes
 #pragma redefine_extname slab_free_pages_from_bits hak_core_slab_free_pages_from_bits
 #pragma redefine_extname slab_initialize hak_core_slab_initialize

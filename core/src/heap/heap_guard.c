@@ -44,9 +44,10 @@ static int64_t written_while_free(const uint8_t *block, size_t block_bytes) {
     for (size_t offset = 0, part_bytes; offset < block_bytes; offset += part_bytes) {
         part_bytes = os_page_bytes - (uintptr_t)(block + offset) % os_page_bytes;
         if (part_bytes > block_bytes - offset) part_bytes = block_bytes - offset;
-        int64_t other = first_other_byte(block + offset, part_bytes, POISON_FREE);
-        if (other != NOTHING && first_other_byte(block + offset, part_bytes, 0) != NOTHING)
-            return (int64_t)offset + other;
+        int64_t not_poison = first_other_byte(block + offset, part_bytes, POISON_FREE);
+        int64_t not_zero = first_other_byte(block + offset, part_bytes, 0);
+        if (not_poison != NOTHING && not_zero != NOTHING)
+            return (int64_t)offset + (not_poison > not_zero ? not_poison : not_zero);
     }
     return NOTHING;
 }

@@ -23,6 +23,12 @@ static HAK_COLD void report_free_in_free_slab(const void *block) {
                    "double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
 }
 
+static HAK_COLD void report_private(const TinySlabMeta *meta, const void *block) {
+    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
+                   "invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)", block,
+                   (uint64_t)size_classes[meta->class_index].block_bytes, os_thread_id());
+}
+
 /* Locks the heap that owns the slab, releasing `held` first when it is another. NULL when no heap owns it. */
 static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
     for (;;) {
@@ -178,6 +184,8 @@ static unsigned return_in_order(Heap *own, const Batch *batch, void *const *bloc
         held = lock_owner(meta, held);
         if (HAK_UNLIKELY(held == NULL)) {
             report_free_in_free_slab(blocks[done]);
+        } else if (HAK_UNLIKELY(held != own && held->kind == HEAP_PRIVATE)) {
+            report_private(meta, blocks[done]);
         } else {
             if (!is_lone || !return_single(held, meta, batch, blocks[done]))
                 dealt_with = return_run(held, meta, blocks + done, count - done);

@@ -54,10 +54,43 @@ void heap_start(void) {
         size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, heap_is_guarded());
         heap_list_add(&heap_shared);
         os_thread_exit_hook_set(heap_detach_thread);
-        os_fork_hooks_set(fork_prepare, fork_parent, fork_child);
         atomic_store_explicit(&is_started, true, memory_order_release);
     }
     os_unlock(&start_lock);
+}
+
+/* ---- The end of the process ---- */
+
+/* What is in the magazines goes to its slabs, where a block that was freed twice shows. */
+__attribute__((destructor)) static void flush_at_end(void) {
+    Heap *heap = heap_of_thread;
+    if (heap->kind != HEAP_THREAD) return;
+    heap_enter(heap);
+    heap_flush_all(heap);
+    heap_leave(heap);
+}
+
+/* ---- Fork ---- */
+
+/* The start, too, is over or has not begun in a child. */
+static void before_fork(void) {
+    os_lock(&start_lock);
+    fork_prepare();
+}
+
+static void after_fork_in_parent(void) {
+    fork_parent();
+    os_unlock(&start_lock);
+}
+
+static void after_fork_in_child(void) {
+    fork_child();
+    os_unlock(&start_lock);
+}
+
+/* Before any request: another thread may fork in the middle of the first. */
+__attribute__((constructor)) static void set_fork_hooks(void) {
+    os_fork_hooks_set(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 /* ---- A thread's heap ---- */

@@ -71,7 +71,11 @@ static LargePlace place_of(const void *block) {
 void large_free(void *block) {
     bool report_only = option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT;
     LargePlace place = place_of(block);
-    if (place.mapping == NULL && place.run == NULL) {
+    const TinySlabMeta *first = place.mapping != NULL ? &place.mapping->slab[0] : place.run;
+    if (first != NULL && first->large_heap != NULL) {
+        message_misuse(report_only, "invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)",
+                       block, os_thread_id());
+    } else if (first == NULL) {
         message_misuse(report_only, "invalid free of %p: inside a large block (size class large, thread %u)", block,
                        os_thread_id());
     } else if (place.mapping != NULL ? mapping_return(place.mapping, block) : run_return(place.run, block)) {

@@ -9,6 +9,7 @@
 #include "platform/os.h"
 
 SizeClass size_classes[SIZE_CLASS_COUNT + 1];
+uint32_t size_class_usable_bytes[SIZE_CLASS_COUNT + 1];
 _Atomic uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
 _Atomic uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 
@@ -68,6 +69,7 @@ void size_class_initialize(bool align_16_always, bool is_guarded) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         block_bytes += step_bytes(block_bytes);
         fill_class(&size_classes[index], block_bytes, canary_bytes);
+        size_class_usable_bytes[index] = size_classes[index].usable_bytes;
         slots += size_classes[index].magazine_blocks;
     }
     HAK_ASSERT_OP(block_bytes, ==, SLAB_CLASS_BYTES_MAX);

@@ -28,6 +28,7 @@ typedef enum SizeClassAlignment {
 } SizeClassAlignment;
 
 extern SizeClass size_classes[SIZE_CLASS_COUNT + 1]; /* [0] is no class */
+extern uint32_t size_class_usable_bytes[SIZE_CLASS_COUNT + 1]; /* of each: for fast paths, which need no more of it */
 extern _Atomic uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
 extern _Atomic uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 

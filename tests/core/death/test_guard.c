@@ -249,12 +249,38 @@ static void test_correct_programs_pass(void **state) {
     }
 }
 
+/* ---- Realloc of a freed block ---- */
+
+static void realloc_of_a_freed_block(size_t bytes) {
+    char *block = hak_malloc(bytes), *keeper = hak_malloc(bytes);
+    hak_heap_t *heap = hak_heap_new(NULL);
+    hak_free(block);
+    REQUIRE(hak_realloc(laundered(block), bytes) == NULL);
+    REQUIRE(hak_heap_realloc(heap, laundered(block), bytes) == NULL);
+    hak_heap_destroy(heap);
+    hak_free(keeper);
+}
+
+static void test_realloc_of_a_freed_block_is_found(void **state) {
+    (void)state;
+    for (size_t size = 0; size < SIZES; size++) {
+        ChildResult result = start("realloc_of_a_freed_block", sizes[size], "HAKMEM_DEBUG=2", "HAKMEM_ON_ERROR=report");
+        child_require_success(&result);
+        const char *first = strstr(result.errors, ": realloc of a freed block (size class ");
+        REQUIRE(first != NULL && strstr(first + 1, ": realloc of a freed block (size class ") != NULL);
+    }
+}
+
 static int scenario(const char *argument) {
     char name[64];
     size_t bytes;
     REQUIRE_EQUAL(sscanf(argument, "%63s %zu", name, &bytes), 2);
     if (strcmp(name, "use_everything") == 0) {
         use_everything(bytes);
+        return 0;
+    }
+    if (strcmp(name, "realloc_of_a_freed_block") == 0) {
+        realloc_of_a_freed_block(bytes);
         return 0;
     }
     const Case *chosen = &before_the_start;
@@ -271,6 +297,7 @@ int main(int count, char **arguments) {
 #endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writes_to_the_wrong_place_are_found),
+        cmocka_unit_test(test_realloc_of_a_freed_block_is_found),
         cmocka_unit_test(test_correct_programs_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -198,6 +199,44 @@ static void free_after_release(void) {
     hak_free(laundered(block));
 }
 
+/* ---- Heaps of a host ---- */
+
+static hak_heap_t *private_heap(void) {
+    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    options.is_private = 1;
+    hak_heap_t *heap = hak_heap_new(&options);
+    REQUIRE(heap != NULL);
+    return heap;
+}
+
+static void free_of_a_private_block(size_t bytes) {
+    hak_heap_t *heap = private_heap();
+    void *block = hak_heap_malloc(heap, bytes);
+    announce(block);
+    hak_free(laundered(block));
+    hak_thread_flush();
+    hak_heap_free(heap, block);
+    hak_heap_destroy(heap);
+}
+
+static void free_of_a_small_private_block(void) { free_of_a_private_block(48); }
+static void free_of_a_large_private_block(void) { free_of_a_private_block(100000); }
+static void free_of_a_huge_private_block(void) { free_of_a_private_block(5 << 20); }
+
+static void heap_destroyed_twice(void) {
+    hak_heap_t *heap = hak_heap_new(NULL);
+    announce(heap);
+    hak_heap_destroy(heap);
+    hak_heap_destroy(laundered(heap));
+}
+
+static void request_on_a_destroyed_heap(void) {
+    hak_heap_t *heap = hak_heap_new(NULL);
+    announce(heap);
+    hak_heap_destroy(heap);
+    REQUIRE(hak_heap_malloc(laundered(heap), 48) == NULL);
+}
+
 static void large_double_free(void) {
     void *block = hak_malloc(200000), *other = hak_malloc(200000);
     announce(block);
@@ -274,6 +313,11 @@ static const Case cases[] = {
     CASE("invalid free", large_inner_pointer_at_slab),
     CASE("invalid free", huge_inner_pointer),
     CASE("free", large_free_after_release),
+    CASE("invalid free", free_of_a_small_private_block),
+    CASE("invalid free", free_of_a_large_private_block),
+    CASE("invalid free", free_of_a_huge_private_block),
+    CASE("invalid use", heap_destroyed_twice),
+    CASE("invalid use", request_on_a_destroyed_heap),
 };
 
 /* ---- What is expected of all of them ---- */
@@ -336,8 +380,29 @@ static void test_every_misuse_can_be_reported_only(void **state) {
     }
 }
 
+/* ---- The end of the process ---- */
+
+/* Nothing flushes the magazine before. */
+static void end_with_a_double_free(void *unused) {
+    (void)unused;
+    void *keeper = hak_malloc(600), *block = hak_malloc(600);
+    announce(block);
+    hak_free(block);
+    hak_free(laundered(block));
+    exit(keeper == NULL);
+}
+
+static void test_what_lies_in_a_magazine_is_looked_at_in_the_end(void **state) {
+    (void)state;
+    static const Case at_the_end = {"end_with_a_double_free", "double free", NULL};
+    ChildResult result = child_run(end_with_a_double_free, NULL);
+    REQUIRE_EQUAL(result.signal, SIGABRT);
+    require_line(&at_the_end, &result);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_lies_in_a_magazine_is_looked_at_in_the_end),
         cmocka_unit_test(test_every_misuse_aborts),
         cmocka_unit_test(test_every_misuse_can_be_reported_only),
     };

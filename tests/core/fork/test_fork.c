@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -187,11 +188,12 @@ static size_t threads_counted_in_prepare;
 
 static void count_threads(void) { threads_counted_in_prepare = resident_thread_count(); }
 
+/* Prepare handlers run in the opposite order of their registration: this one, registered before hakmem's, sees what the
+ * kernel counts after it. */
+__attribute__((constructor(101))) static void register_first(void) { pthread_atfork(count_threads, NULL, NULL); }
+
 static void helper_around_fork(void *unused) {
     (void)unused;
-    /* Prepare handlers run in the opposite order of their registration: this one, registered first, sees what the
-     * kernel counts after hakmem's. */
-    REQUIRE_EQUAL(pthread_atfork(count_threads, NULL, NULL), 0);
     make_old_free_memory();
     require_threads(2);
     pid_t pid = fork();
@@ -281,8 +283,46 @@ static void test_helper_takes_no_signal(void **state) {
     child_require_success(&result);
 }
 
-int main(void) {
+/* ---- The first request of all ---- */
+
+static void *request_once(void *unused) {
+    hak_free(hak_malloc(100));
+    return unused;
+}
+
+/* In a process that has made none: started anew, since this one has. */
+static int fork_during_the_first_request(unsigned spins) {
+    pthread_t thread;
+    REQUIRE_EQUAL(pthread_create(&thread, NULL, request_once, NULL), 0);
+    for (volatile unsigned spin = 0; spin < spins; spin++) {}
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(10);
+        hak_free(hak_malloc(48));
+        _exit(0);
+    }
+    wait_for_success(pid);
+    REQUIRE_EQUAL(pthread_join(thread, NULL), 0);
+    return 0;
+}
+
+static void test_fork_during_the_first_request(void **state) {
+    enum { PROCESSES = 200, SPINS_STEP = 100 };
+    static const char *const environment[] = {NULL};
+    (void)state;
+    for (unsigned number = 0; number < PROCESSES; number++) {
+        char argument[32];
+        snprintf(argument, sizeof argument, "first %u", number * SPINS_STEP);
+        ChildResult result = child_run_self(argument, environment);
+        child_require_success(&result);
+    }
+}
+
+int main(int count, char **arguments) {
+    unsigned spins;
+    if (count > 1 && sscanf(arguments[1], "first %u", &spins) == 1) return fork_during_the_first_request(spins);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fork_during_the_first_request),
         cmocka_unit_test(test_helper_around_fork),
         cmocka_unit_test(test_helper_comes_back_at_a_slow_path),
         cmocka_unit_test(test_helper_leaves_nothing_behind),

@@ -24,6 +24,14 @@ DEBUG_HOOKS_TESTS = [
 KNOWN = {
     "test_cmd_line CmdLineTest.test_pythonmalloc": NAME_OF_ALLOCATOR,
     "test_cmd_line CmdLineTest.test_xdev": NAME_OF_ALLOCATOR,
+    "test_warnings PyWarningsDisplayTests.test_tracemalloc": (
+        "compares the stderr of a child that starts with -X tracemalloc, where hakmem's startup file says that it is not "
+        "enabled, and why"
+    ),
+    "test_external_inspection TestGetStackTrace.test_self_trace": (
+        "3.13.0 reads /proc/self/maps itself and, with mappings of hakmem's below the libraries, takes one of them for "
+        "libpython; get_stack_trace finds no interpreter there"
+    ),
     "test_sys SysModuleTest.test_debugmallocstats": (
         "expects pymalloc's table of arenas to show small blocks; hakmem serves them"
     ),
