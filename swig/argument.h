@@ -136,12 +136,11 @@ static inline void argument_set_kind(Argument *argument, ArgumentKind kind) { ar
 /* A float that is whole is meant as an integer. */
 static inline void argument_set_float(Argument *argument, double number) {
     char digits[24];
-    bool is_whole = number >= 0 && number < 18446744073709551616.0 && (double)(uint64_t)number == number;
-    if (is_whole)
-        argument_copy(argument, ARGUMENT_NUMBER, digits,
-                      (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)number));
-    else
-        argument_set_kind(argument, ARGUMENT_OTHER);
+    double size = number < 0 ? -number : number;
+    bool is_whole = size < 18446744073709551616.0 && (double)(uint64_t)size == size;
+    int length = snprintf(digits, sizeof digits, "%s%llu", number < 0 ? "-" : "", is_whole ? (unsigned long long)size : 0);
+    argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
+    if (!is_whole) argument_set_kind(argument, ARGUMENT_OTHER);
 }
 
 #endif

@@ -260,7 +260,7 @@ BAD = {
     "hakmem.set_option('retain_percent', 1.5)": r"1\.5",
     "hakmem.set_option('retain_percent', 5000)": r"5000.*1000",
     "hakmem.set_option('nothing', {})": r"option 'nothing' must be a number, a string or a boolean, not table",
-    "hakmem.set_option('nothing', 1)": r"there is no option 'nothing'; hakmem.options\(\) lists them$",
+    "hakmem.set_option('nothing', 1)": r"there is no option 'nothing'; options\(\) lists them$",
     "hakmem.set_option('thp', 'never')": r"thp",
     "hakmem.set_option({}, {})": r"must be a string, not table",
 }

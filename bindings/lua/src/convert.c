@@ -39,10 +39,7 @@ static void put_state(lua_State *L, const hak_heap_stats_t *stats, bool is_priva
     lua_setfield(L, -2, "state");
 }
 
-/* The core names the command that lists the options; here it is a function. */
-static void raise(lua_State *L, const hak_error_t *error) {
-    luaL_error(L, "hakmem: %s", luaL_gsub(L, error->message, "'hakmem options'", "hakmem.options()"));
-}
+static void raise(lua_State *L, const hak_error_t *error) { luaL_error(L, "hakmem: %s", error->message); }
 
 static void push_answer(lua_State *L, int (*control)(const hak_visitor_t *visitor, hak_error_t *error)) {
     Answer answer;

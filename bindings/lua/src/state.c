@@ -41,7 +41,7 @@ __attribute__((cold, noinline)) void *hak_lua_refused_resized(hak_lua_state_t *s
     return serve_realloc(state->heap, block, size_bytes);
 }
 
-static APART HOT void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+static APART void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     return alloc_resize(state, state == NULL ? NULL : state->heap, block, old_bytes, new_bytes);
 }
 

@@ -50,7 +50,7 @@ static APART void *move_to_previous(hak_lua_state_t *state, void *block, size_t 
 
 static void drop_previous(void *state, void *block, size_t old_bytes) { (void)resize_previous(state, block, old_bytes, 0); }
 
-static APART HOT void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
+static APART void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     if (UNLIKELY(!serve_owns(block))) return resize_previous(state, block, old_bytes, new_bytes);
     if (UNLIKELY(!state->is_serving) && new_bytes > old_bytes) return move_to_previous(state, block, old_bytes, new_bytes);
     return alloc_resize(state, state->heap, block, old_bytes, new_bytes);
@@ -71,11 +71,11 @@ static APART HOT void *make(hak_lua_state_t *state, size_t type_tag, size_t size
 }
 
 static APART HOT void *drop(hak_lua_state_t *state, void *block, size_t size_bytes) {
+    alloc_note_free(state); /* before: with the last block the account ends */
     if (sizes_are_checked())
         drop_checked(state, block, size_bytes);
     else
         serve_free_or(state->heap, block, size_bytes, drop_previous, state);
-    alloc_note_free(state);
     return NULL;
 }
 

@@ -25,8 +25,8 @@ KNOWN = {
     "test_cmd_line CmdLineTest.test_pythonmalloc": NAME_OF_ALLOCATOR,
     "test_cmd_line CmdLineTest.test_xdev": NAME_OF_ALLOCATOR,
     "test_warnings PyWarningsDisplayTests.test_tracemalloc": (
-        "compares the stderr of a child that starts with -X tracemalloc, where hakmem's startup file says that it is not "
-        "enabled, and why"
+        "compares the stderr of a child that starts with -X tracemalloc, where hakmem's startup file says that it is "
+        "not enabled, and why"
     ),
     "test_external_inspection TestGetStackTrace.test_self_trace": (
         "3.13.0 reads /proc/self/maps itself and, with mappings of hakmem's below the libraries, takes one of them for "
