@@ -7,9 +7,11 @@
 #ifndef HAK_BASE_SYMBOLS_H
 #define HAK_BASE_SYMBOLS_H
 
+#pragma redefine_extname account_is_alive hak_core_account_is_alive
 #pragma redefine_extname account_look_before_less hak_core_account_look_before_less
 #pragma redefine_extname account_refuses hak_core_account_refuses
 #pragma redefine_extname backed_free_bytes hak_core_backed_free_bytes
+#pragma redefine_extname block_report_freed_realloc hak_core_block_report_freed_realloc
 #pragma redefine_extname core_table hak_core_core_table
 #pragma redefine_extname figures_number_of_text hak_core_figures_number_of_text
 #pragma redefine_extname figures_option_is_number hak_core_figures_option_is_number

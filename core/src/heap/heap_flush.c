@@ -25,7 +25,9 @@ static void flush_class(Heap *heap, unsigned class_index) {
 
 void heap_flush_all(Heap *heap) {
     for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) {
+        os_lock(&heap->lock); /* who reclaims may have come before */
         uint64_t classes = heap->classes_in_use[word];
+        os_unlock(&heap->lock);
         for (; classes != 0; classes &= classes - 1) flush_class(heap, word * 64 + lowest_bit_index(classes));
     }
 }

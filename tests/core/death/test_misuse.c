@@ -199,44 +199,6 @@ static void free_after_release(void) {
     hak_free(laundered(block));
 }
 
-/* ---- Heaps of a host ---- */
-
-static hak_heap_t *private_heap(void) {
-    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
-    options.is_private = 1;
-    hak_heap_t *heap = hak_heap_new(&options);
-    REQUIRE(heap != NULL);
-    return heap;
-}
-
-static void free_of_a_private_block(size_t bytes) {
-    hak_heap_t *heap = private_heap();
-    void *block = hak_heap_malloc(heap, bytes);
-    announce(block);
-    hak_free(laundered(block));
-    hak_thread_flush();
-    hak_heap_free(heap, block);
-    hak_heap_destroy(heap);
-}
-
-static void free_of_a_small_private_block(void) { free_of_a_private_block(48); }
-static void free_of_a_large_private_block(void) { free_of_a_private_block(100000); }
-static void free_of_a_huge_private_block(void) { free_of_a_private_block(5 << 20); }
-
-static void heap_destroyed_twice(void) {
-    hak_heap_t *heap = hak_heap_new(NULL);
-    announce(heap);
-    hak_heap_destroy(heap);
-    hak_heap_destroy(laundered(heap));
-}
-
-static void request_on_a_destroyed_heap(void) {
-    hak_heap_t *heap = hak_heap_new(NULL);
-    announce(heap);
-    hak_heap_destroy(heap);
-    REQUIRE(hak_heap_malloc(laundered(heap), 48) == NULL);
-}
-
 static void large_double_free(void) {
     void *block = hak_malloc(200000), *other = hak_malloc(200000);
     announce(block);
@@ -313,11 +275,6 @@ static const Case cases[] = {
     CASE("invalid free", large_inner_pointer_at_slab),
     CASE("invalid free", huge_inner_pointer),
     CASE("free", large_free_after_release),
-    CASE("invalid free", free_of_a_small_private_block),
-    CASE("invalid free", free_of_a_large_private_block),
-    CASE("invalid free", free_of_a_huge_private_block),
-    CASE("invalid use", heap_destroyed_twice),
-    CASE("invalid use", request_on_a_destroyed_heap),
 };
 
 /* ---- What is expected of all of them ---- */

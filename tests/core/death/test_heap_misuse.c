@@ -1,0 +1,92 @@
+/*
+ * death/test_heap_misuse.c - misuse of a host's heaps: blocks of a private heap that hak_free gets, heaps that are used after
+ * their end. One line and SIGABRT; with on_error=report the line, and the process goes on. At each debug level.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support/child.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+/* Hides an address from the compiler, which would warn of what these cases do. */
+static void *laundered(void *address) {
+    void *volatile copy = address;
+    return copy;
+}
+
+static void free_of_a_private_block(size_t bytes) {
+    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    options.is_private = 1;
+    hak_heap_t *heap = hak_heap_new(&options);
+    void *block = hak_heap_malloc(heap, bytes);
+    memset(block, 7, bytes);
+    hak_free(laundered(block));
+    hak_thread_flush();
+    hak_heap_free(heap, block); /* it was left alone */
+    hak_heap_destroy(heap);
+}
+
+static void free_of_a_small_private_block(void) { free_of_a_private_block(48); }
+static void free_of_a_large_private_block(void) { free_of_a_private_block(100000); }
+static void free_of_a_huge_private_block(void) { free_of_a_private_block(5 << 20); }
+
+static void heap_destroyed_twice(void) {
+    hak_heap_t *heap = hak_heap_new(NULL);
+    hak_heap_destroy(heap);
+    hak_heap_destroy(laundered(heap));
+}
+
+static void request_on_a_destroyed_heap(void) {
+    hak_heap_t *heap = hak_heap_new(NULL);
+    hak_heap_destroy(heap);
+    REQUIRE(hak_heap_malloc(laundered(heap), 48) == NULL);
+}
+
+typedef struct Case {
+    const char *name, *words;
+    void (*run)(void);
+} Case;
+
+#define CASE(words, name) {#name, words, name}
+static const Case cases[] = {
+    CASE("invalid free of 0x", free_of_a_small_private_block),
+    CASE("invalid free of 0x", free_of_a_large_private_block),
+    CASE("invalid free of 0x", free_of_a_huge_private_block),
+    CASE("invalid use of 0x", heap_destroyed_twice),
+    CASE("invalid use of 0x", request_on_a_destroyed_heap), /* the last one: with debug 2 its account is overwritten */
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static int scenario(const char *name) {
+    for (size_t index = 0; index < CASES; index++) {
+        if (strcmp(cases[index].name, name) != 0) continue;
+        cases[index].run();
+        return hak_check() == 0 ? 0 : 1;
+    }
+    return 2;
+}
+
+static void test_misuse_of_heaps(void **state) {
+    (void)state;
+    static const char *const levels[] = {"HAKMEM_DEBUG=0", "HAKMEM_DEBUG=1", "HAKMEM_DEBUG=2"};
+    for (size_t index = 0; index < CASES; index++)
+        for (size_t level = 0; level < (index + 1 < CASES ? 3 : 2); level++) {
+            const char *words[] = {cases[index].words, "size class ", "thread ", NULL};
+            const char *aborting[] = {levels[level], NULL}, *reporting[] = {levels[level], "HAKMEM_ON_ERROR=report", NULL};
+            ChildResult result = child_run_self(cases[index].name, aborting);
+            child_require_abort(&result, words);
+            result = child_run_self(cases[index].name, reporting);
+            if (result.exit_code != 0) fprintf(stderr, "%s, %s:\n", cases[index].name, levels[level]);
+            child_require_success(&result);
+            REQUIRE(strstr(result.errors, cases[index].words) != NULL);
+        }
+}
+
+int main(int count, char **arguments) {
+    if (count > 1) return scenario(arguments[1]);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_misuse_of_heaps)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
