@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from measure_support import (
     start_hakmem,
     wait_until,
 )
+from python_support import HAKMEM, run
 
 TWO = ("compare", "--allocators", "hakmem", "--runs", "1", "--out", "out")
 
@@ -49,6 +52,32 @@ def test_peak_while_it_runs_is_that_of_the_table(tmp_path: Path) -> None:
     peak_bytes = result_in(tmp_path / "out")["summary"]["pymalloc"]["medians"]["peak_bytes"]
     assert peak_bytes > 64 * MEBIBYTE
     assert f"run 1 of 1 under pymalloc: peak {peak_bytes / MEBIBYTE:.1f} MiB, " in result.stderr
+
+
+def test_peak_after_the_last_look_is_known_to_the_kernel(tmp_path: Path) -> None:
+    """And too few looks are no ground for a verdict."""
+    words = ("-c", "import time; time.sleep(0.2); block = bytearray(40 << 20); block = None")
+    result = hakmem_command(*TWO, "--interval", "5000", *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    told = result_in(tmp_path / "out")
+    assert all(40 * MEBIBYTE < run["figures"]["peak_bytes"] < 60 * MEBIBYTE for run in told["runs"])
+    assert told["verdict"]["helps"] is None
+    assert "too short to judge" in result.stdout
+
+
+DAEMON = """
+import os, subprocess, sys, time
+subprocess.run([sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '986.5'])"])
+time.sleep(0.5)
+"""
+
+
+def test_what_a_child_leaves_behind_is_measured_and_ended(tmp_path: Path) -> None:
+    result = hakmem_command(*TWO, script(tmp_path, DAEMON), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    last_looks = [run["samples"][-2] for run in result_in(tmp_path / "out")["runs"]]
+    assert [processes for *_, processes in last_looks] == [2, 2]
+    assert processes_with("sleep 986.5") == []
 
 
 def test_program_in_lua_without_the_module_is_an_error(tmp_path: Path) -> None:
@@ -111,6 +140,26 @@ def test_ctrl_c_leaves_a_valid_report(tmp_path: Path) -> None:
     assert running("never_987.py") == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_signals_in_a_row_leave_a_report_and_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    """The program holds much, so that the kernel takes a moment to end it; the report takes one to be written."""
+    text = "import subprocess, time\nsubprocess.Popen(['sleep', '985.5'])\nblock = b'x' * (99 << 20)\ntime.sleep(985)\n"
+    name = script(tmp_path, text, "never_985.py")
+    process = start_hakmem(*TWO, name, cwd=tmp_path, TMPDIR=str(tmp_path))
+    wait_until(lambda: processes_with("sleep 985.5"))
+    for _ in range(40):
+        if process.poll() is None and not (tmp_path / "out" / "report.html").exists():
+            process.send_signal(number)
+            time.sleep(0.01)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors.splitlines()[-1]) == (
+        1, "hakmem: error: interrupted; out has what was measured so far",
+    )  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "result.json", "rss.png"]
+    assert (processes_with("sleep 985.5"), running("never_985.py")) == ([], [])
+    assert list(tmp_path.glob("hakmem-*")) == []
+
+
 def running(word: str) -> list[list[str]]:
     import psutil
 
@@ -138,8 +187,32 @@ def test_full_disk_costs_the_report_not_the_figures(tmp_path: Path) -> None:
     result = hakmem_command(*TWO, name, cwd=tmp_path, file_bytes_max=4096)
     assert result.returncode == 1
     assert "ratio to pymalloc" in result.stdout
-    assert re.search(r"\nhakmem: error: out/report.html cannot be written: [^\n]+\n$", result.stderr)
+    assert re.search(r"\nhakmem: error: out/result.json cannot be written: [^\n]+\n$", result.stderr)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("reader", ["head -c 1", "true"])
+def test_output_that_nobody_reads_costs_no_file(tmp_path: Path, reader: str) -> None:
+    words = shlex.join([*HAKMEM, *TWO, "--allocators", "pymalloc", "-c", "import time; time.sleep(0.3)"])
+    result = run(["sh", "-c", f"cd {shlex.quote(str(tmp_path))} && {words} | {reader}"])
+    assert "Traceback" not in result.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_full_output_costs_no_file(tmp_path: Path) -> None:
+    words = shlex.join([*HAKMEM, *TWO, "--allocators", "pymalloc", "-c", "import time; time.sleep(0.3)"])
+    result = run(["sh", "-c", f"cd {shlex.quote(str(tmp_path))} && {words} > /dev/full"])
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "hakmem: error: the output cannot be written: No space left on device"
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_dollars_are_dollars(tmp_path: Path) -> None:
+    code = "import time, hakmem; hakmem.mark('$x^$ $'); time.sleep(0.3)"
+    words = ("compare", "--allocators", "pymalloc", "--runs", "1", "--out", "out", "-c", code, "$a_{$")
+    result = hakmem_command(*words, cwd=tmp_path)
+    assert (result.returncode, "Traceback" in result.stderr) == (0, False)
+    assert len(list((tmp_path / "out").iterdir())) == 3
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,14 @@ def test_spread_and_median() -> None:
 
 
 def summary(
-    peak: float, idle: float, cpu: float, spread: float = 1.0, failures: tuple[str, ...] = ()
+    peak: float, idle: float, cpu: float, spread: float = 1.0, failures: tuple[str, ...] = (), looks: int = 50
 ) -> dict[str, Any]:
     values = {"peak_bytes": peak, "end_bytes": idle, "idle_bytes": idle, "mean_bytes": (peak + idle) / 2}
     medians = {name: value * MEBIBYTE for name, value in values.items()} | {"cpu_seconds": cpu}
     return {
         "runs_counted": 0 if failures else 3,
         "failures": list(failures),
+        "looks_min": looks,
         "medians": medians,
         "spread_percent": dict.fromkeys(medians, spread),
     }
@@ -93,6 +94,12 @@ def test_verdict_does_not_call_noise_help() -> None:
     assert verdict(summary(500, 400, 10, spread=30), summary(500, 300, 10, spread=30))["helps"] is False
     assert verdict(summary(20, 20, 10), summary(19, 18.5, 10))["helps"] is False  # nobody needs one MiB
     assert "holds more: peak 600.0 MiB instead of 500.0" in verdict(summary(500, 490, 9), summary(600, 590, 9))["text"]
+
+
+def test_no_verdict_where_it_was_hardly_looked_at() -> None:
+    found = verdict(summary(500, 400, 10), summary(300, 20, 10, looks=1))
+    assert found["helps"] is None
+    assert "under hakmem it ended after 1 look at its memory; too short to judge" in found["text"]
 
 
 def test_verdict_where_a_run_failed() -> None:

@@ -4,6 +4,7 @@
 imported by the program, and differs from what `python` would have imported.
 """
 
+import errno
 import os
 import sys
 
@@ -22,6 +23,9 @@ COMMANDS = (
     "stats",
 )
 
+# The reader has gone, the disk is full, the terminal is closed.
+OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 def main(arguments: "list[str] | None" = None) -> int:
     """Run `hakmem` with these words (default: those of the command line); the exit code."""
@@ -36,9 +40,17 @@ def main(arguments: "list[str] | None" = None) -> int:
         return code
     except UsageError as error:
         return fail(str(error), 2)
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+    except KeyboardInterrupt:
+        if words[0] == "run":
+            raise
+        return fail("interrupted", 130)
+    except OSError as error:
+        if words[0] == "run" or error.errno not in OUTPUT_ERRORS:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere at exit
-        return 1
+        if error.errno == errno.EPIPE:  # the reader, `head` for one, has seen enough
+            return 1
+        return fail(f"the output cannot be written: {error.strerror}", 1)
 
 
 def load_command(name: str) -> Command:

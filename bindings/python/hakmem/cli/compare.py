@@ -1,8 +1,8 @@
 """`hakmem compare`: reads the words, shows how far it is, prints the tables and writes the report."""
 
+import contextlib
 import json
 import os
-import signal
 import sys
 
 from hakmem.cli.command import UsageError, fail
@@ -11,7 +11,7 @@ from hakmem.cli.measure_command import MeasureCommand, positive, positive_whole
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from typing import Any, NoReturn
+    from typing import Any
 
     from hakmem.measure.runs import Run
     from hakmem.measure.sampler import Sample
@@ -60,7 +60,7 @@ class Compare(MeasureCommand):
         turns = positive_whole(arguments.runs, "--runs")
         timeout_seconds = positive(arguments.timeout, "--timeout")
         interval_seconds = positive(arguments.interval, "--interval") / 1000
-        from hakmem.measure import allocators, compare, files, programs
+        from hakmem.measure import allocators, compare, files, interrupts, programs
         from hakmem.measure.extras import require
 
         for module in ("psutil", "rich", "matplotlib"):  # missing ones are named before anything runs
@@ -72,8 +72,7 @@ class Compare(MeasureCommand):
         find = allocators.python_allocators if program.language == "python" else allocators.lua_allocators
         wanted = [name for name in arguments.allocators.split(",") if name]
         chosen = allocators.choose(find(program.interpreter), wanted, allocators.BASELINES[program.language])
-        old_handler = signal.signal(signal.SIGTERM, _interrupt)  # what was measured so far is kept
-        try:
+        with interrupts.Interrupts() as noted:  # until the files are written: what was measured is kept
             result = compare.compare(
                 program,
                 chosen,
@@ -81,10 +80,10 @@ class Compare(MeasureCommand):
                 interval_seconds=interval_seconds,
                 timeout_seconds=timeout_seconds,
                 progress=Progress(),
+                interrupts=noted,
             )
-        finally:
-            signal.signal(signal.SIGTERM, old_handler)
-        return _report(result, arguments)
+            unwritten = _write_files(result, arguments.out)
+        return _report(result, arguments, unwritten)
 
 
 VALUE_OPTIONS = ("--allocators", "--runs", "--out", "--timeout", "--interval", "--lua")
@@ -108,35 +107,42 @@ def split_own_options(
     return words[:position], words[position:]
 
 
-def _interrupt(number: int, frame: object) -> "NoReturn":
-    raise KeyboardInterrupt
+def _write_files(result: "dict[str, Any]", directory: str) -> str:
+    """Write the files, first the one that the others could be made from again; why that failed, or nothing."""
+    from hakmem.measure import chart, files, page, recording
+    from hakmem.measure.errors import MeasureError
+
+    def write(name: str, content: bytes) -> None:
+        files.write_whole(os.path.join(directory, name), content)
+
+    try:
+        write("result.json", json.dumps(result).encode() + b"\n")
+        curves = recording.curves_of_result(result)
+        order = [row["name"] for row in result["allocators"]]
+        curves.sort(key=lambda curve: order.index(curve.name))
+        title = " ".join(result["command"])
+        title = title if len(title) <= 100 else f"{title[:97]}..."
+        write("rss.png", chart.draw(curves, title, by_name=True, memory=result["memory"]))
+        svg = chart.draw(curves, title, by_name=True, memory=result["memory"], form="svg")
+        write("report.html", page.report_page(result, svg.decode()).encode())
+    except MeasureError as error:
+        return str(error)
+    return ""
 
 
-def _report(result: "dict[str, Any]", arguments: "Namespace") -> int:
-    """Print first: figures that took an hour must not be lost to a full disk."""
-    from hakmem.measure import chart, files, page, recording, tables
+def _report(result: "dict[str, Any]", arguments: "Namespace", unwritten: str) -> int:
+    """Print it, also where it could not be written: figures that took an hour must not be lost to a full disk."""
+    from hakmem.measure import tables
 
     if arguments.json:
         print(json.dumps(result))
     else:
         tables.print_result(result)
+        if not unwritten:
+            tables.print_plain(f"Report: {os.path.join(arguments.out, 'report.html')}")
     sys.stdout.flush()
-    curves = recording.curves_of_result(result)
-    order = [row["name"] for row in result["allocators"]]
-    curves.sort(key=lambda curve: order.index(curve.name))
-    title = " ".join(result["command"])
-    title = title if len(title) <= 100 else f"{title[:97]}..."
-    png = chart.draw(curves, title, by_name=True, memory=result["memory"])
-    svg = chart.draw(curves, title, by_name=True, memory=result["memory"], form="svg")
-    contents = {
-        "report.html": page.report_page(result, svg.decode()).encode(),
-        "rss.png": png,
-        "result.json": json.dumps(result).encode() + b"\n",
-    }
-    for name, content in contents.items():
-        files.write_whole(os.path.join(arguments.out, name), content)
-    if not arguments.json:
-        tables.print_plain(f"Report: {os.path.join(arguments.out, 'report.html')}")
+    if unwritten:
+        return fail(unwritten, 1)
     if result["was_interrupted"]:
         return fail(f"interrupted; {arguments.out} has what was measured so far", 1)
     failed = [name for name, row in result["summary"].items() if row["failures"]]
@@ -167,13 +173,16 @@ class Progress:
         if self._is_live and sample.seconds - self._shown_seconds >= SECONDS_BETWEEN_LINES:
             self._shown_seconds = sample.seconds
             text = f"{self._label}: {sample.seconds:.1f} s, {sample.rss_bytes / MEBIBYTE:.0f} MiB"
-            print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
+            self._show(f"\r{text:<78}")
 
     def ended(self, name: str, run: "Run") -> None:
         """Show how it ended."""
-        if self._is_live:
-            print(f"\r{'':<78}\r", end="", file=sys.stderr)
-        print(f"{self._label}: {_how_it_ended(run)}", file=sys.stderr, flush=True)
+        clear = f"\r{'':<78}\r" if self._is_live else ""
+        self._show(f"{clear}{self._label}: {_how_it_ended(run)}\n")
+
+    def _show(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a terminal that was closed must not cost what was measured
+            print(text, end="", file=sys.stderr, flush=True)
 
 
 def _how_it_ended(run: "Run") -> str:

@@ -32,7 +32,8 @@ def draw(curves: Sequence[Curve], title: str, *, by_name: bool, memory: str = "R
     """
     figure_class = require("matplotlib.figure").Figure
     rc_context = require("matplotlib").rc_context
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "hakmem", "font.size": 9}):
+    settings = {"svg.fonttype": "path", "svg.hashsalt": "hakmem", "font.size": 9}
+    with rc_context({**settings, "text.parse_math": False}):  # a $ in a name is a $
         figure = figure_class(figsize=SIZE_INCHES, layout="constrained")
         axes = figure.add_subplot()
         seen: list[str] = []

@@ -6,7 +6,8 @@ The result is one dictionary, which is also result.json:
     command, language, interpreter, directory, date, machine, options_of_hakmem, runs_wanted, was_interrupted
     allocators       name, version, missing (why, and what brings it)
     runs             allocator, turn, failure ("" where it counts), output_tail, samples, events, figures, ...
-    summary          per allocator: runs_counted, runs_failed, failures, medians, spread_percent, ratios to `baseline`
+    summary          per allocator: runs_counted, runs_failed, failures, looks_min (of a run), medians, spread_percent,
+                     ratios to `baseline`
     verdict          helps (true, false, null: cannot be said), text
 """
 
@@ -21,6 +22,7 @@ import hakmem
 from hakmem.measure import allocators as allocators_module
 from hakmem.measure import figures
 from hakmem.measure.allocators import BASELINES, Allocator
+from hakmem.measure.interrupts import Interrupts
 from hakmem.measure.programs import Program
 from hakmem.measure.runs import Run, run_sampled
 from hakmem.measure.sampler import Sample
@@ -50,6 +52,7 @@ def compare(
     interval_seconds: float,
     timeout_seconds: float | None,
     progress: Progress,
+    interrupts: Interrupts,
 ) -> dict[str, Any]:
     """Run the program under all allocators that are there, turn by turn, and return the result.
 
@@ -57,25 +60,21 @@ def compare(
     """
     present = [allocator for allocator in allocators if not allocator.missing]
     runs: list[dict[str, Any]] = []
-    was_interrupted = False
-    try:
-        for turn in range(turns):
-            for allocator in allocators_module.in_turn(present, turn):
-                progress.begin(allocator.name, turn, turns)
-                run = run_sampled(
-                    program.command(allocator),
-                    allocators_module.clean_environment() | allocator.environment,
-                    interval_seconds=interval_seconds,
-                    timeout_seconds=timeout_seconds,
-                    mapped_file=allocator.mapped_file,
-                    watch=progress.sampled,
-                )
-                runs.append(_run_as_json(allocator.name, turn, run))
-                progress.ended(allocator.name, run)
-                if run.was_interrupted:
-                    raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        was_interrupted = True
+    for turn, allocator in _in_order(present, turns):
+        if interrupts.have_come:
+            break
+        progress.begin(allocator.name, turn, turns)
+        run = run_sampled(
+            program.command(allocator),
+            allocators_module.clean_environment() | allocator.environment,
+            interval_seconds=interval_seconds,
+            timeout_seconds=timeout_seconds,
+            mapped_file=allocator.mapped_file,
+            watch=progress.sampled,
+            interrupts=interrupts,
+        )
+        runs.append(_run_as_json(allocator.name, turn, run))
+        progress.ended(allocator.name, run)
     baseline = BASELINES[program.language]
     summary = {allocator.name: _summary_of(allocator.name, runs) for allocator in present}
     for row in summary.values():
@@ -93,7 +92,7 @@ def compare(
         "machine": describe_machine(),
         "options_of_hakmem": allocators_module.hakmem_options(),
         "runs_wanted": turns,
-        "was_interrupted": was_interrupted,
+        "was_interrupted": interrupts.have_come,
         "baseline": baseline,
         "memory": "PSS" if any(run["processes_max"] > 1 for run in runs) else "RSS",
         "allocators": [allocator.as_json() for allocator in allocators],
@@ -102,6 +101,10 @@ def compare(
     result["verdict"] = verdict_of(result, runs)
     result["runs"] = runs
     return result
+
+
+def _in_order(present: Sequence[Allocator], turns: int) -> list[tuple[int, Allocator]]:
+    return [(turn, allocator) for turn in range(turns) for allocator in allocators_module.in_turn(present, turn)]
 
 
 def _run_as_json(name: str, turn: int, run: Run) -> dict[str, Any]:
@@ -130,6 +133,7 @@ def _summary_of(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "runs_counted": len(counted),
         "runs_failed": len(failures),
+        "looks_min": min((len(run["samples"]) for run in own if run["figures"]), default=0),
         "failures": sorted(set(failures)),
         "medians": {figure: figures.median_of(counted, figure) for figure in figures.NAMES},
         "spread_percent": {figure: figures.spread_percent(counted, figure) for figure in figures.NAMES},

@@ -16,6 +16,8 @@ CLOCK_SECONDS = 0.02  # the kernel counts in hundredths of a second
 TEARDOWN_SECONDS_MAX = 2.0
 # The end is a stretch, not the last look: that may see a process which is taking itself apart.
 END_SECONDS = 0.2
+# A program that ended after fewer looks was not seen: neither what it held, but for its peak, nor for how long.
+LOOKS_MIN = 10
 
 Figures = dict[str, float | None]
 

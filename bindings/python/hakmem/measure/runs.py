@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -10,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hakmem.measure import kernel, marks
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.interrupts import Interrupts
 from hakmem.measure.sampler import Sample, Sampler
+from hakmem.measure.started import Started
 
 TAIL_BYTES = 2000
 LOOKS_BEFORE_MISSING = 5  # samples after which a library that is not mapped will not be
@@ -45,8 +45,9 @@ def run_sampled(
     timeout_seconds: float | None,
     mapped_file: str,
     watch: Watcher,
+    interrupts: Interrupts,
 ) -> Run:
-    """Run a command to its end, or to the time limit. Ctrl-C ends it and marks the run as interrupted.
+    """Run a command to its end, or to the time limit. An interrupt ends it and marks the run as interrupted.
 
     Its output goes into a file, of which the end is kept for a run that fails. `mapped_file` must be among its
     mappings: an allocator that is not in force must not be measured.
@@ -57,70 +58,30 @@ def run_sampled(
         open(marks_path, "w").close()
         variables = environment | {marks.FILE_VARIABLE: marks_path}
         with open(os.path.join(directory, "output"), "wb+") as output:
+            started = Started(run.command, variables, output)
             begin = time.monotonic()
-            with InterruptsWait() as interrupts:
-                process = _start(run.command, variables, output)
-            sampler = Sampler(process.pid, interval_seconds)
+            sampler = Sampler(started.process_id, interval_seconds, started.starter_id)
             check = _MappingCheck(mapped_file)
             try:
-                if interrupts.have_come:
-                    raise KeyboardInterrupt
-                _sample_to_the_end(run, process, sampler, check, timeout_seconds, watch)
-            except KeyboardInterrupt:
-                run.was_interrupted = True
-                run.failure = "interrupted"
+                _sample_to_the_end(run, started, sampler, check, timeout_seconds, watch, interrupts)
             finally:
-                if process.returncode is None:
-                    _end(run, process, sampler)
+                sampler.kill()  # what it left behind, too, must not disturb the next run
+                started.wait()
+                started.close()
             run.wall_seconds = time.monotonic() - begin
-            run.high_water_bytes, run.processes_max = sampler.high_water_bytes, sampler.processes_max
+            run.exit_code, run.cpu_seconds = started.exit_code, started.cpu_seconds
+            run.high_water_bytes = max(sampler.high_water_bytes, started.peak_bytes)
+            run.processes_max = sampler.processes_max
             run.output_tail = _tail(output)
         run.events = marks.read_file(marks_path, sampler.start)
     if not run.failure and run.exit_code != 0:
-        run.failure = describe_exit(run.exit_code or 0)
+        run.failure = "its end was not seen" if run.exit_code is None else describe_exit(run.exit_code)
     if not run.failure and check.is_missing:
         run.failure = f"{mapped_file} was not among its mappings: the allocator was not in force"
     if not run.failure and not run.samples:
         run.failure = "it ended before the first look at its memory"
     run.unserved = check.unserved()
     return run
-
-
-def _start(command: Sequence[str], variables: dict[str, str], output: Any) -> "subprocess.Popen[bytes]":
-    try:
-        return subprocess.Popen(
-            command,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is ours to pass on
-        )
-    except OSError as error:
-        raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
-
-
-class InterruptsWait:
-    """Inside, Ctrl-C and SIGTERM are only noted: a process that is just being started must not be lost sight of."""
-
-    def __init__(self) -> None:
-        """None has come."""
-        self.have_come = False
-        self._handlers: dict[int, Any] = {}
-
-    def __enter__(self) -> "InterruptsWait":
-        """Wait from here on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Go back to what was."""
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: object) -> None:
-        self.have_come = True
 
 
 class _MappingCheck:
@@ -159,11 +120,12 @@ class _MappingCheck:
 
 def _sample_to_the_end(
     run: Run,
-    process: "subprocess.Popen[bytes]",
+    started: Started,
     sampler: Sampler,
     check: _MappingCheck,
     timeout_seconds: float | None,
     watch: Watcher,
+    interrupts: Interrupts,
 ) -> None:
     while True:
         sample = sampler.sample()
@@ -171,24 +133,16 @@ def _sample_to_the_end(
             run.samples.append(sample)
             check.look(sampler.process_ids())
             watch(sample)
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if ended:
-            run.exit_code = process.returncode = os.waitstatus_to_exitcode(status)
-            run.cpu_seconds = usage.ru_utime + usage.ru_stime
-            sampler.kill()  # what it left behind must not disturb the next run
+        if started.poll():
+            return
+        if interrupts.have_come:
+            run.was_interrupted = True
+            run.failure = "interrupted"
             return
         if timeout_seconds is not None and time.monotonic() - sampler.start > timeout_seconds:
             run.failure = f"it did not end within {timeout_seconds:g} s (--timeout) and was killed"
             return
-        time.sleep(sampler.seconds_to_wait())
-
-
-def _end(run: Run, process: "subprocess.Popen[bytes]", sampler: Sampler) -> None:
-    """Kill the whole tree and reap its root."""
-    sampler.kill()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    run.cpu_seconds = usage.ru_utime + usage.ru_stime
+        interrupts.wait(sampler.seconds_to_wait(), started.poll)
 
 
 def describe_exit(exit_code: int) -> str:

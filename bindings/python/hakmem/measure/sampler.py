@@ -29,14 +29,18 @@ class Sample:
 class Sampler:
     """Looks at a process tree. Descendants stay in it when their parent ends."""
 
-    def __init__(self, root_id: int, interval_seconds: float) -> None:
-        """Begin the clock; the first look is the first call of `sample`."""
+    def __init__(self, root_id: int, interval_seconds: float, guardian_id: int | None = None) -> None:
+        """Begin the clock; the first look is the first call of `sample`.
+
+        The guardian is no part of the tree, but all its other children are: what processes that ended left behind.
+        """
         self.interval_seconds = interval_seconds
         self.start = time.monotonic()
         self.high_water_bytes = 0  # of the root, which may have peaked between two looks
         self.processes_max = 0
         self._psutil: Any = require("psutil")
         self._tree: dict[int, Any] = {}
+        self._guardians = [] if guardian_id is None else [guardian_id]
         self._next_tree_look = 0.0
         self._last_cost_seconds = 0.0
         with contextlib.suppress(self._psutil.Error):
@@ -81,7 +85,7 @@ class Sampler:
         return max(self.interval_seconds - self._last_cost_seconds, self._last_cost_seconds / SAMPLING_PART_MAX, 0.001)
 
     def _find_descendants(self) -> None:
-        waiting = list(self._tree)
+        waiting = [*self._tree, *self._guardians]
         by_parent = None if kernel.LISTS_CHILDREN else self._all_by_parent()
         while waiting:
             parent = waiting.pop()
@@ -100,10 +104,15 @@ class Sampler:
         return by_parent
 
     def kill(self) -> None:
-        """End the whole tree."""
-        self._find_descendants()
-        for process in self._tree.values():
-            try:
-                process.kill()  # looks at the start time first: a number that was given to another process is safe
-            except self._psutil.Error:
-                continue
+        """End the whole tree, also what is forked meanwhile."""
+        killed: set[int] = set()
+        while True:
+            self._find_descendants()
+            new = [process_id for process_id in self._tree if process_id not in killed]
+            if not new:
+                return
+            for process_id in new:
+                # It looks at the start time first: a number that was given to another process is safe.
+                with contextlib.suppress(self._psutil.Error):
+                    self._tree[process_id].kill()
+            killed.update(new)

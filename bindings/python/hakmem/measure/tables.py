@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hakmem.measure.extras import require
-from hakmem.measure.figures import MEMORY_NAMES, NAMES
+from hakmem.measure.figures import LOOKS_MIN, MEMORY_NAMES, NAMES
 
 MEBIBYTE = 1024 * 1024
 WIDTH_WITHOUT_TERMINAL = 160
@@ -96,6 +96,8 @@ def notes(result: dict[str, Any]) -> list[str]:
             lines += [f"    {line}" for line in _first_failed_output(result, name)]
         elif not summary["runs_counted"]:
             lines.append(f"{name}: no run was finished")
+        elif summary["looks_min"] < LOOKS_MIN:
+            lines.append(f"{name}: ended too soon for all but its peak: looks at its memory: {summary['looks_min']}")
     lines += [f"{row['name']}: not measured: {row['missing']}" for row in result["allocators"] if row["missing"]]
     gaps = {run["allocator"]: run["largest_gap_seconds"] for run in result["runs"] if run["largest_gap_seconds"] > 0.5}
     lines += [f"{name}: looks were up to {gap:.1f} s apart; a short peak may be missing" for name, gap in gaps.items()]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hakmem.measure.figures import LOOKS_MIN
+
 MEBIBYTE = 1024 * 1024
 # What it is judged by. Not by the end: there an interpreter takes itself apart, and what goes back then helps nobody.
 LABELS = {"peak_bytes": "peak", "idle_bytes": "idle", "mean_bytes": "on average"}
@@ -26,6 +28,11 @@ def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[s
             return _cannot(f"the program failed under {name}: {row['failures'][0]}")
         if not row["runs_counted"]:
             return _cannot(f"no run under {name} was finished")
+        if (looks := row["looks_min"]) < LOOKS_MIN:
+            return _cannot(
+                f"under {name} it ended after {looks} look{'s' * (looks != 1)} at its memory; too short to judge."
+                " Give the program more to do, or a shorter --interval"
+            )
     known = [name for name in LABELS if ours["medians"][name] is not None and stock["medians"][name] is not None]
     less = [name for name in known if _is_less(ours, stock, name)]
     more = [name for name in known if _is_less(stock, ours, name)]

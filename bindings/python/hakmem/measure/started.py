@@ -1,0 +1,84 @@
+"""A program that was started through starter.py: whether it has ended, how, and what the kernel says it cost."""
+
+import contextlib
+import io
+import marshal
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from hakmem.measure import kernel, starter
+from hakmem.measure.errors import MeasureError
+
+LINE_BYTES_MAX = 4096
+# Python ignores these, and what a program ignores the programs that it starts ignore.
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+class Started:
+    """One program that runs, or has run."""
+
+    def __init__(self, command: Sequence[str], variables: dict[str, str], output: Any) -> None:
+        """Start it, in a session of its own: Ctrl-C is ours to pass on. Raises MeasureError."""
+        self.exit_code: int | None = None  # None also where its end could not be seen
+        self.cpu_seconds = 0.0
+        self.peak_bytes = 0  # the highest RSS; 0 where it is not known
+        self.has_ended = False
+        self._starter = subprocess.Popen(
+            [sys.executable, "-I", "-S", starter.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            bufsize=0,  # a line that was read ahead would not be waited for
+            start_new_session=True,
+        )
+        task = marshal.dumps((list(command), variables, [int(number) for number in IGNORED_BY_PYTHON]))
+        assert self._starter.stdin is not None
+        with contextlib.suppress(BrokenPipeError), io.BufferedWriter(self._starter.stdin) as stdin:
+            stdin.write(task)
+        word, _, rest = self._next_line().partition(" ")
+        if word != "begun":
+            self.close()
+            raise MeasureError(f"{command[0]} cannot be started: {rest or 'no process could be made'}")
+        self.process_id = int(rest)
+        self.starter_id = self._starter.pid
+        sums = kernel.memory_sums(self.starter_id)
+        self._peak_bytes_min = sums.high_water if sums else 0
+
+    def poll(self) -> bool:
+        """Tell whether it has ended."""
+        assert self._starter.stdout is not None
+        if not self.has_ended and select.select([self._starter.stdout], [], [], 0)[0]:
+            self.wait()
+        return self.has_ended
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        if self.has_ended:
+            return
+        words = self._next_line().split()
+        self.has_ended = True
+        if len(words) != 4:
+            return  # somebody ended the starter
+        self.exit_code = os.waitstatus_to_exitcode(int(words[1]))
+        self.cpu_seconds = float(words[2])
+        peak_bytes = int(words[3]) * 1024
+        # Not above what the starter held: then it is the starter's own.
+        self.peak_bytes = peak_bytes if peak_bytes > self._peak_bytes_min else 0
+
+    def close(self) -> None:
+        """End the starter, which may still wait for what the program left behind."""
+        assert self._starter.stdout is not None
+        self._starter.kill()
+        self._starter.wait()
+        self._starter.stdout.close()
+
+    def _next_line(self) -> str:
+        """Return a line, which the starter writes at once; empty where it has gone."""
+        assert self._starter.stdout is not None
+        line: bytes = self._starter.stdout.readline(LINE_BYTES_MAX)
+        return line.decode(errors="replace").strip()

@@ -1,0 +1,61 @@
+"""What lies below the measuring commands: programs that are started, interrupts that are noted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from hakmem.measure.errors import MeasureError
+from hakmem.measure.interrupts import Interrupts
+from hakmem.measure.started import Started
+
+
+def test_program_finds_signals_as_they_are_by_default(tmp_path: Path) -> None:
+    with open(tmp_path / "output", "wb+") as output:
+        started = Started(["grep", "SigIgn", "/proc/self/status"], dict(os.environ), output)
+        started.wait()
+        started.close()
+        output.seek(0)
+        ignored = int(output.read().split()[1], 16)
+    assert started.exit_code == 0
+    assert not ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
+
+
+def test_program_that_cannot_be_started(tmp_path: Path) -> None:
+    with open(tmp_path / "output", "wb") as output, pytest.raises(MeasureError, match="started: No such file"):
+        Started([str(tmp_path / "absent")], {}, output)
+
+
+def test_end_that_nobody_saw(tmp_path: Path) -> None:
+    with open(tmp_path / "output", "wb") as output:
+        started = Started(["sleep", "60"], dict(os.environ), output)
+    assert not started.poll()
+    os.kill(started.starter_id, signal.SIGKILL)
+    started.wait()
+    os.kill(started.process_id, signal.SIGKILL)
+    started.close()
+    assert (started.has_ended, started.exit_code) == (True, None)
+
+
+def test_interrupts_are_noted_and_end_a_wait() -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)]
+    begin = time.monotonic()
+    with Interrupts() as interrupts:
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGINT):
+            os.kill(os.getpid(), number)
+        interrupts.wait(60, lambda: False)
+    assert (interrupts.number, time.monotonic() - begin < 10) == (signal.SIGHUP, True)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)] == handlers
+
+
+def test_nohup_is_heeded() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert not interrupts.have_come
+    finally:
+        signal.signal(signal.SIGHUP, before)
