@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hakmem.measure import kernel, recording
 from hakmem.measure.errors import MeasureError
+from hakmem.measure.sampler import Sampler
 from measure_support import MEBIBYTE, end, hakmem_command, processes_with, start_hakmem, start_python, wait_until
 
 MARKED = """
@@ -69,6 +70,61 @@ def test_running_process_until_ctrl_c(tmp_path: Path) -> None:
     assert errors.startswith("hakmem: stopped; ")
     assert lines_of(path)[1]["rss_bytes"] > 50 * MEBIBYTE
     end(program)
+
+
+STUBBORN = """
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda number, frame: None)
+print(1, flush=True)
+signal.pause()
+time.sleep(0.6)
+sys.exit(7)
+"""
+
+
+def test_command_that_goes_on_after_ctrl_c_is_recorded_to_its_end(tmp_path: Path) -> None:
+    words = ("record", "--interval", "20", "--", sys.executable, "-c", STUBBORN)
+    recorder = start_hakmem(*words, cwd=tmp_path)
+    assert recorder.stdout is not None
+    recorder.stdout.readline()
+    (command,) = Path(f"/proc/{recorder.pid}/task/{recorder.pid}/children").read_text().split()
+    for process_id in (recorder.pid, int(command)):  # as a terminal does
+        os.kill(process_id, signal.SIGINT)
+    _, errors = recorder.communicate(timeout=20)
+    assert (recorder.returncode, errors.split(";")[0]) == (7, "hakmem: stopped, exit code 7")
+    *lines, last = lines_of(tmp_path / "hakmem-record.jsonl")
+    assert last["end"] == "stopped, exit code 7"
+    assert last["seconds"] - lines[-1]["seconds"] < 0.4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_command_is_told_to_end_with_its_recorder(tmp_path: Path, number: signal.Signals) -> None:
+    recorder = start_hakmem("record", "--", "sh", "-c", "echo; exec sleep 875.5", cwd=tmp_path)
+    assert recorder.stdout is not None
+    recorder.stdout.readline()
+    recorder.send_signal(number)
+    _, errors = recorder.communicate(timeout=20)
+    assert (recorder.returncode, errors.split(";")[0]) == (143, "hakmem: stopped, killed by SIGTERM")
+    assert processes_with("sleep 875.5") == []
+
+
+def test_process_that_does_not_answer_is_sampled_all_the_same(tmp_path: Path) -> None:
+    launcher = ("-m", "hakmem", "run", "--require")
+    code = "import time; print(1, flush=True); time.sleep(60)"
+    program = start_python(code, cwd=tmp_path, launcher=launcher, HAKMEM_STATS_SOCKET="1")
+    program.send_signal(signal.SIGSTOP)
+    result = hakmem_command("record", str(program.pid), "--seconds", "0.5", "--interval", "20", cwd=tmp_path)
+    end(program)
+    assert result.returncode == 0, result.stderr
+    seconds = [line["seconds"] for line in lines_of(tmp_path / "hakmem-record.jsonl") if "rss_bytes" in line]
+    assert len(seconds) > 5
+
+
+def test_one_slow_look_does_not_blind_for_long() -> None:
+    sampler = Sampler(os.getpid(), 0.02)
+    assert sampler.sample() is not None
+    sampler._last_cost_seconds = 60.0
+    assert sampler.seconds_to_wait() <= 0.5
 
 
 def test_command_is_ended_after_its_seconds(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`hakmem record` as a whole: samples a process tree into a file until it ends, or for a time, or until Ctrl-C."""
 
-import contextlib
 import datetime
+import math
 import os
 import shutil
 import signal
@@ -15,11 +15,14 @@ from typing import Any
 import hakmem
 from hakmem.measure import client, kernel, marks
 from hakmem.measure.errors import MeasureError
+from hakmem.measure.interrupts import SLICE_SECONDS, Interrupts
 from hakmem.measure.recording import Writer
-from hakmem.measure.runs import InterruptsWait, describe_exit
+from hakmem.measure.runs import describe_exit
 from hakmem.measure.sampler import Sampler
 
 SECONDS_BETWEEN_QUESTIONS = 2.0
+SECONDS_BETWEEN_QUESTIONS_MAX = 30.0
+ANSWER_SECONDS_MAX = 0.05
 # A command that was told to end gets this long before it is told again, and then killed.
 PATIENCE_SECONDS = 10.0
 
@@ -51,72 +54,76 @@ def record_process(process_id: int, settings: Settings) -> End:
     sampler = Sampler(process_id, settings.interval_seconds)
     writer = Writer(settings.path, _header(kernel.command_line(process_id), process_id, settings), settings.force)
     recorder = _Recorder(sampler, writer, _SocketEvents(process_id, sampler.start).new_events)
-    reason = recorder.run(settings.seconds, lambda: False)
-    return recorder.finish(f"process {process_id} ended" if reason == ENDED else reason, 0)
+    with Interrupts() as interrupts:
+        reason = recorder.run(settings.seconds, interrupts, lambda: not recorder.is_there)
+        return recorder.finish(f"process {process_id} ended" if reason == ENDED else reason, 0)
 
 
 def record_command(command: Sequence[str], settings: Settings) -> End:
-    """Run a command and record it. Its exit code becomes ours. Raises MeasureError."""
+    """Run a command and record it to its end. Its exit code becomes ours. Raises MeasureError."""
     if shutil.which(command[0]) is None:
         raise MeasureError(f"there is no command {command[0]!r} on PATH")
-    with tempfile.TemporaryDirectory(prefix="hakmem-") as directory:
+    with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="hakmem-") as directory:
         marks_path = os.path.join(directory, "marks")
         open(marks_path, "w").close()
         writer = Writer(settings.path, _header(command, None, settings), settings.force)
         variables = os.environ | {marks.FILE_VARIABLE: marks_path, marks.GC_VARIABLE: "1"}
-        with InterruptsWait() as interrupts:
-            try:
-                process = subprocess.Popen(command, env=variables)
-            except OSError as error:
-                raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
+        try:
+            process = subprocess.Popen(command, env=variables)
+        except OSError as error:
+            raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
         sampler = Sampler(process.pid, settings.interval_seconds)
         recorder = _Recorder(sampler, writer, _FileEvents(marks_path, sampler.start).new_events)
-        recorder.signal_number = signal.SIGINT if interrupts.have_come else 0
+        ending = _Ending(process, sampler, interrupts)
         try:
-            reason = recorder.run(settings.seconds, lambda: process.poll() is not None)
+            reason = recorder.run(settings.seconds, interrupts, ending.has_ended)
+            if reason != ENDED:
+                ending.begin()
+                recorder.run_on(ending.has_come)
         except MeasureError:
-            process.wait()  # a full disk is no reason to stop somebody's program
+            ending.wait()  # a full disk is no reason to stop somebody's program
             raise
-        if reason == ENDED:
-            process.wait()
-        else:
-            _end_command(process, sampler, recorder.signal_number)
-        exit_code = process.returncode
-        text = describe_exit(exit_code) if reason == ENDED else reason
-        shown_code = exit_code if exit_code >= 0 else 128 - exit_code
-        return recorder.finish(text, shown_code if reason == ENDED else 0)
+        exit_text = describe_exit(process.returncode)
+        if reason not in (ENDED, STOPPED):
+            return recorder.finish(reason, 0)  # it was we who ended it, as was wanted
+        text = exit_text if reason == ENDED else f"{reason}, {exit_text}"
+        return recorder.finish(text, process.returncode if process.returncode >= 0 else 128 - process.returncode)
 
 
-ENDED = "ended"
+ENDED, STOPPED = "ended", "stopped"
 
 
 class _Recorder:
-    """Samples and writes. SIGINT and SIGTERM end it after the present look."""
+    """Samples and writes."""
 
     def __init__(self, sampler: Sampler, writer: Writer, new_events: Callable[[], list[Event]]) -> None:
-        self.signal_number = 0
         self._sampler = sampler
         self._writer = writer
         self._new_events = new_events
         self._samples = 0
+        self.is_there = True  # at the last look
 
-    def run(self, seconds: float | None, has_ended: Callable[[], bool]) -> str:
-        """Record to the end; why it came to that."""
-        signal.signal(signal.SIGINT, self._notice)
-        signal.signal(signal.SIGTERM, self._notice)
+    def run(self, seconds: float | None, interrupts: Interrupts, has_ended: Callable[[], bool]) -> str:
+        """Record to the end, an interrupt, or for a time; why it came to that."""
         while True:
-            sample = self._sampler.sample()
-            if sample is not None:
-                self._writer.add_sample(sample)
-                self._samples += 1
-            self._write_events()
-            if sample is None or has_ended():
+            self._look()
+            if has_ended():
                 return ENDED
-            if self.signal_number:
-                return "stopped"
-            if seconds is not None and time.monotonic() - self._sampler.start >= seconds:
-                return f"{seconds:g} s are over"
-            time.sleep(self._sampler.seconds_to_wait())
+            if interrupts.have_come:
+                return STOPPED
+            wait_seconds = self._sampler.seconds_to_wait()
+            if seconds is not None:
+                rest_seconds = self._sampler.start + seconds - time.monotonic()
+                if rest_seconds <= 0:
+                    return f"{seconds:g} s are over"
+                wait_seconds = min(wait_seconds, rest_seconds)
+            interrupts.wait(wait_seconds, has_ended)
+
+    def run_on(self, has_ended: Callable[[], bool]) -> None:
+        """Record what was told to end until it has."""
+        while not has_ended():
+            self._look()
+            time.sleep(min(self._sampler.seconds_to_wait(), SLICE_SECONDS))
 
     def finish(self, text: str, exit_code: int) -> End:
         """Write the last line."""
@@ -126,12 +133,58 @@ class _Recorder:
         self._writer.close()
         return End(text, self._samples, exit_code)
 
+    def _look(self) -> None:
+        sample = self._sampler.sample()
+        self.is_there = sample is not None
+        if sample is not None:
+            self._writer.add_sample(sample)
+            self._samples += 1
+        self._write_events()
+
     def _write_events(self) -> None:
         for event in self._new_events():
             self._writer.write(event)
 
-    def _notice(self, number: int, frame: object) -> None:
-        self.signal_number = number
+
+class _Ending:
+    """Ends a command: it is told once where its terminal has not done so, told again, and then killed."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", sampler: Sampler, interrupts: Interrupts) -> None:
+        self._process = process
+        self._sampler = sampler
+        self._interrupts = interrupts
+        self._steps: list[tuple[float, Callable[[], None]]] = []  # when, and what is done then
+
+    def has_ended(self) -> bool:
+        """Tell whether the command has ended."""
+        return self._process.poll() is not None
+
+    def begin(self) -> None:
+        """Want it to end from here on."""
+        now = time.monotonic()
+        self._steps = [
+            (now + PATIENCE_SECONDS, self._process.terminate),
+            (now + 2 * PATIENCE_SECONDS, self._sampler.kill),
+        ]
+        if self._interrupts.number != signal.SIGINT:  # a terminal tells it, too
+            self._steps.insert(0, (now, self._process.terminate))
+
+    def has_come(self) -> bool:
+        """Take the step that is due; tell whether it has ended, with all that it left behind."""
+        if self._steps and time.monotonic() >= self._steps[0][0]:
+            self._steps.pop(0)[1]()
+        if self.has_ended():
+            self._sampler.kill()
+        return self.has_ended()
+
+    def wait(self) -> None:
+        """Wait for it without recording; interrupts are passed on."""
+        while not self.has_ended() and not self._interrupts.have_come:
+            self._interrupts.wait(math.inf, self.has_ended)
+        if not self.has_ended():
+            self.begin()
+        while not self.has_come():
+            time.sleep(SLICE_SECONDS)
 
 
 class _FileEvents:
@@ -150,38 +203,30 @@ class _FileEvents:
 
 
 class _SocketEvents:
-    """Events of a process that serves its stats, which keeps the last ones; none of another process."""
+    """Events of a process that serves its stats, which keeps the last ones; none of another process.
+
+    Samples must not wait for it: it is asked for a moment only, and more and more seldom while it does not answer.
+    """
 
     def __init__(self, process_id: int, start_seconds: float) -> None:
         self._process_id = process_id
         self._start_seconds = start_seconds
         self._last_monotonic = start_seconds
         self._next_question = start_seconds
-        self._is_served = client.ask_if_served(process_id) is not None
+        self._seconds_between = SECONDS_BETWEEN_QUESTIONS
 
     def new_events(self) -> list[Event]:
-        if not self._is_served or time.monotonic() < self._next_question:
+        if time.monotonic() < self._next_question:
             return []
-        self._next_question = time.monotonic() + SECONDS_BETWEEN_QUESTIONS
-        told = client.ask_if_served(self._process_id)
+        told = client.ask_if_served(self._process_id, ANSWER_SECONDS_MAX)
+        self._seconds_between = (
+            min(2 * self._seconds_between, SECONDS_BETWEEN_QUESTIONS_MAX) if told is None else SECONDS_BETWEEN_QUESTIONS
+        )
+        self._next_question = time.monotonic() + self._seconds_between
         new = [event for event in (told or {}).get("marks", []) if event["monotonic"] > self._last_monotonic]
         if new:
             self._last_monotonic = new[-1]["monotonic"]
         return [marks.since(event, self._start_seconds) for event in new]
-
-
-def _end_command(process: "subprocess.Popen[bytes]", sampler: Sampler, signal_number: int) -> None:
-    """End a command: a terminal has told it already where it told us; then we do; then it is killed."""
-    if signal_number != signal.SIGINT:
-        process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(PATIENCE_SECONDS)
-    if process.poll() is None:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE_SECONDS)
-    sampler.kill()
-    process.wait()
 
 
 def _header(command: Sequence[str], process_id: int | None, settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hakmem.measure.extras import require
 
 # Sampling makes the kernel walk the page tables of what is measured: it gets at most this part of the time.
 SAMPLING_PART_MAX = 0.1
+SECONDS_BLIND_MAX = 0.5  # rather more of the time than to see less than this
 TREE_PART_MAX = 0.05
 TREE_SECONDS_MIN = 0.05
 TREE_SECONDS_MAX = 0.25
@@ -62,6 +63,7 @@ class Sampler:
         rss = pss = processes = 0
         cpu_seconds = 0.0
         look = time.monotonic()
+        cost_begin = time.thread_time()
         for process_id in list(self._tree):
             sums = kernel.memory_sums(process_id)
             if sums is None:
@@ -74,15 +76,20 @@ class Sampler:
             cpu_seconds += kernel.processor_seconds(process_id)
             if process_id == self.root_id:
                 self.high_water_bytes = max(self.high_water_bytes, sums.high_water)
-        self._last_cost_seconds = time.monotonic() - look
+        self._last_cost_seconds = time.thread_time() - cost_begin
         self.processes_max = max(self.processes_max, processes)
         if not processes:
             return None
         return Sample(round(look - self.start, 4), rss, pss, round(cpu_seconds, 2), processes)
 
     def seconds_to_wait(self) -> float:
-        """Return how long to wait for the next look: longer where a look is costly."""
-        return max(self.interval_seconds - self._last_cost_seconds, self._last_cost_seconds / SAMPLING_PART_MAX, 0.001)
+        """Return how long to wait for the next look: longer where a look is costly.
+
+        What it costs is the processor's time: a look that took long because the machine was busy disturbed nobody.
+        """
+        cost_seconds = self._last_cost_seconds
+        for_the_program_seconds = min(cost_seconds / SAMPLING_PART_MAX, SECONDS_BLIND_MAX)
+        return max(self.interval_seconds - cost_seconds, for_the_program_seconds, 0.001)
 
     def _find_descendants(self) -> None:
         waiting = [*self._tree, *self._guardians]
