@@ -1,4 +1,4 @@
-"""`hakmem record` and `hakmem plot`."""
+"""`hakmem record`, and the curve that it leaves."""
 
 from __future__ import annotations
 
@@ -166,26 +166,6 @@ def test_half_a_line_at_the_end_is_left_out(tmp_path: Path) -> None:
 )
 def test_bad_words_are_one_line(tmp_path: Path, words: list[str], code: int, text: str) -> None:
     result = hakmem_command("record", *words, cwd=tmp_path)
-    assert (result.returncode, result.stdout) == (code, "")
-    assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr), result.stderr
-    assert text in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "text"),
-    [
-        (["absent.jsonl"], 1, "absent.jsonl cannot be read: No such file"),
-        (["other.txt"], 1, "other.txt is neither a recording"),
-        (["new.jsonl"], 1, "has the format 9; this hakmem reads 1"),
-        (["empty.jsonl"], 1, "empty.jsonl has no samples"),
-        (["other.txt", "-o", "x.gif"], 2, "'x.gif' ends neither with .png nor with .svg"),
-    ],
-)
-def test_plot_of_what_is_no_recording(tmp_path: Path, words: list[str], code: int, text: str) -> None:
-    (tmp_path / "other.txt").write_text("hello\n")
-    (tmp_path / "new.jsonl").write_text('{"hakmem_record": 9}\n')
-    (tmp_path / "empty.jsonl").write_text('{"hakmem_record": 1}\n')
-    result = hakmem_command("plot", *words, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (code, "")
     assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr), result.stderr
     assert text in result.stderr

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Plot(MeasureCommand):
     """Draw recordings of 'hakmem record', or the result.json of 'hakmem compare', as one picture.
 
-    Each FILE is a curve that begins at 0. Marks are points on it, full runs of the garbage collector are bars. The
+    Each FILE is a curve that begins at 0. Marks are points on it, full runs of the garbage collector are diamonds. The
     ending of the output, .png or .svg, says its form.
     """
 
@@ -34,9 +34,16 @@ class Plot(MeasureCommand):
         from hakmem.measure import chart, files, recording
 
         files.check_free([out], arguments.force)
-        curves = [curve for path in arguments.files for curve in recording.read(path)]
-        by_name = len(arguments.files) == 1 and len(curves) > 1  # a comparison: its curves are named by allocator
-        title = arguments.title or ", ".join(os.path.basename(path) for path in arguments.files)
+        curves = []
+        by_name = False
+        names = files.distinct_names(arguments.files)
+        for path, name in zip(arguments.files, names, strict=True):
+            for curve in recording.read(path):
+                by_name = bool(curve.name) and len(arguments.files) == 1  # a comparison's, named by allocator
+                if not by_name:
+                    curve.name = f"{name}: {curve.name}" if curve.name else name
+                curves.append(curve)
+        title = arguments.title or ", ".join(names if len(names) > 1 else [os.path.basename(arguments.files[0])])
         memory = "PSS" if arguments.pss else "RSS"
         files.write_whole(out, chart.draw(curves, title, by_name=by_name, memory=memory, form=form))
         print(out)

@@ -19,34 +19,38 @@ COLOURS = {
     "jemalloc": "#1a7f37",
     "mimalloc": "#54aeff",
 }
-OTHER_COLOURS = ("#0969da", "#d1242f", "#1a7f37", "#8250df", "#bf8700", "#222222")
+OTHER_COLOURS = (
+    "#0969da", "#d1242f", "#1a7f37", "#8250df", "#bf8700", "#222222",
+    "#54aeff", "#ff8182", "#4ac26b", "#c297ff", "#8c6d31", "#8c959f",
+)  # fmt: skip
+LINE_STYLES = ("solid", "dashed", "dotted")  # one more for each dozen of curves
+LEGEND_ROW_INCHES = 0.18
 MARKS_MAX = 25  # more names than that cover the curve
-GC_COLOUR = "#8250df"
+GC_COLOUR = "#3b1e78"
 
 
 def draw(curves: Sequence[Curve], title: str, *, by_name: bool, memory: str = "RSS", form: str = "png") -> bytes:
     """Return the picture of these curves, on one time axis that begins with each.
 
-    `by_name`: curves of one name are runs of one allocator: one colour, the first run strong. Marks are named on the
-    first curve and are points on the others.
+    Curves of one name are runs of one thing: one colour, the first run strong. `by_name`: the names are allocators',
+    which have colours of their own. Marks are named on the first curve and are points on the others.
     """
     figure_class = require("matplotlib.figure").Figure
     rc_context = require("matplotlib").rc_context
     settings = {"svg.fonttype": "path", "svg.hashsalt": "hakmem", "font.size": 9}
     with rc_context({**settings, "text.parse_math": False}):  # a $ in a name is a $
-        figure = figure_class(figsize=SIZE_INCHES, layout="constrained")
+        names = list(dict.fromkeys(curve.name for curve in curves))
+        width_inches, height_inches = SIZE_INCHES
+        height_inches = max(height_inches, LEGEND_ROW_INCHES * (len(names) + 6))
+        figure = figure_class(figsize=(width_inches, height_inches), layout="constrained")
         axes = figure.add_subplot()
-        seen: list[str] = []
+        firsts = [next(curve for curve in curves if curve.name == name) for name in names]
         for curve in curves:
-            is_first = curve.name not in seen
-            if is_first:
-                seen.append(curve.name)
-            colour = COLOURS.get(curve.name) if by_name else None
-            colour = colour or OTHER_COLOURS[(len(seen) - 1) % len(OTHER_COLOURS)]
-            _draw_curve(axes, curve, colour, is_first or not by_name, memory)
-        if curves:
-            _draw_marks(axes, curves, memory)
-        _label(axes, title, memory, len(seen))
+            style = _style(names.index(curve.name), curve.name if by_name else "")
+            _draw_curve(axes, curve, style, any(curve is first for first in firsts), memory)
+        _draw_collections(axes, firsts, memory)
+        _draw_marks(axes, firsts, memory)
+        _label(axes, title, memory, len(names))
         output = io.BytesIO()
         figure.savefig(output, format=form, dpi=DOTS_PER_INCH, metadata={"Date": None} if form == "svg" else None)
     return output.getvalue()
@@ -61,41 +65,58 @@ def _events_on(curve: Curve) -> list[dict[str, Any]]:
     return [event for event in curve.events if event["seconds"] <= curve.samples[-1].seconds]
 
 
-def _draw_curve(axes: Any, curve: Curve, colour: str, is_strong: bool, memory: str) -> None:
+def _style(index: int, allocator: str) -> dict[str, str]:
+    line_style = LINE_STYLES[index // len(OTHER_COLOURS) % len(LINE_STYLES)]
+    return {"color": COLOURS.get(allocator, OTHER_COLOURS[index % len(OTHER_COLOURS)]), "linestyle": line_style}
+
+
+def _draw_curve(axes: Any, curve: Curve, style: dict[str, str], is_strong: bool, memory: str) -> None:
     emphasised = curve.name in ("hakmem", "pymalloc")
     axes.plot(
         [row.seconds for row in curve.samples],
         _values(curve, memory),
-        color=colour,
+        **style,
         linewidth=(2.0 if emphasised else 1.3) if is_strong else 0.7,
         alpha=1.0 if is_strong else 0.35,
         label=curve.name if is_strong else None,
         zorder=4 if emphasised else 3,
     )
-    collections = [event for event in _events_on(curve) if "gc_seconds" in event]
-    if collections and is_strong:
+
+
+def _draw_collections(axes: Any, curves: Sequence[Curve], memory: str) -> None:
+    """Draw full runs of the garbage collector: dark with a white edge, to be seen on a steep line, too."""
+    points = [
+        (event["seconds"], _value_at(curve, event["seconds"], memory))
+        for curve in curves
+        for event in _events_on(curve)
+        if "gc_seconds" in event
+    ]
+    if points:
         axes.plot(
-            [event["seconds"] for event in collections],
-            [_value_at(curve, event["seconds"], memory) for event in collections],
+            [seconds for seconds, _ in points],
+            [height for _, height in points],
             linestyle="none",
-            marker="|",
-            markersize=7,
+            marker="d",
+            markersize=8,
             color=GC_COLOUR,
-            label=f"full gc runs ({len(collections)})",
+            markeredgecolor="white",
+            markeredgewidth=0.8,
+            label=f"full gc runs ({len(points)})",
             zorder=5,
         )
 
 
 def _draw_marks(axes: Any, curves: Sequence[Curve], memory: str) -> None:
-    drawn: set[str] = set()
+    marks = [[event for event in _events_on(curve) if "mark" in event] for curve in curves]
+    dropped = sum(max(0, len(events) - MARKS_MAX) for events in marks)
+    label = f"marks (the first {MARKS_MAX} of each; {dropped} not shown)" if dropped else None
     for index, curve in enumerate(curves):
-        if curve.name in drawn and index:
-            continue
-        drawn.add(curve.name)
-        named = [event for event in _events_on(curve) if "mark" in event][:MARKS_MAX]
-        for event in named:
+        for event in marks[index][:MARKS_MAX]:
             height = _value_at(curve, event["seconds"], memory)
-            axes.plot([event["seconds"]], [height], marker="o", markersize=3.5, color="#57606a", zorder=6)
+            axes.plot(
+                [event["seconds"]], [height], "o", markersize=3.5, color="#57606a", zorder=6, label=label,
+            )  # fmt: skip
+            label = None  # once for all
             if index == 0:
                 axes.annotate(
                     event["mark"],

@@ -1,8 +1,8 @@
-"""Outputs: not overwritten by accident, written whole or not at all."""
+"""Outputs: not overwritten by accident, written whole or not at all. And names that tell files apart."""
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hakmem.measure.errors import MeasureError
 
@@ -22,6 +22,23 @@ def make_directory(path: str) -> None:
         raise MeasureError(f"the directory {path} cannot be made: {error.strerror}") from None
     if not os.access(path, os.W_OK):
         raise MeasureError(f"the directory {path} may not be written to; give another one")
+
+
+def distinct_names(paths: Sequence[str]) -> list[str]:
+    """Return a name for each file: without its ending and its directories, as far as that tells it from the others."""
+    wholes = [os.path.abspath(path) for path in paths]
+    bare = [os.path.splitext(path)[0] for path in wholes]
+    if len(set(bare)) < len(set(wholes)):
+        bare = wholes
+    parts = [path.split(os.sep) for path in bare]
+    return [_shortest_end(own, [other for other in parts if other != own]) for own in parts]
+
+
+def _shortest_end(own: list[str], others: Sequence[list[str]]) -> str:
+    count = 1
+    while any(other[-count:] == own[-count:] for other in others):
+        count += 1
+    return os.sep.join(own[-count:])
 
 
 def write_whole(path: str, content: bytes) -> None:

@@ -12,8 +12,10 @@ The first line says what was recorded; then samples and events in the order of t
 import contextlib
 import errno
 import json
+import math
 import os
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from hakmem.measure.errors import MeasureError
@@ -21,11 +23,12 @@ from hakmem.measure.files import cannot_write
 from hakmem.measure.sampler import Sample
 
 FORMAT = 1
+SAMPLE_FIELDS = tuple(part.name for part in fields(Sample))
 
 
 @dataclass
 class Curve:
-    """A curve of resident memory with the events on it, wherever it came from."""
+    """A curve of resident memory with the events on it, wherever it came from. A recording's has no name of its own."""
 
     name: str
     samples: list[Sample]
@@ -86,25 +89,51 @@ def read(path: str) -> list[Curve]:
         return [_read_record(path, header, text)]
     result = _json_of(text)
     if isinstance(result, dict) and "hakmem_compare" in result:
-        return curves_of_result(result)
+        return _read_result(path, result)
     raise MeasureError(f"{path} is neither a recording of 'hakmem record' nor the result.json of 'hakmem compare'")
 
 
 def _read_record(path: str, header: dict[str, Any], text: str) -> Curve:
     if header["hakmem_record"] != FORMAT:
         raise MeasureError(f"{path} has the format {header['hakmem_record']!r}; this hakmem reads {FORMAT}")
-    curve = Curve(os.path.splitext(os.path.basename(path))[0], [])
-    for line in text.split("\n")[1:]:
+    curve = Curve("", [])
+    for number, line in enumerate(text.split("\n")[1:], start=2):
         record = _json_of(line)
         if not isinstance(record, dict):
             continue  # the last line of a recording that was cut off
+        place = f"{path}, line {number}"
+        if "hakmem_record" in record:
+            raise MeasureError(f"{place}: another recording begins here; give each a file of its own")
+        _check_numbers(record, SAMPLE_FIELDS if "rss_bytes" in record else ("seconds",), place)
         if "rss_bytes" in record:
-            curve.samples.append(Sample(**record))
+            curve.samples.append(Sample(**{name: record[name] for name in SAMPLE_FIELDS}))
         else:
             curve.events.append(record)
     if not curve.samples:
         raise MeasureError(f"{path} has no samples; the process ended before the first look")
     return curve
+
+
+def _read_result(path: str, result: dict[str, Any]) -> list[Curve]:
+    try:
+        curves = curves_of_result(result)
+        for curve in curves:
+            for sample in curve.samples:
+                _check_numbers(asdict(sample), SAMPLE_FIELDS, f"{path}, a sample of {curve.name}")
+            for event in curve.events:
+                _check_numbers(event, ("seconds",), f"{path}, an event of {curve.name}")
+    except (KeyError, TypeError, AttributeError):
+        raise MeasureError(f"{path} is not as 'hakmem compare' writes it; make it anew") from None
+    return curves
+
+
+def _check_numbers(record: dict[str, Any], names: Sequence[str], place: str) -> None:
+    """Raise MeasureError unless all of these are numbers that can be drawn."""
+    for name in names:
+        value = record.get(name)
+        if not isinstance(value, int | float) or not 0 <= value < math.inf:
+            text = f"is {value!r}, not a number from 0 on" if name in record else "is missing"
+            raise MeasureError(f"{place}: {name} {text}; correct the line or leave it out")
 
 
 def curves_of_result(result: dict[str, Any]) -> list[Curve]:
