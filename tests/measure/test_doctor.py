@@ -8,11 +8,13 @@ import re
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hakmem.measure import breakdown, kernel, pools
+from hakmem.cli import main
+from hakmem.measure import breakdown, doctor, kernel, pools
 from hakmem.measure.breakdown import LABELS, Breakdown
 from hakmem.measure.diagnosis import diagnose
 from hakmem.measure.errors import MeasureError
@@ -116,7 +118,7 @@ def test_heap_of_a_forked_process_is_walked_to_its_end(tmp_path: Path) -> None:
     found = look(int(child), tmp_path)
     os.kill(int(child), signal.SIGKILL)
     end(program)
-    assert found["blind_spots"] == []
+    assert found["blind_spots"] == [doctor.SMALL_FREE_BLOCKS]  # and not that the walk broke off
     assert found["rows"]["glibc_used"] > 100 * MEBIBYTE
 
 
@@ -172,6 +174,17 @@ def test_objects_of_stock_lua_are_not_called_something_else(tmp_path: Path, lua:
     end(program)
     assert found["diagnosis"]["kind"] == "live", found
     assert where in found["diagnosis"]["verdict"]
+    assert found["diagnosis"]["most_row"] == ("other_anonymous" if lua == "luajit" else "glibc_used")
+    assert (doctor.SMALL_FREE_BLOCKS in found["blind_spots"]) == (lua != "luajit")
+
+
+def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert main(["doctor", str(os.getpid()), "--seconds", "60"]) == 130
+    assert capsys.readouterr() == ("", "hakmem: error: interrupted\n")
 
 
 def test_it_looks_at_itself(tmp_path: Path) -> None:
@@ -201,13 +214,30 @@ def test_memory_that_may_not_be_read_is_said(
 
 @pytest.mark.parametrize(
     ("words", "code", "text"),
-    [(["4194304"], 1, "there is no process"), (["x"], 2, "PID 'x'"), (["1", "--seconds", "-1"], 2, "--seconds '-1'")],
+    [
+        (["4194304"], 1, "there is no process"),
+        (["x"], 2, "PID 'x'"),
+        ([""], 2, "PID ''"),
+        (["1", "--seconds", "-1"], 2, "--seconds '-1'"),
+        (["1", "--seconds", "1e300"], 2, "--seconds '1e300'"),
+    ],
 )
 def test_bad_words_are_one_line(tmp_path: Path, words: list[str], code: int, text: str) -> None:
     result = hakmem_command("doctor", *words, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (code, "")
     assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr)
     assert text in result.stderr
+
+
+@pytest.mark.parametrize("language", ["lua", "luajit"])
+def test_advice_for_lua_is_not_that_for_python(language: str) -> None:
+    cache = diagnose(seen(language=language, glibc_free=300), None, 0).advice
+    untold = diagnose(seen(language=language, hakmem_untold=300), None, 0).advice
+    assert 'require "hakmem"' in cache
+    assert "hakmem.stats() in the script" in untold
+    for text in (cache, untold):
+        assert "ython" not in text
+        assert "STATS_SOCKET" not in text
 
 
 def seen(stats: dict[str, Any] | None = None, language: str = "python", **mebibytes: int) -> Breakdown:

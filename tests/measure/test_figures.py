@@ -86,7 +86,7 @@ def test_verdict_helps_and_names_the_price() -> None:
     found = verdict(summary(500, 400, 10), summary(500, 30, 11))
     assert found["helps"] is True
     assert "idle 30.0 MiB instead of 400.0" in found["text"]
-    assert "No difference beyond the spread: peak 500.0 MiB" in found["text"]
+    assert "No difference beyond the spread of the runs, 10 % and 2 MiB: peak 500.0 MiB" in found["text"]
     assert "10 % more processor time" in found["text"]
 
 
@@ -94,6 +94,16 @@ def test_verdict_does_not_call_noise_help() -> None:
     assert verdict(summary(500, 400, 10, spread=30), summary(500, 300, 10, spread=30))["helps"] is False
     assert verdict(summary(20, 20, 10), summary(19, 18.5, 10))["helps"] is False  # nobody needs one MiB
     assert "holds more: peak 600.0 MiB instead of 500.0" in verdict(summary(500, 490, 9), summary(600, 590, 9))["text"]
+
+
+def test_verdict_names_what_a_difference_is_judged_by() -> None:
+    one = {"runs_counted": 1, "spread_percent": dict.fromkeys(summary(1, 1, 1)["medians"])}
+    text = verdict(summary(500, 400, 10) | one, summary(500, 400, 10) | one)["text"]
+    assert "No difference beyond 20 % (one run has no spread) and 2 MiB: peak" in text
+    assert "Processor time is the same within 10 % (10.00 s and 10.00 s)" in text
+    text = verdict(summary(500, 400, 10, spread=30), summary(500, 400, 12, spread=30))["text"]
+    assert "Processor time is the same within the spread of the runs" in text
+    assert "rocessor time" not in verdict(summary(500, 400, 0.03), summary(500, 400, 0.06))["text"]
 
 
 def test_no_verdict_where_it_was_hardly_looked_at() -> None:

@@ -103,6 +103,6 @@ def test_many_curves_have_colours_of_their_own_and_a_whole_legend() -> None:
 
 def test_marks_that_are_not_shown_are_counted() -> None:
     picture = chart.draw([curve("one", 30), curve("two", 3)], "title", by_name=False, form="svg").decode()
-    assert re.findall(r"<!-- (marks .*) -->", picture) == ["marks (the first 25 of each; 5 not shown)"]
+    assert re.findall(r"<!-- (marks .*) -->", picture) == ["marks (5 more are not shown)"]
     assert comment("mark 24") in picture
     assert comment("mark 25") not in picture

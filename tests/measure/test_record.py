@@ -158,6 +158,7 @@ def test_half_a_line_at_the_end_is_left_out(tmp_path: Path) -> None:
         (["1", "--", "true"], 2, "either a PID or -- and a command"),
         (["pid"], 2, "PID 'pid' is not a whole number"),
         (["--interval", "0", "1"], 2, "--interval '0'"),
+        (["--interval", "1e300", "1"], 2, "--interval '1e300'"),
         (["4194304"], 1, "there is no process 4194304"),
         (["--", "absent-command"], 1, "there is no command 'absent-command' on PATH"),
         (["-o", "/dev/full", "--force", "--", "true"], 1, "/dev/full cannot be written: No space left on device"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import stat
@@ -16,8 +18,8 @@ from typing import Any
 import hakmem
 import pytest
 from hakmem.measure import server
-from measure_support import end, hakmem_command, start_hakmem, start_python, wait_until
-from python_support import clean_environment, output_of, run, run_code
+from measure_support import end, hakmem_command, start, start_hakmem, start_python, wait_until
+from python_support import HAKMEM, clean_environment, output_of, run, run_code
 
 WAIT = "import time; kept = [[n] for n in range(100_000)]; print(1, flush=True); time.sleep(60)"
 UNDER = ("-m", "hakmem", "run", "--require")
@@ -54,6 +56,26 @@ def test_watch_ends_with_the_process(tmp_path: Path) -> None:
     assert lines[0].split() == ["time", "resident", "live", "cached", "pinned", "free", "MiB"]
     assert float(lines[2].split()[1]) > 5
     assert errors.count("\n") == 1
+
+
+def test_output_that_is_full_is_one_line(tmp_path: Path) -> None:
+    program = start_python(WAIT, cwd=tmp_path, launcher=UNDER, HAKMEM_STATS_SOCKET="1")
+    result = run(["sh", "-c", f"exec {shlex.join([*HAKMEM, 'stats', str(program.pid), '--watch'])} > /dev/full"])
+    end(program)
+    assert result.stderr == "hakmem: error: the output cannot be written: No space left on device\n"
+    assert result.returncode == 1
+
+
+def test_figures_of_lua_are_not_asked_for_as_those_of_python(tmp_path: Path) -> None:
+    lua = shutil.which("lua5.4")
+    if lua is None:
+        pytest.skip("no lua5.4: apt-get install lua5.4")
+    program = start([lua, "-e", "print(1) io.stdout:flush() while true do end"], cwd=tmp_path)
+    assert program.stdout is not None
+    program.stdout.readline()
+    result = hakmem_command("stats", str(program.pid), cwd=tmp_path)
+    end(program)
+    assert result.stderr.endswith("does not serve its stats; Lua does not; hakmem.stats() in the script tells them\n")
 
 
 def test_nothing_is_served_unless_asked_for(tmp_path: Path) -> None:
@@ -187,6 +209,7 @@ def test_collector_in_the_process_itself() -> None:
     [
         ([], 2, "PID"),
         (["x"], 2, "PID 'x'"),
+        (["1", "--watch", "--interval", "1e300"], 2, "is not a number above 0 up to 3600"),
         (["4194304"], 1, "there is no process"),
         (["1", "--json", "--prom"], 2, "not allowed"),
     ],

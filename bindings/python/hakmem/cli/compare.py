@@ -6,7 +6,7 @@ import os
 import sys
 
 from hakmem.cli.command import UsageError, fail
-from hakmem.cli.measure_command import MeasureCommand, positive, positive_whole
+from hakmem.cli.measure_command import MeasureCommand, interval_seconds_of, positive, positive_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Compare(MeasureCommand):
     def measure(self, arguments: "Namespace") -> int:
         turns = positive_whole(arguments.runs, "--runs")
         timeout_seconds = positive(arguments.timeout, "--timeout")
-        interval_seconds = positive(arguments.interval, "--interval") / 1000
+        interval_seconds = interval_seconds_of(arguments.interval)
         from hakmem.measure import allocators, compare, files, interrupts, programs
         from hakmem.measure.extras import require
 

@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+DAY_SECONDS = 24 * 3600
+
 
 class Doctor(MeasureCommand):
     """Say where the resident memory of a process is, what that means, and what to do.
@@ -28,13 +30,13 @@ class Doctor(MeasureCommand):
         parser.add_argument("--json", action="store_true", help="print it as JSON")
 
     def measure(self, arguments: "Namespace") -> int:
-        process_id = process_id_of(arguments.pid) if arguments.pid else os.getpid()
+        process_id = os.getpid() if arguments.pid is None else process_id_of(arguments.pid)
         try:
             seconds = float(arguments.seconds)
         except ValueError:
             seconds = -1.0
-        if not 0 <= seconds < float("inf"):
-            raise UsageError(f"--seconds {arguments.seconds!r} is not a number from 0 on")
+        if not 0 <= seconds <= DAY_SECONDS:
+            raise UsageError(f"--seconds {arguments.seconds!r} is not a number from 0 to {DAY_SECONDS}")
         from hakmem.measure import doctor
         from hakmem.measure.extras import require
 

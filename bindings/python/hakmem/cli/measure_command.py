@@ -22,15 +22,23 @@ class MeasureCommand(Command):
         raise NotImplementedError
 
 
-def positive(text: str, name: str) -> float:
-    """Read a number above 0. Raises UsageError."""
+HOUR_SECONDS = 3600.0
+
+
+def positive(text: str, name: str, maximum: float = 1e9) -> float:
+    """Read a number above 0, not above a maximum. Raises UsageError."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise UsageError(f"{name} {text!r} is not a number above 0")
+    if not 0 < value <= maximum:
+        raise UsageError(f"{name} {text!r} is not a number above 0{f' up to {maximum:.0f}' * (value > maximum)}")
     return value
+
+
+def interval_seconds_of(milliseconds: str) -> float:
+    """Read --interval in milliseconds, up to an hour. Raises UsageError."""
+    return positive(milliseconds, "--interval", HOUR_SECONDS * 1000) / 1000
 
 
 def positive_whole(text: str, name: str) -> int:

@@ -3,7 +3,7 @@
 import sys
 
 from hakmem.cli.command import UsageError
-from hakmem.cli.measure_command import MeasureCommand, positive, process_id_of, split_command
+from hakmem.cli.measure_command import MeasureCommand, interval_seconds_of, positive, process_id_of, split_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Record(MeasureCommand):
         return self.execute(arguments)
 
     def measure(self, arguments: "Namespace") -> int:
-        interval_seconds = positive(arguments.interval, "--interval") / 1000
+        interval_seconds = interval_seconds_of(arguments.interval)
         seconds = positive(arguments.seconds, "--seconds") if arguments.seconds else None
         from hakmem.measure import record
         from hakmem.measure.extras import require

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from hakmem.cli.measure_command import MeasureCommand, positive, process_id_of
+from hakmem.cli.measure_command import HOUR_SECONDS, MeasureCommand, positive, process_id_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Stats(MeasureCommand):
 
     def measure(self, arguments: "Namespace") -> int:
         process_id = process_id_of(arguments.pid)
-        interval_seconds = positive(arguments.interval, "--interval")
+        interval_seconds = positive(arguments.interval, "--interval", HOUR_SECONDS)
         from hakmem.measure import client, kernel
 
         if arguments.prom:

@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hakmem.measure import client, glibc_heap, kernel, pools
+from hakmem.measure import client, glibc_heap, kernel, languages, pools
 from hakmem.measure.errors import MeasureError
 from hakmem.measure.kernel import Mapping
 from hakmem.measure.remote import PAGE_BYTES, RemoteMemory
@@ -91,7 +91,6 @@ def break_down(process_id: int) -> Breakdown:
     if why_untold and rows["hakmem_untold"]:  # else it is loaded, and not used
         blind_spots.append(why_untold)
     _split_hakmem(rows, stats)
-    exe = os.path.basename(_executable(process_id))
     return Breakdown(
         process_id=process_id,
         command=kernel.command_line(process_id),
@@ -102,7 +101,7 @@ def break_down(process_id: int) -> Breakdown:
         huge_page_bytes=_sum(mappings, "AnonHugePages"),
         lazily_freed_bytes=_sum(mappings, "LazyFree"),
         glibc_returnable_bytes=inside.returnable_bytes if inside else 0,
-        language=_language(exe, paths),
+        language=languages.language_of(process_id),
         has_hakmem=has_hakmem,
         stats=stats,
         other_allocator=next((name for name in OTHER_ALLOCATORS for path in paths if f"lib{name}" in path), ""),
@@ -233,23 +232,6 @@ def _split_hakmem(rows: dict[str, int], stats: dict[str, Any] | None) -> None:
     rows["hakmem_live"] = live_bytes
     rows["hakmem_free"] = rows["hakmem_untold"] - live_bytes
     rows["hakmem_untold"] = 0
-
-
-def _executable(process_id: int) -> str:
-    try:
-        return os.readlink(f"/proc/{process_id}/exe")
-    except OSError:
-        return ""
-
-
-def _language(executable: str, paths: set[str]) -> str:
-    if executable.startswith("python") or any("/libpython3" in path for path in paths):
-        return "python"
-    if executable.startswith("luajit") or any("/libluajit" in path for path in paths):
-        return "luajit"
-    if executable.startswith("lua") or any("/liblua" in path for path in paths):
-        return "lua"
-    return ""
 
 
 def _sum(mappings: list[Mapping], name: str) -> int:

@@ -109,7 +109,7 @@ def _draw_collections(axes: Any, curves: Sequence[Curve], memory: str) -> None:
 def _draw_marks(axes: Any, curves: Sequence[Curve], memory: str) -> None:
     marks = [[event for event in _events_on(curve) if "mark" in event] for curve in curves]
     dropped = sum(max(0, len(events) - MARKS_MAX) for events in marks)
-    label = f"marks (the first {MARKS_MAX} of each; {dropped} not shown)" if dropped else None
+    label = f"marks ({dropped} more are not shown)" if dropped else None
     for index, curve in enumerate(curves):
         for event in marks[index][:MARKS_MAX]:
             height = _value_at(curve, event["seconds"], memory)

@@ -6,11 +6,10 @@ import socket
 import time
 from typing import Any
 
-from hakmem.measure import kernel, server
+from hakmem.measure import kernel, languages, server
 from hakmem.measure.errors import MeasureError
 
 SECONDS_MAX = 5.0
-HOW_TO_SERVE = "start it with HAKMEM_STATS_SOCKET=1 in its environment, under 'hakmem run' or with hakmem.enable()"
 
 
 def ask(process_id: int) -> dict[str, Any]:
@@ -18,7 +17,8 @@ def ask(process_id: int) -> dict[str, Any]:
     kernel.check_readable(process_id)
     path = _socket_of(process_id)
     if path is None:
-        raise MeasureError(f"process {process_id} does not serve its stats; {HOW_TO_SERVE}")
+        how = languages.HOW_TO_TELL[languages.language_of(process_id)]
+        raise MeasureError(f"process {process_id} does not serve its stats; {how}")
     return _ask_socket(process_id, path, SECONDS_MAX)
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hakmem.measure.breakdown import LABELS, Breakdown
+from hakmem.measure.languages import HOW_TO_TELL
 
 MEBIBYTE = 1024 * 1024
 # Below both there is nothing to find: all of it, and all but files, as of an interpreter that has just started.
@@ -22,15 +23,27 @@ OBJECTS_AMONG_ROWS = {
     "lua": (("glibc_used", "glibc_large"), "the C library's malloc"),
     "luajit": (("other_anonymous",), "anonymous mappings, as LuaJIT's own allocator does"),
 }
+GLIBC_OPTIONS = "MALLOC_TRIM_THRESHOLD_=131072 and MALLOC_ARENA_MAX=2"
+LUA_CACHE_ADVICE = f'require "hakmem" (lua -l hakmem) lets what Lua drops go back; without it, set {GLIBC_OPTIONS}'
+CACHE_ADVICE = {
+    "python": "call malloc_trim(0) after the peak (in Python: ctypes.CDLL(None).malloc_trim(0)), or set"
+    f" {GLIBC_OPTIONS}; what Python's objects and buffers put there can be served by hakmem instead",
+    "lua": LUA_CACHE_ADVICE,
+    "luajit": LUA_CACHE_ADVICE,
+}
 
 
 @dataclass
 class Diagnosis:
-    """`kind`: growth, fragmentation, cache, live, outside, files, small, unclear. The rest are sentences."""
+    """`kind`: growth, fragmentation, cache, live, outside, files, small, unclear. The next two are sentences.
+
+    `most_row` is the row that most of it is in, where the verdict rests on several.
+    """
 
     kind: str
     verdict: str
     advice: str
+    most_row: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return what --json prints."""
@@ -85,6 +98,7 @@ def _growth(first: Breakdown, second: Breakdown, seconds: float) -> Diagnosis | 
         f" in '{LABELS[most]}': a leak, or a working set that is still being built.",
         "look again for longer (--seconds 60). If it never stops: tracemalloc or memray say which lines allocate it."
         " No allocator gives back what lives",
+        most,
     )
 
 
@@ -125,9 +139,7 @@ def _glibc_cache(now: Breakdown) -> tuple[int, Diagnosis]:
         "cache",
         f"a cache: the C library keeps {_mib(free_bytes)} that is free; {_mib(now.glibc_returnable_bytes)} of it are"
         " whole OS pages, which malloc_trim would give back.",
-        "call malloc_trim(0) after the peak (in Python: ctypes.CDLL(None).malloc_trim(0)), or set"
-        " MALLOC_TRIM_THRESHOLD_=131072 and MALLOC_ARENA_MAX=2; what Python's objects and buffers put there can be"
-        " served by hakmem instead",
+        CACHE_ADVICE.get(now.language, "call malloc_trim(0) after the peak, or set " + GLIBC_OPTIONS),
     )
 
 
@@ -145,7 +157,7 @@ def _untold(now: Breakdown) -> tuple[int, Diagnosis]:
     return size_bytes, Diagnosis(
         "unclear",
         f"hakmem holds {_mib(size_bytes)}, and the process does not tell how much of it lives.",
-        "start it with HAKMEM_STATS_SOCKET=1 and look again",
+        "start it with HAKMEM_STATS_SOCKET=1 and look again" if now.language == "python" else HOW_TO_TELL[now.language],
     )
 
 
@@ -170,6 +182,7 @@ def _among(now: Breakdown) -> tuple[int, Diagnosis]:
         " allocator; other blocks of the process are among them.",
         'collectgarbage("count") says how many KiB are Lua\'s; with require "hakmem" the two are told apart, and what'
         " Lua drops goes back",
+        max(names, key=lambda name: now.rows[name], default=""),
     )
 
 
@@ -187,6 +200,7 @@ def _outside(now: Breakdown) -> tuple[int, Diagnosis]:
         f"{owner}{libraries}",
         "arrays, buffers and extension modules use malloc and mappings of their own, which hakmem does not serve;"
         " memray --native, or heaptrack, say who",
+        most,
     )
 
 

@@ -8,16 +8,22 @@ from hakmem.measure.breakdown import LABELS, Breakdown, break_down
 from hakmem.measure.diagnosis import Diagnosis, diagnose
 
 MEBIBYTE = 1024 * 1024
+SMALL_FREE_BLOCKS = (
+    "small free blocks that the C library keeps at hand (fast bins and caches of threads), which count as in use"
+)
 
 
 def examine(process_id: int, seconds: float) -> tuple[Breakdown, Breakdown | None, Diagnosis]:
     """Look, wait, look again, judge; once only where `seconds` is 0. Raises MeasureError."""
     first = break_down(process_id)
-    if seconds <= 0:
-        return first, None, diagnose(first, None, 0)
-    time.sleep(seconds)
-    second = break_down(process_id)
-    return first, second, diagnose(first, second, seconds)
+    second = None
+    if seconds > 0:
+        time.sleep(seconds)
+        second = break_down(process_id)
+    diagnosis = diagnose(first, second, seconds)
+    if diagnosis.most_row == "glibc_used":
+        (second or first).blind_spots.append(SMALL_FREE_BLOCKS)
+    return first, second, diagnosis
 
 
 def as_json(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosis, seconds: float) -> dict[str, Any]:

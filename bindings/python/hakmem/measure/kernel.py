@@ -156,9 +156,14 @@ def command_line(process_id: int) -> list[str]:
 def has_mapped(process_id: int, part_of_path: str) -> bool:
     """Tell whether a file with this text in its path is mapped."""
     try:
-        return part_of_path.encode() in (_read(process_id, "maps") or b"")
+        return part_of_path.encode() in mapped_text(process_id)
     except MeasureError:
         return False
+
+
+def mapped_text(process_id: int) -> bytes:
+    """Return what the kernel says of all mappings, without sizes; nothing when the process is gone."""
+    return _read(process_id, "maps") or b""
 
 
 def mappings(process_id: int) -> list[Mapping]:

@@ -15,6 +15,7 @@ code, pre { font-family: ui-monospace, monospace; font-size: 0.9em; }
 pre { background: #f6f8fa; padding: 0.7rem; overflow-x: auto; }
 table { border-collapse: collapse; } th, td { padding: 0.25rem 0.9rem 0.25rem 0; text-align: right; }
 th:first-child, td:first-child { text-align: left; } tr { border-bottom: 1px solid #d0d7de; }
+td { white-space: nowrap; }
 .verdict { border-left: 4px solid #8c959f; padding: 0.4rem 0.9rem; background: #f6f8fa; }
 .helps { border-color: #1a7f37; } .failed { color: #cf222e; } .small { color: #57606a; font-size: 0.88em; }
 svg { max-width: 100%; height: auto; }

@@ -14,6 +14,7 @@ PERCENT_MIN_OF_ONE_RUN = 20.0  # which says nothing of how far the next one woul
 BYTES_MIN = 2 * MEBIBYTE
 CPU_PERCENT_MIN = 3.0
 CPU_PERCENT_MIN_OF_ONE_RUN = 10.0
+CPU_SECONDS_MIN = 0.1  # below it is the interpreter's start that is compared
 ENDS_AT_PEAK_PART = 0.9
 
 
@@ -45,7 +46,7 @@ def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[s
     if more:
         sentences.append(f"It holds more: {_pairs(ours, stock, more)}.")
     if same:
-        sentences.append(f"No difference beyond the spread: {_pairs(ours, stock, same)}.")
+        sentences.append(f"{_no_difference(ours, stock)}: {_pairs(ours, stock, same)}.")
     if not less:
         sentences.append(_why_not(stock, result, runs))
     sentences.append(_time_sentence(ours, stock))
@@ -62,10 +63,20 @@ def _is_less(low: dict[str, Any], high: dict[str, Any], name: str) -> bool:
     if low_value is None or high_value is None:
         return False
     spread = max(low["spread_percent"][name] or 0.0, high["spread_percent"][name] or 0.0)
-    has_spread = low["runs_counted"] > 1 and high["runs_counted"] > 1
-    percent = max(PERCENT_MIN if has_spread else PERCENT_MIN_OF_ONE_RUN, spread)
+    percent = max(PERCENT_MIN if _has_spread(low, high) else PERCENT_MIN_OF_ONE_RUN, spread)
     margin = max(high_value * percent / 100, BYTES_MIN)
     return bool(high_value - low_value > margin)
+
+
+def _has_spread(ours: dict[str, Any], stock: dict[str, Any]) -> bool:
+    return bool(ours["runs_counted"] > 1 and stock["runs_counted"] > 1)
+
+
+def _no_difference(ours: dict[str, Any], stock: dict[str, Any]) -> str:
+    """Say what a difference would have had to exceed: one run has no spread."""
+    if _has_spread(ours, stock):
+        return f"No difference beyond the spread of the runs, {PERCENT_MIN:g} % and {BYTES_MIN // MEBIBYTE} MiB"
+    return f"No difference beyond {PERCENT_MIN_OF_ONE_RUN:g} % (one run has no spread) and {BYTES_MIN // MEBIBYTE} MiB"
 
 
 def _pairs(ours: dict[str, Any], stock: dict[str, Any], names: Sequence[str]) -> str:
@@ -96,12 +107,14 @@ def _why_not(stock: dict[str, Any], result: dict[str, Any], runs: Sequence[dict[
 
 def _time_sentence(ours: dict[str, Any], stock: dict[str, Any]) -> str:
     left, right = ours["medians"]["cpu_seconds"], stock["medians"]["cpu_seconds"]
-    if not left or not right:
+    if not left or not right or max(left, right) < CPU_SECONDS_MIN:
         return ""
     spread = max(ours["spread_percent"]["cpu_seconds"] or 0.0, stock["spread_percent"]["cpu_seconds"] or 0.0)
     percent = 100 * (left - right) / right
-    if abs(percent) <= max(spread, CPU_PERCENT_MIN if ours["runs_counted"] > 1 else CPU_PERCENT_MIN_OF_ONE_RUN):
-        return f"Processor time is the same within the spread ({left:.2f} s and {right:.2f} s)."
+    percent_min = CPU_PERCENT_MIN if _has_spread(ours, stock) else CPU_PERCENT_MIN_OF_ONE_RUN
+    if abs(percent) <= max(spread, percent_min):
+        within = "the spread of the runs" if spread > percent_min else f"{percent_min:g} %"
+        return f"Processor time is the same within {within} ({left:.2f} s and {right:.2f} s)."
     return (
         f"It takes {abs(percent):.0f} % {'more' if percent > 0 else 'less'} processor time"
         f" ({left:.2f} s instead of {right:.2f})."
