@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import signal
+import textwrap
 import time
 from pathlib import Path
 
@@ -75,7 +76,7 @@ time.sleep(0.5)
 def test_what_a_child_leaves_behind_is_measured_and_ended(tmp_path: Path) -> None:
     result = hakmem_command(*TWO, script(tmp_path, DAEMON), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    last_looks = [run["samples"][-2] for run in result_in(tmp_path / "out")["runs"]]
+    last_looks = [run["samples"][-4] for run in result_in(tmp_path / "out")["runs"]]
     assert [processes for *_, processes in last_looks] == [2, 2]
     assert processes_with("sleep 986.5") == []
 
@@ -113,6 +114,22 @@ def test_failure_under_one_allocator_is_never_averaged(tmp_path: Path) -> None:
     assert told["summary"]["pymalloc"]["runs_counted"] == 1
     assert told["verdict"]["helps"] is None
     assert told["runs"][1]["output_tail"] == "it is not for me"
+
+
+def test_output_is_not_kept_on_disk(tmp_path: Path) -> None:
+    text = """
+    import os, sys, tempfile
+    for step in range(500):
+        os.write(1, bytes(1 << 20))
+    folder = os.environ["TMPDIR"]
+    sys.exit(f"{sum(entry.stat().st_size for part in os.scandir(folder) for entry in os.scandir(part))} bytes")
+    """
+    name = script(tmp_path, textwrap.dedent(text))
+    (tmp_path / "temporary").mkdir()
+    words = ("compare", "--allocators", "pymalloc", "--runs", "1", "--out", "out", name)
+    hakmem_command(*words, cwd=tmp_path, TMPDIR=str(tmp_path / "temporary"))
+    (run,) = result_in(tmp_path / "out")["runs"]
+    assert run["output_tail"].endswith("\x000 bytes")
 
 
 def test_program_that_never_ends(tmp_path: Path) -> None:

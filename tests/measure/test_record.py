@@ -74,9 +74,11 @@ def test_running_process_until_ctrl_c(tmp_path: Path) -> None:
 
 STUBBORN = """
 import signal, sys, time
-signal.signal(signal.SIGINT, lambda number, frame: None)
+told = []
+signal.signal(signal.SIGINT, lambda number, frame: told.append(number))
 print(1, flush=True)
-signal.pause()
+while not told:
+    time.sleep(0.01)
 time.sleep(0.6)
 sys.exit(7)
 """

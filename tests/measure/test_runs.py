@@ -10,34 +10,42 @@ from pathlib import Path
 import pytest
 from hakmem.measure.errors import MeasureError
 from hakmem.measure.interrupts import Interrupts
+from hakmem.measure.output import TAIL_BYTES, OutputTail
 from hakmem.measure.started import Started
 
 
-def test_program_finds_signals_as_they_are_by_default(tmp_path: Path) -> None:
-    with open(tmp_path / "output", "wb+") as output:
-        started = Started(["grep", "SigIgn", "/proc/self/status"], dict(os.environ), output)
-        started.wait()
-        started.close()
-        output.seek(0)
-        ignored = int(output.read().split()[1], 16)
+def test_program_finds_signals_as_they_are_by_default() -> None:
+    output = OutputTail()
+    started = Started(["grep", "SigIgn", "/proc/self/status"], dict(os.environ), output.write_end)
+    started.wait()
+    started.close()
+    ignored = int(output.close().split()[1], 16)
     assert started.exit_code == 0
     assert not ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
 
 
 def test_program_that_cannot_be_started(tmp_path: Path) -> None:
-    with open(tmp_path / "output", "wb") as output, pytest.raises(MeasureError, match="started: No such file"):
-        Started([str(tmp_path / "absent")], {}, output)
+    with pytest.raises(MeasureError, match="started: No such file"):
+        Started([str(tmp_path / "absent")], {}, 2)
 
 
-def test_end_that_nobody_saw(tmp_path: Path) -> None:
-    with open(tmp_path / "output", "wb") as output:
-        started = Started(["sleep", "60"], dict(os.environ), output)
+def test_end_that_nobody_saw() -> None:
+    started = Started(["sleep", "60"], dict(os.environ), 2)
     assert not started.poll()
     os.kill(started.starter_id, signal.SIGKILL)
     started.wait()
     os.kill(started.process_id, signal.SIGKILL)
     started.close()
     assert (started.has_ended, started.exit_code) == (True, None)
+
+
+def test_only_the_end_of_an_output_is_kept() -> None:
+    output = OutputTail()
+    for number in range(100_000):
+        os.write(output.write_end, b"%9d\n" % number)
+    tail = output.close()
+    assert len(tail) <= TAIL_BYTES
+    assert tail.endswith("99998\n    99999")
 
 
 def test_interrupts_are_noted_and_end_a_wait() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from hakmem.measure import kernel, marks
 from hakmem.measure.interrupts import Interrupts
+from hakmem.measure.output import OutputTail
 from hakmem.measure.sampler import Sample, Sampler
 from hakmem.measure.started import Started
 
-TAIL_BYTES = 2000
 LOOKS_BEFORE_MISSING = 5  # samples after which a library that is not mapped will not be
 
 Watcher = Callable[[Sample], None]
@@ -49,16 +49,17 @@ def run_sampled(
 ) -> Run:
     """Run a command to its end, or to the time limit. An interrupt ends it and marks the run as interrupted.
 
-    Its output goes into a file, of which the end is kept for a run that fails. `mapped_file` must be among its
-    mappings: an allocator that is not in force must not be measured.
+    Of its output the end is kept, for a run that fails. `mapped_file` must be among its mappings: an allocator that is
+    not in force must not be measured.
     """
     run = Run(list(command))
     with tempfile.TemporaryDirectory(prefix="hakmem-") as directory:
         marks_path = os.path.join(directory, "marks")
         open(marks_path, "w").close()
         variables = environment | {marks.FILE_VARIABLE: marks_path}
-        with open(os.path.join(directory, "output"), "wb+") as output:
-            started = Started(run.command, variables, output)
+        output = OutputTail()
+        try:
+            started = Started(run.command, variables, output.write_end)
             begin = time.monotonic()
             sampler = Sampler(started.process_id, interval_seconds, started.starter_id)
             check = _MappingCheck(mapped_file)
@@ -69,10 +70,11 @@ def run_sampled(
                 started.wait()
                 started.close()
             run.wall_seconds = time.monotonic() - begin
-            run.exit_code, run.cpu_seconds = started.exit_code, started.cpu_seconds
-            run.high_water_bytes = max(sampler.high_water_bytes, started.peak_bytes)
-            run.processes_max = sampler.processes_max
-            run.output_tail = _tail(output)
+        finally:
+            run.output_tail = output.close()
+        run.exit_code, run.cpu_seconds = started.exit_code, started.cpu_seconds
+        run.high_water_bytes = max(sampler.high_water_bytes, started.peak_bytes)
+        run.processes_max = sampler.processes_max
         run.events = marks.read_file(marks_path, sampler.start)
     if not run.failure and run.exit_code != 0:
         run.failure = "its end was not seen" if run.exit_code is None else describe_exit(run.exit_code)
@@ -127,14 +129,12 @@ def _sample_to_the_end(
     watch: Watcher,
     interrupts: Interrupts,
 ) -> None:
-    while True:
+    while not started.poll():
         sample = sampler.sample()
         if sample is not None:
             run.samples.append(sample)
             check.look(sampler.process_ids())
             watch(sample)
-        if started.poll():
-            return
         if interrupts.have_come:
             run.was_interrupted = True
             run.failure = "interrupted"
@@ -153,10 +153,3 @@ def describe_exit(exit_code: int) -> str:
         return f"killed by {signal.Signals(-exit_code).name}"
     except ValueError:
         return f"killed by signal {-exit_code}"
-
-
-def _tail(output: Any) -> str:
-    output.seek(0, os.SEEK_END)
-    output.seek(max(0, output.tell() - TAIL_BYTES))
-    text: str = output.read().decode(errors="replace").strip()
-    return text

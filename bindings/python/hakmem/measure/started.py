@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from hakmem.measure import kernel, starter
 from hakmem.measure.errors import MeasureError
@@ -22,7 +21,7 @@ IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 class Started:
     """One program that runs, or has run."""
 
-    def __init__(self, command: Sequence[str], variables: dict[str, str], output: Any) -> None:
+    def __init__(self, command: Sequence[str], variables: dict[str, str], output: int) -> None:
         """Start it, in a session of its own: Ctrl-C is ours to pass on. Raises MeasureError."""
         self.exit_code: int | None = None  # None also where its end could not be seen
         self.cpu_seconds = 0.0
