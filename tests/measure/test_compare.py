@@ -42,6 +42,7 @@ def test_report_of_a_program_that_hakmem_helps(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<svg" in page
     assert "hakmem helps" in page
+    assert "td { white-space: nowrap; }" in page  # "1.02 ±0 %" is one figure
     assert not re.search(r'(src|href)="(?!#)|<script|@import|url\((?!#)', page)  # nothing is loaded
 
 
