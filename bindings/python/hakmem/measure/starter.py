@@ -8,7 +8,6 @@ Reads (command, environment, signals to be as they are by default) from its stan
 `begun PID`, or `failed REASON`; then `ended STATUS CPU_SECONDS PEAK_KIB`. Its standard error is the program's output.
 """
 
-import contextlib
 import marshal
 import os
 import sys
@@ -27,11 +26,13 @@ def main() -> None:
         print("failed", error.strerror, flush=True)
         return
     print("begun", program, flush=True)
-    with contextlib.suppress(ChildProcessError):
-        while True:
+    while True:
+        try:
             ended, status, usage = os.wait4(-1, 0)
-            if ended == program:
-                print("ended", status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, flush=True)
+        except ChildProcessError:  # nothing is left
+            return
+        if ended == program:
+            print("ended", status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, flush=True)
 
 
 def _adopt_orphans() -> None:
