@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -299,7 +300,7 @@ static int fork_during_the_first_request(unsigned spins) {
     if (pid == 0) {
         alarm(10);
         hak_free(hak_malloc(48));
-        _exit(0);
+        syscall(SYS_exit_group, 0); /* TSan would look for the thread, which is the parent's, as a leak in _exit */
     }
     wait_for_success(pid);
     REQUIRE_EQUAL(pthread_join(thread, NULL), 0);
