@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-# A shell's background job ignores Ctrl-C, and so would every program that a test starts to interrupt it.
+# A shell's background job ignores some signals, and so would every program that a test starts to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
