@@ -156,6 +156,7 @@ static unsigned sort_by_slab(void *const *blocks, unsigned count, void **sorted)
             group->last = (uint8_t)number;
         }
     }
+    HAK_ASSERT_OP(group_count, >, 0);
     for (unsigned group = 0; group < group_count; group++)
         for (unsigned number = groups[group].first;; number = next[number]) {
             *sorted++ = blocks[number];
@@ -171,7 +172,6 @@ static unsigned return_in_order(Heap *own, const Batch *batch, void *const *bloc
     Heap *held = NULL;
     bool is_counting = option_value(OPTION_COUNTERS) != 0, was_lone = false;
     unsigned done = 0;
-    HAK_ASSERT_OP(count, >, 0);
     uintptr_t number = slab_number(batch, blocks[0]);
     for (;;) {
         uintptr_t next_number = done + 1 < count ? slab_number(batch, blocks[done + 1]) : UINTPTR_MAX;
