@@ -137,10 +137,12 @@ static inline void argument_set_kind(Argument *argument, ArgumentKind kind) { ar
 static inline void argument_set_float(Argument *argument, double number) {
     char digits[24];
     double size = number < 0 ? -number : number;
-    bool is_whole = size < 18446744073709551616.0 && (double)(uint64_t)size == size;
-    int length = snprintf(digits, sizeof digits, "%s%llu", number < 0 ? "-" : "", is_whole ? (unsigned long long)size : 0);
+    if (!(size < 18446744073709551616.0) || (double)(uint64_t)size != size) {
+        argument_set_kind(argument, ARGUMENT_OTHER);
+        return;
+    }
+    int length = snprintf(digits, sizeof digits, "%s%llu", number < 0 ? "-" : "", (unsigned long long)size);
     argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
-    if (!is_whole) argument_set_kind(argument, ARGUMENT_OTHER);
 }
 
 #endif

@@ -37,7 +37,7 @@ COLD void hak_lua_table_free(hak_heap_t *heap, void *block) {
         hak_lua_core->heap_free(heap, block);
 }
 
-COLD void hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, ForeignFree foreign_free, void *context) {
+COLD void hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context) {
     if (hak_lua_core->owns(block))
         hak_lua_core->heap_free(heap, block);
     else

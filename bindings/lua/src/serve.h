@@ -51,10 +51,9 @@ static inline void serve_free(hak_heap_t *heap, void *block) {
 }
 
 /* What is not hakmem's goes to `foreign_free`, with `context` and `size_bytes`. */
-typedef void (*ForeignFree)(void *context, void *block, size_t size_bytes);
-void hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, ForeignFree foreign_free, void *context);
+void hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context);
 
-static inline void serve_free_or(hak_heap_t *heap, void *block, size_t size_bytes, ForeignFree foreign_free, void *context) {
+static inline void serve_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context) {
     if (SERVE_IS_ATTACHED)
         hak_lua_table_free_or(heap, block, size_bytes, foreign_free, context);
     else

@@ -26,7 +26,7 @@ static inline void *serve_plain_malloc(size_t size_bytes) { return hak_malloc(si
 static inline void *serve_plain_realloc(void *block, size_t size_bytes) { return hak_realloc(block, size_bytes); }
 
 /* A foreign block, and NULL, goes to `foreign_free`. */
-static inline void serve_free(void *block, void (*foreign_free)(void *context, void *block)) {
+static inline void serve_free(void *block, hak_foreign_free *foreign_free) {
     hak_free_or(block, foreign_free, NULL);
 }
 

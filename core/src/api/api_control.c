@@ -15,11 +15,8 @@ const char *hak_version(void) { return HAK_VERSION_STRING; }
 /* ---- Giving back ---- */
 
 void hak_thread_flush(void) {
-    Heap *heap = heap_of_thread;
-    if (heap->kind != HEAP_THREAD) return;
-    heap_enter(heap);
-    heap_flush_all(heap);
-    heap_leave(heap);
+    if (heap_of_thread->kind != HEAP_THREAD) return;
+    heap_flush_own(heap_of_thread);
     purge_if_over_bound();
 }
 

@@ -15,11 +15,8 @@
 
 /* ---- Malloc ---- */
 
-/* As size_class_of. */
 HAK_INLINE unsigned class_of(const hak_heap_t *heap, size_t size_bytes) {
-    if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX))
-        return LOAD_RELAXED(heap->small_classes[(size_bytes + 7) / 8]);
-    return size_class_of_medium(size_bytes);
+    return size_class_in(heap->small_classes, size_bytes);
 }
 
 static uint64_t usable_bytes_of_request(const hak_heap_t *heap, size_t size_bytes) {
@@ -166,16 +163,15 @@ void hak_heap_free(hak_heap_t *heap, void *block) {
 }
 
 static HAK_NOINLINE void free_with_a_look_or(hak_heap_t *heap, void *block, size_t size_bytes,
-                                             void (*foreign_free)(void *context, void *block, size_t size_bytes),
-                                             void *context) {
+                                             hak_foreign_free_sized *foreign_free, void *context) {
     if (registry_slab_class(block) == SLAB_CLASS_FOREIGN)
         foreign_free(context, block, size_bytes);
     else
         free_with_a_look(heap, block);
 }
 
-void hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes,
-                      void (*foreign_free)(void *context, void *block, size_t size_bytes), void *context) {
+void hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
+                      void *context) {
     if (HAK_UNLIKELY(!free_small(heap, block))) free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
 }
 

@@ -94,7 +94,9 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
 
 /* ---- Free ---- */
 
-static HAK_COLD void report_foreign_free(const void *block) {
+static HAK_COLD void report_foreign_free(void *unused, void *block) {
+    (void)unused;
+    if (block == NULL) return;
     message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
                    "invalid free of %p: not a block of hakmem (size class none, thread %u)", block, os_thread_id());
 }
@@ -138,11 +140,11 @@ int hak_free_if_owned(void *block) {
     return step == HEAP_FREE_ZERO ? zero_after_free(heap) : free_slow(block);
 }
 
-static HAK_NOINLINE void free_slow_or(void *block, void (*foreign_free)(void *context, void *block), void *context) {
+static HAK_NOINLINE void free_slow_or(void *block, hak_foreign_free *foreign_free, void *context) {
     if (!free_slow(block)) foreign_free(context, block);
 }
 
-void hak_free_or(void *block, void (*foreign_free)(void *context, void *block), void *context) {
+HAK_INLINE void free_or(void *block, hak_foreign_free *foreign_free, void *context) {
     Heap *heap = heap_of_thread;
     HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
     if (HAK_LIKELY(step == HEAP_FREE_DONE)) return;
@@ -152,19 +154,8 @@ void hak_free_or(void *block, void (*foreign_free)(void *context, void *block), 
         free_slow_or(block, foreign_free, context);
 }
 
-static HAK_NOINLINE void free_slow_or_report(void *block) {
-    if (!free_slow(block) && block != NULL) report_foreign_free(block);
-}
-
-void hak_free(void *block) {
-    Heap *heap = heap_of_thread;
-    HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
-    if (HAK_LIKELY(step == HEAP_FREE_DONE)) return;
-    if (step == HEAP_FREE_ZERO)
-        heap_zero(heap);
-    else
-        free_slow_or_report(block);
-}
+void hak_free_or(void *block, hak_foreign_free *foreign_free, void *context) { free_or(block, foreign_free, context); }
+void hak_free(void *block) { free_or(block, report_foreign_free, NULL); }
 
 void hak_free_sized(void *block, size_t size_bytes) {
     if (HAK_UNLIKELY(option_value(OPTION_DEBUG) != 0) && block != NULL) {

@@ -14,7 +14,7 @@
 /* 0 for an address that no live block can start at. */
 HAK_INLINE size_t block_usable_bytes(const void *block) {
     unsigned slab_class = registry_slab_class(block);
-    if (HAK_LIKELY(slab_class - 1u < SIZE_CLASS_COUNT)) return size_classes[slab_class].usable_bytes;
+    if (HAK_LIKELY(slab_class - 1u < SIZE_CLASS_COUNT)) return size_class_usable_bytes[slab_class];
     return slab_class == SLAB_CLASS_LARGE ? large_usable_bytes(block) : 0;
 }
 

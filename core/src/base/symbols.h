@@ -36,6 +36,7 @@
 #pragma redefine_extname heap_detach_thread hak_core_heap_detach_thread
 #pragma redefine_extname heap_finish_zero hak_core_heap_finish_zero
 #pragma redefine_extname heap_flush_all hak_core_heap_flush_all
+#pragma redefine_extname heap_flush_own hak_core_heap_flush_own
 #pragma redefine_extname heap_free_slow hak_core_heap_free_slow
 #pragma redefine_extname heap_guard_begin hak_core_heap_guard_begin
 #pragma redefine_extname heap_guard_discard hak_core_heap_guard_discard

@@ -23,7 +23,6 @@ typedef uint16_t OsPageSet;
 
 typedef struct SizeClass {
     uint32_t block_bytes;
-    uint32_t usable_bytes;     /* the same, or less with `debug` 2, where the rest is a canary */
     uint32_t reciprocal;       /* offset * reciprocal >> 32 = offset / block_bytes for every offset in a slab */
     uint16_t blocks_per_slab;
     uint16_t magazine_blocks;  /* capacity of a magazine; 0: always the slow path */

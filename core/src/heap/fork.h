@@ -1,7 +1,8 @@
 /*
  * heap/fork.h - what happens around fork().
  *
- * Layer: heap. Thread rule: called by the C library in the forking thread, once per fork, with the start-up lock held (heap_thread.c).
+ * Layer: heap. Thread rule: called by the C library in the forking thread, once per fork, with the start-up lock held
+ * (heap_thread.c).
  */
 #ifndef HAK_HEAP_FORK_H
 #define HAK_HEAP_FORK_H

@@ -194,6 +194,7 @@ HAK_NOINLINE void heap_free_slow(Heap *heap, void *block, unsigned class_index);
 
 /* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
 void heap_flush_all(Heap *heap);
+void heap_flush_own(Heap *heap); /* the same from outside, for the calling thread's heap */
 
 /* The heap's last live block was freed. */
 HAK_NOINLINE void heap_zero(Heap *heap);

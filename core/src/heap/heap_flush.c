@@ -83,7 +83,7 @@ static bool zero_flush_is_due(Heap *heap) {
     return true;
 }
 
-static void flush_own(Heap *heap) {
+void heap_flush_own(Heap *heap) {
     heap->frees_at_flush = LOAD_RELAXED(heap->frees);
     heap->is_zero_put_off = false;
     heap_enter(heap);
@@ -94,7 +94,7 @@ static void flush_own(Heap *heap) {
 void heap_zero(Heap *heap) {
     if (heap->kind == HEAP_NONE) return;
     bool is_due = zero_flush_is_due(heap);
-    if (is_due) flush_own(heap);
+    if (is_due) heap_flush_own(heap);
     bool is_alone = LOAD_RELAXED(heap_thread_count) < 2 && LOAD_RELAXED(heap->settled) == 0;
     if (!is_alone && (is_due || LOAD_RELAXED(heap->settled) != 0)) {
         if (heap_live_blocks() == 0 && is_due) heap_reclaim_others(false);
@@ -105,7 +105,7 @@ void heap_zero(Heap *heap) {
 
 void heap_finish_zero(void) {
     if (heap_live_blocks() != 0) return;
-    if (heap_of_thread->kind == HEAP_THREAD) flush_own(heap_of_thread);
+    if (heap_of_thread->kind == HEAP_THREAD) heap_flush_own(heap_of_thread);
     heap_reclaim_others(false);
 }
 

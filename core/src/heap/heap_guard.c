@@ -73,8 +73,9 @@ static int64_t canary_damage(const uint8_t *end) {
 
 void heap_guard_begin(void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
+    size_t usable_bytes = size_class_usable_bytes[class_index];
     if (os_memory_tool_is_present()) {
-        os_memory_tool_begin(block, size_class->usable_bytes);
+        os_memory_tool_begin(block, usable_bytes);
         return;
     }
     int64_t place = written_while_free(block, size_class->block_bytes);
@@ -82,22 +83,23 @@ void heap_guard_begin(void *block, unsigned class_index) {
         message_misuse(report_only(),
                        "corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)", block,
                        (uint64_t)place, (uint64_t)size_class->block_bytes, os_thread_id());
-    memset(block, POISON_NEW, size_class->usable_bytes);
-    canary_set((uint8_t *)block + size_class->usable_bytes);
+    memset(block, POISON_NEW, usable_bytes);
+    canary_set((uint8_t *)block + usable_bytes);
 }
 
 void heap_guard_end(void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
+    size_t usable_bytes = size_class_usable_bytes[class_index];
     if (!heap_block_is_used(block)) return; /* misuse that is reported where blocks are returned */
     if (os_memory_tool_is_present()) {
         os_memory_tool_end(block, size_class->block_bytes);
         return;
     }
-    int64_t place = canary_damage((const uint8_t *)block + size_class->usable_bytes);
+    int64_t place = canary_damage((const uint8_t *)block + usable_bytes);
     if (place != NOTHING)
         message_misuse(report_only(),
                        "corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)", block,
-                       (uint64_t)size_class->usable_bytes + (uint64_t)place, (uint64_t)size_class->block_bytes,
+                       (uint64_t)usable_bytes + (uint64_t)place, (uint64_t)size_class->block_bytes,
                        os_thread_id());
     memset(block, POISON_FREE, size_class->block_bytes);
 }

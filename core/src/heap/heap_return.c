@@ -119,9 +119,10 @@ HAK_INLINE void prefetch(const Batch *batch, const void *block) {
     uintptr_t number = slab_number(batch, block);
     if (HAK_UNLIKELY(number >= REGISTRY_WINDOW_SLABS)) return;
     SuperSlab *superslab = registry_superslab_of_slab(number);
+    if (HAK_UNLIKELY(superslab == NULL)) return;
     unsigned slab_index = (unsigned)(number % SLABS_PER_SUPERSLAB);
     unsigned place = size_class_block_index(batch->size_class, (uintptr_t)block % SLAB_BYTES);
-    __builtin_prefetch(&superslab->slab[slab_index], 1); /* of no SuperSlab: an address that does no harm */
+    __builtin_prefetch(&superslab->slab[slab_index], 1);
     __builtin_prefetch(slab_free_bits_in(superslab, slab_index, batch->rows) + place / 64, 1);
 }
 

@@ -63,16 +63,13 @@ void heap_start(void) {
 
 /* What is in the magazines goes to its slabs, where a block that was freed twice shows. */
 __attribute__((destructor)) static void flush_at_end(void) {
-    Heap *heap = heap_of_thread;
-    if (heap->kind != HEAP_THREAD) return;
-    heap_enter(heap);
-    heap_flush_all(heap);
-    heap_leave(heap);
+    if (heap_of_thread->kind == HEAP_THREAD) heap_flush_own(heap_of_thread);
 }
 
 /* ---- Fork ---- */
 
-/* The start, too, is over or has not begun in a child. */
+/* The start, too, is over or has not begun in a child. Here and not in fork.c: of the archive a program gets the objects that
+ * something refers to, and nothing refers to a constructor. */
 static void before_fork(void) {
     os_lock(&start_lock);
     fork_prepare();

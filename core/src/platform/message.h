@@ -12,8 +12,9 @@
 
 #define MESSAGE_BYTES_MAX 512u
 
-/* Formats: %s text, %q text in quotes, printable, and cut when long, %d int64_t, %u uint64_t, %p address, %% percent. No widths: the
- * arguments must have exactly these types. Always NUL-terminated, cut where the buffer ends. Returns the length. */
+/* Formats: %s text, %q text in quotes, printable, and cut when long, %d int64_t, %u uint64_t, %p address, %% percent. No
+ * widths: the arguments must have exactly these types. Always NUL-terminated, cut where the buffer ends. Returns the
+ * length. */
 size_t message_format(char *text, size_t text_bytes, const char *format, ...);
 size_t message_format_list(char *text, size_t text_bytes, const char *format, va_list arguments);
 

@@ -24,7 +24,6 @@ static size_t step_bytes(size_t block_bytes) {
 
 static void fill_class(SizeClass *size_class, size_t block_bytes, size_t canary_bytes) {
     size_class->block_bytes = (uint32_t)block_bytes;
-    size_class->usable_bytes = block_bytes > canary_bytes ? (uint32_t)(block_bytes - canary_bytes) : 0;
     size_class->reciprocal = (uint32_t)((((uint64_t)1 << 32) + block_bytes - 1) / block_bytes);
     size_t blocks_that_fit = SLAB_BYTES / block_bytes;
     size_class->blocks_per_slab =
@@ -49,7 +48,7 @@ static void fill_class(SizeClass *size_class, size_t block_bytes, size_t canary_
 static uint8_t smallest_class(size_t size_bytes, size_t alignment_bytes) {
     unsigned index = 1;
     while (index <= SIZE_CLASS_COUNT &&
-           (size_classes[index].usable_bytes < size_bytes || size_classes[index].usable_bytes == 0 ||
+           (size_class_usable_bytes[index] < size_bytes || size_class_usable_bytes[index] == 0 ||
             size_classes[index].block_bytes % alignment_bytes != 0))
         index++;
     return (uint8_t)(index <= SIZE_CLASS_COUNT ? index : 0);
@@ -69,7 +68,7 @@ void size_class_initialize(bool align_16_always, bool is_guarded) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         block_bytes += step_bytes(block_bytes);
         fill_class(&size_classes[index], block_bytes, canary_bytes);
-        size_class_usable_bytes[index] = size_classes[index].usable_bytes;
+        size_class_usable_bytes[index] = block_bytes > canary_bytes ? (uint32_t)(block_bytes - canary_bytes) : 0;
         slots += size_classes[index].magazine_blocks;
     }
     HAK_ASSERT_OP(block_bytes, ==, SLAB_CLASS_BYTES_MAX);

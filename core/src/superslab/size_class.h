@@ -28,7 +28,9 @@ typedef enum SizeClassAlignment {
 } SizeClassAlignment;
 
 extern SizeClass size_classes[SIZE_CLASS_COUNT + 1]; /* [0] is no class */
-extern uint32_t size_class_usable_bytes[SIZE_CLASS_COUNT + 1]; /* of each: for fast paths, which need no more of it */
+/* What a caller may use of a block of each class: all, or less with `debug` 2, where the rest is a canary. Apart from the
+ * rest, of which fast paths need nothing. */
+extern uint32_t size_class_usable_bytes[SIZE_CLASS_COUNT + 1];
 extern _Atomic uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
 extern _Atomic uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 
@@ -40,7 +42,7 @@ void size_class_initialize(bool align_16_always, bool is_guarded);
 
 /* 0, or SIZE_CLASS_CANARY_BYTES. */
 HAK_INLINE size_t size_class_canary_bytes(void) {
-    return size_classes[SIZE_CLASS_COUNT].block_bytes - size_classes[SIZE_CLASS_COUNT].usable_bytes;
+    return size_classes[SIZE_CLASS_COUNT].block_bytes - size_class_usable_bytes[SIZE_CLASS_COUNT];
 }
 
 HAK_INLINE unsigned size_class_of_small(size_t size_bytes, SizeClassAlignment alignment) {
@@ -52,10 +54,14 @@ HAK_INLINE unsigned size_class_of_medium(size_t size_bytes) {
     return size_bytes <= SLAB_CLASS_BYTES_MAX ? LOAD_RELAXED(size_class_medium[(size_bytes + 31) / 32]) : 0;
 }
 
-/* 0: no class is large enough. */
-HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignment) {
-    if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX)) return size_class_of_small(size_bytes, alignment);
+/* `small` is the row of size_class_small for an alignment. 0: no class is large enough. */
+HAK_INLINE unsigned size_class_in(const _Atomic uint8_t *small, size_t size_bytes) {
+    if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX)) return LOAD_RELAXED(small[(size_bytes + 7) / 8]);
     return size_class_of_medium(size_bytes);
+}
+
+HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignment) {
+    return size_class_in(size_class_small[alignment], size_bytes);
 }
 
 HAK_INLINE unsigned size_class_block_index(const SizeClass *size_class, size_t offset_in_slab) {
