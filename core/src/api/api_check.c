@@ -96,6 +96,15 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
     }
 }
 
+static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
+    size_t used_bytes = mapping->is_cached ? 0 : mapping->block_bytes;
+    expect(findings, mapping->is_queued, "I16", mapping, mapping->is_queued, true);
+    expect(findings, used_bytes < mapping->backed_bytes, "I16", mapping, used_bytes, mapping->backed_bytes);
+    expect(findings, mapping->backed_bytes <= mapping->mapping_bytes, "I16", mapping, mapping->backed_bytes,
+           mapping->mapping_bytes);
+    findings->backed_free_bytes += (int64_t)(mapping->backed_bytes - used_bytes);
+}
+
 static void check_large(Findings *findings, const Heap *heap) {
     for (TinySlabMeta *first = heap->large; first != NULL; first = first->large_next) {
         EXPECT_EQUAL(findings, "I15", first, (uintptr_t)first->large_heap, (uintptr_t)heap);
@@ -122,7 +131,7 @@ size_t hak_check(void) {
         for (; superslab != NULL; superslab = superslab->next) check_superslab(&findings, superslab, list != 0);
     }
     for (SuperSlab *mapping = supply.mapping_oldest; mapping != NULL; mapping = mapping->queue_next)
-        findings.backed_free_bytes += (int64_t)mapping->block_bytes;
+        check_queued_mapping(&findings, mapping);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) check_heap(&findings, heap);
     EXPECT_EQUAL(&findings, "I13", &heap_list, findings.used_bytes, heap_used_bytes_all());
     EXPECT_EQUAL(&findings, "backed free bytes", &backed_free_bytes, findings.backed_free_bytes,

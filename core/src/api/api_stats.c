@@ -116,7 +116,7 @@ int hak_stats_get(hak_stats_t *stats) {
     full.live_bytes = sums.used_bytes - full.cached_bytes + counts.large_bytes;
     full.mapped_bytes = counts.mapped_bytes;
     full.unbacked_bytes = sums.unbacked_bytes + counts.mapping_unbacked_bytes;
-    full.free_resident_bytes = sums.free_page_bytes - sums.unbacked_bytes + counts.mapping_cached_bytes;
+    full.free_resident_bytes = sums.free_page_bytes - sums.unbacked_bytes + counts.mapping_free_bytes;
     full.pinned_bytes = full.mapped_bytes - full.live_bytes - full.cached_bytes - full.free_resident_bytes -
                         full.unbacked_bytes;
     full.metadata_bytes = metadata_bytes();

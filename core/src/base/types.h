@@ -101,6 +101,8 @@ _Static_assert(sizeof(TinySlabMeta) <= CACHE_LINE_BYTES, "one cache line of meta
  *   I8  total_active_blocks = sum of slab[i].used_blocks (live and cached: a cached block keeps its SuperSlab alive)
  *   I11 backed_free_slabs is a subset of free_slabs and lists those with a backed OS page; backed_tails lists the slabs
  *       of runs with a backed OS page behind their block; one of both is not empty <=> the SuperSlab is in the queue
+ *   I16 of a mapping: block_bytes <= backed_bytes <= mapping_bytes; in the mappings' queue <=> it is cached or its
+ *       backed_bytes exceed its block_bytes
  */
 #define FEW_ROW_BLOCKS 448u    /* blocks of 160 bytes and more */
 #define SHORT_ROW_BLOCKS 2048u /* blocks of 32 bytes and more */
@@ -111,6 +113,7 @@ struct SuperSlab {
     SuperSlab *queue_next, *queue_previous; /* the purge queue: SuperSlabs with backed free OS pages, by age */
     size_t mapping_bytes; /* not 0: no slabs, but a mapping of so many bytes for one block, a multiple of 2 MiB */
     size_t block_bytes;   /* of that block, live or last, in whole OS pages */
+    size_t backed_bytes;  /* of the mapping: what blocks may have touched since its last purge */
     bool is_cached;       /* no block lives in it */
     uint32_t queue_since_ms;
     uint32_t free_slabs;

@@ -1,5 +1,5 @@
 /*
- * superslab/mapping.c - maps, caches, moves and unmaps the mappings of large blocks.
+ * superslab/mapping.c - maps, keeps, moves and unmaps the mappings of large blocks.
  *
  * Layer: superslab. Thread rule: see mapping.h.
  */
@@ -45,39 +45,15 @@ static void units_remove_finish(uintptr_t address, size_t bytes) {
     for (size_t offset = 0; offset < bytes; offset += SUPERSLAB_BYTES) registry_remove_finish(address + offset);
 }
 
-/* ---- Sums, under the supply lock ---- */
+/* ---- The queue, by age: mappings with free backed OS pages. Under the supply lock ---- */
 
-static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
-    uint64_t unbacked_bytes = mapping->mapping_bytes - block_bytes;
-    mapping->block_bytes = block_bytes;
-    mapping->is_cached = !is_live;
-    registry_slab_class_set(mapping->base, is_live ? SLAB_CLASS_LARGE : SLAB_CLASS_FREE);
-    supply.mapping_bytes += mapping->mapping_bytes;
-    supply.mapping_unbacked_bytes += unbacked_bytes;
-    if (is_live) {
-        supply.large_count++;
-        supply.large_bytes += block_bytes;
-    } else {
-        supply.mapping_cached_bytes += block_bytes;
-        atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)block_bytes, memory_order_relaxed);
-    }
+/* All of them while no block lives in it, else the tail behind the block. */
+static size_t free_bytes_of(const SuperSlab *mapping) {
+    return mapping->backed_bytes - (mapping->is_cached ? 0 : mapping->block_bytes);
 }
 
-static void discount_block(const SuperSlab *mapping) {
-    supply.mapping_bytes -= mapping->mapping_bytes;
-    supply.mapping_unbacked_bytes -= mapping->mapping_bytes - mapping->block_bytes;
-    if (!mapping->is_cached) {
-        supply.large_count--;
-        supply.large_bytes -= mapping->block_bytes;
-    } else {
-        supply.mapping_cached_bytes -= mapping->block_bytes;
-        atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)mapping->block_bytes, memory_order_relaxed);
-    }
-}
-
-/* ---- The cache, by age ---- */
-
-static void cache_append(SuperSlab *mapping) {
+static void queue_append(SuperSlab *mapping) {
+    mapping->is_queued = true;
     mapping->queue_since_ms = (uint32_t)os_now_ms();
     mapping->queue_next = NULL;
     mapping->queue_previous = supply.mapping_newest;
@@ -88,7 +64,8 @@ static void cache_append(SuperSlab *mapping) {
     supply.mapping_newest = mapping;
 }
 
-static void cache_remove(SuperSlab *mapping) {
+static void queue_remove(SuperSlab *mapping) {
+    mapping->is_queued = false;
     if (mapping->queue_previous != NULL)
         mapping->queue_previous->queue_next = mapping->queue_next;
     else
@@ -99,23 +76,49 @@ static void cache_remove(SuperSlab *mapping) {
         supply.mapping_newest = mapping->queue_previous;
 }
 
-/* The newest one that is large enough and at most twice that. */
-static SuperSlab *cache_find(size_t mapping_bytes) {
+/* The newest one without a block that is large enough and at most twice that. */
+static SuperSlab *queue_find(size_t mapping_bytes) {
     enum { VISITS_MAX = 32 };
     SuperSlab *mapping = supply.mapping_newest;
     for (unsigned visits = 0; mapping != NULL && visits < VISITS_MAX; visits++, mapping = mapping->queue_previous)
-        if (mapping->mapping_bytes >= mapping_bytes && mapping->mapping_bytes / 2 <= mapping_bytes) return mapping;
+        if (mapping->is_cached && mapping->mapping_bytes >= mapping_bytes && mapping->mapping_bytes / 2 <= mapping_bytes)
+            return mapping;
     return NULL;
 }
 
-/* ---- Take and return ---- */
+/* ---- Sums, under the supply lock. A mapping that is not counted is in no list and its finder's alone ---- */
 
-/* OS pages behind the block's end that a former block may have touched. Without the lock: the mapping is the
- * caller's alone. */
-static void purge_behind(const SuperSlab *mapping, size_t from_bytes, size_t to_bytes) {
-    if (to_bytes <= from_bytes) return;
-    (void)os_purge((void *)(mapping->base + from_bytes), to_bytes - from_bytes);
+static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
+    mapping->block_bytes = block_bytes;
+    if (mapping->backed_bytes < block_bytes) mapping->backed_bytes = block_bytes;
+    mapping->is_cached = !is_live;
+    registry_slab_class_set(mapping->base, is_live ? SLAB_CLASS_LARGE : SLAB_CLASS_FREE);
+    if (is_live) {
+        supply.large_count++;
+        supply.large_bytes += block_bytes;
+    }
+    size_t free_bytes = free_bytes_of(mapping);
+    supply.mapping_bytes += mapping->mapping_bytes;
+    supply.mapping_unbacked_bytes += mapping->mapping_bytes - mapping->backed_bytes;
+    supply.mapping_free_bytes += free_bytes;
+    atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
+    /* What is left of a former block keeps its age. */
+    if (free_bytes > 0 && !mapping->is_queued) queue_append(mapping);
+    if (free_bytes == 0 && mapping->is_queued) queue_remove(mapping);
 }
+
+static void discount_block(const SuperSlab *mapping) {
+    size_t free_bytes = free_bytes_of(mapping);
+    supply.mapping_bytes -= mapping->mapping_bytes;
+    supply.mapping_unbacked_bytes -= mapping->mapping_bytes - mapping->backed_bytes;
+    supply.mapping_free_bytes -= free_bytes;
+    atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
+    if (mapping->is_cached) return;
+    supply.large_count--;
+    supply.large_bytes -= mapping->block_bytes;
+}
+
+/* ---- Take and return ---- */
 
 static SuperSlab *mapping_new(size_t mapping_bytes) {
     uintptr_t address = map_aligned(mapping_bytes);
@@ -125,6 +128,8 @@ static SuperSlab *mapping_new(size_t mapping_bytes) {
     if (mapping != NULL) {
         mapping->base = address;
         mapping->mapping_bytes = mapping_bytes;
+        mapping->backed_bytes = 0;
+        mapping->is_queued = false;
         /* A stale pointer of a SuperSlab that was here may be looked up yet: it finds slabs without an owner. */
         for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) STORE_RELAXED(mapping->slab[index].owner, NULL);
         mapping->slab[0].large_heap = NULL;
@@ -143,21 +148,15 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES) return NULL;
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
     size_t mapping_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES);
-    size_t former_bytes = 0;
     os_lock(&supply_lock);
-    SuperSlab *mapping = cache_find(mapping_bytes);
+    SuperSlab *mapping = queue_find(mapping_bytes);
+    *is_zero = mapping == NULL;
     if (mapping != NULL) {
-        former_bytes = mapping->block_bytes;
-        cache_remove(mapping);
         discount_block(mapping);
-        count_block(mapping, block_bytes, true);
+        count_block(mapping, block_bytes, true); /* with a tail: the next block may grow as the former one did */
     }
     os_unlock(&supply_lock);
-    *is_zero = former_bytes == 0;
-    if (mapping != NULL) {
-        purge_behind(mapping, block_bytes, former_bytes);
-        return mapping;
-    }
+    if (mapping != NULL) return mapping;
     mapping = mapping_new(mapping_bytes);
     if (mapping == NULL) return NULL;
     os_lock(&supply_lock);
@@ -166,21 +165,39 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     return mapping;
 }
 
+/* The kernel works without the lock. Called with it; the mapping is in no list. */
+static void purge_tail_of_unlisted(SuperSlab *mapping) {
+    size_t tail_bytes = mapping->backed_bytes - mapping->block_bytes;
+    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    os_unlock(&supply_lock);
+    bool is_purged = os_purge((void *)(mapping->base + mapping->block_bytes), tail_bytes);
+    os_lock(&supply_lock);
+    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    if (!is_purged) return;
+    supply.purged_bytes += tail_bytes;
+    mapping->backed_bytes = mapping->block_bytes;
+}
+
 bool mapping_return(SuperSlab *mapping, const void *block) {
     os_lock(&supply_lock);
     bool is_live = registry_slab_class(block) == SLAB_CLASS_LARGE && ptr_to_superslab(block) == mapping;
     if (is_live) {
         discount_block(mapping);
+        registry_slab_class_set(mapping->base, SLAB_CLASS_FREE);
+        if (mapping->is_queued) {
+            queue_remove(mapping);
+            purge_tail_of_unlisted(mapping); /* the block never grew into it, so it is older than the block's end */
+        }
         count_block(mapping, mapping->block_bytes, false);
-        cache_append(mapping);
     }
     os_unlock(&supply_lock);
     return is_live;
 }
 
-/* A cached mapping, out of the cache's list already, goes to the OS. Called with the lock, given up meanwhile. */
+/* Goes to the OS. Called with the lock, given up meanwhile. */
 static size_t release(SuperSlab *mapping) {
-    size_t bytes = mapping->block_bytes;
+    size_t bytes = mapping->backed_bytes;
+    queue_remove(mapping);
     discount_block(mapping);
     units_remove_begin(mapping->base, mapping->mapping_bytes);
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
@@ -197,6 +214,23 @@ static size_t release(SuperSlab *mapping) {
     return bytes;
 }
 
+/* A piece of the tail of a live block, from its end. The lock is kept, since the block may grow into it at any time: so
+ * pieces, between which others get the lock. 0: the kernel refused. */
+static size_t purge_tail_piece(SuperSlab *mapping) {
+    enum { PIECE_BYTES = 256 * 1024 };
+    size_t bytes = free_bytes_of(mapping);
+    if (bytes > PIECE_BYTES) bytes = PIECE_BYTES;
+    size_t left_bytes = mapping->backed_bytes - bytes;
+    if (!os_purge((void *)(mapping->base + left_bytes), bytes)) return 0;
+    discount_block(mapping);
+    mapping->backed_bytes = left_bytes;
+    count_block(mapping, mapping->block_bytes, true);
+    supply.purged_bytes += bytes;
+    os_unlock(&supply_lock);
+    os_lock(&supply_lock);
+    return bytes;
+}
+
 size_t mapping_purge(uint32_t age_ms, int64_t target_bytes) {
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
@@ -204,8 +238,13 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes) {
     while (LOAD_RELAXED(backed_free_bytes) > target_bytes) {
         SuperSlab *mapping = supply.mapping_oldest;
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
-        cache_remove(mapping);
-        given_back_bytes += release(mapping);
+        size_t bytes = mapping->is_cached ? release(mapping) : purge_tail_piece(mapping);
+        if (bytes == 0) { /* asked again later, behind the others */
+            queue_remove(mapping);
+            queue_append(mapping);
+            break;
+        }
+        given_back_bytes += bytes;
     }
     os_unlock(&supply_lock);
     return given_back_bytes;
@@ -214,12 +253,10 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes) {
 /* ---- Resize ---- */
 
 static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
-    size_t former_bytes = mapping->block_bytes;
     os_lock(&supply_lock);
     discount_block(mapping);
     count_block(mapping, block_bytes, true);
     os_unlock(&supply_lock);
-    purge_behind(mapping, block_bytes, former_bytes);
 }
 
 /* A fresh mapping whose first `lost_bytes` a failed os_move may have unmapped, so that they may be somebody else's by
@@ -247,9 +284,11 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     SuperSlab *moved = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES));
     if (moved == NULL) return NULL;
     uintptr_t old_address = mapping->base;
-    size_t old_bytes = mapping->mapping_bytes, moved_bytes = mapping->block_bytes;
+    size_t old_bytes = mapping->mapping_bytes;
     os_lock(&supply_lock);
     discount_block(mapping);
+    if (mapping->is_queued) queue_remove(mapping);
+    size_t moved_bytes = mapping->backed_bytes;
     units_remove_begin(old_address, old_bytes);
     os_unlock(&supply_lock);
     if (os_move((void *)old_address, moved_bytes, (void *)moved->base)) {
@@ -257,7 +296,7 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     } else {
         os_lock(&supply_lock);
         (void)units_add(mapping); /* its entries exist */
-        count_block(mapping, moved_bytes, true);
+        count_block(mapping, mapping->block_bytes, true);
         os_unlock(&supply_lock);
         abandon(moved, moved_bytes);
         return NULL;

@@ -315,7 +315,7 @@ static SupplyCounts counts_now(void) {
                           .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.mapping_bytes,
                           .large_bytes = supply.large_bytes,
                           .large_blocks = supply.large_count,
-                          .mapping_cached_bytes = supply.mapping_cached_bytes,
+                          .mapping_free_bytes = supply.mapping_free_bytes,
                           .mapping_unbacked_bytes = supply.mapping_unbacked_bytes,
                           .purged_bytes = supply.purged_bytes};
 }

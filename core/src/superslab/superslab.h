@@ -25,7 +25,7 @@ extern _Atomic uint32_t purges_in_flight;
 
 typedef struct SupplyCounts {
     uint64_t active, spare, born, died, mapped_bytes, purged_bytes;
-    uint64_t large_bytes, large_blocks, mapping_cached_bytes, mapping_unbacked_bytes;
+    uint64_t large_bytes, large_blocks, mapping_free_bytes, mapping_unbacked_bytes;
 } SupplyCounts;
 
 /* Where a slab came from. */

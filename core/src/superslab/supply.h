@@ -28,9 +28,9 @@ typedef struct Supply {
     HeaderStack *unused_headers;
     uint64_t mapped_count, born, died, purged_bytes;
     uint64_t large_count, large_bytes; /* live blocks in runs and in mappings of their own */
-    /* mapping_bytes = live blocks in mappings + mapping_cached_bytes + mapping_unbacked_bytes */
-    uint64_t mapping_bytes, mapping_cached_bytes, mapping_unbacked_bytes;
-    SuperSlab *mapping_oldest, *mapping_newest; /* cached mappings, by age, through queue_next and queue_previous */
+    /* mapping_bytes = live blocks in mappings + mapping_free_bytes + mapping_unbacked_bytes */
+    uint64_t mapping_bytes, mapping_free_bytes, mapping_unbacked_bytes;
+    SuperSlab *mapping_oldest, *mapping_newest; /* the queue of mappings (I16), through queue_next and queue_previous */
 } Supply;
 
 extern Supply supply;
