@@ -12,6 +12,7 @@
 #include "platform/message.h"
 #include "platform/option.h"
 #include "slab/slab.h"
+#include "superslab/huge_pages.h"
 
 void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount) {
     if (option_value(OPTION_COUNTERS) != 0)
@@ -49,6 +50,14 @@ static TinySlabMeta *adopted_slab(Heap *heap, unsigned class_index) {
     return meta;
 }
 
+/* A SuperSlab was born. The next ones get huge pages when these cannot weigh: much is live, and with one more that is
+ * resident and free, no bound is exceeded. */
+static void expect_more(void) {
+    enum { LIVE_BYTES_MIN = 8 * SUPERSLAB_BYTES };
+    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes) + (int64_t)SUPERSLAB_BYTES;
+    huge_pages_expect_dense(heap_used_bytes_all() >= LIVE_BYTES_MIN && free_bytes <= purge_old_bound_bytes());
+}
+
 bool superslab_refill(Heap *heap, unsigned class_index) {
     HeapClass *class = &heap->class[class_index];
     TinySlabMeta *meta = class->tls.meta;
@@ -71,6 +80,7 @@ bool superslab_refill(Heap *heap, unsigned class_index) {
         meta = superslab_slab_take(heap, class_index, &source);
         if (meta == NULL) return false;
         stage = source == SLAB_RECYCLED ? COUNTER_refill_recycled_slab : COUNTER_refill_new_superslab;
+        if (source == SLAB_OF_NEW_SUPERSLAB) expect_more();
         slab_initialize(meta);
         heap->has_taken_slab = true;
         if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_slab(meta);

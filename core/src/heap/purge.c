@@ -9,6 +9,7 @@
 #include "platform/message.h"
 #include "platform/option.h"
 #include "slab/slab.h"
+#include "superslab/huge_pages.h"
 #include "superslab/mapping.h"
 
 _Atomic int64_t purge_check_bytes, purge_cache_check_bytes;
@@ -108,7 +109,7 @@ static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_m
 
 static void batch_purge(Batch *batch) {
     for (unsigned number = 0; number < batch->slab_count; number++)
-        superslab_split_huge_pages(superslab_of_slab(batch->slab[number]));
+        huge_pages_split(superslab_of_slab(batch->slab[number]));
     os_purge_ranges(batch->range, batch->range_count);
     for (unsigned number = 0; number < batch->range_count; number++) {
         const OsRange *range = &batch->range[number];

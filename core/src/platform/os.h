@@ -41,13 +41,16 @@ void os_purge_ranges(OsRange *ranges, unsigned count);
  * range at `from` is unmapped then. False: `from` is as it was, and `to` may be unmapped. */
 bool os_move(void *from, size_t bytes, void *to);
 
-/* Huge pages for this range: forbid (best effort), or ask for; true: the first touch backs all of a huge page. */
+/* Huge pages for this range: forbid (best effort), or ask for; true: the first touch backs all of it. */
 void os_huge_pages_forbid(void *address, size_t bytes);
 bool os_huge_pages_allow(void *address, size_t bytes);
 
 /* Turns the huge pages of this range into ordinary ones, for good: a purge of a part of one would lower RSS and leave the
  * machine without the memory. Best effort. */
 void os_huge_pages_split(void *address, size_t bytes);
+
+/* Backs these OS pages as a write would, whatever tools think of them. Best effort. */
+void os_populate(void *address, size_t bytes);
 
 /* 64 bits that differ from process to process, for the placement of mappings. */
 uint64_t os_random_bits(void);
@@ -136,6 +139,7 @@ void os_objects_ask(const char *symbol, OsObjectVisit visit, void *context);
 /* ---- Time, text, end ---- */
 
 uint64_t os_now_ms(void); /* monotonic, a few ms coarse, cheap */
+uint64_t os_now_us(void); /* monotonic, exact */
 
 /* `age_ms` or more have passed at `now_ms` since `since_ms`; both are the lower half of os_now_ms. What seems to lie in
  * the last hour before 32 bits wrap was queued after `now_ms` was read, and is young. */

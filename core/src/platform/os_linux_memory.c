@@ -18,6 +18,10 @@
 
 #include "platform/os_memory_tool.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14, younger than some C libraries */
+#endif
+
 size_t os_page_bytes;
 unsigned os_page_shift;
 
@@ -126,7 +130,8 @@ static bool huge_pages_are_off(void) {
 
 bool os_huge_pages_allow(void *address, size_t bytes) {
     int saved = errno;
-    bool is_done = !huge_pages_are_off() && madvise(address, bytes, MADV_HUGEPAGE) == 0;
+    size_t huge_page_bytes = os_page_bytes / sizeof(void *) * os_page_bytes; /* as many OS pages as a page table has entries */
+    bool is_done = bytes == huge_page_bytes && !huge_pages_are_off() && madvise(address, bytes, MADV_HUGEPAGE) == 0;
     errno = saved;
     return is_done;
 }
@@ -141,6 +146,12 @@ void os_huge_pages_split(void *address, size_t bytes) {
     errno = saved;
 }
 
+void os_populate(void *address, size_t bytes) {
+    int saved = errno;
+    (void)madvise(address, bytes, MADV_POPULATE_WRITE);
+    errno = saved;
+}
+
 uint64_t os_random_bits(void) {
     const void *kernel_bytes = (const void *)getauxval(AT_RANDOM);
     uint64_t bits = (uint64_t)(uintptr_t)&bits >> 4;
@@ -150,6 +161,12 @@ uint64_t os_random_bits(void) {
         bits ^= from_kernel;
     }
     return bits * 0x9E3779B97F4A7C15u; /* spreads the bits; never shows the kernel's, which guard the stack */
+}
+
+uint64_t os_now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
 uint64_t os_now_ms(void) {

@@ -7,6 +7,7 @@
 #include "superslab/run.h"
 
 #include "platform/message.h"
+#include "superslab/huge_pages.h"
 #include "superslab/registry.h"
 #include "superslab/supply.h"
 
@@ -134,7 +135,10 @@ TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *
     tails_update(first, count);
     supply.large_count++;
     supply.large_bytes += bytes;
+    bool is_first_touch = place.superslab->is_huge_untouched;
+    place.superslab->is_huge_untouched = false;
     os_unlock(&supply_lock);
+    if (is_first_touch) huge_pages_touch((void *)slab_address(first));
     return first;
 }
 
@@ -163,7 +167,7 @@ bool run_return(TinySlabMeta *first, const void *block) {
 
 void run_return_purged(TinySlabMeta *first) {
     /* Still the caller's alone: no lock while the kernel works. */
-    superslab_split_huge_pages(superslab_of_slab(first));
+    huge_pages_split(superslab_of_slab(first));
     if (os_purge((void *)slab_address(first), first->run_bytes)) {
         os_lock(&supply_lock);
         supply.purged_bytes += first->run_bytes;

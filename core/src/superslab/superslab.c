@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "platform/message.h"
-#include "platform/option.h"
+#include "superslab/huge_pages.h"
 #include "superslab/metadata.h"
 #include "superslab/registry.h"
 #include "superslab/supply.h"
@@ -123,15 +123,13 @@ static SuperSlab *superslab_new(void) {
         supply_header_return(superslab);
         return NULL;
     }
-    bool is_huge = option_value(OPTION_THP) == OPTION_THP_ALWAYS &&
-                   os_huge_pages_allow((void *)superslab->base, SUPERSLAB_BYTES);
-    if (!is_huge) os_huge_pages_forbid((void *)superslab->base, SUPERSLAB_BYTES);
-    STORE_RELAXED(superslab->has_huge_pages, is_huge);
     if (!registry_add(superslab, superslab->base, SLAB_CLASS_FREE)) {
         os_unmap((void *)superslab->base, SUPERSLAB_BYTES);
         supply_header_return(superslab);
         return NULL;
     }
+    bool is_huge = huge_pages_begin(superslab);
+    superslab->is_huge_untouched = is_huge;
     superslab->mapping_bytes = 0;
     superslab->free_slabs = UINT32_MAX;
     superslab->backed_free_slabs = is_huge ? UINT32_MAX : 0; /* all of it comes with the first touch */
@@ -208,7 +206,10 @@ TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource 
     meta->used_blocks = 0;
     STORE_RELAXED(meta->owner, owner);
     registry_slab_class_set(slab_address(meta), class_index);
+    bool is_first_touch = superslab->is_huge_untouched;
+    superslab->is_huge_untouched = false;
     os_unlock(&supply_lock);
+    if (is_first_touch) huge_pages_touch((void *)slab_address(meta));
     *source = is_born ? SLAB_OF_NEW_SUPERSLAB : SLAB_RECYCLED;
     return meta;
 }
@@ -258,7 +259,7 @@ void superslab_slab_return(TinySlabMeta *meta) {
 void superslab_slab_discard(TinySlabMeta *meta) {
     int64_t backed_bytes = os_page_set_bytes((OsPageSet)(os_page_set_all() & ~meta->unbacked_pages));
     int64_t counted_bytes = os_page_set_bytes((OsPageSet)(meta->free_pages & ~meta->unbacked_pages));
-    superslab_split_huge_pages(superslab_of_slab(meta));
+    huge_pages_split(superslab_of_slab(meta));
     bool is_purged = os_purge((void *)slab_address(meta), SLAB_BYTES);
     meta->used_blocks = 0;
     meta->free_pages = os_page_set_all();
@@ -293,6 +294,7 @@ void supply_release_begin(SuperSlab *superslab) {
 size_t supply_release_finish(SuperSlab *superslab) {
     int64_t backed_bytes = backed_bytes_of(superslab);
     uintptr_t base = superslab->base;
+    huge_pages_end(superslab);
     os_unmap((void *)base, SUPERSLAB_BYTES);
     (void)os_purge(superslab, round_up_bytes(sizeof *superslab, os_page_bytes));
     os_lock(&supply_lock);

@@ -42,9 +42,6 @@ void superslab_slab_return(TinySlabMeta *meta);
  * and nobody else knows of a block in it. */
 void superslab_slab_discard(TinySlabMeta *meta);
 
-/* Before a purge of a part of a SuperSlab. Any thread, with or without locks. */
-void superslab_split_huge_pages(SuperSlab *superslab);
-
 /* Gives back free slabs and spare SuperSlabs, oldest first, that are at least `age_ms` old, until backed_free_bytes is
  * at most `target_bytes`. Returns the bytes given back. Holds no lock while the kernel works. */
 size_t superslab_purge(uint32_t age_ms, int64_t target_bytes);

@@ -5,14 +5,9 @@
  * while the kernel works: the slabs in question are out of the supply meanwhile (purging_slabs).
  */
 #include "platform/os.h"
+#include "superslab/huge_pages.h"
 #include "superslab/superslab.h"
 #include "superslab/supply.h"
-
-void superslab_split_huge_pages(SuperSlab *superslab) {
-    if (!LOAD_RELAXED(superslab->has_huge_pages)) return;
-    os_huge_pages_split((void *)superslab->base, SUPERSLAB_BYTES);
-    STORE_RELAXED(superslab->has_huge_pages, false);
-}
 
 /* Purges the backed OS pages of the slabs in `slabs`, neighbours in one call. Returns the set of slabs that the kernel
  * refused. */
@@ -82,17 +77,17 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
             os_lock(&supply_lock);
             continue;
         }
-        superslab_split_huge_pages(superslab);
-        given_back_bytes += purge_tails(superslab);
-        if (superslab->backed_tails != 0) { /* the kernel refused: asked again later, behind the others */
-            supply_queue_remove(superslab);
-            supply_queue_append(superslab);
-            break;
-        }
         uint32_t slabs = superslab->backed_free_slabs;
         if (slabs == 0) { /* just tails; without slabs in purging_slabs another thread may release the SuperSlab */
-            supply_queue_update(superslab);
-            continue;
+            huge_pages_split(superslab);
+            given_back_bytes += purge_tails(superslab);
+            if (superslab->backed_tails == 0) {
+                supply_queue_update(superslab);
+                continue;
+            }
+            supply_queue_remove(superslab); /* the kernel refused: asked again later, behind the others */
+            supply_queue_append(superslab);
+            break;
         }
         superslab->backed_free_slabs = 0;
         superslab->free_slabs &= ~slabs;
@@ -100,6 +95,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
         supply_queue_update(superslab);
         atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
         os_unlock(&supply_lock);
+        huge_pages_split(superslab);
         uint32_t refused = purge_slabs(superslab, slabs);
         os_lock(&supply_lock);
         given_back_bytes += purge_finish(superslab, slabs, refused);

@@ -1,0 +1,65 @@
+/*
+ * superslab/huge_pages.c - asks for huge pages, times them, splits them.
+ *
+ * Layer: superslab. Thread rule: see huge_pages.h.
+ */
+#include "superslab/huge_pages.h"
+
+#include "platform/option.h"
+#include "platform/os.h"
+
+/* Each may lie between others without: at most two mappings more for each, of the 65530 that Linux grants a process. */
+enum { HUGE_SUPERSLABS_MAX = 8192 };
+
+/* Clearing 2 MiB takes 0.1 to 0.2 ms. Longer than its OS pages' faults take: the kernel had to move memory together, or the
+ * host of a virtual machine had to find it. */
+enum { SLOW_TOUCH_US = 600, BIRTHS_SKIPPED_MIN = 32, BIRTHS_SKIPPED_MAX = 1024 };
+
+static _Atomic bool is_dense_expected;
+static _Atomic uint32_t huge_superslabs;   /* with has_huge_pages */
+static _Atomic uint32_t births_to_skip;
+static _Atomic uint32_t next_births_to_skip = BIRTHS_SKIPPED_MIN;
+
+void huge_pages_expect_dense(bool is_dense) { STORE_RELAXED(is_dense_expected, is_dense); }
+
+static bool are_wanted(void) {
+    int64_t option = option_value(OPTION_THP);
+    if (option != OPTION_THP_AUTO) return option == OPTION_THP_ALWAYS;
+    if (!LOAD_RELAXED(is_dense_expected) || LOAD_RELAXED(huge_superslabs) >= HUGE_SUPERSLABS_MAX) return false;
+    uint32_t skip = LOAD_RELAXED(births_to_skip);
+    if (skip > 0) STORE_RELAXED(births_to_skip, skip - 1);
+    return skip == 0;
+}
+
+bool huge_pages_begin(SuperSlab *superslab) {
+    bool is_huge = are_wanted() && os_huge_pages_allow((void *)superslab->base, SUPERSLAB_BYTES);
+    if (is_huge)
+        atomic_fetch_add_explicit(&huge_superslabs, 1, memory_order_relaxed);
+    else
+        os_huge_pages_forbid((void *)superslab->base, SUPERSLAB_BYTES);
+    STORE_RELAXED(superslab->has_huge_pages, is_huge);
+    return is_huge;
+}
+
+void huge_pages_touch(void *address) {
+    uint64_t start_us = os_now_us();
+    os_populate(address, os_page_bytes);
+    uint32_t skip = LOAD_RELAXED(next_births_to_skip);
+    if (os_now_us() - start_us >= SLOW_TOUCH_US) {
+        STORE_RELAXED(births_to_skip, skip);
+        if (skip < BIRTHS_SKIPPED_MAX) STORE_RELAXED(next_births_to_skip, skip * 2);
+    } else if (skip > BIRTHS_SKIPPED_MIN) {
+        STORE_RELAXED(next_births_to_skip, skip / 2);
+    }
+}
+
+void huge_pages_end(SuperSlab *superslab) {
+    if (atomic_exchange_explicit(&superslab->has_huge_pages, false, memory_order_relaxed))
+        atomic_fetch_sub_explicit(&huge_superslabs, 1, memory_order_relaxed);
+}
+
+void huge_pages_split(SuperSlab *superslab) {
+    if (!LOAD_RELAXED(superslab->has_huge_pages)) return;
+    os_huge_pages_split((void *)superslab->base, SUPERSLAB_BYTES);
+    huge_pages_end(superslab);
+}
