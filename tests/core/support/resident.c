@@ -43,10 +43,19 @@ size_t resident_os_page_bytes(void) {
     return bytes;
 }
 
-size_t resident_bytes(void) {
+static size_t rollup_bytes(const char *label) {
     char text[4096];
     read_file("/proc/self/smaps_rollup", text, sizeof text);
-    return number_after(text, "\nRss:") * 1024;
+    return number_after(text, label) * 1024;
+}
+
+size_t resident_bytes(void) { return rollup_bytes("\nRss:"); }
+size_t resident_huge_bytes(void) { return rollup_bytes("\nAnonHugePages:"); }
+
+size_t resident_machine_free_bytes(void) {
+    char text[8192];
+    read_file("/proc/meminfo", text, sizeof text);
+    return number_after(text, "\nMemFree:") * 1024;
 }
 
 size_t resident_bytes_in(const void *address, size_t bytes) {

@@ -1,5 +1,5 @@
 /*
- * support/resident.h - what the kernel says of this process: resident memory, threads, OS pages in core.
+ * support/resident.h - what the kernel says of this process: resident memory, huge pages, threads, OS pages in core.
  */
 #ifndef SUPPORT_RESIDENT_H
 #define SUPPORT_RESIDENT_H
@@ -17,6 +17,9 @@ size_t resident_bytes(void);
 
 /* How many kernel pages of [address, address + bytes) have memory behind them (mincore), in bytes. */
 size_t resident_bytes_in(const void *address, size_t bytes);
+
+size_t resident_huge_bytes(void);         /* AnonHugePages of /proc/self/smaps_rollup */
+size_t resident_machine_free_bytes(void); /* MemFree of /proc/meminfo: what others do shows, too */
 
 size_t resident_mapping_count(void); /* lines of /proc/self/maps */
 size_t resident_thread_count(void);  /* Threads of /proc/self/status */
