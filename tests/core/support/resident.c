@@ -52,10 +52,16 @@ static size_t rollup_bytes(const char *label) {
 size_t resident_bytes(void) { return rollup_bytes("\nRss:"); }
 size_t resident_huge_bytes(void) { return rollup_bytes("\nAnonHugePages:"); }
 
+/* What was freed a moment ago lies in lists of the processors, hundreds of MiB at times, which MemFree leaves out. */
 size_t resident_machine_free_bytes(void) {
-    char text[8192];
+    static char text[1 << 20];
+    static const char label[] = " count: ";
     read_file("/proc/meminfo", text, sizeof text);
-    return number_after(text, "\nMemFree:") * 1024;
+    size_t bytes = number_after(text, "\nMemFree:") * 1024;
+    read_file("/proc/zoneinfo", text, sizeof text);
+    for (const char *place = text; (place = strstr(place, label)) != NULL; place += sizeof label - 1)
+        bytes += number_after(place, label) * (size_t)sysconf(_SC_PAGESIZE);
+    return bytes;
 }
 
 size_t resident_bytes_in(const void *address, size_t bytes) {
