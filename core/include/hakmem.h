@@ -100,9 +100,10 @@ HAK_EXPORT void *hak_realloc_align8(void *block, size_t size_bytes) HAK_ATTR(war
  * not ours (nothing was done; hand it to the allocator that served it). */
 HAK_EXPORT int hak_free_if_owned(void *block);
 
-/* The same for a caller that knows who served it: what is not ours, and NULL, goes to `foreign_free`, with `context`. */
-typedef void hak_foreign_free(void *context, void *block);
-HAK_EXPORT void hak_free_or(void *block, hak_foreign_free *foreign_free, void *context);
+/* The same for a caller that knows who served it: what is not ours, and NULL, goes to `foreign_free`, with `context`, whose
+ * answer is the caller's; else the answer is NULL, as allocator hooks that resize to nothing have it. */
+typedef void *hak_foreign_free(void *context, void *block);
+HAK_EXPORT void *hak_free_or(void *block, hak_foreign_free *foreign_free, void *context);
 
 /* ---- Heaps of their own ------------------------------------------------------------------------------------- */
 /* For a host that serves many tenants (Lua states, plugins, requests): what each holds is counted and can be limited.
@@ -161,10 +162,10 @@ HAK_EXPORT void *hak_heap_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_ref
                                     uintptr_t word) HAK_ATTR(warn_unused_result);
 
 /* hak_heap_free for a caller that has blocks of another allocator, too: what is not hakmem's, and NULL, goes to
- * `foreign_free`, with `context` and `size_bytes`, what the caller knows of the block. */
-typedef void hak_foreign_free_sized(void *context, void *block, size_t size_bytes);
-HAK_EXPORT void hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
-                                 void *context);
+ * `foreign_free`, with `context` and `size_bytes`, what the caller knows of the block. Answers as hak_free_or. */
+typedef void *hak_foreign_free_sized(void *context, void *block, size_t size_bytes);
+HAK_EXPORT void *hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes,
+                                  hak_foreign_free_sized *foreign_free, void *context);
 
 /* Changes the limits of used_bytes; 0 is none. What is held already stays. The hard limit is never passed. At the soft
  * one a request is refused once, so that a runtime that collects garbage and asks again is served; it may then go on up

@@ -30,16 +30,28 @@ COLD void *hak_lua_table_realloc(hak_heap_t *heap, void *block, size_t size_byte
     return hak_lua_core->heap_realloc(heap, block, size_bytes);
 }
 
-COLD void hak_lua_table_free(hak_heap_t *heap, void *block) {
+COLD void *hak_lua_table_free(hak_heap_t *heap, void *block) {
     if (heap == NULL)
         hak_lua_core->free(block);
     else
         hak_lua_core->heap_free(heap, block);
+    return NULL;
 }
 
-COLD void hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context) {
-    if (hak_lua_core->owns(block))
-        hak_lua_core->heap_free(heap, block);
-    else
-        foreign_free(context, block, size_bytes);
+COLD void *hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context) {
+    if (!hak_lua_core->owns(block)) return foreign_free(context, block, size_bytes);
+    hak_lua_core->heap_free(heap, block);
+    return NULL;
+}
+
+COLD void *hak_lua_report_foreign(void *heap, void *block) {
+    (void)heap;
+    hak_free(block);
+    return NULL;
+}
+
+COLD void *hak_lua_report_foreign_sized(void *heap, void *block, size_t size_bytes) {
+    (void)size_bytes;
+    hak_heap_free(heap, block);
+    return NULL;
 }

@@ -21,7 +21,7 @@ extern const hak_core_t *hak_lua_core;
 /* Through the table; apart, so that the other way costs a test and no more. */
 void *hak_lua_table_malloc(hak_heap_t *heap, size_t size_bytes);
 void *hak_lua_table_realloc(hak_heap_t *heap, void *block, size_t size_bytes);
-void hak_lua_table_free(hak_heap_t *heap, void *block);
+void *hak_lua_table_free(hak_heap_t *heap, void *block);
 
 static inline void *serve_malloc(hak_heap_t *heap, size_t size_bytes) {
     if (SERVE_IS_ATTACHED) return hak_lua_table_malloc(heap, size_bytes);
@@ -41,23 +41,22 @@ static inline void *serve_realloc(hak_heap_t *heap, void *block, size_t size_byt
     return heap == NULL ? hak_realloc_align8(block, size_bytes) : hak_heap_realloc(heap, block, size_bytes);
 }
 
-static inline void serve_free(hak_heap_t *heap, void *block) {
-    if (SERVE_IS_ATTACHED)
-        hak_lua_table_free(heap, block);
-    else if (heap == NULL)
-        hak_free(block);
-    else
-        hak_heap_free(heap, block);
+/* What is not hakmem's is reported. NULL: as lua_Alloc has to answer, so that a call of this can be its last. */
+void *hak_lua_report_foreign(void *heap, void *block);
+void *hak_lua_report_foreign_sized(void *heap, void *block, size_t size_bytes);
+
+static inline void *serve_free(hak_heap_t *heap, void *block) {
+    if (SERVE_IS_ATTACHED) return hak_lua_table_free(heap, block);
+    if (heap == NULL) return hak_free_or(block, hak_lua_report_foreign, NULL);
+    return hak_heap_free_or(heap, block, 0, hak_lua_report_foreign_sized, heap);
 }
 
 /* What is not hakmem's goes to `foreign_free`, with `context` and `size_bytes`. */
-void hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context);
+void *hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context);
 
-static inline void serve_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context) {
-    if (SERVE_IS_ATTACHED)
-        hak_lua_table_free_or(heap, block, size_bytes, foreign_free, context);
-    else
-        hak_heap_free_or(heap, block, size_bytes, foreign_free, context);
+static inline void *serve_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context) {
+    if (SERVE_IS_ATTACHED) return hak_lua_table_free_or(heap, block, size_bytes, foreign_free, context);
+    return hak_heap_free_or(heap, block, size_bytes, foreign_free, context);
 }
 
 static inline bool serve_owns(const void *address) { return CORE(owns, address) != 0; }

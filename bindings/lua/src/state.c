@@ -45,8 +45,8 @@ static APART void *resize(hak_lua_state_t *state, void *block, size_t old_bytes,
     return alloc_resize(state, state == NULL ? NULL : state->heap, block, old_bytes, new_bytes);
 }
 
-static APART void drop_checked(hak_heap_t *heap, void *block, size_t size_bytes) {
-    if (!hak_lua_size_does_not_fit(block, size_bytes)) serve_free(heap, block);
+static APART void *drop_checked(hak_heap_t *heap, void *block, size_t size_bytes) {
+    return hak_lua_size_does_not_fit(block, size_bytes) ? NULL : serve_free(heap, block);
 }
 
 HOT void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
@@ -54,12 +54,8 @@ HOT void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     hak_heap_t *heap = state == NULL ? NULL : state->heap;
     if (ptr == NULL) return alloc_make(state, heap, osize, nsize);
     if (nsize != 0) return resize(state, ptr, osize, nsize);
-    if (sizes_are_checked())
-        drop_checked(heap, ptr, osize);
-    else
-        serve_free(heap, ptr);
     alloc_note_free(state);
-    return NULL;
+    return sizes_are_checked() ? drop_checked(heap, ptr, osize) : serve_free(heap, ptr);
 }
 
 void *hak_lua_alloc_at_end(void *ud, void *block, size_t old_bytes, size_t new_bytes) {

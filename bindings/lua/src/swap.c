@@ -48,7 +48,7 @@ static APART void *move_to_previous(hak_lua_state_t *state, void *block, size_t 
     return moved;
 }
 
-static void drop_previous(void *state, void *block, size_t old_bytes) { (void)resize_previous(state, block, old_bytes, 0); }
+static void *drop_previous(void *state, void *block, size_t old_bytes) { return resize_previous(state, block, old_bytes, 0); }
 
 static APART void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     if (UNLIKELY(!serve_owns(block))) return resize_previous(state, block, old_bytes, new_bytes);
@@ -56,9 +56,9 @@ static APART void *resize(hak_lua_state_t *state, void *block, size_t old_bytes,
     return alloc_resize(state, state->heap, block, old_bytes, new_bytes);
 }
 
-static APART void drop_checked(hak_lua_state_t *state, void *block, size_t size_bytes) {
-    if (!hak_lua_size_does_not_fit(block, size_bytes))
-        serve_free_or(state->heap, block, size_bytes, drop_previous, state);
+static APART void *drop_checked(hak_lua_state_t *state, void *block, size_t size_bytes) {
+    if (hak_lua_size_does_not_fit(block, size_bytes)) return NULL;
+    return serve_free_or(state->heap, block, size_bytes, drop_previous, state);
 }
 
 /* A swapped state has an account. The ways part at once, so that none saves registers for another. */
@@ -72,11 +72,8 @@ static APART HOT void *make(hak_lua_state_t *state, size_t type_tag, size_t size
 
 static APART HOT void *drop(hak_lua_state_t *state, void *block, size_t size_bytes) {
     alloc_note_free(state); /* before: with the last block the account ends */
-    if (sizes_are_checked())
-        drop_checked(state, block, size_bytes);
-    else
-        serve_free_or(state->heap, block, size_bytes, drop_previous, state);
-    return NULL;
+    if (sizes_are_checked()) return drop_checked(state, block, size_bytes);
+    return serve_free_or(state->heap, block, size_bytes, drop_previous, state);
 }
 
 static void *swap_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes) {

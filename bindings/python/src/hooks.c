@@ -62,13 +62,13 @@ static __attribute__((noinline)) void *pass_realloc(Domain domain, void *block, 
 }
 
 /* Not our own core's. */
-static void pass_free(Domain domain, void *block) {
-    if (core != hak_published() && core->free_if_owned(block) != 0) return;
-    previous[domain].free(previous[domain].ctx, block);
+static void *pass_free(Domain domain, void *block) {
+    if (core == hak_published() || core->free_if_owned(block) == 0) previous[domain].free(previous[domain].ctx, block);
+    return NULL;
 }
-static void pass_raw_free(void *ctx, void *block) { (void)ctx, pass_free(DOMAIN_RAW, block); }
-static void pass_mem_free(void *ctx, void *block) { (void)ctx, pass_free(DOMAIN_MEM, block); }
-static void pass_obj_free(void *ctx, void *block) { (void)ctx, pass_free(DOMAIN_OBJ, block); }
+static void *pass_raw_free(void *ctx, void *block) { return (void)ctx, pass_free(DOMAIN_RAW, block); }
+static void *pass_mem_free(void *ctx, void *block) { return (void)ctx, pass_free(DOMAIN_MEM, block); }
+static void *pass_obj_free(void *ctx, void *block) { return (void)ctx, pass_free(DOMAIN_OBJ, block); }
 
 /* ---- To the previous allocator, because the core has no memory ---- */
 

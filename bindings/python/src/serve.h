@@ -27,7 +27,7 @@ static inline void *serve_plain_realloc(void *block, size_t size_bytes) { return
 
 /* A foreign block, and NULL, goes to `foreign_free`. */
 static inline void serve_free(void *block, hak_foreign_free *foreign_free) {
-    hak_free_or(block, foreign_free, NULL);
+    (void)hak_free_or(block, foreign_free, NULL);
 }
 
 static inline void *serve_calloc(size_t count, size_t size_bytes) { return hak_calloc(count, size_bytes); }

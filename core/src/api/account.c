@@ -105,7 +105,8 @@ HAK_COLD void account_look_before_less(hak_heap_t *heap, uint64_t used_bytes, ui
         heap->soft_refused = false;
         ceiling_follow(heap);
     }
-    heap->watch_bytes = heap->soft_refused ? 0 : LOAD_RELAXED(heap->peak_bytes);
+    bool is_each = heap->soft_refused || heap->private_heap != NULL;
+    heap->watch_bytes = is_each ? 0 : LOAD_RELAXED(heap->peak_bytes) + 1;
 }
 
 /* ---- Control ---- */

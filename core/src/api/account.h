@@ -19,7 +19,8 @@
  *
  * So that a fast path compares once:
  *   ceiling_bytes: a request that leads beyond it needs a look; the hard limit, or the soft one until that has refused
- *   watch_bytes: a free from above it needs a look; peak_bytes, or 0 while soft_refused
+ *   watch_bytes: a free from so many bytes or more needs a look; 0, so each free, while soft_refused and for private heaps;
+ *   else peak_bytes + 1
  */
 struct hak_heap {
     Heap *private_heap; /* NULL: blocks come from the calling thread's heap */
@@ -43,7 +44,7 @@ bool account_is_alive(const hak_heap_t *heap);
 /* The heap would hold so much, which is beyond its ceiling. True: refused, and counted; errno is ENOMEM. */
 bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes);
 
-/* A free of so many bytes brings used_bytes down from above watch_bytes. */
+/* A free of so many bytes brings used_bytes down from watch_bytes or more. */
 void account_look_before_less(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes);
 
 /* ---- On the fast paths ---- */
@@ -61,12 +62,12 @@ HAK_INLINE void count_more(hak_heap_t *heap, uint64_t bytes) {
 
 HAK_INLINE void count_less(hak_heap_t *heap, uint64_t bytes) {
     uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
-    if (HAK_UNLIKELY(used_bytes > heap->watch_bytes)) account_look_before_less(heap, used_bytes, bytes);
+    if (HAK_UNLIKELY(used_bytes >= heap->watch_bytes)) account_look_before_less(heap, used_bytes, bytes);
     STORE_RELAXED(heap->used_bytes, used_bytes - bytes);
 }
 
 HAK_INLINE void count_blocks(hak_heap_t *heap, uint64_t more) {
-    STORE_RELAXED(heap->used_blocks, LOAD_RELAXED(heap->used_blocks) + more);
+    ADD_RELAXED(heap->used_blocks, more);
 }
 
 #endif

@@ -62,7 +62,8 @@ static HAK_NOINLINE void *malloc_with_a_look(hak_heap_t *heap, size_t size_bytes
     return block;
 }
 
-static HAK_NOINLINE void *malloc_small_slow_counted(hak_heap_t *heap, size_t size_bytes, unsigned class_index) {
+static HAK_NOINLINE void *malloc_small_slow_counted(hak_heap_t *heap, size_t size_bytes) {
+    unsigned class_index = class_of(heap, size_bytes);
     void *block = malloc_small_slow(heap, size_bytes, class_index);
     if (block == NULL) return NULL;
     count_more(heap, size_class_usable_bytes[class_index]);
@@ -73,22 +74,27 @@ static HAK_NOINLINE void *malloc_small_slow_counted(hak_heap_t *heap, size_t siz
 typedef enum MallocStep { MALLOC_DONE, MALLOC_LOOK, MALLOC_SLOW } MallocStep;
 
 /* How far it comes without a call; the rest is malloc_with_a_look or malloc_small_slow_counted. */
-HAK_INLINE MallocStep malloc_fast(hak_heap_t *heap, unsigned class_index, void **block) {
-    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes) + size_class_usable_bytes[class_index];
-    if (HAK_UNLIKELY(class_index == 0 || used_bytes > LOAD_RELAXED(heap->ceiling_bytes))) return MALLOC_LOOK;
-    if (HAK_UNLIKELY(!heap_malloc(source_of(heap), class_index, block))) return MALLOC_SLOW;
+HAK_INLINE MallocStep malloc_fast(hak_heap_t *heap, size_t size_bytes, void **block) {
+    unsigned class_index;
+    if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX))
+        class_index = LOAD_RELAXED(heap->small_classes[(size_bytes + 7) / 8]);
+    else if ((class_index = size_class_of_medium(size_bytes)) == 0)
+        return MALLOC_LOOK;
+    Heap *source = source_of(heap);
+    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes) + magazine_usable_bytes(&source->magazine[class_index]);
+    if (HAK_UNLIKELY(used_bytes > LOAD_RELAXED(heap->ceiling_bytes))) return MALLOC_LOOK;
+    if (HAK_UNLIKELY(!heap_malloc(source, class_index, block))) return MALLOC_SLOW;
     STORE_RELAXED(heap->used_bytes, used_bytes);
     count_blocks(heap, 1);
     return MALLOC_DONE;
 }
 
 void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
-    unsigned class_index = class_of(heap, size_bytes);
     void *block;
-    MallocStep step = malloc_fast(heap, class_index, &block);
+    MallocStep step = malloc_fast(heap, size_bytes, &block);
     if (HAK_LIKELY(step == MALLOC_DONE)) return block;
     return step == MALLOC_LOOK ? malloc_with_a_look(heap, size_bytes)
-                               : malloc_small_slow_counted(heap, size_bytes, class_index);
+                               : malloc_small_slow_counted(heap, size_bytes);
 }
 
 static HAK_NOINLINE void *malloc_look_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context,
@@ -97,19 +103,18 @@ static HAK_NOINLINE void *malloc_look_or(hak_heap_t *heap, size_t size_bytes, ha
     return block != NULL ? block : refused(context, word, size_bytes);
 }
 
-static HAK_NOINLINE void *malloc_slow_or(hak_heap_t *heap, size_t size_bytes, unsigned class_index, hak_refused *refused,
-                                         void *context, uintptr_t word) {
-    void *block = malloc_small_slow_counted(heap, size_bytes, class_index);
+static HAK_NOINLINE void *malloc_slow_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context,
+                                         uintptr_t word) {
+    void *block = malloc_small_slow_counted(heap, size_bytes);
     return block != NULL ? block : refused(context, word, size_bytes);
 }
 
 void *hak_heap_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context, uintptr_t word) {
-    unsigned class_index = class_of(heap, size_bytes);
     void *block;
-    MallocStep step = malloc_fast(heap, class_index, &block);
+    MallocStep step = malloc_fast(heap, size_bytes, &block);
     if (HAK_LIKELY(step == MALLOC_DONE)) return block;
     return step == MALLOC_LOOK ? malloc_look_or(heap, size_bytes, refused, context, word)
-                               : malloc_slow_or(heap, size_bytes, class_index, refused, context, word);
+                               : malloc_slow_or(heap, size_bytes, refused, context, word);
 }
 
 /* ---- Free ---- */
@@ -148,31 +153,51 @@ static HAK_NOINLINE void free_with_a_look(hak_heap_t *heap, void *block) {
     free_uncounted(heap, block);
 }
 
-/* False: it needs a look. */
-HAK_INLINE bool free_small(hak_heap_t *heap, void *block) {
-    unsigned class_index = registry_slab_class_near(block);
-    if (HAK_UNLIKELY(class_index - 1u >= SIZE_CLASS_COUNT) || heap->private_heap != NULL) return false;
-    count_less(heap, size_class_usable_bytes[class_index]);
+static HAK_NOINLINE void *free_with_a_look_or(hak_heap_t *heap, void *block, size_t size_bytes,
+                                              hak_foreign_free_sized *foreign_free, void *context) {
+    if (registry_slab_class(block) == SLAB_CLASS_FOREIGN) return foreign_free(context, block, size_bytes);
+    free_with_a_look(heap, block);
+    return NULL;
+}
+
+/* After HEAP_FREE_SLOW, for whatever reason. */
+static HAK_NOINLINE void *free_slow_or(Heap *source, hak_heap_t *heap, void *block, size_t size_bytes,
+                                       hak_foreign_free_sized *foreign_free, void *context) {
+    heap_free_withdraw(source);
+    return free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
+}
+
+static HAK_NOINLINE void *zero_or(Heap *source) {
+    heap_zero(source);
+    return NULL;
+}
+
+HAK_INLINE void *free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
+                         void *context) {
+    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
+    if (HAK_UNLIKELY(used_bytes >= heap->watch_bytes)) /* so in private heaps, too */
+        return free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
+    Heap *source = heap_of_thread;
+    unsigned slab_class = registry_slab_class_near(block);
+    HeapFreeStep step = heap_free_fast(source, block, slab_class);
+    if (HAK_UNLIKELY(step == HEAP_FREE_SLOW))
+        return free_slow_or(source, heap, block, size_bytes, foreign_free, context);
+    STORE_RELAXED(heap->used_bytes, used_bytes - magazine_usable_bytes(&source->magazine[slab_class]));
     count_blocks(heap, (uint64_t)-1);
-    heap_free(heap_of_thread, block, class_index);
-    return true;
+    return HAK_LIKELY(step == HEAP_FREE_DONE) ? NULL : zero_or(source);
 }
 
-void hak_heap_free(hak_heap_t *heap, void *block) {
-    if (HAK_UNLIKELY(!free_small(heap, block))) free_with_a_look(heap, block);
+static HAK_COLD void *free_foreign(void *heap, void *block, size_t size_bytes) {
+    (void)size_bytes;
+    free_with_a_look(heap, block); /* reports it */
+    return NULL;
 }
 
-static HAK_NOINLINE void free_with_a_look_or(hak_heap_t *heap, void *block, size_t size_bytes,
-                                             hak_foreign_free_sized *foreign_free, void *context) {
-    if (registry_slab_class(block) == SLAB_CLASS_FOREIGN)
-        foreign_free(context, block, size_bytes);
-    else
-        free_with_a_look(heap, block);
-}
+void hak_heap_free(hak_heap_t *heap, void *block) { (void)free_or(heap, block, 0, free_foreign, heap); }
 
-void hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
-                      void *context) {
-    if (HAK_UNLIKELY(!free_small(heap, block))) free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
+void *hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
+                       void *context) {
+    return free_or(heap, block, size_bytes, foreign_free, context);
 }
 
 /* ---- Realloc ---- */

@@ -94,11 +94,12 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
 
 /* ---- Free ---- */
 
-static HAK_COLD void report_foreign_free(void *unused, void *block) {
+static HAK_COLD void *report_foreign_free(void *unused, void *block) {
     (void)unused;
-    if (block == NULL) return;
+    if (block == NULL) return NULL;
     message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
                    "invalid free of %p: not a block of hakmem (size class none, thread %u)", block, os_thread_id());
+    return NULL;
 }
 
 static HAK_COLD void report_free_in_free_slab(const void *block) {
@@ -140,22 +141,27 @@ int hak_free_if_owned(void *block) {
     return step == HEAP_FREE_ZERO ? zero_after_free(heap) : free_slow(block);
 }
 
-static HAK_NOINLINE void free_slow_or(void *block, hak_foreign_free *foreign_free, void *context) {
-    if (!free_slow(block)) foreign_free(context, block);
+static HAK_NOINLINE void *free_slow_or(void *block, hak_foreign_free *foreign_free, void *context) {
+    return free_slow(block) ? NULL : foreign_free(context, block);
 }
 
-HAK_INLINE void free_or(void *block, hak_foreign_free *foreign_free, void *context) {
+static HAK_NOINLINE void *zero_or(Heap *heap) {
+    heap_zero(heap);
+    return NULL;
+}
+
+HAK_INLINE void *free_or(void *block, hak_foreign_free *foreign_free, void *context) {
     Heap *heap = heap_of_thread;
     HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
-    if (HAK_LIKELY(step == HEAP_FREE_DONE)) return;
-    if (step == HEAP_FREE_ZERO)
-        heap_zero(heap);
-    else
-        free_slow_or(block, foreign_free, context);
+    if (HAK_LIKELY(step == HEAP_FREE_DONE)) return NULL;
+    return step == HEAP_FREE_ZERO ? zero_or(heap) : free_slow_or(block, foreign_free, context);
 }
 
-void hak_free_or(void *block, hak_foreign_free *foreign_free, void *context) { free_or(block, foreign_free, context); }
-void hak_free(void *block) { free_or(block, report_foreign_free, NULL); }
+void *hak_free_or(void *block, hak_foreign_free *foreign_free, void *context) {
+    return free_or(block, foreign_free, context);
+}
+
+void hak_free(void *block) { (void)free_or(block, report_foreign_free, NULL); }
 
 void hak_free_sized(void *block, size_t size_bytes) {
     if (HAK_UNLIKELY(option_value(OPTION_DEBUG) != 0) && block != NULL) {

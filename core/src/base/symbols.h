@@ -48,6 +48,7 @@
 #pragma redefine_extname heap_live_blocks hak_core_heap_live_blocks
 #pragma redefine_extname heap_lock_all hak_core_heap_lock_all
 #pragma redefine_extname heap_lock_at_rest hak_core_heap_lock_at_rest
+#pragma redefine_extname heap_magazines_initialize hak_core_heap_magazines_initialize
 #pragma redefine_extname heap_malloc_direct hak_core_heap_malloc_direct
 #pragma redefine_extname heap_malloc_slow hak_core_heap_malloc_slow
 #pragma redefine_extname heap_none hak_core_heap_none

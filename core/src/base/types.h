@@ -161,6 +161,9 @@ typedef struct Magazine {
     uint16_t shared_blocks; /* taken from slabs of the shared heap */
     bool is_grown;          /* its slots are its class's own */
     uint8_t flushes;        /* since the last refill, as far as heap_flush.c counts */
+    /* Constant: usable bytes of a block of the class / 8; 0: not a size class. Here because fast paths that count bytes touch
+     * this cache line and no other of the class. */
+    uint16_t usable_granules;
 } Magazine;
 
 _Static_assert(sizeof(Magazine) == 32, "a class number becomes an address by a shift");

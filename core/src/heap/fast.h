@@ -16,11 +16,12 @@
 
 /* False: go on with heap_malloc_slow; the request stays announced until that is done. */
 HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
-    uint64_t number = LOAD_RELAXED(heap->mallocs) + 1;
-    STORE_RELAXED(heap->mallocs, number);
+    Magazine *magazine = &heap->magazine[class_index];
+    COMPILER_FORGETS(magazine);
+    ADD_RELAXED(heap->mallocs, 1);
     COMPILER_BARRIER();
-    if (HAK_UNLIKELY(!magazine_pop(&heap->magazine[class_index], block))) return false;
-    heap_malloc_done(heap, number);
+    if (HAK_UNLIKELY(!magazine_pop(magazine, block))) return false;
+    ADD_RELEASE(heap->mallocs_done, 1);
     return true;
 }
 
@@ -33,12 +34,13 @@ typedef enum HeapFreeStep {
 
 /* Takes any slab class: what is not of a size class is HEAP_FREE_SLOW. */
 HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_class) {
-    uint64_t number = LOAD_RELAXED(heap->frees) + 1;
-    STORE_RELAXED(heap->frees, number);
+    Magazine *magazine = &heap->magazine[slab_class];
+    COMPILER_FORGETS(magazine);
+    ADD_RELAXED(heap->frees, 1);
     COMPILER_BARRIER();
-    if (HAK_UNLIKELY(!magazine_push(&heap->magazine[slab_class], block))) return HEAP_FREE_SLOW;
-    heap_free_done(heap, number);
-    return HAK_UNLIKELY(number == LOAD_RELAXED(heap->mallocs)) ? HEAP_FREE_ZERO : HEAP_FREE_DONE;
+    if (HAK_UNLIKELY(!magazine_push(magazine, block))) return HEAP_FREE_SLOW;
+    ADD_RELEASE(heap->frees_done, 1);
+    return HAK_UNLIKELY(LOAD_RELAXED(heap->frees) == LOAD_RELAXED(heap->mallocs)) ? HEAP_FREE_ZERO : HEAP_FREE_DONE;
 }
 
 /* As if the free had not been announced. */

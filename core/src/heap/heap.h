@@ -162,6 +162,8 @@ uint64_t heap_counters_reset(Heap *heap);
 
 /* ---- heap_magazine.c: for the owner, under the heap lock ---- */
 
+void heap_magazines_initialize(Heap *heap); /* the constants, before its first use; no lock */
+
 void heap_class_open(Heap *heap, unsigned class_index); /* its magazine may be used from now on */
 
 /* Gives a small magazine the slots of its class, its blocks included. Without memory for them it stays small. */

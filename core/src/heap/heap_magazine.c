@@ -10,6 +10,11 @@
 #include "slab/magazine.h"
 #include "superslab/metadata.h"
 
+void heap_magazines_initialize(Heap *heap) {
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+        heap->magazine[index].usable_granules = (uint16_t)(size_class_usable_bytes[index] / 8);
+}
+
 void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out) {
     Magazine *magazine = &heap->magazine[class_index];
     void **slots = heap_slots(heap, class_index);

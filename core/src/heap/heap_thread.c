@@ -53,6 +53,8 @@ void heap_start(void) {
         if (os_memory_tool_is_present()) STORE_RELAXED(option_values[OPTION_DEBUG], OPTION_DEBUG_GUARD);
         size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, heap_is_guarded());
         heap_list_add(&heap_shared);
+        heap_magazines_initialize(&heap_none);
+        heap_magazines_initialize(&heap_shared);
         os_thread_exit_hook_set(heap_detach_thread);
         atomic_store_explicit(&is_started, true, memory_order_release);
     }
@@ -118,6 +120,7 @@ Heap *heap_take(HeapKind kind) {
     if (heap == NULL) return NULL;
     heap_lock_at_rest(heap); /* a slab of its former thread comes back to that thread's heirs, not to this one */
     heap->kind = kind;
+    heap_magazines_initialize(heap);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
         STORE_RELAXED(heap->magazine[index].top, heap_slots(heap, index));
     heap_open(heap);

@@ -29,6 +29,9 @@ HAK_INLINE bool magazine_push(Magazine *magazine, void *block) {
     return true;
 }
 
+/* Of a block of its class. 0: not a size class. */
+HAK_INLINE size_t magazine_usable_bytes(const Magazine *magazine) { return (size_t)magazine->usable_granules * 8; }
+
 /* `capacity` 0: pops and pushes take the slow path, which notes that the class is in use. */
 HAK_INLINE void magazine_open(Magazine *magazine, void **slots, unsigned capacity) {
     STORE_RELAXED(magazine->floor, slots);

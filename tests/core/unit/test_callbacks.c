@@ -11,15 +11,16 @@ static void *handed_on;
 static size_t handed_on_bytes;
 static unsigned calls;
 
-static void take_foreign(void *context, void *block) {
+static void *take_foreign(void *context, void *block) {
     REQUIRE(context == &calls);
     handed_on = block;
     calls++;
+    return &handed_on;
 }
 
-static void take_foreign_sized(void *context, void *block, size_t size_bytes) {
-    take_foreign(context, block);
+static void *take_foreign_sized(void *context, void *block, size_t size_bytes) {
     handed_on_bytes = size_bytes;
+    return take_foreign(context, block);
 }
 
 static const size_t sizes[] = {1, 48, 1000, 20000, 32768, 40000, 100000, 3 << 20};
@@ -34,12 +35,13 @@ static void test_free_or(void **state) {
     for (size_t size = 0; size < SIZES; size++) {
         size_t count = sizes[size] > 50000 ? 20 : BLOCKS;
         for (size_t number = 0; number < count; number++) blocks[number] = hak_malloc(sizes[size]);
-        for (size_t number = 0; number < count; number++) hak_free_or(blocks[number], take_foreign, &calls);
+        for (size_t number = 0; number < count; number++)
+            REQUIRE(hak_free_or(blocks[number], take_foreign, &calls) == NULL);
     }
     REQUIRE_EQUAL(calls, 0);
     stats_require_all_returned();
     for (size_t number = 0; number < 4; number++) {
-        hak_free_or(foreign[number], take_foreign, &calls);
+        REQUIRE(hak_free_or(foreign[number], take_foreign, &calls) == &handed_on);
         REQUIRE_EQUAL(calls, number + 1);
         REQUIRE(handed_on == foreign[number]);
     }
@@ -52,12 +54,12 @@ static void free_or_in(hak_heap_t *heap) {
     for (size_t size = 0; size < SIZES; size++) {
         void *block = hak_heap_malloc(heap, sizes[size]);
         REQUIRE(block != NULL);
-        hak_heap_free_or(heap, block, sizes[size], take_foreign_sized, &calls);
+        REQUIRE(hak_heap_free_or(heap, block, sizes[size], take_foreign_sized, &calls) == NULL);
     }
     REQUIRE_EQUAL(calls, 0);
-    hak_heap_free_or(heap, &local, 17, take_foreign_sized, &calls);
+    REQUIRE(hak_heap_free_or(heap, &local, 17, take_foreign_sized, &calls) == &handed_on);
     REQUIRE(handed_on == &local && handed_on_bytes == 17);
-    hak_heap_free_or(heap, NULL, 0, take_foreign_sized, &calls);
+    REQUIRE(hak_heap_free_or(heap, NULL, 0, take_foreign_sized, &calls) == &handed_on);
     REQUIRE_EQUAL(calls, 2);
     hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
     REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
