@@ -26,7 +26,7 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
     ROW(purge_delay_ms, PURGE_DELAY_MS, HAK_OPTION_INTEGER, "250", 0, 3600000, "", "ms", OPTION_ANY_TIME,           \
         "how long a free OS page counts as young; 0 gives every free OS page back at once")                         \
     ROW(thp, THP, HAK_OPTION_CHOICE, "auto", 0, 0, "never,auto,always", "", OPTION_AT_START,                        \
-        "transparent huge pages for SuperSlabs")                                                                    \
+        "transparent huge pages for SuperSlabs; auto: for those of a heap that is dense and grows")                 \
     ROW(align, ALIGN, HAK_OPTION_CHOICE, "8", 0, 0, "8,16", "bytes", OPTION_AT_START,                               \
         "no block lies below this alignment")                                                                       \
     ROW(on_error, ON_ERROR, HAK_OPTION_CHOICE, "abort", 0, 0, "abort,report", "", OPTION_ANY_TIME,                  \
