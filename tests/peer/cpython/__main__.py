@@ -2,9 +2,9 @@
 
     make peer-cpython [FULL=1] [PEER_ARGS="--only test_gc test_dict"]
 
-Each file is run in a process of its own, first stock, then hakmem. Where a test ends differently both are run once
-more, and what differs the same way again is reported. The exit code is 1 when a difference is not among those to be
-expected (known.py).
+Each file is run in a process of its own, first stock, then hakmem, two files at a time: many of them wait. Where a test
+ends differently both are run once more, and what differs the same way again is reported. The exit code is 1 when a
+difference is not among those to be expected (known.py).
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import argparse
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from peer.cpython.compare import Comparison, common, compare
 from peer.cpython.known import KNOWN, UNSTEADY
 from peer.cpython.modules import all_modules, representative_modules
-from peer.cpython.outcome import TOO_LONG, run_module
+from peer.cpython.outcome import TOO_LONG, heed_signals, run_module
 from peer.cpython.prepare import prepare
 
 
@@ -31,6 +32,11 @@ def compare_module(python: str, module: str) -> Comparison:
 
     found = once()
     return common(found, once()) if found.unexpected else found
+
+
+def timed(python: str, module: str) -> tuple[Comparison, float]:
+    began = time.monotonic()
+    return compare_module(python, module), time.monotonic() - began
 
 
 def line_of(found: Comparison, seconds: float) -> str:
@@ -77,19 +83,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="peer.cpython", description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="every file of the suite, more than an hour")
     parser.add_argument("--only", nargs="+", metavar="FILE", help="these files, for example test_gc")
+    parser.add_argument("--jobs", type=int, default=2, help="files at a time")
     parser.add_argument("--out", type=Path, required=True, help="folder of the virtual environment and result.json")
     arguments = parser.parse_args()
 
+    heed_signals()
     arguments.out = arguments.out.absolute()  # each file of the suite runs in a folder of its own
     python = prepare(arguments.out / "venv")
     modules = arguments.only or (all_modules(python) if arguments.full else representative_modules(python))
     results = []
-    for module in modules:
-        began = time.monotonic()
-        results.append(compare_module(python, module))
-        print(line_of(results[-1], time.monotonic() - began), flush=True)
-        (arguments.out / "result.json").write_text(as_json(results), encoding="utf-8")
-    return report(results)
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        running = [pool.submit(timed, python, module) for module in modules]
+        for ended in as_completed(running):
+            found, seconds = ended.result()
+            results.append(found)
+            print(line_of(found, seconds), flush=True)
+            (arguments.out / "result.json").write_text(as_json(results), encoding="utf-8")
+    return report(sorted(results, key=lambda found: found.module))
 
 
 if __name__ == "__main__":

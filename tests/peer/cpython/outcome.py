@@ -45,7 +45,6 @@ def run_module(python: str, module: str, *, is_hakmem: bool) -> Outcome:
             env=environment(is_hakmem),
             cwd=folder,
             start_new_session=True,
-            preexec_fn=heed_signals,  # noqa: PLW1509 - there is no other thread here
         )
         try:
             process.wait(TIMEOUT_SECONDS)
@@ -59,7 +58,7 @@ def run_module(python: str, module: str, *, is_hakmem: bool) -> Outcome:
 
 
 def heed_signals() -> None:
-    """A shell's background job ignores some signals, and the tests of them would wait for ever."""
+    """A shell's background job ignores some signals, and so do its children: the tests of them would wait for ever."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
