@@ -13,6 +13,7 @@
 #include "platform/option.h"
 #include "platform/os_memory_tool.h"
 #include "superslab/metadata.h"
+#include "superslab/registry.h"
 
 os_lock_t heap_list_lock = {.rank = LOCK_RANK_HEAP_LIST};
 Heap *_Atomic heap_list;
@@ -49,6 +50,7 @@ void heap_start(void) {
     os_lock(&start_lock);
     if (!LOAD_RELAXED(is_started)) {
         os_initialize();
+        registry_initialize();
         option_initialize();
         if (os_memory_tool_is_present()) STORE_RELAXED(option_values[OPTION_DEBUG], OPTION_DEBUG_GUARD);
         size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, heap_is_guarded());

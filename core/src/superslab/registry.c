@@ -60,19 +60,24 @@ void registry_hint_refused(uintptr_t hint) {
 
 void registry_hint_accepted(void) { refused_hints = 0; }
 
-/* The tables are sparse: a huge page would be 2 MiB for a few bytes. */
+/* The tables are sparse: a huge page would be 2 MiB for a few bytes. What lies beside them may have got one already. */
 static void forbid_huge_pages(void *table, size_t bytes) {
     uintptr_t first = round_up_bytes((uintptr_t)table, os_page_bytes);
     uintptr_t end = ((uintptr_t)table + bytes) & ~(os_page_bytes - 1);
-    if (first < end) os_huge_pages_forbid((void *)first, end - first);
+    if (first >= end) return;
+    os_huge_pages_forbid((void *)first, end - first);
+    (void)os_purge((void *)first, end - first);
+}
+
+void registry_initialize(void) {
+    forbid_huge_pages((void *)registry_slab_classes, sizeof registry_slab_classes);
+    forbid_huge_pages((void *)registry_superslabs, sizeof registry_superslabs);
 }
 
 static void window_place(uintptr_t first_superslab, bool is_at_hint) {
     /* At the hint the heap grows upwards; where the kernel chose, it may grow either way. */
     uintptr_t below = is_at_hint ? 0 : WINDOW_BYTES / 2;
     if (below > first_superslab) below = first_superslab & ~(SUPERSLAB_BYTES - 1);
-    forbid_huge_pages((void *)registry_slab_classes, sizeof registry_slab_classes);
-    forbid_huge_pages((void *)registry_superslabs, sizeof registry_superslabs);
     STORE_RELAXED(registry_window_base, first_superslab - below);
     lowest_unused_index = below >> SUPERSLAB_SHIFT;
 }

@@ -21,6 +21,9 @@ extern HAK_HIDDEN _Atomic uintptr_t registry_window_base; /* set once, before th
 extern _Atomic uint8_t registry_slab_classes[REGISTRY_WINDOW_SLABS];
 extern SuperSlab *_Atomic registry_superslabs[HAK_REGISTRY_WINDOW_SUPERSLABS];
 
+/* Once, before the first registration. */
+void registry_initialize(void);
+
 /* Where the next SuperSlab should be mapped: the lowest unused place of the window. 0: anywhere. */
 uintptr_t registry_next_hint(void);
 /* The kernel did not give the hint: somebody else lives there. */

@@ -22,6 +22,12 @@ static void require_at_most(const char *what, size_t have_bytes, size_t allowed_
     REQUIRE_AT_MOST(have_bytes, allowed_bytes);
 }
 
+/* 0 where it fell: the start gives back what a huge page of the machine's put behind the registry's tables. */
+static size_t bytes_above(size_t base_bytes) {
+    size_t now = resident_bytes();
+    return now > base_bytes ? now - base_bytes : 0;
+}
+
 static void nothing_is_mapped_before_the_first_block(void *unused) {
     (void)unused;
     REQUIRE_EQUAL(hak_owns(&unused), 0);
@@ -42,7 +48,7 @@ static void first_block(void *unused) {
     size_t base = resident_bytes();
     void *block = hak_malloc(40);
     memset(block, 1, 40);
-    require_at_most("the first block", resident_bytes() - base, MIB);
+    require_at_most("the first block", bytes_above(base), MIB);
 }
 
 static void test_first_block(void **state) {
@@ -71,7 +77,7 @@ static void sparse_superslabs(void *unused) {
     REQUIRE_EQUAL(stats.live_blocks, kept);
     REQUIRE_AT_LEAST(stats.superslabs_active, kept - 2);
     size_t page_bytes = resident_os_page_bytes();
-    require_at_most("sparse SuperSlabs", resident_bytes() - base, kept * 4 * page_bytes + MIB / 2);
+    require_at_most("sparse SuperSlabs", bytes_above(base), kept * 4 * page_bytes + MIB / 2);
 }
 
 static void test_superslab_with_one_block(void **state) {
@@ -161,7 +167,9 @@ static void full_heap(void *unused) {
     for (size_t number = 0; number < COUNT; number++) memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
     size_t percent = resident_os_page_bytes() > 16384 ? 4 : 2;
     size_t block_bytes = (size_t)COUNT * BLOCK_BYTES;
-    require_at_most("a full heap", resident_bytes() - base, block_bytes + block_bytes / 100 * percent + MIB / 2);
+    size_t free_bytes = stats_now().free_resident_bytes; /* the newest SuperSlab may have a huge page */
+    require_at_most("free in a full heap", free_bytes, 2 * MIB);
+    require_at_most("a full heap", bytes_above(base), free_bytes + block_bytes + block_bytes / 100 * percent + MIB / 2);
 }
 
 static void test_full_heap(void **state) {
