@@ -53,7 +53,7 @@ static inline void *alloc_resize(hak_lua_state_t *state, hak_heap_t *heap, void 
     return LIKELY(resized != NULL) ? resized : hak_lua_refused_resized(state, block, new_bytes);
 }
 
-/* Lua 5.1 and LuaJIT: a block was freed, so the collector runs. */
+/* Lua 5.1 and LuaJIT: a block is about to be freed, so the collector runs. */
 static inline void alloc_note_free(hak_lua_state_t *state) {
 #if !LUA_COLLECTS_WHEN_REFUSED
     if (state != NULL && UNLIKELY(state->step_multiplier >= 0)) hak_lua_collect_done(state);

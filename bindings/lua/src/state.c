@@ -52,6 +52,7 @@ static APART void *drop_checked(hak_heap_t *heap, void *block, size_t size_bytes
 HOT void *hak_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     hak_lua_state_t *state = ud;
     hak_heap_t *heap = state == NULL ? NULL : state->heap;
+    if (state != NULL && heap == NULL) __builtin_unreachable();
     if (ptr == NULL) return alloc_make(state, heap, osize, nsize);
     if (nsize != 0) return resize(state, ptr, osize, nsize);
     alloc_note_free(state);

@@ -57,7 +57,7 @@ HAK_INLINE bool is_refused(hak_heap_t *heap, uint64_t more_bytes) {
 
 /* The peak is looked at when the count falls, and by those who ask for it: growing costs nothing. */
 HAK_INLINE void count_more(hak_heap_t *heap, uint64_t bytes) {
-    STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) + bytes);
+    ADD_RELAXED(heap->used_bytes, bytes);
 }
 
 HAK_INLINE void count_less(hak_heap_t *heap, uint64_t bytes) {

@@ -81,10 +81,10 @@ HAK_INLINE MallocStep malloc_fast(hak_heap_t *heap, size_t size_bytes, void **bl
     else if ((class_index = size_class_of_medium(size_bytes)) == 0)
         return MALLOC_LOOK;
     Heap *source = source_of(heap);
-    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes) + magazine_usable_bytes(&source->magazine[class_index]);
-    if (HAK_UNLIKELY(used_bytes > LOAD_RELAXED(heap->ceiling_bytes))) return MALLOC_LOOK;
+    uint64_t usable_bytes = magazine_usable_bytes(&source->magazine[class_index]);
+    if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) + usable_bytes > LOAD_RELAXED(heap->ceiling_bytes))) return MALLOC_LOOK;
     if (HAK_UNLIKELY(!heap_malloc(source, class_index, block))) return MALLOC_SLOW;
-    STORE_RELAXED(heap->used_bytes, used_bytes);
+    count_more(heap, usable_bytes);
     count_blocks(heap, 1);
     return MALLOC_DONE;
 }
@@ -174,15 +174,14 @@ static HAK_NOINLINE void *zero_or(Heap *source) {
 
 HAK_INLINE void *free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
                          void *context) {
-    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
-    if (HAK_UNLIKELY(used_bytes >= heap->watch_bytes)) /* so in private heaps, too */
+    if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) >= heap->watch_bytes)) /* so in private heaps, too */
         return free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
     Heap *source = heap_of_thread;
     unsigned slab_class = registry_slab_class_near(block);
     HeapFreeStep step = heap_free_fast(source, block, slab_class);
     if (HAK_UNLIKELY(step == HEAP_FREE_SLOW))
         return free_slow_or(source, heap, block, size_bytes, foreign_free, context);
-    STORE_RELAXED(heap->used_bytes, used_bytes - magazine_usable_bytes(&source->magazine[slab_class]));
+    ADD_RELAXED(heap->used_bytes, -magazine_usable_bytes(&source->magazine[slab_class]));
     count_blocks(heap, (uint64_t)-1);
     return HAK_LIKELY(step == HEAP_FREE_DONE) ? NULL : zero_or(source);
 }

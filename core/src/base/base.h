@@ -65,7 +65,15 @@ _Static_assert(sizeof(void *) == 8, "hakmem is written for 64-bit address spaces
 
 /* Add to a 64-bit object that this thread alone writes: one instruction where the compiler would make three of a load and a
  * store. Not atomic read-modify-writes. Release: pairs with an acquire of whoever reads it. */
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAK_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) && !defined(HAK_THREAD_SANITIZER)
+#define HAK_THREAD_SANITIZER 1
+#endif
+#if defined(__x86_64__) && !defined(HAK_THREAD_SANITIZER)
 #define ADD_RELAXED(object, value) __asm__("addq %1, %0" : "+m"(object) : "er"((uint64_t)(value)) : "cc")
 #define ADD_RELEASE(object, value) \
     __asm__ volatile("addq %1, %0" : "+m"(object) : "er"((uint64_t)(value)) : "cc", "memory") /* stores keep their order */

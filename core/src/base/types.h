@@ -122,7 +122,7 @@ struct SuperSlab {
     uint32_t purging_slabs;     /* free slabs being purged outside the lock; not to be handed out */
     bool is_queued;
     _Atomic bool has_huge_pages; /* until its first partial purge */
-    bool is_huge_untouched;
+    bool is_huge_untouched; /* from its birth until the first of its slabs is taken */
     TinySlabMeta slab[SLABS_PER_SUPERSLAB];
     /* Bit set: the block is free. Three sizes of rows, so that most classes' bitmaps share few OS pages, and those of
      * larger blocks the header's own. */

@@ -6,7 +6,7 @@
  *
  * Both announce themselves by a counter before they touch a magazine and by its twin afterwards. A thread that wants
  * to reclaim a parked thread's cache closes its magazines, issues a barrier in all threads, and goes on only if every
- * pair of counters agrees (reclaim.c). So the price of reclaiming is one plain store here.
+ * pair of counters agrees (reclaim.c). So the price of reclaiming is one plain addition here.
  */
 #ifndef HAK_HEAP_FAST_H
 #define HAK_HEAP_FAST_H

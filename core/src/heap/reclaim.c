@@ -16,7 +16,7 @@ static void heap_close(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
 }
 
-/* acquire; pairs with the releases in heap_malloc_done and heap_free_done: what the owner did is seen. */
+/* acquire; pairs with the releases in heap/fast.h, heap_malloc_done and heap_free_done: what the owner did is seen. */
 static bool owner_is_outside(const Heap *heap) {
     uint64_t mallocs_done = atomic_load_explicit(&heap->mallocs_done, memory_order_acquire);
     uint64_t frees_done = atomic_load_explicit(&heap->frees_done, memory_order_acquire);

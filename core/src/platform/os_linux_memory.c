@@ -40,7 +40,25 @@ static bool fault_is_due(void) {
     return atomic_fetch_add(&fault_calls, 1) + 1 == atomic_load(&fault_nth);
 }
 
+static bool huge_pages_are_off;
+
+/* The machine's setting; a system that does not tell has none. Asked once, before a sandbox may forbid it, and without the C
+ * library's functions: a thread that is cancelled must not end in them, for the caller holds a lock. */
+static bool huge_pages_are_off_here(void) {
+    char setting[64];
+    long file = syscall(SYS_openat, AT_FDCWD, "/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return true;
+    long length = syscall(SYS_read, file, setting, sizeof setting - 1);
+    (void)syscall(SYS_close, file);
+    if (length <= 0) return true;
+    setting[length] = '\0';
+    return strstr(setting, "[never]") != NULL;
+}
+
 void os_initialize(void) {
+    int saved = errno;
+    huge_pages_are_off = huge_pages_are_off_here();
+    errno = saved;
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
 #ifdef HAK_FORCE_OS_PAGE_BYTES
     if (bytes < HAK_FORCE_OS_PAGE_BYTES) bytes = HAK_FORCE_OS_PAGE_BYTES;
@@ -116,22 +134,10 @@ void os_huge_pages_forbid(void *address, size_t bytes) {
     errno = saved;
 }
 
-/* The machine's setting; a system that does not tell has none. */
-static bool huge_pages_are_off(void) {
-    char setting[64];
-    int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return true;
-    ssize_t length = read(file, setting, sizeof setting - 1);
-    close(file);
-    if (length <= 0) return true;
-    setting[length] = '\0';
-    return strstr(setting, "[never]") != NULL;
-}
-
 bool os_huge_pages_allow(void *address, size_t bytes) {
     int saved = errno;
     size_t huge_page_bytes = os_page_bytes / sizeof(void *) * os_page_bytes; /* as many OS pages as a page table has entries */
-    bool is_done = bytes == huge_page_bytes && !huge_pages_are_off() && madvise(address, bytes, MADV_HUGEPAGE) == 0;
+    bool is_done = bytes == huge_page_bytes && !huge_pages_are_off && madvise(address, bytes, MADV_HUGEPAGE) == 0;
     errno = saved;
     return is_done;
 }

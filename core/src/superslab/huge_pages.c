@@ -25,7 +25,9 @@ void huge_pages_expect_dense(bool is_dense) { STORE_RELAXED(is_dense_expected, i
 static bool are_wanted(void) {
     int64_t option = option_value(OPTION_THP);
     if (option != OPTION_THP_AUTO) return option == OPTION_THP_ALWAYS;
-    if (!LOAD_RELAXED(is_dense_expected) || LOAD_RELAXED(huge_superslabs) >= HUGE_SUPERSLABS_MAX) return false;
+    bool is_expected = LOAD_RELAXED(is_dense_expected);
+    STORE_RELAXED(is_dense_expected, false);
+    if (!is_expected || LOAD_RELAXED(huge_superslabs) >= HUGE_SUPERSLABS_MAX) return false;
     uint32_t skip = LOAD_RELAXED(births_to_skip);
     if (skip > 0) STORE_RELAXED(births_to_skip, skip - 1);
     return skip == 0;

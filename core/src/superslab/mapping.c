@@ -78,11 +78,14 @@ static void queue_remove(SuperSlab *mapping) {
 
 /* The newest one without a block that is large enough and at most twice that. */
 static SuperSlab *queue_find(size_t mapping_bytes) {
-    enum { VISITS_MAX = 32 };
+    enum { CACHED_MAX = 32, VISITS_MAX = 256 };
     SuperSlab *mapping = supply.mapping_newest;
-    for (unsigned visits = 0; mapping != NULL && visits < VISITS_MAX; visits++, mapping = mapping->queue_previous)
-        if (mapping->is_cached && mapping->mapping_bytes >= mapping_bytes && mapping->mapping_bytes / 2 <= mapping_bytes)
-            return mapping;
+    unsigned visits = 0, cached = 0;
+    for (; mapping != NULL && visits < VISITS_MAX && cached < CACHED_MAX; visits++, mapping = mapping->queue_previous) {
+        if (!mapping->is_cached) continue;
+        if (mapping->mapping_bytes >= mapping_bytes && mapping->mapping_bytes / 2 <= mapping_bytes) return mapping;
+        cached++;
+    }
     return NULL;
 }
 
@@ -222,10 +225,12 @@ static size_t purge_tail_piece(SuperSlab *mapping) {
     if (bytes > PIECE_BYTES) bytes = PIECE_BYTES;
     size_t left_bytes = mapping->backed_bytes - bytes;
     if (!os_purge((void *)(mapping->base + left_bytes), bytes)) return 0;
-    discount_block(mapping);
-    mapping->backed_bytes = left_bytes;
-    count_block(mapping, mapping->block_bytes, true);
+    mapping->backed_bytes = left_bytes; /* the block's own fields are read by its owner, without the lock */
+    supply.mapping_unbacked_bytes += bytes;
+    supply.mapping_free_bytes -= bytes;
     supply.purged_bytes += bytes;
+    atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)bytes, memory_order_relaxed);
+    if (free_bytes_of(mapping) == 0) queue_remove(mapping);
     os_unlock(&supply_lock);
     os_lock(&supply_lock);
     return bytes;

@@ -4,6 +4,8 @@
  */
 #include "unit/huge_pages.h"
 
+#include <pthread.h>
+
 #include "superslab/huge_pages.h"
 
 /* ---- Who asks ---- */
@@ -138,19 +140,48 @@ static void slower_and_slower(void *unused) {
     superslab.base = round_up_bytes((uintptr_t)area, SUPERSLAB_BYTES);
     atomic_store(&touch_us, SLOW_US);
     REQUIRE(!huge_pages_begin(&superslab)); /* nobody has said that the heap is dense */
-    huge_pages_expect_dense(true);
     static const unsigned skipped[] = {0, 32, 64, 128, 256, 512, 1024, 1024, 1024};
     for (size_t index = 0; index < sizeof skipped / sizeof *skipped; index++) {
-        for (unsigned birth = 0; birth < skipped[index]; birth++) REQUIRE(!huge_pages_begin(&superslab));
+        for (unsigned birth = 0; birth < skipped[index]; birth++) {
+            huge_pages_expect_dense(true);
+            REQUIRE(!huge_pages_begin(&superslab));
+        }
+        huge_pages_expect_dense(true);
         REQUIRE(huge_pages_begin(&superslab));
         huge_pages_touch((void *)superslab.base);
         huge_pages_end(&superslab);
+        REQUIRE(!huge_pages_begin(&superslab)); /* it was said of one */
     }
 }
 
 static void test_slower_and_slower(void **state) {
     (void)state;
     run(slower_and_slower, NULL);
+}
+
+/* ---- A thread that is cancelled while it holds the supply's lock would hold it for ever ---- */
+
+static void *grow_cancelled(void *unused) {
+    REQUIRE_EQUAL(pthread_cancel(pthread_self()), 0); /* acted upon at the next cancellation point */
+    grow_from(0, 64);
+    REQUIRE_EQUAL(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL), 0);
+    return unused;
+}
+
+static void grow_in_a_cancelled_thread(void *unused) {
+    (void)unused;
+    begin_with("auto");
+    pthread_t thread;
+    void *result;
+    REQUIRE_EQUAL(pthread_create(&thread, NULL, grow_cancelled, &superslab), 0);
+    REQUIRE_EQUAL(pthread_join(thread, &result), 0);
+    REQUIRE(result == &superslab);
+    REQUIRE_AT_LEAST(touches(), 1);
+}
+
+static void test_cancelled_thread(void **state) {
+    (void)state;
+    run(grow_in_a_cancelled_thread, NULL);
 }
 
 int main(void) {
@@ -161,6 +192,7 @@ int main(void) {
         cmocka_unit_test(test_none_of_another_size),
         cmocka_unit_test(test_slow_touches),
         cmocka_unit_test(test_slower_and_slower),
+        cmocka_unit_test(test_cancelled_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
