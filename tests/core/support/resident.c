@@ -35,6 +35,12 @@ static size_t number_after(const char *text, const char *label) {
     return (size_t)strtoull(place + strlen(label), NULL, 10);
 }
 
+size_t resident_machine_huge_splits(void) {
+    static char text[1 << 16];
+    read_file("/proc/vmstat", text, sizeof text);
+    return number_after(text, "\nthp_split_page ");
+}
+
 size_t resident_os_page_bytes(void) {
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
 #ifdef HAK_FORCE_OS_PAGE_BYTES

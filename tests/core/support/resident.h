@@ -19,7 +19,10 @@ size_t resident_bytes(void);
 size_t resident_bytes_in(const void *address, size_t bytes);
 
 size_t resident_huge_bytes(void);         /* AnonHugePages of /proc/self/smaps_rollup */
-size_t resident_machine_free_bytes(void); /* of the whole machine: what others do shows, too */
+
+/* Of the whole machine: what others do shows, too. */
+size_t resident_machine_free_bytes(void);
+size_t resident_machine_huge_splits(void); /* huge pages that became OS pages, since its start */
 
 size_t resident_mapping_count(void); /* lines of /proc/self/maps */
 size_t resident_thread_count(void);  /* Threads of /proc/self/status */

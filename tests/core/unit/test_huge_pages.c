@@ -1,6 +1,6 @@
 /*
- * unit/test_huge_pages.c - which SuperSlabs ask for a huge page, and what a slow first touch changes. What the kernel gave
- * is read from AnonHugePages.
+ * unit/test_huge_pages.c - which SuperSlabs ask for a huge page, and what a slow first touch changes. What the kernel
+ * gave is read from AnonHugePages.
  */
 #include "unit/huge_pages.h"
 
