@@ -141,46 +141,50 @@ static void test_one_of_two_heaps_ends(void **state) {
 
 /* ---- Fork, threads ---- */
 
-static void live_in_child(size_t count) {
+/* Few enough survive that most OS pages are free: else nothing would be purged, and nothing split. */
+enum { FORK_MIB = 64, FORK_COUNT = FORK_MIB * BLOCKS_PER_MIB, PARENT_STRIDE = 16, CHILD_STRIDE = 12 };
+
+static void free_all_but(size_t stride) {
+    for (size_t number = 0; number < FORK_COUNT; number++)
+        if (number % stride != 0) hak_free(blocks[number]);
+    (void)hak_trim();
+    REQUIRE_AT_MOST(huge_bytes_more(), 2 * SUPERSLAB_BYTES);
+    require_survivors_intact(FORK_COUNT, stride);
+}
+
+static void live_in_child(void) {
     REQUIRE_AT_LEAST(huge_bytes_more(), SUPERSLAB_BYTES);
     REQUIRE_EQUAL(hak_check(), 0);
-    for (size_t number = 0; number < count; number++)
-        if (number % 3 != 0) hak_free(blocks[number]);
-    for (size_t number = 0; number < count; number += 3) {
-        REQUIRE(pattern_holds(blocks[number], BLOCK_BYTES, number));
+    free_all_but(CHILD_STRIDE);
+    for (size_t number = 0; number < FORK_COUNT; number += CHILD_STRIDE)
         pattern_fill(blocks[number], BLOCK_BYTES, ~number);
-    }
-    (void)hak_trim();
-    for (size_t number = 1; number < count; number += 3) {
+    for (size_t number = 1; number < FORK_COUNT; number += CHILD_STRIDE) {
         REQUIRE((blocks[number] = hak_calloc(1, BLOCK_BYTES)) != NULL);
         REQUIRE(pattern_is_zero(blocks[number], BLOCK_BYTES));
         pattern_fill(blocks[number], BLOCK_BYTES, number);
     }
-    for (size_t number = 0; number < count; number += 3)
+    for (size_t number = 0; number < FORK_COUNT; number += CHILD_STRIDE)
         REQUIRE(pattern_holds(blocks[number], BLOCK_BYTES, ~number));
-    for (size_t number = 0; number < count; number++)
-        if (number % 3 != 2) hak_free(blocks[number]);
+    for (size_t number = 0; number < FORK_COUNT; number++)
+        if (number % CHILD_STRIDE < 2) hak_free(blocks[number]);
     stats_require_all_returned();
     _exit(0);
 }
 
 static void fork_while_huge(void *unused) {
     (void)unused;
-    enum { COUNT = 64 * BLOCKS_PER_MIB };
     begin_with("auto");
-    grow_from(0, 64);
+    grow_from(0, FORK_MIB);
     pid_t child = fork();
     REQUIRE(child >= 0);
-    if (child == 0) live_in_child(COUNT);
-    for (size_t number = 0; number < COUNT; number++)
-        if (number % 2 != 0) hak_free(blocks[number]);
-    (void)hak_trim();
+    if (child == 0) live_in_child();
+    free_all_but(PARENT_STRIDE);
     int status;
     REQUIRE_EQUAL(waitpid(child, &status, 0), child);
     REQUIRE_EQUAL(status, 0);
-    require_survivors_intact(COUNT, 2);
+    require_survivors_intact(FORK_COUNT, PARENT_STRIDE);
     REQUIRE_EQUAL(hak_check(), 0);
-    for (size_t number = 0; number < COUNT; number += 2) hak_free(blocks[number]);
+    for (size_t number = 0; number < FORK_COUNT; number += PARENT_STRIDE) hak_free(blocks[number]);
     stats_require_all_returned();
 }
 
