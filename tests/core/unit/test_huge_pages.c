@@ -173,9 +173,9 @@ static void grow_in_a_cancelled_thread(void *unused) {
     begin_with("auto");
     pthread_t thread;
     void *result;
-    REQUIRE_EQUAL(pthread_create(&thread, NULL, grow_cancelled, &superslab), 0);
+    REQUIRE_EQUAL(pthread_create(&thread, NULL, grow_cancelled, blocks), 0);
     REQUIRE_EQUAL(pthread_join(thread, &result), 0);
-    REQUIRE(result == &superslab);
+    REQUIRE(result == (void *)blocks);
     REQUIRE_AT_LEAST(touches(), 1);
 }
 

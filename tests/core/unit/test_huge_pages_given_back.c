@@ -76,26 +76,25 @@ static void test_some_survive(void **state) {
         run_until_the_machine_shows_it(some_survive, &cases[index]);
 }
 
-/* Runs of slabs, which are born dense when the small blocks before them were. */
+/* Runs of slabs: with `auto` only what slabs of small blocks are born in has huge pages. */
 typedef struct Large {
     size_t bytes, left_bytes;
 } Large;
 
 static void large_blocks_shrink(void *large_pointer) {
     const Large *large = large_pointer;
-    size_t first = 17 * BLOCKS_PER_MIB, end = first + 160 * MIB / large->bytes;
-    begin_with("auto");
-    grow_from(0, 17);
-    for (size_t number = first; number < end; number++) {
+    size_t count = 160 * MIB / large->bytes;
+    begin_with("always");
+    for (size_t number = 0; number < count; number++) {
         REQUIRE((blocks[number] = hak_malloc(large->bytes)) != NULL);
         memset(blocks[number], 1, large->bytes);
     }
     REQUIRE_AT_LEAST(huge_bytes_more(), 80 * MIB);
     Figures before = figures_now();
-    for (size_t number = first; number < end; number++)
+    for (size_t number = 0; number < count; number++)
         REQUIRE(hak_realloc(blocks[number], large->left_bytes) == blocks[number]);
-    require_given_back(before, (end - first) * (large->bytes - large->left_bytes));
-    for (size_t number = first; number < end; number++)
+    require_given_back(before, count * (large->bytes - large->left_bytes));
+    for (size_t number = 0; number < count; number++)
         for (size_t offset = 0; offset < large->left_bytes; offset++) REQUIRE_EQUAL(blocks[number][offset], 1);
 }
 
@@ -109,15 +108,13 @@ static void test_large_blocks_shrink(void **state) {
 
 /* Slabs, or runs, of two heaps side by side in huge pages, and one heap goes. */
 static void one_of_two_heaps_ends(void *block_bytes_pointer) {
-    size_t block_bytes = *(size_t *)block_bytes_pointer, first = 17 * BLOCKS_PER_MIB;
-    size_t end = first + 160 * MIB / block_bytes;
-    begin_with("auto");
-    grow_from(0, 17);
+    size_t block_bytes = *(size_t *)block_bytes_pointer, count = 160 * MIB / block_bytes;
+    begin_with("always");
     hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
     options.is_private = 1;
     hak_heap_t *heap[2] = {hak_heap_new(&options), hak_heap_new(&options)};
     REQUIRE(heap[0] != NULL && heap[1] != NULL);
-    for (size_t number = first; number < end; number++) {
+    for (size_t number = 0; number < count; number++) {
         REQUIRE((blocks[number] = hak_heap_malloc(heap[number % 2], block_bytes)) != NULL);
         pattern_fill(blocks[number], block_bytes, number);
     }
@@ -125,10 +122,9 @@ static void one_of_two_heaps_ends(void *block_bytes_pointer) {
     Figures before = figures_now();
     hak_heap_destroy(heap[0]);
     require_given_back(before, 80 * MIB);
-    for (size_t number = first + 1; number < end; number += 2)
+    for (size_t number = 1; number < count; number += 2)
         REQUIRE(pattern_holds(blocks[number], block_bytes, number));
     hak_heap_destroy(heap[1]);
-    for (size_t number = 0; number < first; number++) hak_free(blocks[number]);
     stats_require_all_returned();
 }
 
