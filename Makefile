@@ -70,7 +70,8 @@ lua: check-lua $(venv)/build-tools-installed ## Build the module for the install
 
 peer-lua: check-lua ## Run Lua's own test suite on hakmem and on stock (TESTES=a checkout's testes, LUA=lua5.4)
 	@[ -n "$(TESTES)" ] || { echo "error: name Lua's test suite: make peer-lua TESTES=/path/to/lua/testes" >&2; exit 2; }
-	@module=$$($(MAKE) --no-print-directory lua | tail -n 1 | sed 's/^LUA_CPATH=//; s/?.so;;$$//') && [ -n "$$module" ] && \
+	@said=$$($(MAKE) --no-print-directory lua) && \
+		module=$$(echo "$$said" | sed -n 's|^LUA_CPATH=\(.*\)/?.so;;$$|\1|p') && \
 		lua=$$(bindings/lua/find-lua "$(LUA)") && \
 		$(PYTHON) tests/peer/lua_suite.py --lua "$${lua% *}" --module "$$module" "$(TESTES)"
 

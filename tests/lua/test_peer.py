@@ -35,3 +35,10 @@ def test_verdicts(lua: Interpreter, tmp_path: Path, suite: str | None, code: int
     result = run_script(lua, tmp_path, suite)
     assert result.returncode == code
     assert said in result.stdout + result.stderr
+
+
+def test_a_missing_module_is_named(lua: Interpreter, tmp_path: Path) -> None:
+    (tmp_path / "all.lua").write_text(PASSES)
+    result = run([sys.executable, SCRIPT, "--lua", lua.abi.interpreter, "--module", tmp_path, tmp_path])
+    assert result.returncode == 1
+    assert f"error: {tmp_path} holds no hakmem.so; build it with make lua" in result.stderr

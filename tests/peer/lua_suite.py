@@ -95,6 +95,8 @@ def main() -> int:
     parser.add_argument("--lua", default="lua5.4", help="the interpreter")
     parser.add_argument("--module", type=Path, required=True, help="the folder of hakmem.so")
     arguments = parser.parse_args()
+    if not (arguments.module / "hakmem.so").is_file():
+        sys.exit(f"error: {arguments.module} holds no hakmem.so; build it with make lua")
     version = check_release(arguments.testes, arguments.lua)
     module_path = f"{arguments.module.resolve()}/?.so;;"
     # Every block's size is compared with what Lua says of it.
