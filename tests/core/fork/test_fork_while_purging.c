@@ -15,12 +15,12 @@
 enum { WORKERS = 2, SLOTS = 2000, FORKS = 60, CHILD_SECONDS_MAX = 60, TRIMS_MAX = 1000 };
 
 static _Atomic bool is_over;
-static _Atomic unsigned begun; /* workers whose threads are wholly started */
+static pthread_barrier_t started;
 
 static void *allocate_and_trim(void *context) {
     Random random = random_start((uint64_t)(uintptr_t)context);
     static _Thread_local char *slot[SLOTS];
-    atomic_fetch_add(&begun, 1);
+    (void)pthread_barrier_wait(&started);
     while (!atomic_load(&is_over)) {
         for (size_t number = 0; number < SLOTS; number++) {
             size_t which = random_below(&random, SLOTS), bytes = random_below(&random, which % 50 == 0 ? 300000 : 3000);
@@ -60,12 +60,13 @@ static void children_can_give_everything_back(void **state) {
     stats_option_set("retain_young_bytes", "65536");
     stats_option_set("retain_young_percent", "0");
     stats_option_set("purge_delay_ms", "5");
+    REQUIRE_EQUAL(pthread_barrier_init(&started, NULL, WORKERS + 1), 0);
     pthread_t worker[WORKERS];
     uint64_t seed = random_seed();
     for (size_t number = 0; number < WORKERS; number++)
         worker[number] = threads_start(allocate_and_trim, (void *)(uintptr_t)(seed + number));
     /* AddressSanitizer holds a lock of its own while a thread starts, and does not release it in a child. */
-    while (atomic_load(&begun) < WORKERS) resident_sleep_ms(1);
+    (void)pthread_barrier_wait(&started);
     for (size_t number = 0; number < FORKS * suite_scale(); number++) {
         pid_t child = fork();
         REQUIRE(child >= 0);
@@ -77,6 +78,7 @@ static void children_can_give_everything_back(void **state) {
     }
     atomic_store(&is_over, true);
     for (size_t number = 0; number < WORKERS; number++) threads_join(worker[number]);
+    REQUIRE_EQUAL(pthread_barrier_destroy(&started), 0);
     REQUIRE_EQUAL(hak_check(), 0);
 }
 
