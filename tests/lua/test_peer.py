@@ -23,7 +23,7 @@ def run_script(lua: Interpreter, folder: Path, suite: str | None):
     ("suite", "code", "said"),
     [
         (PASSES, 0, "the suite passes on hakmem as it does on stock"),
-        (f"if {ON_HAKMEM} then error('lost') end {PASSES}", 1, "exit code 1: "),
+        (f"if {ON_HAKMEM} then error('lost') end {PASSES}", 1, "all.lua:1: lost"),
         (f"print({ON_HAKMEM} and 'left out' or 'done') {PASSES}", 1, "  leftout"),
         (f"if {ON_HAKMEM} then os.exit(0) end {PASSES}", 1, "exit code 0: no output"),
         ("print('no end')", 1, "exit code 0: no end"),

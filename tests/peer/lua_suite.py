@@ -13,6 +13,7 @@ Exit code 0 when every run on hakmem ends as the same run on stock does, and tha
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import shutil
@@ -49,8 +50,9 @@ class Outcome:
     def verdict(self) -> str:
         if self.is_ok:
             return "OK"
-        last = [line for line in self.output.splitlines() if line.strip()][-1:] or ["no output"]
-        return f"exit code {self.exit_code}: {last[0][:100]}"
+        said = [line for line in self.output.splitlines() if line.strip() and "closing state" not in line]
+        error = [line for line, next_line in itertools.pairwise(said) if next_line == "stack traceback:"]
+        return f"exit code {self.exit_code}: {(error or said or ['no output'])[-1][:100]}"
 
 
 def run_suite(testes: Path, command: list[str], environment: dict[str, str]) -> Outcome:
