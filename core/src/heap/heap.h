@@ -235,6 +235,11 @@ HAK_INLINE unsigned heap_fullness_list(const TinySlabMeta *meta, const SizeClass
     return (unsigned)(meta->used_blocks * size_class->block_bytes / (SLAB_BYTES / SLAB_LIST_BINS));
 }
 
+/* In a list, and with fewer used blocks than those in that list have? Also true for one in no list. */
+HAK_INLINE bool heap_slab_is_below_list(const TinySlabMeta *meta, const SizeClass *size_class) {
+    return meta->used_blocks * size_class->block_bytes < meta->list * (SLAB_BYTES / SLAB_LIST_BINS);
+}
+
 void heap_slab_insert(Heap *heap, TinySlabMeta *meta);       /* into the list of its fullness */
 void heap_slab_remove(Heap *heap, TinySlabMeta *meta);       /* out of its list, or of the TLS place */
 void heap_slab_move(Heap *heap, TinySlabMeta *meta);         /* after its fullness changed */

@@ -4,14 +4,12 @@
  * Layer: heap. Thread rule: slow paths of any thread, with no lock held. At most one heap's lock is held at a time: that
  * of the slab's owner.
  */
-#include "heap/heap.h"
+#include "heap/heap_return.h"
+
 #include "platform/message.h"
 #include "platform/option.h"
-#include "slab/slab_single.h"
-#include "superslab/registry.h"
 
-/* NULL: its slab is empty or its SuperSlab released, so the block had been freed before. */
-static TinySlabMeta *slab_of(const void *block) {
+TinySlabMeta *heap_return_slab_of(const void *block) {
     if (HAK_UNLIKELY(registry_slab_class(block) - 1u >= SIZE_CLASS_COUNT)) return NULL;
     SuperSlab *superslab = ptr_to_superslab(block);
     if (HAK_UNLIKELY(superslab == NULL)) return NULL;
@@ -29,39 +27,60 @@ static HAK_COLD void report_private(const TinySlabMeta *meta, const void *block)
                    (uint64_t)size_classes[meta->class_index].block_bytes, os_thread_id());
 }
 
-/* Locks the heap that owns the slab, releasing `held` first when it is another. NULL when no heap owns it. */
-static Heap *lock_owner(const TinySlabMeta *meta, Heap *held) {
+static void settle(HeapHolding *holding) {
+    Heap *heap = holding->heap;
+    if (holding->returned_blocks == 0) return;
+    STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) - holding->returned_bytes);
+    heap_count_if_on(holding->own, heap == holding->own ? COUNTER_ss_local : COUNTER_ss_remote, holding->returned_blocks);
+    holding->returned_bytes = 0;
+    holding->returned_blocks = 0;
+}
+
+void heap_holding_end(HeapHolding *holding) {
+    if (holding->heap == NULL) return;
+    settle(holding);
+    os_unlock(&holding->heap->lock);
+    holding->heap = NULL;
+}
+
+void heap_holding_change(HeapHolding *holding, const TinySlabMeta *meta) {
     for (;;) {
         Heap *owner = meta != NULL ? LOAD_RELAXED(meta->owner) : NULL;
-        if (HAK_LIKELY(owner == held)) return held;
-        if (held != NULL) os_unlock(&held->lock);
-        held = NULL;
-        if (owner == NULL || owner == RUN_OWNER) return NULL;
+        if (HAK_LIKELY(owner == holding->heap)) return;
+        heap_holding_end(holding);
+        if (owner == NULL || owner == RUN_OWNER) return;
         os_lock(&owner->lock);
-        if (LOAD_RELAXED(meta->owner) == owner) return owner;
-        held = owner; /* it changed hands in between */
+        holding->heap = owner; /* unless it changed hands in between */
     }
 }
 
 bool heap_block_is_used(const void *block) {
-    TinySlabMeta *meta = slab_of(block);
-    Heap *owner = lock_owner(meta, NULL);
-    if (owner == NULL) return false;
+    TinySlabMeta *meta = heap_return_slab_of(block);
+    HeapHolding holding = {0}; /* nothing is returned */
+    heap_holding_change(&holding, meta);
+    if (holding.heap == NULL) return false;
     const SizeClass *size_class = &size_classes[meta->class_index];
     size_t offset = (uintptr_t)block % SLAB_BYTES;
     unsigned index = size_class_block_index(size_class, offset);
     bool is_used = index < size_class->blocks_per_slab && index * (size_t)size_class->block_bytes == offset &&
                    (slab_free_bits(meta)[index / 64] >> (index % 64) & 1) == 0;
-    os_unlock(&owner->lock);
+    heap_holding_end(&holding);
     return is_used;
 }
 
-/* The first of `blocks`, and those right behind it in the same slab. Returns how many these were. */
-static unsigned return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks, unsigned count) {
+unsigned heap_return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count) {
+    heap_holding_change(holding, meta);
+    Heap *owner = holding->heap;
+    if (HAK_UNLIKELY(owner == NULL)) {
+        report_free_in_free_slab(blocks[0]);
+        return 1;
+    }
+    if (HAK_UNLIKELY(owner != holding->own && owner->kind == HEAP_PRIVATE)) {
+        report_private(meta, blocks[0]);
+        return 1;
+    }
     unsigned dealt_with;
-    unsigned returned = slab_return_blocks(meta, blocks, count, &dealt_with);
-    int64_t returned_bytes = (int64_t)returned * size_classes[meta->class_index].block_bytes;
-    STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - returned_bytes);
+    heap_holding_add(holding, slab_return_blocks(meta, blocks, count, &dealt_with), &size_classes[meta->class_index]);
     if (meta->purging_pages != 0) return dealt_with; /* slab_from_purging puts it where it belongs */
     if (meta->used_blocks == 0) {
         heap_slab_became_empty(owner, meta);
@@ -72,58 +91,12 @@ static unsigned return_run(Heap *owner, TinySlabMeta *meta, void *const *blocks,
     return dealt_with;
 }
 
-/* What is the same for all blocks of a batch, which come from one magazine. */
-typedef struct Batch {
-    unsigned class_index; /* or SLAB_CLASS_COUNT */
-    const SizeClass *size_class;
-    SlabRows rows;
-    uintptr_t window_base;
-} Batch;
-
-/* SLAB_CLASS_COUNT, which nothing is of: its first block had been freed before. */
-static Batch batch_of(const void *block) {
+static HeapBatch batch_of(const void *block) {
     unsigned slab_class = registry_slab_class(block);
     bool is_block = slab_class - 1u < SIZE_CLASS_COUNT;
     const SizeClass *size_class = &size_classes[is_block ? slab_class : 0];
-    return (Batch){is_block ? slab_class : SLAB_CLASS_COUNT, size_class, slab_rows_of(size_class),
-                   LOAD_RELAXED(registry_window_base)};
-}
-
-/* The number of its slab in the registry's window, beyond whose slabs it is for a block that lies far from the others. */
-HAK_INLINE uintptr_t slab_number(const Batch *batch, const void *block) {
-    return ((uintptr_t)block - batch->window_base) >> SLAB_SHIFT;
-}
-
-/* NULL: beyond the window, or not a slab of the batch's class; slab_of knows more. */
-HAK_INLINE TinySlabMeta *slab_in_batch(const Batch *batch, uintptr_t number) {
-    if (HAK_UNLIKELY(number >= REGISTRY_WINDOW_SLABS)) return NULL;
-    if (HAK_UNLIKELY(LOAD_RELAXED(registry_slab_classes[number]) != batch->class_index)) return NULL;
-    SuperSlab *superslab = registry_superslab_of_slab(number);
-    return HAK_UNLIKELY(superslab == NULL) ? NULL : &superslab->slab[number % SLABS_PER_SUPERSLAB];
-}
-
-/* A lone block that changes nothing but its bit and, perhaps, the list of its slab. */
-HAK_INLINE bool return_single(Heap *owner, TinySlabMeta *meta, const Batch *batch, const void *block) {
-    const SizeClass *size_class = batch->size_class;
-    if (HAK_UNLIKELY(meta->class_index != batch->class_index)) return false;
-    uint64_t *bits = slab_free_bits_in(superslab_of_slab(meta), meta->slab_index, batch->rows);
-    if (!slab_return_single(meta, bits, size_class, block)) return false;
-    STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - (int64_t)size_class->block_bytes);
-    if (HAK_UNLIKELY(meta->list != SLAB_LIST_NONE && meta->list != heap_fullness_list(meta, size_class)))
-        heap_slab_move(owner, meta);
-    return true;
-}
-
-/* Its slab's metadata and its bit, which hundreds of other blocks have pushed out of the processor's cache. */
-HAK_INLINE void prefetch(const Batch *batch, const void *block) {
-    uintptr_t number = slab_number(batch, block);
-    if (HAK_UNLIKELY(number >= REGISTRY_WINDOW_SLABS)) return;
-    SuperSlab *superslab = registry_superslab_of_slab(number);
-    if (HAK_UNLIKELY(superslab == NULL)) return;
-    unsigned slab_index = (unsigned)(number % SLABS_PER_SUPERSLAB);
-    unsigned place = size_class_block_index(batch->size_class, (uintptr_t)block % SLAB_BYTES);
-    __builtin_prefetch(&superslab->slab[slab_index], 1);
-    __builtin_prefetch(slab_free_bits_in(superslab, slab_index, batch->rows) + place / 64, 1);
+    return (HeapBatch){is_block ? slab_class : SLAB_CLASS_COUNT, size_class, slab_rows_of(size_class),
+                       LOAD_RELAXED(registry_window_base)};
 }
 
 /* ---- By slab ---- */
@@ -168,60 +141,54 @@ static unsigned sort_by_slab(void *const *blocks, unsigned count, void **sorted)
 
 /* In the order given. Returns how many were dealt with: all, or, when `stop_at_lone` is set, those before the second
  * block in succession whose neighbours in `blocks` lie in other slabs. */
-static unsigned return_in_order(Heap *own, const Batch *batch, void *const *blocks, unsigned count, bool stop_at_lone) {
-    enum { PREFETCH_AHEAD = 6 };
-    Heap *held = NULL;
-    bool is_counting = option_value(OPTION_COUNTERS) != 0, was_lone = false;
+static unsigned return_in_order(Heap *own, const HeapBatch *batch, void *const *blocks, unsigned count, bool stop_at_lone) {
+    HeapHolding holding = {own, NULL, 0, 0};
+    bool was_lone = false;
     unsigned done = 0;
-    uintptr_t number = slab_number(batch, blocks[0]);
+    uintptr_t number = heap_batch_slab_number(batch, blocks[0]);
     for (;;) {
-        uintptr_t next_number = done + 1 < count ? slab_number(batch, blocks[done + 1]) : UINTPTR_MAX;
+        uintptr_t next_number = done + 1 < count ? heap_batch_slab_number(batch, blocks[done + 1]) : UINTPTR_MAX;
         bool is_lone = number != next_number;
         if (stop_at_lone && is_lone && was_lone) break;
         was_lone = is_lone;
-        if (is_lone && done + PREFETCH_AHEAD < count) prefetch(batch, blocks[done + PREFETCH_AHEAD]);
-        TinySlabMeta *meta = slab_in_batch(batch, number);
-        if (HAK_UNLIKELY(meta == NULL)) meta = slab_of(blocks[done]);
-        unsigned dealt_with = 1;
-        held = lock_owner(meta, held);
-        if (HAK_UNLIKELY(held == NULL)) {
-            report_free_in_free_slab(blocks[done]);
-        } else if (HAK_UNLIKELY(held != own && held->kind == HEAP_PRIVATE)) {
-            report_private(meta, blocks[done]);
-        } else {
-            if (!is_lone || !return_single(held, meta, batch, blocks[done]))
-                dealt_with = return_run(held, meta, blocks + done, count - done);
-            if (is_counting) heap_count_if_on(own, held == own ? COUNTER_ss_local : COUNTER_ss_remote, dealt_with);
-        }
+        SuperSlab *superslab = heap_batch_superslab(batch, number);
+        TinySlabMeta *meta = HAK_LIKELY(superslab != NULL) ? &superslab->slab[number % SLABS_PER_SUPERSLAB]
+                                                           : heap_return_slab_of(blocks[done]);
+        unsigned dealt_with = heap_return_run(&holding, meta, blocks + done, count - done);
         done += dealt_with;
         if (done == count) break;
-        number = dealt_with == 1 ? next_number : slab_number(batch, blocks[done]);
+        number = dealt_with == 1 ? next_number : heap_batch_slab_number(batch, blocks[done]);
     }
-    if (held != NULL) os_unlock(&held->lock);
+    heap_holding_end(&holding);
     return done;
 }
 
 /* What is freed in no order comes from many slabs. A slab is better visited once, unless they are so many that sorting
- * finds few blocks for each: then it is left out for some flushes. */
-static unsigned return_sorted(Heap *own, const Batch *batch, void *const *blocks, unsigned count) {
+ * finds few blocks for each: then it is left out, for some flushes too. */
+static unsigned return_sorted(Heap *own, const HeapBatch *batch, void *const *blocks, unsigned count) {
     enum { BLOCKS_A_SLAB_MIN = 3, FLUSHES_LEFT_OUT = 31 };
     void *sorted[SORTED_MAX];
     if (count > SORTED_MAX) count = SORTED_MAX;
     unsigned slabs = sort_by_slab(blocks, count, sorted);
-    if (slabs * BLOCKS_A_SLAB_MIN > count) STORE_RELAXED(own->class[batch->class_index].scattered_flushes, FLUSHES_LEFT_OUT);
-    return return_in_order(own, batch, sorted, count, false);
+    if (slabs * BLOCKS_A_SLAB_MIN <= count) return return_in_order(own, batch, sorted, count, false);
+    STORE_RELAXED(own->class[batch->class_index].scattered_flushes, FLUSHES_LEFT_OUT);
+    heap_return_scattered(own, batch, blocks, count);
+    return count;
 }
 
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
     enum { SORTED_MIN = 8 };
-    Batch batch = batch_of(blocks[0]);
-    if (count < SORTED_MIN || batch.class_index == SLAB_CLASS_COUNT) {
+    HeapBatch batch = batch_of(blocks[0]);
+    if (batch.class_index == SLAB_CLASS_COUNT) {
         (void)return_in_order(own, &batch, blocks, count, false);
         return;
     }
     _Atomic uint8_t *scattered_flushes = &own->class[batch.class_index].scattered_flushes;
-    unsigned scattered = LOAD_RELAXED(*scattered_flushes);
-    if (scattered > 0) STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
-    unsigned done = return_in_order(own, &batch, blocks, count, scattered == 0);
-    while (done < count) done += return_sorted(own, &batch, blocks + done, count - done);
+    unsigned scattered = LOAD_RELAXED(*scattered_flushes), done = 0;
+    if (scattered > 0)
+        STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
+    else
+        done = return_in_order(own, &batch, blocks, count, true);
+    while (scattered == 0 && count - done >= SORTED_MIN) done += return_sorted(own, &batch, blocks + done, count - done);
+    if (done < count) heap_return_scattered(own, &batch, blocks + done, count - done);
 }

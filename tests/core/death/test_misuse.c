@@ -141,6 +141,25 @@ static void double_free_into_released_superslab(void) {
     hak_thread_flush();
 }
 
+/* Frees blocks of many slabs in an order in which neighbours lie in different ones, and once more an
+ * address in one of them, so many blocks after that. */
+static void free_among_scattered(size_t inner_offset, int distance) {
+    enum { MANY = 100000, STEP = 7919 };
+    static char *many[MANY];
+    for (size_t number = 0; number < MANY; number++) many[number] = hak_malloc(40);
+    char *block = laundered(many[(size_t)MANY / 2 * STEP % MANY]);
+    announce(block + inner_offset);
+    for (int number = 0; number < MANY; number++) {
+        hak_free(many[(size_t)number * STEP % MANY]);
+        if (number == MANY / 2 + distance) hak_free(block + inner_offset);
+    }
+    hak_thread_flush();
+}
+
+static void double_free_among_scattered(void) { free_among_scattered(0, 1); }
+static void double_free_among_scattered_much_later(void) { free_among_scattered(0, 5000); }
+static void free_of_inner_pointer_among_scattered(void) { free_among_scattered(8, -300); }
+
 static void free_of_inner_pointer(void) {
     char *block = hak_malloc(96);
     announce(block + 16);
@@ -260,6 +279,9 @@ static const Case cases[] = {
     CASE("double free", double_free_by_two_threads),
     CASE("free", double_free_into_large_block), /* double or invalid: nobody knows what lay there before */
     CASE("double free", double_free_into_released_superslab),
+    CASE("double free", double_free_among_scattered),
+    CASE("double free", double_free_among_scattered_much_later),
+    CASE("invalid free", free_of_inner_pointer_among_scattered),
     CASE("invalid free", free_of_inner_pointer),
     CASE("invalid free", free_of_misaligned_pointer),
     CASE("invalid free", free_of_stack_pointer),
