@@ -26,6 +26,9 @@ if __name__ == "__main__":
 """
 
 
+INSTALLED = {*startup_files.FILES, f"{startup_files.NAME}.{sys.implementation.cache_tag}.pyc"}
+
+
 class Environment:
     """A virtual environment and how to run things in it."""
 
@@ -66,13 +69,18 @@ def test_install_and_uninstall_leave_what_they_found(venv: Environment) -> None:
     assert venv.files() == set()
     for _ in range(2):
         assert "HAKMEM=1" in output_of(venv.run("-m", "hakmem", "install-startup"))
-        assert venv.files() == {"hakmem_startup.py", "hakmem_startup.pth", "hakmem_startup.start"}
+        assert venv.files() == INSTALLED
     assert output_of(venv.run("-c", SAY, HAKMEM="1")) == "True\n"
     assert run([venv.python, "-c", SAY], environment={**os.environ, "HAKMEM": "1"}).stdout == "True\n"
     assert output_of(venv.run("-m", "hakmem", "uninstall-startup")).startswith("removed")
     assert venv.files() == set()
     assert output_of(venv.run("-m", "hakmem", "uninstall-startup")).startswith("nothing to remove")
     assert output_of(venv.run("-c", SAY, HAKMEM="1")) == "False\n"
+
+
+def test_an_interpreter_start_compiles_nothing(installed: Environment) -> None:
+    code = f"import {startup_files.NAME} as startup, os; print(os.path.exists(startup.__cached__))"
+    assert output_of(installed.run("-c", code, HAKMEM="1", PYTHONDONTWRITEBYTECODE="1")) == "True\n"
 
 
 def test_installing_the_package_alone_changes_nothing(venv: Environment) -> None:
@@ -164,11 +172,11 @@ def test_user_site(tmp_path: Path) -> None:
     result = run(
         [sys.executable, "-m", "hakmem", "install-startup", "--user"], environment=clean_environment(**variables)
     )
-    found = sorted(path.name for path in tmp_path.glob("**/hakmem_startup.*"))
+    found = {path.name for path in tmp_path.glob("**/hakmem_startup.*")}
     if enabled:
         assert result.returncode == 0
-        assert found == sorted(startup_files.FILES)
+        assert found == INSTALLED
     else:
         assert result.returncode == 1
         assert "user" in result.stderr
-        assert found == []
+        assert found == set()

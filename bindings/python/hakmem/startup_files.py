@@ -62,6 +62,16 @@ def install(directory: str) -> None:
         with open(new_path, "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(new_path, path)
+    compile_module(os.path.join(directory, f"{NAME}.py"))
+
+
+def compile_module(path: str) -> None:
+    """Spare each interpreter start the compilation: where bytecode is not written, none would keep its own."""
+    import contextlib
+    import py_compile
+
+    with contextlib.suppress(OSError):  # then it is compiled when it is imported, as any module is
+        py_compile.compile(path, doraise=True)
 
 
 def uninstall(directory: str) -> list[str]:
