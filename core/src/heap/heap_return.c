@@ -184,11 +184,13 @@ void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
         return;
     }
     _Atomic uint8_t *scattered_flushes = &own->class[batch.class_index].scattered_flushes;
-    unsigned scattered = LOAD_RELAXED(*scattered_flushes), done = 0;
-    if (scattered > 0)
+    unsigned scattered = LOAD_RELAXED(*scattered_flushes);
+    if (scattered > 0) {
         STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
-    else
-        done = return_in_order(own, &batch, blocks, count, true);
-    while (scattered == 0 && count - done >= SORTED_MIN) done += return_sorted(own, &batch, blocks + done, count - done);
+        heap_return_scattered(own, &batch, blocks, count);
+        return;
+    }
+    unsigned done = return_in_order(own, &batch, blocks, count, true);
+    while (count - done >= SORTED_MIN) done += return_sorted(own, &batch, blocks + done, count - done);
     if (done < count) heap_return_scattered(own, &batch, blocks + done, count - done);
 }
