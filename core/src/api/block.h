@@ -25,7 +25,7 @@ HAK_INLINE bool block_fits_in_place(size_t usable_bytes, size_t size_bytes) {
 
 /* Of a small block known only with `debug` 2, where none is ever cached; a large one has no usable bytes then. */
 HAK_INLINE bool block_was_freed(const void *block) {
-    return heap_is_guarded() && registry_slab_class(block) - 1u < SIZE_CLASS_COUNT && !heap_block_is_used(block);
+    return heap_is_guarded() && registry_slab_class(block) - 1u < SIZE_CLASS_COUNT && !heap_block_is_used(NULL, block);
 }
 
 /* NULL, errno ENOMEM. */

@@ -209,8 +209,9 @@ void heap_finish_zero(void);
 /* Returns blocks of one class, at most MAGAZINE_BLOCKS_MAX, to their slabs, whoever owns these. No lock is held. */
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count);
 
-/* Does a live or cached block start there? Takes the lock of the slab's owner. */
-bool heap_block_is_used(const void *block);
+/* Does a live or cached block start there, one that `own` may free, or, where that is NULL, anybody? Takes the lock of
+ * the slab's owner. */
+bool heap_block_is_used(Heap *own, const void *block);
 
 /* ---- heap_guard.c: `debug` 2, where no block is ever cached ---- */
 
@@ -223,7 +224,7 @@ void heap_guard_slab(TinySlabMeta *meta);
 void heap_guard_begin(void *block, unsigned class_index);
 
 /* The block is about to be returned: if it is one, reports it when its canary is damaged, and poisons it. */
-void heap_guard_end(void *block, unsigned class_index);
+void heap_guard_end(Heap *own, void *block, unsigned class_index);
 
 /* The slab goes with the blocks that live in it. */
 void heap_guard_discard(TinySlabMeta *meta);

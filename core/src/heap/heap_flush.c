@@ -122,7 +122,7 @@ static unsigned next_flush_blocks(Magazine *magazine, unsigned count) {
 }
 
 static void return_without_magazine(Heap *heap, void *block, unsigned class_index) {
-    if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_end(block, class_index);
+    if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_end(heap, block, class_index);
     heap_return_blocks(heap, &block, 1);
 }
 

@@ -87,10 +87,10 @@ void heap_guard_begin(void *block, unsigned class_index) {
     canary_set((uint8_t *)block + usable_bytes);
 }
 
-void heap_guard_end(void *block, unsigned class_index) {
+void heap_guard_end(Heap *own, void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
     size_t usable_bytes = size_class_usable_bytes[class_index];
-    if (!heap_block_is_used(block)) return; /* misuse that is reported where blocks are returned */
+    if (!heap_block_is_used(own, block)) return; /* misuse that is reported where blocks are returned */
     if (os_memory_tool_is_present()) {
         os_memory_tool_end(block, size_class->block_bytes);
         return;

@@ -54,28 +54,30 @@ void heap_holding_change(HeapHolding *holding, const TinySlabMeta *meta) {
     }
 }
 
-bool heap_block_is_used(const void *block) {
+bool heap_block_is_used(Heap *own, const void *block) {
     TinySlabMeta *meta = heap_return_slab_of(block);
-    HeapHolding holding = {0}; /* nothing is returned */
+    HeapHolding holding = {own, NULL, 0, 0};
     heap_holding_change(&holding, meta);
     if (holding.heap == NULL) return false;
     const SizeClass *size_class = &size_classes[meta->class_index];
     size_t offset = (uintptr_t)block % SLAB_BYTES;
     unsigned index = size_class_block_index(size_class, offset);
-    bool is_used = index < size_class->blocks_per_slab && index * (size_t)size_class->block_bytes == offset &&
+    bool is_refused = own != NULL && heap_holding_is_refused(&holding);
+    bool is_used = !is_refused && index < size_class->blocks_per_slab &&
+                   index * (size_t)size_class->block_bytes == offset &&
                    (slab_free_bits(meta)[index / 64] >> (index % 64) & 1) == 0;
     heap_holding_end(&holding);
     return is_used;
 }
 
-unsigned heap_return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count) {
-    heap_holding_change(holding, meta);
+HAK_INLINE unsigned return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count) {
+    if (HAK_UNLIKELY(meta == NULL || LOAD_RELAXED(meta->owner) != holding->heap)) heap_holding_change(holding, meta);
     Heap *owner = holding->heap;
     if (HAK_UNLIKELY(owner == NULL)) {
         report_free_in_free_slab(blocks[0]);
         return 1;
     }
-    if (HAK_UNLIKELY(owner != holding->own && owner->kind == HEAP_PRIVATE)) {
+    if (HAK_UNLIKELY(heap_holding_is_refused(holding))) {
         report_private(meta, blocks[0]);
         return 1;
     }
@@ -91,6 +93,10 @@ unsigned heap_return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *
     return dealt_with;
 }
 
+unsigned heap_return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count) {
+    return return_run(holding, meta, blocks, count);
+}
+
 static HeapBatch batch_of(const void *block) {
     unsigned slab_class = registry_slab_class(block);
     bool is_block = slab_class - 1u < SIZE_CLASS_COUNT;
@@ -98,6 +104,9 @@ static HeapBatch batch_of(const void *block) {
     return (HeapBatch){is_block ? slab_class : SLAB_CLASS_COUNT, size_class, slab_rows_of(size_class),
                        LOAD_RELAXED(registry_window_base)};
 }
+
+/* Nearly: a block often leaves an OS page without a used one, and is seldom worth a look on its own. */
+static bool fills_os_pages(const HeapBatch *batch) { return batch->size_class->block_bytes * 2 >= os_page_bytes; }
 
 /* ---- By slab ---- */
 
@@ -139,11 +148,22 @@ static unsigned sort_by_slab(void *const *blocks, unsigned count, void **sorted)
     return group_count;
 }
 
+/* False: the block is still to be returned. */
+static bool return_lone(HeapHolding *holding, const HeapBatch *batch, const void *block) {
+    SlabSingle single = heap_batch_find(batch, block);
+    if (HAK_UNLIKELY(single.meta == NULL)) return false;
+    heap_holding_change(holding, single.meta);
+    if (HAK_UNLIKELY(holding->heap == NULL || heap_holding_is_refused(holding))) return false;
+    if (!heap_return_single(holding, batch, &single)) return false;
+    heap_holding_add(holding, 1, batch->size_class);
+    return true;
+}
+
 /* In the order given. Returns how many were dealt with: all, or, when `stop_at_lone` is set, those before the second
  * block in succession whose neighbours in `blocks` lie in other slabs. */
 static unsigned return_in_order(Heap *own, const HeapBatch *batch, void *const *blocks, unsigned count, bool stop_at_lone) {
     HeapHolding holding = {own, NULL, 0, 0};
-    bool was_lone = false;
+    bool was_lone = false, tries_lone = !fills_os_pages(batch);
     unsigned done = 0;
     uintptr_t number = heap_batch_slab_number(batch, blocks[0]);
     for (;;) {
@@ -151,10 +171,13 @@ static unsigned return_in_order(Heap *own, const HeapBatch *batch, void *const *
         bool is_lone = number != next_number;
         if (stop_at_lone && is_lone && was_lone) break;
         was_lone = is_lone;
-        SuperSlab *superslab = heap_batch_superslab(batch, number);
-        TinySlabMeta *meta = HAK_LIKELY(superslab != NULL) ? &superslab->slab[number % SLABS_PER_SUPERSLAB]
-                                                           : heap_return_slab_of(blocks[done]);
-        unsigned dealt_with = heap_return_run(&holding, meta, blocks + done, count - done);
+        unsigned dealt_with = 1;
+        if (!is_lone || !tries_lone || !return_lone(&holding, batch, blocks[done])) {
+            SuperSlab *superslab = heap_batch_superslab(batch, number);
+            TinySlabMeta *meta = HAK_LIKELY(superslab != NULL) ? &superslab->slab[number % SLABS_PER_SUPERSLAB]
+                                                               : heap_return_slab_of(blocks[done]);
+            dealt_with = return_run(&holding, meta, blocks + done, count - done);
+        }
         done += dealt_with;
         if (done == count) break;
         number = dealt_with == 1 ? next_number : heap_batch_slab_number(batch, blocks[done]);
@@ -179,18 +202,14 @@ static unsigned return_sorted(Heap *own, const HeapBatch *batch, void *const *bl
 void heap_return_blocks(Heap *own, void *const *blocks, unsigned count) {
     enum { SORTED_MIN = 8 };
     HeapBatch batch = batch_of(blocks[0]);
-    if (batch.class_index == SLAB_CLASS_COUNT) {
+    if (batch.class_index == SLAB_CLASS_COUNT || fills_os_pages(&batch) || count < SORTED_MIN) {
         (void)return_in_order(own, &batch, blocks, count, false);
         return;
     }
     _Atomic uint8_t *scattered_flushes = &own->class[batch.class_index].scattered_flushes;
     unsigned scattered = LOAD_RELAXED(*scattered_flushes);
-    if (scattered > 0) {
-        STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
-        heap_return_scattered(own, &batch, blocks, count);
-        return;
-    }
+    if (scattered > 0) STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
     unsigned done = return_in_order(own, &batch, blocks, count, true);
-    while (count - done >= SORTED_MIN) done += return_sorted(own, &batch, blocks + done, count - done);
+    while (scattered == 0 && count - done >= SORTED_MIN) done += return_sorted(own, &batch, blocks + done, count - done);
     if (done < count) heap_return_scattered(own, &batch, blocks + done, count - done);
 }

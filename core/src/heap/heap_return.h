@@ -8,7 +8,7 @@
 #define HAK_HEAP_HEAP_RETURN_H
 
 #include "heap/heap.h"
-#include "slab/slab.h"
+#include "slab/slab_single.h"
 #include "superslab/registry.h"
 
 /* What is the same for all blocks of a batch, which come from one magazine. */
@@ -31,6 +31,13 @@ HAK_INLINE SuperSlab *heap_batch_superslab(const HeapBatch *batch, uintptr_t sla
     return registry_superslab_of_slab(slab_number);
 }
 
+HAK_INLINE SlabSingle heap_batch_find(const HeapBatch *batch, const void *block) {
+    uintptr_t slab_number = heap_batch_slab_number(batch, block);
+    SuperSlab *superslab = heap_batch_superslab(batch, slab_number);
+    if (HAK_UNLIKELY(superslab == NULL)) return (SlabSingle){NULL, NULL, 0, 0, 0};
+    return slab_single_find(superslab, slab_number % SLABS_PER_SUPERSLAB, batch->rows, batch->size_class, block);
+}
+
 /* The heap whose lock is held while blocks go back to its slabs. */
 typedef struct HeapHolding {
     Heap *own;  /* which frees */
@@ -42,6 +49,21 @@ typedef struct HeapHolding {
 HAK_INLINE void heap_holding_add(HeapHolding *holding, unsigned blocks, const SizeClass *size_class) {
     holding->returned_bytes += (int64_t)blocks * size_class->block_bytes;
     holding->returned_blocks += blocks;
+}
+
+/* It is the private one of somebody else. */
+HAK_INLINE bool heap_holding_is_refused(const HeapHolding *holding) {
+    return holding->heap != holding->own && holding->heap->kind == HEAP_PRIVATE;
+}
+
+/* False: nothing was done, since its slab belongs to another heap than is held, or more changes than its bit. */
+HAK_INLINE bool heap_return_single(const HeapHolding *holding, const HeapBatch *batch, const SlabSingle *single) {
+    TinySlabMeta *meta = single->meta;
+    if (HAK_UNLIKELY(meta == NULL || LOAD_RELAXED(meta->owner) != holding->heap)) return false;
+    if (HAK_UNLIKELY(meta->class_index != batch->class_index)) return false;
+    if (HAK_UNLIKELY(!slab_single_return(single, batch->size_class))) return false;
+    if (HAK_UNLIKELY(heap_slab_is_below_list(meta, batch->size_class))) heap_slab_move(holding->heap, meta);
+    return true;
 }
 
 /* NULL: its slab is empty or its SuperSlab released, so the block had been freed before. */

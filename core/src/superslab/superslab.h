@@ -64,8 +64,12 @@ uint64_t superslab_total_active_blocks(const SuperSlab *superslab);
 
 HAK_INLINE OsPageSet os_page_set_all(void) { return (OsPageSet)((1u << (SLAB_BYTES >> os_page_shift)) - 1u); }
 
+/* By halves, since where the processor need not have an instruction for it the compiler's own is a call. */
 HAK_INLINE int64_t os_page_set_bytes(OsPageSet set) {
-    return (int64_t)((size_t)__builtin_popcount(set) << os_page_shift);
+    size_t count = set - (set >> 1 & 0x5555u);
+    count = (count & 0x3333u) + (count >> 2 & 0x3333u);
+    count = (count + (count >> 4)) & 0x0f0fu;
+    return (int64_t)(((count + (count >> 8)) & 0x1fu) << os_page_shift);
 }
 
 #endif

@@ -21,11 +21,12 @@ static void free_of_a_private_block(size_t bytes) {
     hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
     options.is_private = 1;
     hak_heap_t *heap = hak_heap_new(&options);
-    void *block = hak_heap_malloc(heap, bytes);
+    unsigned char *block = hak_heap_malloc(heap, bytes);
     memset(block, 7, bytes);
     hak_free(laundered(block));
     hak_thread_flush();
-    hak_heap_free(heap, block); /* it was left alone */
+    for (size_t offset = 0; offset < bytes; offset++) REQUIRE_EQUAL(block[offset], 7); /* it was left alone */
+    hak_heap_free(heap, block);
     hak_heap_destroy(heap);
 }
 
@@ -81,7 +82,9 @@ static void test_misuse_of_heaps(void **state) {
             result = child_run_self(cases[index].name, reporting);
             if (result.exit_code != 0) fprintf(stderr, "%s, %s:\n", cases[index].name, levels[level]);
             child_require_success(&result);
-            REQUIRE(strstr(result.errors, cases[index].words) != NULL);
+            const char *line = strstr(result.errors, "hakmem: error:");
+            REQUIRE(line != NULL && strstr(line, cases[index].words) != NULL);
+            REQUIRE(strstr(line + 1, "hakmem: error:") == NULL);
         }
 }
 
