@@ -85,6 +85,7 @@ struct Heap {
     uint32_t quick_zero_flushes;    /* the owner's: in succession, with few frees between them */
     bool is_zero_put_off;           /* the owner's: reached zero since that flush and did not flush */
     uint64_t settle_at_frees;       /* the owner's: no settling before */
+    uint64_t bytes_since_look;      /* the owner's: returned to slabs since it last looked at the retain bounds */
     uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1];    /* classes with an open magazine: those to flush */
     _Atomic int64_t used_bytes;
     TinySlabMeta *purge_oldest, *purge_newest;

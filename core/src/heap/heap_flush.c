@@ -129,6 +129,7 @@ static void return_without_magazine(Heap *heap, void *block, unsigned class_inde
 void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
     uint64_t number = LOAD_RELAXED(heap->frees);
+    unsigned returned = 0;
     bool has_more_cache = false;
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
         Heap *attached = heap_attach();
@@ -141,28 +142,28 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
         return;
     }
     if (capacity == 0) {
+        returned = 1;
         return_without_magazine(heap, block, class_index);
     } else {
         void *oldest[MAGAZINE_BLOCKS_MAX];
-        unsigned flushed = 0;
         os_lock(&heap->lock);
         if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
         heap_class_open(heap, class_index);
         unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
         if (count == heap_capacity(heap, class_index) && count < capacity) heap_class_grow(heap, class_index);
         if (count == heap_capacity(heap, class_index)) {
-            flushed = next_flush_blocks(&heap->magazine[class_index], count);
-            heap_take_oldest(heap, class_index, flushed, oldest);
+            returned = next_flush_blocks(&heap->magazine[class_index], count);
+            heap_take_oldest(heap, class_index, returned, oldest);
         }
         (void)magazine_push(&heap->magazine[class_index], block);
         has_more_cache = heap->has_more_cache;
         heap->has_more_cache = false;
         os_unlock(&heap->lock);
-        if (flushed > 0) heap_return_blocks(heap, oldest, flushed);
+        if (returned > 0) heap_return_blocks(heap, oldest, returned);
     }
     heap_free_done(heap, number);
     if (HAK_UNLIKELY(heap_is_settling(heap))) settle(heap);
     if (number == LOAD_RELAXED(heap->mallocs)) heap_zero(heap);
     if (has_more_cache) purge_if_caches_over_bound();
-    purge_if_over_bound();
+    purge_after_return(heap, (uint64_t)returned * size_classes[class_index].block_bytes);
 }

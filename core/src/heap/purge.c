@@ -13,23 +13,44 @@
 #include "superslab/mapping.h"
 
 _Atomic int64_t purge_check_bytes, purge_cache_check_bytes;
+_Atomic uint64_t purge_look_bytes;
 static _Atomic uint64_t purged_bytes_total;
 
 uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
 
-static int64_t percent_of(int64_t bytes, int64_t percent) { return bytes / 100 * percent; }
+/* A retain bound for the used bytes of now, and how many percent of them it has. */
+typedef struct Bound {
+    int64_t bytes, percent;
+} Bound;
 
-int64_t purge_old_bound_bytes(void) {
-    int64_t share = percent_of(heap_used_bytes_all(), option_value(OPTION_RETAIN_PERCENT));
-    int64_t fixed = option_value(OPTION_RETAIN_BYTES);
-    return fixed > INT64_MAX - share ? INT64_MAX : fixed + share;
+static Bound bound_of(int64_t fixed_bytes, int64_t percent) {
+    int64_t share_bytes = heap_used_bytes_all() / 100 * percent;
+    return (Bound){fixed_bytes > INT64_MAX - share_bytes ? INT64_MAX : fixed_bytes + share_bytes, percent};
 }
 
-int64_t purge_young_bound_bytes(void) {
-    int64_t share = percent_of(heap_used_bytes_all(), option_value(OPTION_RETAIN_YOUNG_PERCENT));
-    int64_t fixed = option_value(OPTION_RETAIN_YOUNG_BYTES);
-    return share > fixed ? share : fixed;
+static Bound old_bound(void) { return bound_of(option_value(OPTION_RETAIN_BYTES), option_value(OPTION_RETAIN_PERCENT)); }
+
+/* Never below the old one. */
+static Bound young_bound(Bound old) {
+    Bound fixed = {option_value(OPTION_RETAIN_YOUNG_BYTES), 0};
+    Bound share = bound_of(0, option_value(OPTION_RETAIN_YOUNG_PERCENT));
+    Bound young = share.bytes > fixed.bytes ? share : fixed;
+    return young.bytes > old.bytes ? young : old;
 }
+
+/* What one purge of a thread that frees gives back, about: so that calls are batched, and not more, for it is a pause. */
+enum { AIR_BYTES_MAX = SUPERSLAB_BYTES };
+
+/* While blocks go back, free bytes grow and the used ones, with the bound, become less. Looks are due where these two can meet
+ * at the earliest: at the bound of now much would have to go at once. From near, where that is little, at the bound of now. */
+static void look_again_near(Bound bound) {
+    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes), left_bytes = bound.bytes - free_bytes;
+    bool is_near = left_bytes <= AIR_BYTES_MAX;
+    STORE_RELAXED(purge_check_bytes, is_near ? bound.bytes : free_bytes + left_bytes / (100 + bound.percent) * 100);
+    STORE_RELAXED(purge_look_bytes, is_near ? (uint64_t)AIR_BYTES_MAX : (uint64_t)left_bytes / 2);
+}
+
+int64_t purge_old_bound_bytes(void) { return old_bound().bytes; }
 
 /* ---- The slabs of a heap ---- */
 
@@ -165,24 +186,21 @@ bool purge_make_room(Heap *heap) {
 }
 
 void purge_if_over_bound_slow(void) {
-    enum { AIR_BYTES_MAX = SUPERSLAB_BYTES };
-    int64_t old_bound_bytes = purge_old_bound_bytes();
-    if (LOAD_RELAXED(backed_free_bytes) <= old_bound_bytes) {
-        STORE_RELAXED(purge_check_bytes, old_bound_bytes);
+    Bound bound = old_bound();
+    if (LOAD_RELAXED(backed_free_bytes) <= bound.bytes) {
+        look_again_near(bound);
         return;
     }
-    int64_t young_bound_bytes = purge_young_bound_bytes();
-    if (young_bound_bytes < old_bound_bytes) young_bound_bytes = old_bound_bytes;
+    Bound young = young_bound(bound);
     /* Before the wake-up: a helper that finishes after it sets this back to 0. */
-    STORE_RELAXED(purge_check_bytes, young_bound_bytes);
-    if (option_value(OPTION_PURGE_DELAY_MS) == 0 || !helper_wake()) {
-        young_bound_bytes = old_bound_bytes;
-        STORE_RELAXED(purge_check_bytes, young_bound_bytes);
-    }
-    if (LOAD_RELAXED(backed_free_bytes) <= young_bound_bytes) return;
-    /* Some air, so that calls are batched; not more, for this is a pause of whoever frees. */
-    int64_t air_bytes = young_bound_bytes / 8 < AIR_BYTES_MAX ? young_bound_bytes / 8 : AIR_BYTES_MAX;
-    (void)purge_run(0, young_bound_bytes - air_bytes);
+    look_again_near(young);
+    if (option_value(OPTION_PURGE_DELAY_MS) != 0 && helper_wake())
+        bound = young;
+    else
+        look_again_near(bound);
+    if (LOAD_RELAXED(backed_free_bytes) <= bound.bytes) return;
+    int64_t air_bytes = bound.bytes / 8 < AIR_BYTES_MAX ? bound.bytes / 8 : AIR_BYTES_MAX;
+    (void)purge_run(0, bound.bytes - air_bytes);
 }
 
 void purge_if_caches_over_bound_slow(void) {
