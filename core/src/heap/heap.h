@@ -79,15 +79,15 @@ struct Heap {
     HeapKind kind;
     bool is_closed;    /* its magazines are; only the owner opens them again, under the lock */
     Heap *next;        /* all heaps ever made; under heap_list_lock, never removed */
+    _Atomic int64_t used_bytes; /* beside `next`: sums over all heaps read both */
     Heap *next_pooled; /* under heap_list_lock */
     _Atomic int64_t settled;        /* added to `mallocs` so that the last free of another heap's block shows */
     uint64_t frees_at_flush;        /* the owner's: at the last flush of all magazines */
     uint32_t quick_zero_flushes;    /* the owner's: in succession, with few frees between them */
     bool is_zero_put_off;           /* the owner's: reached zero since that flush and did not flush */
     uint64_t settle_at_frees;       /* the owner's: no settling before */
-    uint64_t bytes_since_look;      /* the owner's: returned to slabs since it last looked at the retain bounds */
+    int64_t returned_bytes;         /* the owner's: flushed to slabs, and not yet in purge_returned_bytes */
     uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1];    /* classes with an open magazine: those to flush */
-    _Atomic int64_t used_bytes;
     TinySlabMeta *purge_oldest, *purge_newest;
     uint32_t purging_slabs;         /* in no list because the kernel is working on them */
     TinySlabMeta *large;            /* private heaps: their large blocks */
@@ -114,6 +114,7 @@ extern _Atomic int64_t heap_retired_live; /* mallocs - frees of pooled heaps */
 extern _Atomic uint64_t heap_retired_mallocs;
 extern _Atomic uint64_t heap_large_mallocs; /* requests that no heap counts */
 extern _Atomic uint32_t heap_thread_count; /* heaps that serve a thread */
+extern _Atomic uint32_t heap_count;        /* in heap_list */
 extern _Atomic int64_t heap_cache_bytes;   /* what the magazines of all heaps hold at most */
 
 #if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC

@@ -165,5 +165,5 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     if (HAK_UNLIKELY(heap_is_settling(heap))) settle(heap);
     if (number == LOAD_RELAXED(heap->mallocs)) heap_zero(heap);
     if (has_more_cache) purge_if_caches_over_bound();
-    purge_after_return(heap, (uint64_t)returned * size_classes[class_index].block_bytes);
+    purge_after_return(heap, (int64_t)returned * size_classes[class_index].block_bytes);
 }

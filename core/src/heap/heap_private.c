@@ -88,4 +88,5 @@ void heap_private_destroy(Heap *heap) {
     free_large_blocks(large);
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     heap_pool(heap);
+    purge_look_again(); /* the bounds are lower by all its blocks at once */
 }

@@ -23,6 +23,7 @@ _Atomic int64_t heap_retired_live;
 _Atomic uint64_t heap_retired_mallocs;
 _Atomic uint64_t heap_large_mallocs;
 _Atomic uint32_t heap_thread_count;
+_Atomic uint32_t heap_count;
 
 _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL = &heap_none;
 
@@ -42,6 +43,7 @@ static void heap_list_add(Heap *heap) {
     heap->next = LOAD_RELAXED(heap_list);
     /* release; pairs with the acquire of those who walk the list without its lock */
     atomic_store_explicit(&heap_list, heap, memory_order_release);
+    STORE_RELAXED(heap_count, LOAD_RELAXED(heap_count) + 1);
 }
 
 void heap_start(void) {

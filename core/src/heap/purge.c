@@ -13,44 +13,50 @@
 #include "superslab/mapping.h"
 
 _Atomic int64_t purge_check_bytes, purge_cache_check_bytes;
-_Atomic uint64_t purge_look_bytes;
+static _Atomic int64_t purge_returned_bytes, purge_look_bytes; /* since the last look; a look is due when it has this many */
 static _Atomic uint64_t purged_bytes_total;
 
 uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
 
-/* A retain bound for the used bytes of now, and how many percent of them it has. */
+/* A retain bound, and how many percent of the used bytes are in it. */
 typedef struct Bound {
     int64_t bytes, percent;
 } Bound;
 
-static Bound bound_of(int64_t fixed_bytes, int64_t percent) {
-    int64_t share_bytes = heap_used_bytes_all() / 100 * percent;
+static Bound bound_of(int64_t fixed_bytes, int64_t percent, int64_t used_bytes) {
+    int64_t share_bytes = used_bytes / 100 * percent;
     return (Bound){fixed_bytes > INT64_MAX - share_bytes ? INT64_MAX : fixed_bytes + share_bytes, percent};
 }
 
-static Bound old_bound(void) { return bound_of(option_value(OPTION_RETAIN_BYTES), option_value(OPTION_RETAIN_PERCENT)); }
+static Bound old_bound(int64_t used_bytes) {
+    return bound_of(option_value(OPTION_RETAIN_BYTES), option_value(OPTION_RETAIN_PERCENT), used_bytes);
+}
 
 /* Never below the old one. */
-static Bound young_bound(Bound old) {
-    Bound fixed = {option_value(OPTION_RETAIN_YOUNG_BYTES), 0};
-    Bound share = bound_of(0, option_value(OPTION_RETAIN_YOUNG_PERCENT));
-    Bound young = share.bytes > fixed.bytes ? share : fixed;
+static Bound young_bound(int64_t used_bytes) {
+    Bound fixed = bound_of(option_value(OPTION_RETAIN_YOUNG_BYTES), 0, used_bytes);
+    Bound share = bound_of(0, option_value(OPTION_RETAIN_YOUNG_PERCENT), used_bytes);
+    Bound young = share.bytes > fixed.bytes ? share : fixed, old = old_bound(used_bytes);
     return young.bytes > old.bytes ? young : old;
 }
+
+int64_t purge_old_bound_bytes(void) { return old_bound(heap_used_bytes_all()).bytes; }
 
 /* What one purge of a thread that frees gives back, about: so that calls are batched, and not more, for it is a pause. */
 enum { AIR_BYTES_MAX = SUPERSLAB_BYTES };
 
-/* While blocks go back, free bytes grow and the used ones, with the bound, become less. Looks are due where these two can meet
- * at the earliest: at the bound of now much would have to go at once. From near, where that is little, at the bound of now. */
-static void look_again_near(Bound bound) {
+/* While blocks go back, free bytes grow and the used ones, with the bound, become less. The next look is due when these two can
+ * meet at the earliest: at the bound of now much would have to go at once. Where that is little, at the bound of now. */
+static void next_look_set(Bound bound) {
+    enum { BYTES_PER_HEAP = 16 << 10 }; /* a look visits all heaps */
+    int64_t least_bytes = AIR_BYTES_MAX + (int64_t)LOAD_RELAXED(heap_count) * BYTES_PER_HEAP;
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes), left_bytes = bound.bytes - free_bytes;
+    int64_t meeting_bytes = left_bytes / (100 + bound.percent) * 100;
     bool is_near = left_bytes <= AIR_BYTES_MAX;
-    STORE_RELAXED(purge_check_bytes, is_near ? bound.bytes : free_bytes + left_bytes / (100 + bound.percent) * 100);
-    STORE_RELAXED(purge_look_bytes, is_near ? (uint64_t)AIR_BYTES_MAX : (uint64_t)left_bytes / 2);
+    STORE_RELAXED(purge_check_bytes, is_near ? bound.bytes : free_bytes + meeting_bytes);
+    STORE_RELAXED(purge_look_bytes, meeting_bytes > least_bytes ? meeting_bytes : least_bytes);
+    STORE_RELAXED(purge_returned_bytes, 0);
 }
-
-int64_t purge_old_bound_bytes(void) { return old_bound().bytes; }
 
 /* ---- The slabs of a heap ---- */
 
@@ -186,21 +192,30 @@ bool purge_make_room(Heap *heap) {
 }
 
 void purge_if_over_bound_slow(void) {
-    Bound bound = old_bound();
-    if (LOAD_RELAXED(backed_free_bytes) <= bound.bytes) {
-        look_again_near(bound);
-        return;
-    }
-    Bound young = young_bound(bound);
-    /* Before the wake-up: a helper that finishes after it sets this back to 0. */
-    look_again_near(young);
+    int64_t used_bytes = heap_used_bytes_all();
+    Bound bound = old_bound(used_bytes);
+    next_look_set(bound);
+    if (LOAD_RELAXED(backed_free_bytes) <= bound.bytes) return;
+    Bound young = young_bound(used_bytes);
+    /* Before the wake-up: a helper that finishes after it calls purge_look_again. */
+    next_look_set(young);
     if (option_value(OPTION_PURGE_DELAY_MS) != 0 && helper_wake())
         bound = young;
     else
-        look_again_near(bound);
+        next_look_set(bound);
     if (LOAD_RELAXED(backed_free_bytes) <= bound.bytes) return;
     int64_t air_bytes = bound.bytes / 8 < AIR_BYTES_MAX ? bound.bytes / 8 : AIR_BYTES_MAX;
     (void)purge_run(0, bound.bytes - air_bytes);
+}
+
+void purge_count_returned(Heap *heap) {
+    int64_t bytes = heap->returned_bytes;
+    heap->returned_bytes = 0;
+    bytes += atomic_fetch_add_explicit(&purge_returned_bytes, bytes, memory_order_relaxed);
+    if (bytes > LOAD_RELAXED(purge_look_bytes))
+        purge_if_over_bound_slow();
+    else
+        purge_if_over_bound();
 }
 
 void purge_if_caches_over_bound_slow(void) {

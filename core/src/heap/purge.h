@@ -23,23 +23,25 @@ bool purge_make_room(Heap *heap);
 /* Where free bytes grow: keeps the young bound, and sees to it that the old one will be kept (helper.c). */
 void purge_if_over_bound_slow(void);
 
-extern _Atomic int64_t purge_check_bytes; /* with fewer backed free bytes there is nothing to look at, */
-extern _Atomic uint64_t purge_look_bytes; /* until a heap has returned so many: then the bounds are lower */
+/* Adds heap->returned_bytes to those of all heaps, and looks at the bounds if these are many by now. */
+void purge_count_returned(Heap *heap);
+
+extern _Atomic int64_t purge_check_bytes; /* with fewer backed free bytes there is nothing to look at */
 extern _Atomic int64_t purge_cache_check_bytes; /* with fewer of them and of cached ones nothing to wake the helper for */
 
 HAK_INLINE void purge_if_over_bound(void) {
     if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(purge_check_bytes))) purge_if_over_bound_slow();
 }
 
-/* The same after `heap` returned blocks of so many bytes. Blocks may go back for long without an OS page becoming free, and
- * then many at once. For the heap's owner. */
-HAK_INLINE void purge_after_return(Heap *heap, uint64_t returned_bytes) {
-    heap->bytes_since_look += returned_bytes;
-    if (HAK_LIKELY(LOAD_RELAXED(backed_free_bytes) <= LOAD_RELAXED(purge_check_bytes) &&
-                   heap->bytes_since_look <= LOAD_RELAXED(purge_look_bytes)))
-        return;
-    heap->bytes_since_look = 0;
-    purge_if_over_bound_slow();
+/* The same after `heap` flushed so many bytes to slabs, which makes the bounds lower: blocks may go back for long without an
+ * OS page becoming free, and then many at once. For the heap's owner. */
+HAK_INLINE void purge_after_return(Heap *heap, int64_t returned_bytes) {
+    enum { COUNTED_TOGETHER_BYTES = 256 << 10 };
+    heap->returned_bytes += returned_bytes;
+    if (HAK_UNLIKELY(heap->returned_bytes > COUNTED_TOGETHER_BYTES))
+        purge_count_returned(heap);
+    else
+        purge_if_over_bound();
 }
 
 /* Where caches grow: sees to it that those of threads that go idle are taken when all of them, and what is free, exceed the
