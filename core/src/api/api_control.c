@@ -17,7 +17,7 @@ const char *hak_version(void) { return HAK_VERSION_STRING; }
 void hak_thread_flush(void) {
     if (heap_of_thread->kind != HEAP_THREAD) return;
     heap_flush_own(heap_of_thread);
-    purge_if_over_bound();
+    purge_after_return(heap_of_thread, 0);
 }
 
 size_t hak_trim(void) {

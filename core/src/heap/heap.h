@@ -86,7 +86,7 @@ struct Heap {
     uint32_t quick_zero_flushes;    /* the owner's: in succession, with few frees between them */
     bool is_zero_put_off;           /* the owner's: reached zero since that flush and did not flush */
     uint64_t settle_at_frees;       /* the owner's: no settling before */
-    int64_t returned_bytes;         /* the owner's: flushed to slabs, and not yet in purge_returned_bytes */
+    int64_t unshown_bytes;          /* the owner's: of blocks it returned to slabs, not yet shown to purge.c */
     uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1];    /* classes with an open magazine: those to flush */
     TinySlabMeta *purge_oldest, *purge_newest;
     uint32_t purging_slabs;         /* in no list because the kernel is working on them */
@@ -130,8 +130,9 @@ extern _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL; /* never NULL: heap_no
  * heap_malloc_direct and heap_free_direct serve it. */
 Heap *heap_attach(void);
 
-/* Ends the heap's service for a thread that has ended: flushes, hands all slabs to the shared heap, pools it. */
-void heap_detach(Heap *heap);
+/* Ends the heap's service for a thread that has ended: flushes, hands all slabs to the shared heap, pools it. Returns what is
+ * still to be told to purge_show_returned. */
+int64_t heap_detach(Heap *heap);
 void heap_detach_thread(void); /* the same for the calling thread, at its exit */
 
 /* Start-up of everything, once per process; cheap afterwards. */

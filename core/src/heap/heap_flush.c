@@ -20,7 +20,9 @@ static void flush_class(Heap *heap, unsigned class_index) {
     if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
     heap_class_start_over(heap, class_index);
     os_unlock(&heap->lock);
-    if (count > 0) heap_return_blocks(heap, blocks, count);
+    if (count == 0) return;
+    heap_return_blocks(heap, blocks, count);
+    heap->unshown_bytes += (int64_t)count * size_classes[class_index].block_bytes;
 }
 
 void heap_flush_all(Heap *heap) {
@@ -100,7 +102,7 @@ void heap_zero(Heap *heap) {
         if (heap_live_blocks() == 0 && is_due) heap_reclaim_others(false);
         if (heap_live_blocks() != 0 && LOAD_RELAXED(heap->settled) != 0) settle(heap);
     }
-    if (is_due) purge_if_over_bound(); /* a fast path came here */
+    if (is_due) purge_after_return(heap, 0); /* a fast path came here */
 }
 
 void heap_finish_zero(void) {

@@ -78,6 +78,7 @@ void heap_private_destroy(Heap *heap) {
     /* What follows is in nobody's list: a fork and hak_check wait for it. */
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     heap_classes_start_over(heap);
+    int64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
     TinySlabMeta *slabs = heap_slabs_take_all(heap), *large = heap->large;
     heap->large = NULL;
     (void)heap_counters_reset(heap);
@@ -87,6 +88,6 @@ void heap_private_destroy(Heap *heap) {
     discard_slabs(slabs);
     free_large_blocks(large);
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    purge_after_return(heap, used_bytes);
     heap_pool(heap);
-    purge_look_again(); /* the bounds are lower by all its blocks at once */
 }

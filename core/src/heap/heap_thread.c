@@ -193,11 +193,14 @@ static void heap_retire(Heap *heap) {
     os_unlock(&heap->lock);
 }
 
-void heap_detach(Heap *heap) {
+int64_t heap_detach(Heap *heap) {
     heap_enter(heap);
     heap_flush_all(heap);
     heap_retire(heap);
+    int64_t unshown_bytes = heap->unshown_bytes;
+    heap->unshown_bytes = 0;
     heap_pool(heap);
+    return unshown_bytes;
 }
 
 void heap_detach_thread(void) {
@@ -205,9 +208,9 @@ void heap_detach_thread(void) {
     exits_seen++;
     if (heap->kind != HEAP_THREAD) return;
     heap_of_thread = &heap_none;
-    heap_detach(heap);
+    int64_t unshown_bytes = heap_detach(heap);
     if (heap_live_blocks() == 0) heap_reclaim_others(false);
-    purge_if_over_bound();
+    purge_show_returned(unshown_bytes);
 }
 
 /* ---- All of them ---- */

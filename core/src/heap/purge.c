@@ -13,7 +13,8 @@
 #include "superslab/mapping.h"
 
 _Atomic int64_t purge_check_bytes, purge_cache_check_bytes;
-static _Atomic int64_t purge_returned_bytes, purge_look_bytes; /* since the last look; a look is due when it has this many */
+_Atomic int64_t purge_show_bytes;
+static _Atomic int64_t shown_bytes, shown_bytes_max; /* what heaps returned since the last look; with more one is due */
 static _Atomic uint64_t purged_bytes_total;
 
 uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
@@ -45,17 +46,19 @@ int64_t purge_old_bound_bytes(void) { return old_bound(heap_used_bytes_all()).by
 /* What one purge of a thread that frees gives back, about: so that calls are batched, and not more, for it is a pause. */
 enum { AIR_BYTES_MAX = SUPERSLAB_BYTES };
 
-/* While blocks go back, free bytes grow and the used ones, with the bound, become less. The next look is due when these two can
- * meet at the earliest: at the bound of now much would have to go at once. Where that is little, at the bound of now. */
+/* While blocks go back, free bytes grow and the used ones, with the bound, become less: the next look is due when these two
+ * can meet at the earliest. The bound of now is too high for then, so much would have to go at once; within 2 MiB of it that
+ * does not matter. A look visits all heaps: the more there are, the fewer looks. */
 static void next_look_set(Bound bound) {
-    enum { BYTES_PER_HEAP = 16 << 10 }; /* a look visits all heaps */
-    int64_t least_bytes = AIR_BYTES_MAX + (int64_t)LOAD_RELAXED(heap_count) * BYTES_PER_HEAP;
+    enum { BYTES_PER_HEAP = 16 << 10, SHOW_BYTES_MAX = 256 << 10 };
+    int64_t heaps = LOAD_RELAXED(heap_count) + 1;
+    int64_t least_bytes = AIR_BYTES_MAX + heaps * BYTES_PER_HEAP, show_bytes = BYTES_PER_HEAP + AIR_BYTES_MAX / heaps;
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes), left_bytes = bound.bytes - free_bytes;
     int64_t meeting_bytes = left_bytes / (100 + bound.percent) * 100;
     bool is_near = left_bytes <= AIR_BYTES_MAX;
     STORE_RELAXED(purge_check_bytes, is_near ? bound.bytes : free_bytes + meeting_bytes);
-    STORE_RELAXED(purge_look_bytes, meeting_bytes > least_bytes ? meeting_bytes : least_bytes);
-    STORE_RELAXED(purge_returned_bytes, 0);
+    STORE_RELAXED(shown_bytes_max, meeting_bytes > least_bytes ? meeting_bytes : least_bytes);
+    STORE_RELAXED(purge_show_bytes, show_bytes < SHOW_BYTES_MAX ? show_bytes : SHOW_BYTES_MAX);
 }
 
 /* ---- The slabs of a heap ---- */
@@ -192,6 +195,7 @@ bool purge_make_room(Heap *heap) {
 }
 
 void purge_if_over_bound_slow(void) {
+    STORE_RELAXED(shown_bytes, 0); /* what is shown from here on is for the next look */
     int64_t used_bytes = heap_used_bytes_all();
     Bound bound = old_bound(used_bytes);
     next_look_set(bound);
@@ -208,11 +212,9 @@ void purge_if_over_bound_slow(void) {
     (void)purge_run(0, bound.bytes - air_bytes);
 }
 
-void purge_count_returned(Heap *heap) {
-    int64_t bytes = heap->returned_bytes;
-    heap->returned_bytes = 0;
-    bytes += atomic_fetch_add_explicit(&purge_returned_bytes, bytes, memory_order_relaxed);
-    if (bytes > LOAD_RELAXED(purge_look_bytes))
+void purge_show_returned(int64_t bytes) {
+    bytes += atomic_fetch_add_explicit(&shown_bytes, bytes, memory_order_relaxed);
+    if (bytes > LOAD_RELAXED(shown_bytes_max))
         purge_if_over_bound_slow();
     else
         purge_if_over_bound();

@@ -20,26 +20,29 @@ size_t purge_run(uint32_t age_ms, int64_t target_bytes);
  * threads first. True when it is worth asking again. `heap` is the calling thread's, entered (heap_enter), or NULL. */
 bool purge_make_room(Heap *heap);
 
-/* Where free bytes grow: keeps the young bound, and sees to it that the old one will be kept (helper.c). */
+/* A look: keeps the young bound, and sees to it that the old one will be kept (helper.c). */
 void purge_if_over_bound_slow(void);
 
-/* Adds heap->returned_bytes to those of all heaps, and looks at the bounds if these are many by now. */
-void purge_count_returned(Heap *heap);
-
-extern _Atomic int64_t purge_check_bytes; /* with fewer backed free bytes there is nothing to look at */
+/* The next look is due when there are so many backed free bytes, or when heaps have returned so many bytes that the bounds are
+ * much lower; a heap shows what it returned as soon as it has purge_show_bytes. */
+extern _Atomic int64_t purge_check_bytes, purge_show_bytes;
 extern _Atomic int64_t purge_cache_check_bytes; /* with fewer of them and of cached ones nothing to wake the helper for */
 
 HAK_INLINE void purge_if_over_bound(void) {
     if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(purge_check_bytes))) purge_if_over_bound_slow();
 }
 
-/* The same after `heap` flushed so many bytes to slabs, which makes the bounds lower: blocks may go back for long without an
- * OS page becoming free, and then many at once. For the heap's owner. */
+/* Adds so many returned bytes to those of all heaps and looks where that is due. */
+void purge_show_returned(int64_t bytes);
+
+/* The same after blocks went back, which makes the bounds lower: they may go back for long without an OS page becoming free,
+ * and then many at once. For the heap's owner. */
 HAK_INLINE void purge_after_return(Heap *heap, int64_t returned_bytes) {
-    enum { COUNTED_TOGETHER_BYTES = 256 << 10 };
-    heap->returned_bytes += returned_bytes;
-    if (HAK_UNLIKELY(heap->returned_bytes > COUNTED_TOGETHER_BYTES))
-        purge_count_returned(heap);
+    int64_t unshown_bytes = heap->unshown_bytes + returned_bytes;
+    bool is_shown = unshown_bytes > LOAD_RELAXED(purge_show_bytes);
+    heap->unshown_bytes = is_shown ? 0 : unshown_bytes;
+    if (HAK_UNLIKELY(is_shown))
+        purge_show_returned(unshown_bytes);
     else
         purge_if_over_bound();
 }
