@@ -44,13 +44,16 @@ static void fill_class(SizeClass *size_class, size_t block_bytes, size_t canary_
             size_class->starting_pages |= (OsPageSet)(1u << page);
 }
 
-/* The smallest class for `size_bytes` whose blocks all lie on `alignment_bytes`; 0: there is none. */
-static uint8_t smallest_class(size_t size_bytes, size_t alignment_bytes) {
-    unsigned index = 1;
-    while (index <= SIZE_CLASS_COUNT &&
-           (size_class_usable_bytes[index] < size_bytes || size_class_usable_bytes[index] == 0 ||
-            size_classes[index].block_bytes % alignment_bytes != 0))
-        index++;
+static bool serves(unsigned index, size_t size_bytes) {
+    return size_class_usable_bytes[index] != 0 && size_class_usable_bytes[index] >= size_bytes;
+}
+
+/* The smallest class for `size_bytes` whose blocks all lie on `alignment_bytes`; 0: there is none. `least` is the smallest one
+ * that serves what was asked for before, which was not larger: the tables are filled at each start of a process. */
+static uint8_t smallest_class(unsigned *least, size_t size_bytes, size_t alignment_bytes) {
+    while (*least <= SIZE_CLASS_COUNT && !serves(*least, size_bytes)) (*least)++;
+    unsigned index = *least;
+    while (index <= SIZE_CLASS_COUNT && size_classes[index].block_bytes % alignment_bytes != 0) index++;
     return (uint8_t)(index <= SIZE_CLASS_COUNT ? index : 0);
 }
 
@@ -73,11 +76,14 @@ void size_class_initialize(bool align_16_always, bool is_guarded) {
     }
     HAK_ASSERT_OP(block_bytes, ==, SLAB_CLASS_BYTES_MAX);
     HAK_ASSERT_OP(slots, <=, MAGAZINE_SLOTS_TOTAL);
-    for (unsigned alignment = 0; alignment < ALIGN_COUNT; alignment++)
-        for (size_t size = 0; size <= SIZE_CLASS_TABLE_BYTES_MAX; size += 8)
-            STORE_RELAXED(
-                size_class_small[alignment][size / 8],
-                smallest_class(size, alignment_of_request(size, (SizeClassAlignment)alignment, align_16_always)));
+    for (unsigned alignment = 0; alignment < ALIGN_COUNT; alignment++) {
+        unsigned least = 1;
+        for (size_t size = 0; size <= SIZE_CLASS_TABLE_BYTES_MAX; size += 8) {
+            size_t alignment_bytes = alignment_of_request(size, (SizeClassAlignment)alignment, align_16_always);
+            STORE_RELAXED(size_class_small[alignment][size / 8], smallest_class(&least, size, alignment_bytes));
+        }
+    }
+    unsigned least = 1;
     for (size_t size = 0; size <= SLAB_CLASS_BYTES_MAX; size += 32)
-        STORE_RELAXED(size_class_medium[size / 32], smallest_class(size, 16));
+        STORE_RELAXED(size_class_medium[size / 32], smallest_class(&least, size, 16));
 }
