@@ -48,5 +48,5 @@ void fork_child(void) {
     unlock_all();
     helper_fork_done();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-        if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)heap_detach(heap);
+        if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)heap_detach(heap); /* no look: this is fork's time */
 }

@@ -47,8 +47,8 @@ int64_t purge_old_bound_bytes(void) { return old_bound(heap_used_bytes_all()).by
 enum { AIR_BYTES_MAX = SUPERSLAB_BYTES };
 
 /* While blocks go back, free bytes grow and the used ones, with the bound, become less: the next look is due when these two
- * can meet at the earliest. The bound of now is too high for then, so much would have to go at once; within 2 MiB of it that
- * does not matter. A look visits all heaps: the more there are, the fewer looks. */
+ * can meet at the earliest. The bound of now is too high for then, so much would have to go at once; within AIR_BYTES_MAX
+ * of it that does not matter. A look visits all heaps: the more there are, the fewer looks. */
 static void next_look_set(Bound bound) {
     enum { BYTES_PER_HEAP = 16 << 10, SHOW_BYTES_MAX = 256 << 10 };
     int64_t heaps = LOAD_RELAXED(heap_count) + 1;

@@ -35,7 +35,7 @@ HAK_INLINE void purge_if_over_bound(void) {
 /* Adds so many returned bytes to those of all heaps and looks where that is due. */
 void purge_show_returned(int64_t bytes);
 
-/* The same after blocks went back, which makes the bounds lower: they may go back for long without an OS page becoming free,
+/* As purge_if_over_bound, after blocks went back, which makes the bounds lower: they may go back for long without an OS page becoming free,
  * and then many at once. For the heap's owner. */
 HAK_INLINE void purge_after_return(Heap *heap, int64_t returned_bytes) {
     int64_t unshown_bytes = heap->unshown_bytes + returned_bytes;

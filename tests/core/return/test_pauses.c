@@ -26,13 +26,16 @@ typedef struct Slot {
 static Slot slots[BLOCKS_MAX];
 static hak_heap_t *heaps[HEAPS_MAX];
 
-static void fill(const Drop *drop, size_t count) {
+static hak_heap_t *private_heap(void) {
     hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
     options.is_private = 1;
-    for (unsigned number = 0; number < drop->heaps; number++) {
-        heaps[number] = hak_heap_new(&options);
-        REQUIRE(heaps[number] != NULL);
-    }
+    hak_heap_t *heap = hak_heap_new(&options);
+    REQUIRE(heap != NULL);
+    return heap;
+}
+
+static void fill(const Drop *drop, size_t count) {
+    for (unsigned number = 0; number < drop->heaps; number++) heaps[number] = private_heap();
     for (size_t number = 0; number < count; number++) {
         Slot *slot = &slots[number];
         slot->heap = drop->heaps == 0 ? NULL : heaps[number % drop->heaps];
@@ -84,11 +87,15 @@ static void run_drop(void *given) {
     REQUIRE_AT_MOST(most_at_once, 6 * MIB);
 }
 
-static void require_drop(Drop drop) {
+static void run_story(void (*run)(void *), void *context) {
     if (resident_is_distorted()) skip();
-    if (drop.is_in_random_order && resident_os_page_bytes() > 4096) skip(); /* a flush may empty an OS page by each block */
-    ChildResult result = child_run(run_drop, &drop);
+    ChildResult result = child_run(run, context);
     child_require_success(&result);
+}
+
+static void require_drop(Drop drop) {
+    if (drop.is_in_random_order && resident_os_page_bytes() > 4096) skip(); /* a flush may empty an OS page by each block */
+    run_story(run_drop, &drop);
 }
 
 static void test_order_of_birth(void **state) {
@@ -116,10 +123,7 @@ static void test_large_blocks(void **state) {
 static void destroy_the_larger_heap(void *unused) {
     (void)unused;
     enum { BYTES = 4096, LARGER = 512 * 256, SMALLER = 24 * 256 };
-    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
-    options.is_private = 1;
-    hak_heap_t *larger = hak_heap_new(&options);
-    REQUIRE(larger != NULL);
+    hak_heap_t *larger = private_heap();
     for (size_t number = 0; number < LARGER; number++) memset(hak_heap_malloc(larger, BYTES), 1, BYTES);
     for (size_t number = 0; number < SMALLER; number++) memset(slots[number].block = hak_malloc(BYTES), 1, BYTES);
     for (size_t number = 0; number < SMALLER; number++) hak_free(slots[number].block);
@@ -130,9 +134,7 @@ static void destroy_the_larger_heap(void *unused) {
 
 static void test_destroyed_heap(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    ChildResult result = child_run(destroy_the_larger_heap, NULL);
-    child_require_success(&result);
+    run_story(destroy_the_larger_heap, NULL);
 }
 
 int main(void) {
