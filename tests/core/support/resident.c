@@ -60,13 +60,17 @@ size_t resident_huge_bytes(void) { return rollup_bytes("\nAnonHugePages:"); }
 
 /* What was freed a moment ago lies in lists of the processors, hundreds of MiB at times, which MemFree leaves out. */
 size_t resident_machine_free_bytes(void) {
-    static char text[1 << 20];
+    enum { TEXT_BYTES = 1 << 20 };
     static const char label[] = " count: ";
-    read_file("/proc/meminfo", text, sizeof text);
+    /* Not static: where the kernel gives huge pages to all, so large a buffer gets one when a small neighbour is touched. */
+    char *text = mmap(NULL, TEXT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(text != MAP_FAILED);
+    read_file("/proc/meminfo", text, TEXT_BYTES);
     size_t bytes = number_after(text, "\nMemFree:") * 1024;
-    read_file("/proc/zoneinfo", text, sizeof text);
+    read_file("/proc/zoneinfo", text, TEXT_BYTES);
     for (const char *place = text; (place = strstr(place, label)) != NULL; place += sizeof label - 1)
         bytes += number_after(place, label) * (size_t)sysconf(_SC_PAGESIZE);
+    REQUIRE_EQUAL(munmap(text, TEXT_BYTES), 0);
     return bytes;
 }
 
@@ -85,9 +89,15 @@ size_t resident_bytes_in(const void *address, size_t bytes) {
 }
 
 size_t resident_mapping_count(void) {
-    static char text[1 << 20];
-    size_t lines = 0, used = read_file("/proc/self/maps", text, sizeof text);
-    for (size_t place = 0; place < used; place++) lines += text[place] == '\n';
+    char text[4096];
+    size_t lines = 0;
+    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    for (ssize_t got = 1; got > 0;) {
+        got = read(file, text, sizeof text);
+        for (ssize_t place = 0; place < got; place++) lines += text[place] == '\n';
+    }
+    close(file);
     return lines;
 }
 
