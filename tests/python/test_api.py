@@ -18,14 +18,24 @@ def test_import_enables_nothing_and_is_small() -> None:
         assert hakmem.stats()["served_requests"] == 0
         print(json.dumps(sorted(set(sys.modules) - before)))
     """)
-    assert heavy == ["hakmem", "hakmem._hakmem", "hakmem.errors"]
+    assert heavy == ["hakmem", "hakmem._hakmem"]
 
 
-def test_control_needs_no_import_of_its_own() -> None:
+@pytest.mark.parametrize("use", ["hakmem.control.trim() >= 0", "hakmem.errors.UnsupportedError is not None"])
+def test_modules_that_need_no_import_of_their_own(use: str) -> None:
+    assert json_of(f"import json, hakmem; print(json.dumps([{use}, hasattr(hakmem, 'other')]))") == [True, False]
+
+
+def test_a_caught_error_is_imported_when_it_is_raised() -> None:
     assert json_of("""
         import json, hakmem
-        print(json.dumps([isinstance(hakmem.control.trim(), int), hasattr(hakmem, "other")]))
-    """) == [True, False]
+        try:
+            hakmem.get_option("no such")
+        except hakmem.UnsupportedError:
+            print(json.dumps("wrong"))
+        except hakmem.UnknownOptionError as error:
+            print(json.dumps([type(error).__module__, hakmem.UnknownOptionError is type(error)]))
+    """) == ["hakmem.errors", True]
 
 
 def test_enable_twice_disable_enable() -> None:

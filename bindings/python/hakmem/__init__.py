@@ -14,8 +14,6 @@ shared by its sub-interpreters.
 import os
 import sys
 
-from hakmem.errors import UnknownOptionError, UnsupportedError
-
 try:
     from hakmem import _hakmem
 except ImportError:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hakmem._types import ClassStats, OptionInfo, Stats
+    from hakmem.errors import UnknownOptionError, UnsupportedError
 
 __all__ = [
     "ClassStats",
@@ -64,6 +63,8 @@ def enable() -> bool:
         return False
     reason = _hakmem.enable()
     if reason is not None:
+        from hakmem.errors import UnsupportedError
+
         raise UnsupportedError(reason)
     _plan_exit_table()
     if get_option("stats_socket") == 1 and _hakmem.is_main_interpreter():
@@ -107,6 +108,8 @@ def get_option(name: str) -> "int | str":
     try:
         return _hakmem.option_get(name)
     except LookupError as error:
+        from hakmem.errors import UnknownOptionError
+
         raise UnknownOptionError(error.args[0]) from None
 
 
@@ -119,6 +122,8 @@ def set_option(name: str, value: "int | float | str") -> None:
     try:
         _hakmem.option_set(name, value)
     except LookupError as error:
+        from hakmem.errors import UnknownOptionError
+
         raise UnknownOptionError(error.args[0]) from None
     _hakmem.notice_options()
 
@@ -164,11 +169,15 @@ def _plan_exit_table() -> None:
 
 
 def __getattr__(name: str) -> object:
-    """Import what few programs need when somebody asks for it: types for annotations, and hakmem.control."""
-    if name == "control":
+    """Import what few programs need when somebody asks for it: hakmem.control, errors, and types for annotations."""
+    if name in ("control", "errors"):
         import importlib
 
-        return importlib.import_module("hakmem.control")
+        return importlib.import_module(f"hakmem.{name}")
+    if name in ("UnknownOptionError", "UnsupportedError"):
+        from hakmem import errors
+
+        return getattr(errors, name)
     if name in ("ClassStats", "OptionInfo", "Stats"):
         from hakmem import _types
 
