@@ -14,8 +14,15 @@ LUA ?=
 TESTES ?=
 
 # Version and place tell interpreters apart, so that PYTHON= may change from one call to the next.
-python_tag := $(shell $(PYTHON) -c 'import sys, zlib; \
-	print("%d.%d.%d-%08x" % (*sys.version_info[:3], zlib.crc32(sys.base_prefix.encode())))' 2>/dev/null)
+python_tag := $(shell $(or $(PYTHON),false) -c 'import sys, zlib; \
+	print("%d.%d.%d-%08x" % (*sys.version_info[:3], zlib.crc32(sys.base_prefix.encode())))' 2>/dev/null | \
+	grep -xE '[0-9.]+-[0-9a-f]{8}')
+# What is called python3 may be installed yet; any other name is the caller's, who gets no system packages for it.
+ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
+ifeq ($(python_tag)$(filter python3,$(PYTHON)),)
+$(error PYTHON=$(PYTHON) is not a Python that runs; name one, as in: make $(firstword $(MAKECMDGOALS)) PYTHON=python3)
+endif
+endif
 venv := $(CURDIR)/build/venv/$(python_tag)
 venv_python := $(venv)/bin/python
 pip := $(venv_python) -m pip --quiet --disable-pip-version-check
@@ -29,7 +36,7 @@ package_sources := $(shell find core swig bindings/python cmake CMakeLists.txt p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-python lua peer-lua lint wheel clean check-python check-lua check-core check-bench \
+.PHONY: help demo test test-core test-python lua peer-lua lint wheel clean check-python check-lua check-core \
 	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
 	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here
 
@@ -79,11 +86,11 @@ wheel: check-python ## Build sdist and wheel into dist/, audit the wheel, test i
 	@$(MAKE) --no-print-directory wheel-here
 
 bench-rss: ## Resident memory against the peers (RUNS=3, SHORT=1, BENCH_ARGS="--workloads floats")
-	@$(MAKE) --no-print-directory check-bench PYTHON=$(bench_python)
+	@.ci/check-system $(bench_python) python bench
 	@$(MAKE) --no-print-directory bench-rss-here PYTHON=$(bench_python)
 
 bench-speed: ## Time against the peers: loops, programs, pyperformance, threads, curves (RUNS=3, BENCH_ARGS="--parts loops")
-	@$(MAKE) --no-print-directory check-bench PYTHON=$(bench_python)
+	@.ci/check-system $(bench_python) python bench
 	@$(MAKE) --no-print-directory bench-speed-here PYTHON=$(bench_python)
 
 bench-lua: ## Lua programs: time and memory against the peers (LUA=lua5.4, RUNS=3, SHORT=1)
@@ -152,9 +159,6 @@ bench-native: $(venv)/build-tools-installed
 check-python:
 	@.ci/check-system $(PYTHON) python
 
-check-bench:
-	@.ci/check-system $(PYTHON) python bench
-
 check-lua:
 	@.ci/check-system $(PYTHON) python lua
 
@@ -165,6 +169,7 @@ check-core:
 
 # `pip install --group` needs pip 25.1.
 $(venv)/created: | check-python
+	@[ -n "$(python_tag)" ] || { echo "error: Python was installed just now; call make again" >&2; exit 1; }
 	@echo "Creating $(venv)"
 	@rm -rf $(venv)
 	@$(PYTHON) -m venv $(venv)

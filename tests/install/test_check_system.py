@@ -101,9 +101,21 @@ def test_root_goes_on_without_lua_where_it_cannot_be_installed(repository: Path,
 
 
 def test_missing_python_is_named(repository: Path, machine: Path) -> None:
-    result = check(repository, machine, "python", python="nosuch-python")
+    result = check(repository, machine, "python", python="python3")
     assert result.returncode == 1
     assert "sudo apt-get install -y python3 python3-dev python3-venv\n" in result.stderr
+
+
+@pytest.mark.parametrize("python", ["", "nosuch-python", "/etc/passwd", "false"])
+def test_nothing_is_installed_for_a_python_that_was_named(repository: Path, machine: Path, python: str) -> None:
+    plant(machine, "id", "echo 0")
+    plant(machine, "false", "exit 1")
+    plant(machine, "apt-get", f"echo >> {machine}/log")
+    result = check(repository, machine, "python", python=python)
+    assert (result.returncode, result.stdout, (machine / "log").exists()) == (1, "", False)
+    assert result.stderr == (
+        f"error: PYTHON={python} is not a Python that runs; name one, as in: make PYTHON=python3 ...\n"
+    )
 
 
 def test_python_that_is_too_old_is_named(repository: Path, machine: Path) -> None:

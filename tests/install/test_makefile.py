@@ -1,0 +1,50 @@
+"""make looks at PYTHON before it does anything, on a copy of the repository's make files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+COPIED = ("Makefile", "tests/hardening.mk", ".ci/check-system")
+
+
+@pytest.fixture
+def folder(repository: Path, tmp_path: Path) -> Path:
+    """What make needs for its first steps, and something that was built before."""
+    for name in COPIED:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(repository / name, tmp_path / name)
+    (tmp_path / "build" / "venv" / "earlier").mkdir(parents=True)
+    return tmp_path
+
+
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    # Of a make that runs these tests the environment has the variables, too.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    environment["PATH"] = f"{folder}:{environment['PATH']}"
+    return subprocess.run(["make", *words], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("target", ["bench-speed", "bench-trace", "bench-lua", "lint", "test", "peer-lua", "tidy"])
+@pytest.mark.parametrize("python", ["", "/nonexistent/python", "/etc/passwd", "echo"])
+def test_python_that_is_none_is_one_line_and_changes_nothing(folder: Path, target: str, python: str) -> None:
+    log = folder / "log"
+    (folder / "apt-get").write_text(f"#!/bin/sh\necho >> {log}\n")
+    (folder / "apt-get").chmod(0o755)
+    result = make(folder, target, f"PYTHON={python}", "RUNS=1")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert f"PYTHON={python} is not a Python that runs; name one, as in: make {target} PYTHON=python3" in result.stderr
+    assert (folder / "build" / "venv" / "earlier").exists()
+    assert not log.exists()
+
+
+def test_help_and_clean_need_no_python(folder: Path) -> None:
+    assert "bench-speed" in make(folder, "PYTHON=/nonexistent/python").stdout
+    assert "bench-speed" in make(folder, "help", "PYTHON=").stdout
+    assert make(folder, "clean", "PYTHON=").returncode == 0
+    assert not (folder / "build").exists()
