@@ -17,25 +17,17 @@ SHORT_SCALE = 0.25
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = command.parser("bench.lua", __doc__, 3, f"one run at scale {SHORT_SCALE:g}: a look, no verdict")
+    parser = command.parser("bench.lua", __doc__, 3, f"one run at scale {SHORT_SCALE:g}", report.STOCK)
     parser.add_argument("--lua", required=True, help="the interpreter")
     parser.add_argument("--module", type=Path, required=True, help="the folder of hakmem.so")
     parser.add_argument("--host", type=Path, help="the C host; without it the cost of accounts is left out")
-    parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads")
-    parser.add_argument("--workloads", default="", help=f"a comma-separated choice of: {', '.join(runner.WORKLOADS)}")
+    parser.add_argument("--scale", type=command.positive, default=1.0, help="size of the workloads (%(default)s)")
+    parser.add_argument("--workloads", default="", help=command.choice_of(runner.WORKLOADS))
     arguments = parser.parse_args()
     if arguments.short:
         arguments.runs, arguments.scale = 1, SHORT_SCALE
     arguments.module = arguments.module.resolve()
     return arguments
-
-
-def choose(known: list[peers.Peer], wanted: list[str]) -> list[peers.Peer]:
-    unknown = [name for name in wanted if name not in {peer.name for peer in known}]
-    if unknown:
-        sys.exit(f"error: no peer {unknown[0]!r}; there are: {', '.join(peer.name for peer in known)}")
-    chosen = [peer for peer in known if not wanted or peer.name in wanted or peer.name == report.STOCK]
-    return [peer for peer in chosen if not peer.absent]
 
 
 def measure_all(chosen: list[peers.Peer], workloads: list[str], arguments: argparse.Namespace) -> list[runner.Sample]:
@@ -64,12 +56,10 @@ def compare_results(samples: list[runner.Sample]) -> None:
 def main() -> int:
     arguments = parse_arguments()
     workloads = words(arguments.workloads) or list(runner.WORKLOADS)
-    unknown = [name for name in workloads if name not in runner.WORKLOADS]
-    if unknown:
-        sys.exit(f"error: no workload {unknown[0]!r}; there are: {', '.join(runner.WORKLOADS)}")
+    command.check_names("workload", workloads, runner.WORKLOADS)
     known = runner.lua_peers(arguments.lua, arguments.module, arguments.mimalloc)
     notes = machine.describe(known, sys.orig_argv)
-    chosen = choose(known, words(arguments.peers))
+    chosen = peers.choose(known, words(arguments.peers), report.STOCK)
     samples = measure_all(chosen, workloads, arguments)
     accounts = []
     if arguments.host is not None:

@@ -56,7 +56,8 @@ def lua_peers(lua: str, module: Path, mimalloc: Path) -> list[Peer]:
     answer = subprocess.run(asked, capture_output=True, text=True, env=environment_for(ours, module))
     ours.version = answer.stdout
     if not ours.version:
-        ours.absent = answer.stderr.strip() or "hakmem is not enabled in this interpreter"
+        ours.absent = answer.stderr.partition("\n")[0] or "hakmem is not enabled in this interpreter"
+        ours.absent += f" (hakmem.so was looked for in {module})"
     return [Peer("stock", version=version), *preloaded, ours]
 
 

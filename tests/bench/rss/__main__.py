@@ -21,9 +21,9 @@ SHORT_SCALE = 0.25
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = command.parser("bench.rss", __doc__, 3, f"one run at scale {SHORT_SCALE:g}: a look, no verdict")
-    parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads")
-    parser.add_argument("--workloads", default="", help=f"a comma-separated choice of: {', '.join(WORKLOADS)}")
+    parser = command.parser("bench.rss", __doc__, 3, f"one run at scale {SHORT_SCALE:g}", "pymalloc")
+    parser.add_argument("--scale", type=command.positive, default=1.0, help="size of the workloads (%(default)s)")
+    parser.add_argument("--workloads", default="", help=command.choice_of(WORKLOADS))
     arguments = parser.parse_args()
     if arguments.short:
         arguments.runs, arguments.scale = 1, SHORT_SCALE
@@ -55,12 +55,10 @@ def compare_digests(samples: list[Sample]) -> None:
 def main() -> int:
     arguments = parse_arguments()
     workloads = words(arguments.workloads) or list(WORKLOADS)
-    unknown = [name for name in workloads if name not in WORKLOADS]
-    if unknown:
-        sys.exit(f"error: no workload {unknown[0]!r}; there are: {', '.join(WORKLOADS)}")
+    command.check_names("workload", workloads, WORKLOADS)
     known = peers.python_peers(arguments.mimalloc)
     notes = machine.describe(known, sys.orig_argv)
-    chosen = [peer for peer in peers.choose(known, words(arguments.peers)) if not peer.absent]
+    chosen = peers.choose(known, words(arguments.peers))
     samples = measure_all(chosen, workloads, arguments)
 
     results = Results(samples)

@@ -1,25 +1,80 @@
-"""What the benchmarks' command lines have in common: arguments, and the end with verdicts and a JSON file."""
+"""What the benchmarks' command lines have in common: arguments, refusals, the end with verdicts and a JSON file."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+import math
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
 from bench.shared.verdicts import Verdict, verdict_table
 
 
-def parser(name: str, documentation: str | None, runs: int, short: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog=name, description=(documentation or "").splitlines()[0])
-    made.add_argument("--out", type=Path, default=Path("build/bench"), help="where the JSON goes")
-    made.add_argument("--mimalloc", type=Path, default=Path("build/bench/mimalloc"), help="holds libmimalloc.so")
-    made.add_argument("--runs", type=int, default=runs, help="processes per case")
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def __init__(self, name: str, documentation: str | None) -> None:
+        super().__init__(prog=name, description=(documentation or "").splitlines()[0])
+
+    def error(self, message: str) -> NoReturn:
+        refuse(f"{message}; --help lists what there is")
+
+
+def parser(name: str, documentation: str | None, runs: int, short: str, stock: str) -> Parser:
+    made = Parser(name, documentation)
+    file = f"{name.partition('.')[2]}.json"
+    made.add_argument("--out", type=folder, default=Path("build/bench"), help=f"the folder of {file} (%(default)s)")
+    mimalloc = "the folder of libmimalloc.so (%(default)s)"
+    made.add_argument("--mimalloc", type=Path, default=Path("build/bench/mimalloc"), help=mimalloc)
+    made.add_argument("--runs", type=positive_whole, default=runs, help="processes per case (%(default)s)")
     made.add_argument("--short", action="store_true", help=short)
-    made.add_argument("--peers", default="", help="a comma-separated choice of peers; pymalloc is always there")
+    made.add_argument("--peers", default="", help=f"a comma-separated choice of peers (all); {stock} is always there")
     return made
+
+
+def refuse(text: str) -> NoReturn:
+    """Bad usage: one line, and 2."""
+    print(f"error: {text}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def check_names(kind: str, wanted: Sequence[str], known: Collection[str], separator: str = ", ") -> None:
+    """Refuses the first name that is not known."""
+    for name in wanted:
+        if name not in known:
+            refuse(f"no {kind} {name!r}; there are: {separator.join(known)}")
+
+
+def positive_whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def folder(text: str) -> Path:
+    if Path(text).exists() and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file; name a folder")
+    return Path(text)
+
+
+def choice_of(names: Collection[str]) -> str:
+    """For a help text, in which argparse gives a percent sign a meaning."""
+    return f"a comma-separated choice of: {', '.join(names)} (all)".replace("%", "%%")
 
 
 def words(text: str, separator: str = ",") -> list[str]:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.shared.command import check_names, refuse
+
 LIBRARY_FOLDERS = ["/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
 # What would change a peer without being part of it. HAKMEM_... reaches hakmem alone.
 LEFT_OUT_PREFIXES = ("HAKMEM", "PYTHON", "MALLOC_", "MIMALLOC_", "LD_PRELOAD", "GLIBC_TUNABLES")
@@ -87,7 +89,7 @@ def _hakmem() -> Peer:
 def _python_mimalloc() -> Peer:
     name = "PYTHONMALLOC=mimalloc"
     if sys.version_info < (3, 13):
-        return Peer(name, absent="CPython has it from 3.13")
+        return Peer(name, absent=f"CPython has it from 3.13, this is {sys.version.split()[0]}")
     environment = {"PYTHONMALLOC": "mimalloc"}
     if _ask("pass", environment) is None:
         return Peer(name, absent="this interpreter was built without it")
@@ -98,8 +100,8 @@ def python_peers(mimalloc_folder: Path) -> list[Peer]:
     """All of them, stock first, hakmem last, also those that are absent here."""
     jemalloc = find_library("libjemalloc.so.2")
     mimalloc = next(iter(sorted(mimalloc_folder.rglob("libmimalloc.so"))), None)
-    no_jemalloc = "libjemalloc.so.2 was not found (Debian: libjemalloc2)"
-    no_mimalloc = "libmimalloc.so was not found (PyPI: cmeel-mimalloc)"
+    no_jemalloc = f"libjemalloc.so.2 was not found in {', '.join(LIBRARY_FOLDERS)} (Debian: libjemalloc2)"
+    no_mimalloc = f"libmimalloc.so was not found in {mimalloc_folder} (PyPI: cmeel-mimalloc)"
     decay_0 = "dirty_decay_ms:0,muzzy_decay_ms:0"
     return [
         Peer("pymalloc", version=sys.version.split()[0]),
@@ -133,10 +135,10 @@ def in_turn(peers: Sequence[Peer], turn: int) -> list[Peer]:
     return [*peers[start:], *peers[:start]]
 
 
-def choose(peers: Sequence[Peer], wanted: Sequence[str]) -> list[Peer]:
-    """Those that are named, all when none is; pymalloc always, because figures are relative to it."""
-    names = {peer.name for peer in peers}
-    unknown = [name for name in wanted if name not in names]
-    if unknown:
-        raise SystemExit(f"error: no peer {unknown[0]!r}; there are: {', '.join(sorted(names))}")
-    return [peer for peer in peers if not wanted or peer.name in wanted or peer.name == "pymalloc"]
+def choose(peers: Sequence[Peer], wanted: Sequence[str], stock: str = "pymalloc") -> list[Peer]:
+    """Those that are named, else all that are here; stock always, because figures are relative to it."""
+    check_names("peer", wanted, [peer.name for peer in peers])
+    for peer in peers:
+        if peer.name in wanted and peer.absent:
+            refuse(f"peer {peer.name!r} cannot be measured: {peer.absent}")
+    return [peer for peer in peers if not peer.absent and (not wanted or peer.name in (*wanted, stock))]

@@ -22,20 +22,19 @@ from bench.speed.suite_environment import SuiteEnvironment
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = command.parser("bench.speed", __doc__, 5, "one process per case, small sizes, no callgrind")
-    parser.add_argument("--native", type=Path, default=Path("build/bench/native"), help="holds the programs in C")
-    parser.add_argument("--parts", default="", help=f"a comma-separated choice of: {', '.join(PARTS)}")
+    parser = command.parser("bench.speed", __doc__, 5, "one process per case, small sizes, no callgrind", "pymalloc")
+    native = "the folder of the programs in C (%(default)s)"
+    parser.add_argument("--native", type=Path, default=Path("build/bench/native"), help=native)
+    parser.add_argument("--parts", default="", help=command.choice_of(PARTS))
     choices = "patterns, programs, profiles, pyperformance's benchmarks, heap, alive, pauses"
     parser.add_argument("--cases", default="", help=f"a choice of: {choices}; separated by ';'")
     parser.add_argument(
         "--benchmarks",
         default=",".join(suite.SUBSET),
-        help="pyperformance: a comma-separated choice of benchmarks and groups (default, serialize, ...)",
+        help="pyperformance: some benchmarks and groups (default, serialize, ...), comma-separated; else %(default)s",
     )
     arguments = parser.parse_args()
-    unknown = [part for part in words(arguments.parts) if part not in PARTS]
-    if unknown:
-        parser.error(f"no part {unknown[0]!r}; there are: {', '.join(PARTS)}")
+    command.check_names("part", words(arguments.parts), PARTS)
     if arguments.short:
         arguments.runs = 1
     return arguments
@@ -58,7 +57,7 @@ def measure_all(plan: Plan, chosen: list[Peer], arguments: argparse.Namespace, e
                 samples += [replace(s, huge_pages=machine.huge_pages()) for s in case.measure(peer)]
             if case.name == "pauses":
                 samples.append(curves.pauses_of_the_machine(arguments.native))
-    if plan.instructions and not arguments.short:
+    if plan.instructions:
         for peer in chosen:
             print(f"instructions: {peer.name}", file=sys.stderr, flush=True)
             samples += cases.instructions(peer, plan.instructions, extension)
@@ -81,7 +80,7 @@ def main() -> int:
     stock, *others = peers.python_peers(arguments.mimalloc.resolve())
     known = [stock, peers.pass_through_peer(extension), *others]
     notes = machine.describe(known, sys.orig_argv)
-    chosen = [peer for peer in peers.choose(known, words(arguments.peers)) if not peer.absent]
+    chosen = peers.choose(known, words(arguments.peers))
     plan = Plan(arguments, extension, prepare_suite(arguments, notes))
     samples = measure_all(plan, chosen, arguments, extension)
 

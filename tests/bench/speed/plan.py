@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.shared.command import words
+from bench.shared.command import check_names, words
 from bench.shared.peers import Peer
 from bench.speed import cases, curves
 from bench.speed.programs import PROGRAMS
@@ -38,13 +38,15 @@ class Plan:
         self.cases: list[Case] = []
         self.left_out: list[str] = []
         self._wanted = words(arguments.cases, ";")
+        self._known: dict[str, None] = {}  # names that --cases may have, in order
         self._native: Path = arguments.native
         self._is_short: bool = arguments.short
         self._peers_named = bool(arguments.peers)
         parts = chosen_parts(arguments)
         self.instructions = self.filter(cases.pattern_names(extension_folder)) if "instructions" in parts else []
-        if self.instructions and not cases.has_valgrind():
-            self.left_out.append("instructions: valgrind was not found (Debian: valgrind)")
+        lack = lack_of_instructions(self._is_short)
+        if self.instructions and lack:
+            self.left_out.append(f"instructions: {lack}")
             self.instructions = []
         if "loops" in parts:
             for index, name in enumerate(cases.pattern_names(extension_folder)):
@@ -60,8 +62,10 @@ class Plan:
                 self._add(f"{profile}, {count} threads", profile, measure, cases.is_for_c)
         if "curves" in parts:
             self._add_curves()
+        check_names(f"case of {', '.join(parts)}", self._wanted, self._known, "; ")
 
     def filter(self, names: Sequence[str]) -> list[str]:
+        self._known.update(dict.fromkeys(names))
         return [name for name in names if not self._wanted or name in self._wanted]
 
     def _add(self, name: str, choice: str, measure: Callable[[Peer], Sample], is_for: Callable[[Peer], bool]) -> None:
@@ -85,18 +89,25 @@ class Plan:
 
         for mebibytes in curves.HEAP_MEBIBYTES:
             lack = curves.lack_of_room(mebibytes)
+            name = f"heap of {curves.heap_name(mebibytes)}"
             if self._is_short and mebibytes > curves.SHORT_HEAP_MEBIBYTES_MAX:
                 continue
-            if lack:
-                self.left_out.append(f"heap of {curves.heap_name(mebibytes)}: {lack}")
-                continue
-            measure = partial(curves.heap, mebibytes, self._native)
-            self._add(f"heap of {curves.heap_name(mebibytes)}", "heap", measure, is_for)
+            if not lack:
+                self._add(name, "heap", partial(curves.heap, mebibytes, self._native), is_for)
+            elif self.filter(["heap", name]):
+                self.left_out.append(f"{name}: {lack}")
         for alive, working in curves.ALIVE:
             if not self._is_short or alive <= curves.SHORT_ALIVE_MAX:
                 measure = partial(curves.alive, alive, working, self._native)
                 self._add(f"threads: {curves.alive_name(alive, working)}", "alive", measure, is_for)
         self._add("pauses", "pauses", partial(curves.pauses, self._native), is_for)
+
+
+def lack_of_instructions(is_short: bool) -> str:
+    """Why they are not counted, or nothing."""
+    if is_short:
+        return "--short does without"
+    return "" if cases.has_valgrind() else "valgrind was not found (Debian: valgrind)"
 
 
 def chosen_parts(arguments: argparse.Namespace) -> list[str]:
