@@ -12,25 +12,39 @@ from pathlib import Path
 from typing import Any
 
 from bench.rss.workloads import WORKLOADS
-from bench.shared import machine, tables
+from bench.shared import command, machine, tables
 from bench.shared.figures import ratio
 from bench.shared.tables import number, table
-from bench.trace.programs import PROGRAMS
-from bench.trace.replaying import count_instructions, record, replay, workload_program
+from bench.trace.programs import PROGRAMS, absent
+from bench.trace.replaying import check_program, count_instructions, record, replay, workload_program
 
 TIMES = 5
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.trace", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where trace and JSON go")
-    parser.add_argument("--native", type=Path, default=Path("build/bench/native"), help="holds replay")
+    parser = command.Parser("bench.trace", __doc__)
+    out = "the folder of program.trace and trace.json (%(default)s)"
+    parser.add_argument("--out", type=command.folder, default=Path("build/bench"), help=out)
+    parser.add_argument("--native", type=Path, default=Path("build/bench/native"), help="the folder of replay")
     parser.add_argument("--replay", type=Path, metavar="TRACE", help="replay this trace, record nothing")
-    names = ", ".join([*WORKLOADS, *(name for name in PROGRAMS if name not in WORKLOADS)])
-    parser.add_argument("--workload", default="json 1 %", help=f"without PROGRAM, one of: {names}")
-    parser.add_argument("--scale", type=float, default=0.25, help="size of the workload")
-    parser.add_argument("program", nargs=argparse.REMAINDER, help="SCRIPT or -m MODULE, and arguments")
-    return parser.parse_args()
+    names = list(dict.fromkeys([*WORKLOADS, *PROGRAMS]))
+    workload = f"without PROGRAM, one of: {', '.join(names)}".replace("%", "%%") + " (%(default)s)"
+    parser.add_argument("--workload", default="json 1 %", help=workload)
+    parser.add_argument("--scale", type=command.positive, default=0.25, help="size of the workload (%(default)s)")
+    parser.add_argument("-m", nargs=argparse.REMAINDER, dest="module", help="MODULE and arguments")
+    parser.add_argument("program", nargs=argparse.REMAINDER, help="SCRIPT and arguments")
+    arguments = parser.parse_args()
+    if arguments.module is not None:
+        arguments.program = ["-m", *arguments.module]
+    command.check_names("workload", [arguments.workload], names)
+    if arguments.replay:
+        if not arguments.replay.is_file():
+            command.refuse(f"there is no trace {str(arguments.replay)!r}")
+    elif arguments.program:
+        check_program(arguments.program)
+    elif arguments.workload == "tests" and (why := absent()):
+        command.refuse(f"workload 'tests' cannot be recorded: {why}")
+    return arguments
 
 
 def fastest(runs: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:

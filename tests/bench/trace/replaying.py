@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -14,10 +15,26 @@ from typing import Any
 
 from bench.rss.workloads import write_json_file
 from bench.shared import extension
+from bench.shared.command import refuse
 from bench.shared.peers import clean_environment, hakmem_options
 from bench.speed.cases import has_valgrind
 
 PYTHON_PATH = Path(__file__).resolve().parents[2]
+
+
+def check_program(program: Sequence[str]) -> None:
+    """Refuses one that is not there."""
+    first, *rest = program
+    if first != "-m":
+        if not Path(first).exists():
+            refuse(f"there is no program {first!r}; give SCRIPT or -m MODULE")
+        return
+    try:
+        is_there = bool(rest) and importlib.util.find_spec(rest[0]) is not None
+    except (ImportError, ValueError):
+        is_there = False
+    if not is_there:
+        refuse(f"there is no module {' '.join(rest[:1])!r}; give -m MODULE")
 
 
 def record(out: Path, trace: Path, program: Sequence[str]) -> Path:
@@ -25,7 +42,10 @@ def record(out: Path, trace: Path, program: Sequence[str]) -> Path:
     extension.build(folder)
     command = [sys.executable, "-m", "bench.trace.record", str(folder), str(trace), *program]
     print(f"recording {shlex.join(program)}", file=sys.stderr, flush=True)
-    subprocess.run(command, env=clean_environment() | {"PYTHONPATH": str(PYTHON_PATH)}, check=True)
+    environment = clean_environment() | {"PYTHONPATH": str(PYTHON_PATH)}
+    exit_code = subprocess.run(command, env=environment).returncode
+    if exit_code != 0:
+        sys.exit(f"error: the program failed with exit code {exit_code}; nothing was replayed")
     return trace
 
 
@@ -38,10 +58,11 @@ def workload_program(out: Path, name: str, scale: float) -> list[str]:
 
 def replay(native: Path, mode: str, trace: Path) -> list[dict[str, Any]]:
     environment = clean_environment() | hakmem_options()
-    output = subprocess.run(
-        [native / "replay", mode, trace], env=environment, check=True, capture_output=True, text=True
-    ).stdout
-    return [json.loads(line) for line in output.splitlines()]
+    result = subprocess.run([native / "replay", mode, trace], env=environment, capture_output=True, text=True)
+    if result.returncode != 0:
+        said = result.stderr.strip().rpartition("\n")[2]
+        sys.exit(f"error: {trace} cannot be replayed, exit code {result.returncode}: {said}")
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def count_instructions(native: Path, trace: Path) -> int | None:

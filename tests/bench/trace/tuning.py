@@ -19,7 +19,8 @@ from typing import Any
 
 from rich.table import Table
 
-from bench.shared import machine, tables
+from bench.shared import command, machine, tables
+from bench.shared.command import words
 from bench.shared.figures import geometric_mean, ratio
 from bench.shared.tables import number, table
 from bench.trace.programs import PROGRAMS, absent
@@ -45,14 +46,36 @@ COMPARED = {
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.trace.tuning", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where traces and JSON go")
-    parser.add_argument("--native", type=Path, default=Path("build/bench/native"), help="holds replay")
-    parser.add_argument("--programs", default=",".join(PROGRAMS), help="some of them, separated by commas")
+    parser = command.Parser("bench.trace.tuning", __doc__)
+    out = "the folder of traces/ and the JSON (%(default)s)"
+    parser.add_argument("--out", type=command.folder, default=Path("build/bench"), help=out)
+    parser.add_argument("--native", type=Path, default=Path("build/bench/native"), help="the folder of replay")
+    parser.add_argument("--programs", default="", help=command.choice_of(PROGRAMS))
     parser.add_argument("--json", type=Path, help="where the figures go (default: tuning.json in --out)")
     parser.add_argument("--compare", type=Path, metavar="JSON", help="the figures of an earlier run")
-    parser.add_argument("--jobs", type=int, default=2, help="replays at once")
+    parser.add_argument("--jobs", type=command.positive_whole, default=2, help="replays at once (%(default)s)")
     return parser.parse_args()
+
+
+def chosen_programs(wanted: list[str]) -> list[str]:
+    command.check_names("program", wanted, PROGRAMS)
+    why = absent()
+    if why and "tests" in wanted:
+        command.refuse(f"program 'tests' cannot be recorded: {why}")
+    if why and not wanted:
+        print(f"left out: tests: {why}", file=sys.stderr)
+    return wanted or [name for name in PROGRAMS if not why or name != "tests"]
+
+
+def read_figures(file: Path) -> dict[str, Figures]:
+    """Those of an earlier run."""
+    try:
+        figures: dict[str, Figures] = json.loads(file.read_text())["programs"]
+    except OSError as error:
+        command.refuse(f"--compare {str(file)!r}: {error.strerror}")
+    except (ValueError, KeyError, TypeError):
+        command.refuse(f"--compare {str(file)!r} is no JSON of make bench-tuning")
+    return figures
 
 
 def trace_of(out: Path, name: str) -> Path:
@@ -158,10 +181,8 @@ def comparison_table(measured: dict[str, Figures], earlier: dict[str, Figures]) 
 
 def main() -> int:
     arguments = parse_arguments()
-    names = [name.strip() for name in arguments.programs.split(",")]
-    if "tests" in names and (why := absent()):
-        print(f"left out: tests: {why}", file=sys.stderr)
-        names.remove("tests")
+    names = chosen_programs(words(arguments.programs))
+    earlier = read_figures(arguments.compare) if arguments.compare else None
     for name in names:
         record_missing(arguments.out, name)
     with ThreadPoolExecutor(arguments.jobs) as pool:
@@ -172,8 +193,7 @@ def main() -> int:
     output.print(machine.heading(notes), markup=False)
     output.print(figures_table("what it costs", COST, measured), "")
     output.print(figures_table(SPACE_TITLE, SPACE, measured), "")
-    if arguments.compare:
-        earlier = json.loads(arguments.compare.read_text())["programs"]
+    if earlier is not None:
         output.print(comparison_table(measured, earlier), "")
     file = arguments.json or arguments.out / "tuning.json"
     file.write_text(json.dumps(notes | {"programs": measured}, indent=1) + "\n")
