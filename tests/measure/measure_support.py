@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from python_support import HAKMEM, SECONDS_MAX, clean_environment
+from python_support import HAKMEM, SECONDS_MAX, clean_environment, run
 
 MEBIBYTE = 1024 * 1024
 
@@ -46,6 +46,11 @@ def hakmem_command(
         timeout=SECONDS_MAX,
         preexec_fn=limit if file_bytes_max is not None else None,
     )
+
+
+def hakmem_with_closed(streams: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same where the shell closed standard streams, as `2>&-` does."""
+    return run(["sh", "-c", f'exec "$@" {streams}', "sh", *HAKMEM, *words], cwd=cwd)
 
 
 def start_hakmem(*words: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:

@@ -15,6 +15,7 @@ from measure_support import (
     MEBIBYTE,
     SCATTERED,
     hakmem_command,
+    hakmem_with_closed,
     processes_with,
     result_in,
     script,
@@ -278,3 +279,10 @@ def test_children_that_hakmem_does_not_reach_are_named(tmp_path: Path) -> None:
     assert "MiB of PSS" in result.stdout
     assert "It did not reach the program's own children" in result.stdout
     assert "hakmem install-startup" in result.stdout
+
+
+def test_closed_streams_cost_nothing_of_what_was_measured(tmp_path: Path) -> None:
+    result = hakmem_with_closed(">&- 2>&-", *TWO, "-c", "import time; time.sleep(0.2)", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result_in(tmp_path / "out")["summary"]["hakmem"]["runs_counted"] == 1
+    assert (tmp_path / "out" / "report.html").exists()

@@ -14,7 +14,16 @@ import pytest
 from hakmem.measure import kernel, recording
 from hakmem.measure.errors import MeasureError
 from hakmem.measure.sampler import Sampler
-from measure_support import MEBIBYTE, end, hakmem_command, processes_with, start_hakmem, start_python, wait_until
+from measure_support import (
+    MEBIBYTE,
+    end,
+    hakmem_command,
+    hakmem_with_closed,
+    processes_with,
+    start_hakmem,
+    start_python,
+    wait_until,
+)
 
 MARKED = """
 import gc, time, hakmem
@@ -211,3 +220,14 @@ def test_smaps_are_read() -> None:
     first, second = kernel.parse_smaps(text)
     assert (first.is_anonymous, first.sizes["Rss"], "nh" in first.flags) == (True, 102400, True)
     assert (second.path, second.is_anonymous, second.end - second.start) == ("/usr/lib/a b.so", False, 4096)
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_not_change_the_exit_code(tmp_path: Path, streams: str) -> None:
+    code = "import sys; sys.exit(5 if sys.stdout is None else 7)"
+    words = ("record", "-o", "curve.jsonl", "--", sys.executable, "-c", code)
+    result = hakmem_with_closed(streams, *words, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (5 if " >&-" in f" {streams}" else 7, "")
+    assert lines_of(tmp_path / "curve.jsonl")[-1]["end"] == f"exit code {result.returncode}"
+    result = hakmem_with_closed(streams, "plot", "curve.jsonl", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import hakmem
 import pytest
@@ -116,3 +119,32 @@ def test_bad_environment_is_one_warning_and_goes_on(variable: str, value: str, n
     assert (result.returncode, result.stdout) == (0, "1\n")
     assert re.fullmatch(r"hakmem: warning: [^\n]+\n", result.stderr)
     assert all(text in result.stderr for text in named), result.stderr
+
+
+def run_with_closed(streams: str, words: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return run(["sh", "-c", f'exec "$@" {streams}', "sh", *words], cwd=cwd)
+
+
+CLOSED = ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"]
+
+
+@pytest.mark.parametrize("streams", CLOSED)
+@pytest.mark.parametrize("words", [["status"], ["options"], ["--help"], ["uninstall-startup"], ["status", "--help"]])
+def test_closed_streams_are_no_failure(streams: str, words: list[str]) -> None:
+    result = run_with_closed(streams, [*HAKMEM, *words])
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["status", "x"], ["stats", "4194304", "--json"], ["plot", "/nowhere"]])
+def test_errors_never_go_to_stdout(words: list[str]) -> None:
+    for streams in ("2>&-", "<&- 2>&-"):
+        result = run_with_closed(streams, [*HAKMEM, *words])
+        assert (result.returncode in (1, 2), result.stdout) == (True, "")
+
+
+def test_run_keeps_closed_streams_closed() -> None:
+    say = "import sys; sys.stdin is None and sys.stderr is None and print('closed')"
+    assert run_with_closed("<&- 2>&-", [*HAKMEM, "run", "-c", say]).stdout == "closed\n"
+    tracing = [sys.executable, "-X", "tracemalloc", "-m", "hakmem", "run"]
+    assert run_with_closed("2>&-", [*tracing, "-c", "print(1)"]).stdout == "1\n"
+    assert run_with_closed("2>&-", [*tracing, "--require", "-c", "print(1)"]).stdout == ""

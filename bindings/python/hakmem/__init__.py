@@ -192,7 +192,8 @@ def _serve_stats() -> None:
     try:
         server.serve()
     except OSError as error:
-        print(f"hakmem: warning: the stats are not served: {error.filename}: {error.strerror}", file=sys.stderr)
+        if sys.stderr is not None:  # closed, which print() would take for stdout
+            print(f"hakmem: warning: the stats are not served: {error.filename}: {error.strerror}", file=sys.stderr)
 
 
 def _listen_to_marks() -> None:

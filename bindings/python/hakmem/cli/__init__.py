@@ -30,6 +30,8 @@ OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO
 def main(arguments: "list[str] | None" = None) -> int:
     """Run `hakmem` with these words (default: those of the command line); the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] != ["run"]:  # the program finds what it would find under `python`
+        _open_closed_streams()
     try:
         if not words:
             raise UsageError(f"a command is missing; give one of {', '.join(COMMANDS)}")
@@ -59,6 +61,16 @@ def load_command(name: str) -> Command:
     module = __import__(f"hakmem.cli.{module_name}", fromlist=["COMMAND"])
     command: Command = module.COMMAND
     return command
+
+
+def _open_closed_streams() -> None:
+    """Let standard streams that are closed lead nowhere: else files that are opened take their numbers."""
+    closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
+    while closed and (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    for name in closed:
+        mode = "r" if name == "stdin" else "w"
+        setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _main_without_command(words: list[str]) -> int:

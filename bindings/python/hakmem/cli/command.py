@@ -14,8 +14,14 @@ class UsageError(Exception):
 
 def fail(text: str, exit_code: int) -> int:
     """Print one error line and return the exit code."""
-    print(f"hakmem: error: {text}", file=sys.stderr)
+    say(f"error: {text}")
     return exit_code
+
+
+def say(text: str) -> None:
+    """Print a line on stderr; nowhere where that is closed, which print() would take for stdout."""
+    if sys.stderr is not None:
+        print(f"hakmem: {text}", file=sys.stderr)
 
 
 class Command:

@@ -1,8 +1,6 @@
 """`hakmem record`: writes the curve of a process tree to a file, line by line, until it ends or somebody says stop."""
 
-import sys
-
-from hakmem.cli.command import UsageError
+from hakmem.cli.command import UsageError, say
 from hakmem.cli.measure_command import MeasureCommand, interval_seconds_of, positive, process_id_of, split_command
 
 TYPE_CHECKING = False
@@ -53,7 +51,7 @@ class Record(MeasureCommand):
         else:
             end = record.record_process(process_id_of(arguments.pid), settings)
         samples = f"{end.samples} sample{'s' * (end.samples != 1)}"
-        print(f"hakmem: {end.text}; {arguments.out} has {samples}", file=sys.stderr)
+        say(f"{end.text}; {arguments.out} has {samples}")
         return end.exit_code
 
 

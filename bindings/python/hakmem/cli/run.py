@@ -5,7 +5,7 @@ import sys
 
 import hakmem
 from hakmem import _hakmem, startup_files
-from hakmem.cli.command import Command, UsageError, fail
+from hakmem.cli.command import Command, UsageError, fail, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Run(Command):
             is_enabled = False
             refusal = str(error)
             if not wants_hakmem:
-                print(f"hakmem: warning: runs without hakmem: {refusal}", file=sys.stderr)
+                say(f"warning: runs without hakmem: {refusal}")
         if wants_hakmem and not is_enabled:
             return fail(f"hakmem cannot be enabled, and --require was given: {refusal}", 1)
         return _end_like(program.run())

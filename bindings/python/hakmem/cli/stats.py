@@ -1,9 +1,9 @@
 """`hakmem stats`."""
 
 import json
-import sys
 import time
 
+from hakmem.cli.command import say
 from hakmem.cli.measure_command import HOUR_SECONDS, MeasureCommand, positive, process_id_of
 
 TYPE_CHECKING = False
@@ -75,7 +75,7 @@ def _watch(process_id: int, told: "dict[str, Any]", interval_seconds: float) -> 
     except KeyboardInterrupt:
         return
     except MeasureError as error:
-        print(f"hakmem: {error}", file=sys.stderr)
+        say(str(error))
 
 
 COMMAND = Stats()
