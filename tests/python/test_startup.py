@@ -107,7 +107,10 @@ def test_without_the_variable_nothing_of_hakmem_is_imported(installed: Environme
 def test_bad_value_is_one_warning(installed: Environment, value: str) -> None:
     result = installed.run("-c", SAY, HAKMEM=value)
     assert (result.returncode, result.stdout) == (0, "False\n")
-    assert re.fullmatch(rf"hakmem: warning: HAKMEM={value} [^\n]*0 or 1[^\n]*\n", result.stderr)
+    warning = f"hakmem: warning: HAKMEM={value} is not 0 or 1; the startup file enables nothing\n"
+    assert result.stderr == warning
+    result = installed.run("-m", "hakmem", "run", "-c", SAY, HAKMEM=value)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "True\n", warning)
 
 
 def test_refused_is_one_warning(installed: Environment) -> None:
@@ -151,19 +154,35 @@ def test_isolated_and_siteless_interpreters_start(installed: Environment) -> Non
     assert output_of(installed.run("-S", "-c", SAY, HAKMEM="1")) == "False\n"
 
 
-def test_a_directory_that_cannot_be_written_is_named(venv: Environment) -> None:
+@pytest.mark.parametrize(
+    ("words", "user_site", "advice"),
+    [
+        (["install-startup"], True, "; use --user, or a virtual environment of your own"),
+        (["install-startup"], False, "; do it as its owner, or in a virtual environment of your own"),
+        (["install-startup", "--user"], True, ""),
+        (["uninstall-startup"], True, "; do it as its owner"),
+        (["uninstall-startup"], False, "; do it as its owner"),
+    ],
+)
+def test_a_directory_that_cannot_be_written_is_named(
+    venv: Environment, words: list[str], user_site: bool, advice: str
+) -> None:
     """A file stands where the directory should be, which stops root, too."""
-    code = """
-        import sys, sysconfig
-        sysconfig.get_path = lambda name: __file__ + "/site-packages" if name == "purelib" else None
+    code = f"""
+        import site, sys, sysconfig
+        site.ENABLE_USER_SITE = {user_site}
+        directory = __file__ + "/site-packages"
+        site.getusersitepackages = lambda: directory
+        sysconfig.get_path = lambda name: directory if name == "purelib" else None
         from hakmem.cli import main
-        sys.exit(main(["install-startup"]))
+        sys.exit(main({words}))
     """
     script = venv.site / "blocked.py"
     script.write_text(textwrap.dedent(code))
     result = venv.run(str(script))
     assert (result.returncode, result.stdout) == (1, "")
-    assert re.fullmatch(rf"hakmem: error: {re.escape(str(script))}[^\n]+--user[^\n]*\n", result.stderr)
+    said = f"hakmem: error: {script}/site-packages cannot be written: Not a directory{advice}\n"
+    assert result.stderr == said
 
 
 def test_user_site(tmp_path: Path) -> None:

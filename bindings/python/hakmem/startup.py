@@ -24,7 +24,7 @@ def start() -> None:
         except hakmem.UnsupportedError as error:
             _warn(f"not enabled: {error}")
     elif value not in ("", "0"):
-        _warn(f"HAKMEM={value} is not 0 or 1; 0 is used instead")
+        _warn(f"HAKMEM={value} is not 0 or 1; the startup file enables nothing")
 
 
 def _warn(text: str) -> None:

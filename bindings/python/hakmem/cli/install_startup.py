@@ -31,5 +31,10 @@ class InstallStartup(StartupCommand):
         print(f"installed in {directory}: {', '.join(startup_files.FILES)}; set HAKMEM=1 to enable hakmem")
         return 0
 
+    def advice(self) -> str:
+        if site.ENABLE_USER_SITE:
+            return "use --user, or a virtual environment of your own"
+        return "do it as its owner, or in a virtual environment of your own"
+
 
 COMMAND = InstallStartup()

@@ -24,5 +24,9 @@ class StartupCommand(Command):
 
     def explain(self, error: OSError, user: bool) -> str:
         """Say what failed, and what to do."""
-        advice = "" if user else "; use --user, or a virtual environment of your own"
-        return f"{error.filename}: {error.strerror}{advice}"
+        advice = "" if user else f"; {self.advice()}"
+        return f"{self.directory(user)} cannot be written: {error.strerror}{advice}"
+
+    def advice(self) -> str:
+        """Return what to do where this environment's directory may not be written."""
+        return "do it as its owner"
