@@ -30,6 +30,12 @@ def path_of(process_id: int) -> Path:
     return next((path for path in paths if path.exists()), paths[-1])
 
 
+def figure(table: str, label: str) -> int:
+    match = re.search(rf"^  {label} +([\d,]+) bytes", table, re.MULTILINE)
+    assert match, table
+    return int(match[1].replace(",", ""))
+
+
 def test_figures_of_a_running_process(tmp_path: Path) -> None:
     program = start_python(WAIT, cwd=tmp_path, launcher=UNDER, HAKMEM_STATS_SOCKET="1")
     told = json.loads(hakmem_command("stats", str(program.pid), "--json", cwd=tmp_path).stdout)
@@ -38,6 +44,8 @@ def test_figures_of_a_running_process(tmp_path: Path) -> None:
     text = hakmem_command("stats", str(program.pid), cwd=tmp_path).stdout
     assert re.search(r"^resident memory [\d,]{9,} bytes \(kernel\)$", text, re.MULTILINE)
     assert re.search(r"^  live +[\d,]+ bytes in [\d,]+ blocks$", text, re.MULTILINE)
+    parts = [figure(text, label) for label in ("live", "cached", "pinned", "free, resident", "unbacked")]
+    assert sum(parts) == figure(text, "mapped")
     metrics = hakmem_command("stats", str(program.pid), "--prom", cwd=tmp_path).stdout
     assert "\nhakmem_enabled 1.0\n" in metrics
     assert re.search(r"^hakmem_served_requests_total [\d.e+]+$", metrics, re.MULTILINE)

@@ -47,7 +47,9 @@ def _figure_rows(figures: "Stats") -> list[tuple[str, str]]:
         ("bytes passed", f"{figures['passed_bytes']:,}"),
         ("live", f"{figures['live_bytes']:,} bytes in {figures['live_blocks']:,} blocks"),
         ("cached", f"{figures['cached_bytes']:,} bytes"),
+        ("pinned", f"{figures['pinned_bytes']:,} bytes"),
         ("free, resident", f"{figures['free_resident_bytes']:,} bytes"),
+        ("unbacked", f"{figures['unbacked_bytes']:,} bytes"),
         ("mapped", f"{figures['mapped_bytes']:,} bytes, and {figures['metadata_bytes']:,} of metadata"),
         (
             "superslabs",
