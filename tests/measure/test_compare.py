@@ -139,6 +139,7 @@ def test_program_that_never_ends(tmp_path: Path) -> None:
     result = hakmem_command("compare", "--allocators=hakmem", "--runs=1", "--timeout=0.8", name, cwd=tmp_path)
     assert result.returncode == 1
     assert result.stdout.count("it did not end within 0.8 s (--timeout) and was killed") == 3  # two rows, the verdict
+    assert result.stderr.endswith("error: the program failed under pymalloc, hakmem; it printed nothing\n")
     assert processes_with("987.5") == []
 
 
@@ -245,7 +246,7 @@ def test_dollars_are_dollars(tmp_path: Path) -> None:
         (["-m"], 2, "-m needs a module"),
         (["absent.py"], 1, "there is no file absent.py"),
         (["sleep", "1"], 1, "'hakmem record -- sleep' records any program"),
-        (["--allocators", "tcmalloc", "here.py"], 1, "there is no allocator 'tcmalloc'; give some of pymalloc,hakmem,"),
+        (["--allocators", "tcmalloc", "here.py"], 2, "there is no allocator 'tcmalloc'; give some of pymalloc,hakmem,"),
         (["--out", "/proc/none", "here.py"], 1, "the directory /proc/none cannot be made"),
     ],
 )

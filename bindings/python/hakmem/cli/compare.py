@@ -68,10 +68,11 @@ class Compare(MeasureCommand):
         program = programs.program_of(arguments.program, arguments.lua)
         paths = [os.path.join(arguments.out, name) for name in OUTPUTS]
         files.check_free(paths, arguments.force)
-        files.make_directory(arguments.out)
         find = allocators.python_allocators if program.language == "python" else allocators.lua_allocators
-        wanted = [name for name in arguments.allocators.split(",") if name]
-        chosen = allocators.choose(find(program.interpreter), wanted, allocators.BASELINES[program.language])
+        known = find(program.interpreter)
+        wanted = _wanted_of(arguments.allocators, [allocator.name for allocator in known])
+        chosen = allocators.choose(known, wanted, allocators.BASELINES[program.language])
+        files.make_directory(arguments.out)
         with interrupts.Interrupts() as noted:  # until the files are written: what was measured is kept
             result = compare.compare(
                 program,
@@ -105,6 +106,15 @@ def split_own_options(
         else:
             break
     return words[:position], words[position:]
+
+
+def _wanted_of(text: str, known: list[str]) -> list[str]:
+    """Read --allocators. Raises UsageError for a name that there is not."""
+    wanted = [name for name in text.split(",") if name]
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"there is no allocator {name!r}; give some of {','.join(known)}")
+    return wanted
 
 
 def _write_files(result: "dict[str, Any]", directory: str) -> str:
@@ -147,7 +157,9 @@ def _report(result: "dict[str, Any]", arguments: "Namespace", unwritten: str) ->
         return fail(f"interrupted; {arguments.out} has what was measured so far", 1)
     failed = [name for name, row in result["summary"].items() if row["failures"]]
     if failed:
-        return fail(f"the program failed under {', '.join(failed)}; the last lines of its output stand above", 1)
+        said = any(run["output_tail"] for run in result["runs"] if run["allocator"] in failed)
+        end = "the last lines of its output stand above" if said else "it printed nothing"
+        return fail(f"the program failed under {', '.join(failed)}; {end}", 1)
     missing = [row["missing"] for row in result["allocators"] if row["name"] == "hakmem" and row["missing"]]
     if missing:
         return fail(f"hakmem could not be measured: {missing[0]}", 1)

@@ -139,18 +139,13 @@ def lua_allocators(lua: str) -> list[Allocator]:
 def choose(allocators: Sequence[Allocator], wanted: Sequence[str], baseline: str) -> list[Allocator]:
     """Return those that are named, all when none is; the baseline always, because ratios are to it.
 
-    Raises MeasureError for a name that there is not, and for a named one that is missing here.
+    Raises MeasureError for a named one that is missing here.
     """
-    by_name = {allocator.name: allocator for allocator in allocators}
-    for name in wanted:
-        if name not in by_name:
-            raise MeasureError(f"there is no allocator {name!r}; give some of {','.join(by_name)}")
-        if by_name[name].missing:
-            raise MeasureError(f"{name} cannot be used: {by_name[name].missing}")
+    for allocator in allocators:
+        if allocator.name in wanted and allocator.missing:
+            raise MeasureError(f"{allocator.name} cannot be used: {allocator.missing}")
     return [
-        allocator
-        for allocator in allocators
-        if not wanted or allocator.name in wanted or allocator.name == baseline
+        allocator for allocator in allocators if not wanted or allocator.name in wanted or allocator.name == baseline
     ]
 
 
