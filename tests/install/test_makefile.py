@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-COPIED = ("Makefile", "tests/hardening.mk", ".ci/check-system")
+COPIED = ("Makefile", "pyproject.toml", "tests/hardening.mk", ".ci/check-system")
 
 
 @pytest.fixture
@@ -20,6 +21,11 @@ def folder(repository: Path, tmp_path: Path) -> Path:
         shutil.copy(repository / name, tmp_path / name)
     (tmp_path / "build" / "venv" / "earlier").mkdir(parents=True)
     return tmp_path
+
+
+def plant(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -33,14 +39,23 @@ def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("python", ["", "/nonexistent/python", "/etc/passwd", "echo"])
 def test_python_that_is_none_is_one_line_and_changes_nothing(folder: Path, target: str, python: str) -> None:
     log = folder / "log"
-    (folder / "apt-get").write_text(f"#!/bin/sh\necho >> {log}\n")
-    (folder / "apt-get").chmod(0o755)
+    plant(folder, "apt-get", f"echo >> {log}")
     result = make(folder, target, f"PYTHON={python}", "RUNS=1")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
     assert f"PYTHON={python} is not a Python that runs; name one, as in: make {target} PYTHON=python3" in result.stderr
     assert (folder / "build" / "venv" / "earlier").exists()
     assert not log.exists()
+
+
+def test_python_that_was_installed_just_now_needs_another_call(folder: Path) -> None:
+    plant(folder, "id", "echo 0")
+    plant(folder, "apt-get", f"touch {folder}/ready")
+    plant(folder, "python3", f'[ -e {folder}/ready ] && exec {sys.executable} "$@"')
+    result = make(folder, "lint", "PYTHON=python3")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: Python was installed just now; call make again\n")
+    assert (folder / "build" / "venv" / "earlier").exists()
 
 
 def test_help_and_clean_need_no_python(folder: Path) -> None:

@@ -129,7 +129,7 @@ CLOSED = ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"]
 
 
 @pytest.mark.parametrize("streams", CLOSED)
-@pytest.mark.parametrize("words", [["status"], ["options"], ["--help"], ["uninstall-startup"], ["status", "--help"]])
+@pytest.mark.parametrize("words", [["status"], ["options", "--json"], ["--help"], ["status", "--help"]])
 def test_closed_streams_are_no_failure(streams: str, words: list[str]) -> None:
     result = run_with_closed(streams, [*HAKMEM, *words])
     assert (result.returncode, result.stderr) == (0, "")
