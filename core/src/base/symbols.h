@@ -137,6 +137,7 @@
 #pragma redefine_extname os_fault_calls hak_core_os_fault_calls
 #pragma redefine_extname os_fork_hooks_set hak_core_os_fork_hooks_set
 #pragma redefine_extname os_helper_await_end hak_core_os_helper_await_end
+#pragma redefine_extname os_helper_await_gone hak_core_os_helper_await_gone
 #pragma redefine_extname os_helper_start hak_core_os_helper_start
 #pragma redefine_extname os_huge_pages_allow hak_core_os_huge_pages_allow
 #pragma redefine_extname os_huge_pages_forbid hak_core_os_huge_pages_forbid

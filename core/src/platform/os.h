@@ -117,10 +117,10 @@ uint64_t os_thread_id(void);
  * another thread owns may be taken from it. */
 bool os_barrier_in_all_threads(void);
 
-/* A thread of our own that blocks all signals; 0 or an errno. `os_helper_await_end` waits until it has ended and
- * the kernel counts it no more. */
+/* A thread of our own that blocks all signals; 0 or an errno. */
 int os_helper_start(void (*run)(void));
-void os_helper_await_end(void);
+void os_helper_await_end(void);  /* its function has returned */
+void os_helper_await_gone(void); /* and the kernel counts it no more, but for an exit that takes very long */
 
 /* Sleeps until the flag is no longer `expected` or the time is over. */
 void os_wait_ms(_Atomic uint32_t *flag, uint32_t expected, uint32_t milliseconds);

@@ -181,10 +181,11 @@ uint64_t os_now_ms(void) {
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
+/* Not the C library's write: a thread that is cancelled must not end in it, for the caller may hold a lock. */
 void os_write_error(const char *text, size_t bytes) {
     int saved = errno;
     while (bytes > 0) {
-        ssize_t written = write(STDERR_FILENO, text, bytes);
+        long written = syscall(SYS_write, STDERR_FILENO, text, bytes);
         if (written <= 0 && errno != EINTR) break;
         if (written > 0) {
             text += written;

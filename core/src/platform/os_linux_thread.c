@@ -88,6 +88,7 @@ bool os_barrier_in_all_threads(void) {
 /* ---- The helper thread ---- */
 
 static _Atomic uint64_t helper_thread_id;
+static _Atomic uint64_t helper_end_ms;
 static _Atomic uint32_t helper_has_ended;
 static void (*helper_function)(void);
 
@@ -95,6 +96,7 @@ static void *helper_main(void *unused) {
     (void)unused;
     atomic_store(&helper_thread_id, os_thread_id());
     helper_function();
+    atomic_store(&helper_end_ms, os_now_ms());
     atomic_store(&helper_has_ended, 1);
     os_wake(&helper_has_ended);
     return NULL;
@@ -124,16 +126,19 @@ int os_helper_start(void (*run)(void)) {
 }
 
 void os_helper_await_end(void) {
-    enum { MOMENT_MS = 100, LOOKS_MAX = 10000 };
-    int saved = errno;
+    enum { MOMENT_MS = 100 };
     while (atomic_load(&helper_has_ended) == 0) os_wait_ms(&helper_has_ended, 0, MOMENT_MS);
-    uint64_t id = atomic_load(&helper_thread_id);
-    /* A moment passes before the kernel takes the thread off its count, which others read. Bounded: the number may be
-     * another thread's by now. */
-    for (unsigned look = 0; look < LOOKS_MAX && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0; look++) {
-        struct timespec moment = {0, 20000};
-        nanosleep(&moment, NULL);
-    }
+}
+
+void os_helper_await_gone(void) {
+    enum { EXIT_MS_MAX = 100, MOMENT_US = 20 }; /* after that, the number is another thread's */
+    static _Atomic uint32_t nobody_wakes;
+    int saved = errno;
+    os_helper_await_end();
+    uint64_t id = atomic_load(&helper_thread_id), end_ms = atomic_load(&helper_end_ms);
+    struct timespec moment = {0, MOMENT_US * 1000L};
+    while (os_now_ms() - end_ms < EXIT_MS_MAX && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0)
+        futex_wait(&nobody_wakes, 0, &moment); /* not nanosleep: a thread that is cancelled would end in it */
     errno = saved;
 }
 

@@ -156,12 +156,43 @@ static void test_mappings_stay_flat(void **state) {
     child_require_success(&result);
 }
 
+/* A thread that the OS refused to start is tried again; what is free goes at once until then. */
+static void refused_helper(void *unused) {
+    (void)unused;
+    enum { COUNT = 4000, BLOCK_BYTES = 4096, REFUSED_MS = 1100 };
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t number = 0; number < COUNT; number++)
+            memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+        if (round == 0) limit_to(0);
+        stats_option_set("retain_bytes", "0");
+        stats_option_set("retain_percent", "0");
+        for (size_t number = 1; number < COUNT; number++) hak_free(blocks[number]);
+        REQUIRE_EQUAL(resident_thread_count(), round + 1);
+        if (round == 0) {
+            REQUIRE_AT_MOST(stats_now().free_resident_bytes, MIB);
+            struct rlimit limit;
+            REQUIRE_EQUAL(getrlimit(RLIMIT_AS, &limit), 0);
+            limit.rlim_cur = limit.rlim_max;
+            REQUIRE_EQUAL(setrlimit(RLIMIT_AS, &limit), 0);
+            resident_sleep_ms(REFUSED_MS);
+        }
+    }
+}
+
+static void test_refused_helper(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    ChildResult result = child_run(refused_helper, NULL);
+    child_require_success(&result);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_of_block),
         cmocka_unit_test(test_use_what_the_caches_hold),
         cmocka_unit_test(test_memory_changes_class),
         cmocka_unit_test(test_frees_without_room_for_the_helper),
+        cmocka_unit_test(test_refused_helper),
         cmocka_unit_test(test_mappings_stay_flat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
