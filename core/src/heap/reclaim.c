@@ -23,12 +23,19 @@ static bool owner_is_outside(const Heap *heap) {
     return LOAD_RELAXED(heap->mallocs) == mallocs_done && LOAD_RELAXED(heap->frees) == frees_done;
 }
 
+static bool has_class_in_use(const Heap *heap) {
+    uint64_t classes = 0;
+    for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) classes |= heap->classes_in_use[word];
+    return classes != 0;
+}
+
+/* Also one that is closed already: its owner may have been inside then. */
 static bool is_candidate(Heap *heap, bool idle_only) {
     if ((heap->kind != HEAP_THREAD && heap->kind != HEAP_PRIVATE) || heap == heap_of_thread) return false;
     uint64_t requests = LOAD_RELAXED(heap->mallocs) + LOAD_RELAXED(heap->frees);
     bool is_idle = heap->reclaim_seen == requests;
     heap->reclaim_seen = requests;
-    return (is_idle || !idle_only) && !heap->is_closed;
+    return (is_idle || !idle_only) && has_class_in_use(heap);
 }
 
 /* One class at a time: blocks go back to slabs of other heaps too, and no two heaps are locked at once. */
@@ -47,6 +54,16 @@ static bool reclaim_class(Heap *heap, unsigned class_index) {
     return is_reclaimable;
 }
 
+static void reclaim(Heap *heap) {
+    for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) {
+        os_lock(&heap->lock);
+        uint64_t classes = heap->is_closed ? heap->classes_in_use[word] : 0;
+        os_unlock(&heap->lock);
+        for (; classes != 0; classes &= classes - 1)
+            if (!reclaim_class(heap, word * 64 + lowest_bit_index(classes))) return;
+    }
+}
+
 void heap_reclaim_others(bool idle_only) {
     bool is_any_closed = false;
     os_lock(&heap_list_lock);
@@ -59,9 +76,7 @@ void heap_reclaim_others(bool idle_only) {
         os_unlock(&heap->lock);
     }
     if (is_any_closed && os_barrier_in_all_threads())
-        for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-            for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-                if (!reclaim_class(heap, index)) break;
+        for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) reclaim(heap);
     os_unlock(&heap_list_lock);
 }
 
