@@ -41,6 +41,6 @@ int hak_option_get(const char *name, char *value, size_t value_bytes) {
 int hak_option_set(const char *name, const char *value, char *message, size_t message_bytes) {
     heap_start();
     int error = option_set(name, value, message, message_bytes);
-    if (error == 0) purge_look_again();
+    if (error == 0) purge_look_now();
     return error;
 }

@@ -41,12 +41,14 @@ void fork_prepare(void) {
 void fork_parent(void) {
     unlock_all();
     helper_fork_done();
+    purge_look_now(); /* what the helper would have given back */
 }
 
 void fork_child(void) {
     STORE_RELAXED(purges_in_flight, 0);
     unlock_all();
     helper_fork_done();
+    purge_abandon_all();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
         if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)heap_detach(heap); /* no look: this is fork's time */
 }

@@ -34,8 +34,9 @@ static void helper_run(void) {
         os_wait_ms(&helper_stopping, 0, look_ms);
         if (atomic_load(&helper_stopping) != 0) return;
         heap_reclaim_others(true);
+        bool is_in_vain = purge_to_young_bound() == 0; /* the caches of many threads may have become free just now */
         is_purging = is_purging || LOAD_RELAXED(backed_free_bytes) > purge_old_bound_bytes();
-        bool is_in_vain = !is_purging || purge_run(delay_ms > look_ms ? delay_ms - look_ms : 0, 0) == 0;
+        if (is_purging) is_in_vain &= purge_run(delay_ms > look_ms ? delay_ms - look_ms : 0, 0) == 0;
         looks_in_vain = is_in_vain && is_within_bound() ? looks_in_vain + 1 : 0;
     }
 }

@@ -69,6 +69,7 @@ static LargePlace place_of(const void *block) {
 }
 
 void large_free(void *block) {
+    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     bool report_only = option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT;
     LargePlace place = place_of(block);
     const TinySlabMeta *first = place.mapping != NULL ? &place.mapping->slab[0] : place.run;
@@ -79,7 +80,7 @@ void large_free(void *block) {
         message_misuse(report_only, "invalid free of %p: inside a large block (size class large, thread %u)", block,
                        os_thread_id());
     } else if (place.mapping != NULL ? mapping_return(place.mapping, block) : run_return(place.run, block)) {
-        purge_if_over_bound();
+        purge_if_over_bound(LOAD_RELAXED(backed_free_bytes) - free_bytes);
     } else {
         message_misuse(report_only, "double free of %p (size class large, thread %u)", block, os_thread_id());
     }
@@ -114,6 +115,7 @@ size_t large_usable_bytes(const void *block) {
 }
 
 void *large_resize(void *block, size_t size_bytes) {
+    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     LargePlace place = place_of(block);
     void *resized = NULL;
     if (place.run != NULL && size_bytes <= RUN_BYTES_MAX) {
@@ -123,6 +125,6 @@ void *large_resize(void *block, size_t size_bytes) {
         if (mapping != NULL) resized = (void *)mapping->base;
     }
     if (resized != NULL) os_memory_tool_show(resized, round_up_bytes(size_bytes, os_page_bytes));
-    purge_if_over_bound(); /* a shrunk run left free OS pages */
+    purge_if_over_bound(LOAD_RELAXED(backed_free_bytes) - free_bytes); /* a shrunk one left free OS pages */
     return resized;
 }

@@ -187,6 +187,30 @@ size_t purge_run(uint32_t age_ms, int64_t target_bytes) {
     return of_supply_bytes + of_heaps_bytes;
 }
 
+static void chain_purging(SuperSlab *superslab, void *chain) {
+    TinySlabMeta **first = chain;
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
+        TinySlabMeta *meta = &superslab->slab[index];
+        if (meta->purging_pages == 0) continue;
+        meta->next = *first; /* it is in no list */
+        *first = meta;
+    }
+}
+
+void purge_abandon_all(void) {
+    superslab_purge_abandon();
+    TinySlabMeta *purging = NULL;
+    (void)superslab_walk(chain_purging, &purging);
+    while (purging != NULL) {
+        TinySlabMeta *meta = purging;
+        purging = meta->next;
+        Heap *owner = LOAD_RELAXED(meta->owner);
+        os_lock(&owner->lock);
+        (void)slab_from_purging(owner, meta, meta->purging_pages);
+        os_unlock(&owner->lock);
+    }
+}
+
 bool purge_make_room(Heap *heap) {
     int64_t used_bytes = heap_used_bytes_all();
     if (heap != NULL) heap_flush_all(heap);
@@ -194,30 +218,46 @@ bool purge_make_room(Heap *heap) {
     return purge_run(0, 0) > 0 || heap_used_bytes_all() < used_bytes;
 }
 
-void purge_if_over_bound_slow(void) {
+size_t purge_to_young_bound(void) { return purge_run(0, young_bound(heap_used_bytes_all()).bytes); }
+
+/* What became free all at once in other threads, which ended or were idle, is not for one call to pay: where the helper runs
+ * it gives back as much as it made free, or AIR_BYTES_MAX. The next looks go on, and if none comes, the helper. */
+void purge_if_over_bound_slow(int64_t freed_bytes) {
     STORE_RELAXED(shown_bytes, 0); /* what is shown from here on is for the next look */
     int64_t used_bytes = heap_used_bytes_all();
-    Bound bound = old_bound(used_bytes);
-    next_look_set(bound);
-    if (LOAD_RELAXED(backed_free_bytes) <= bound.bytes) return;
-    Bound young = young_bound(used_bytes);
+    Bound bound = old_bound(used_bytes), young = young_bound(used_bytes);
+    bool is_over = LOAD_RELAXED(backed_free_bytes) > bound.bytes;
+    bool is_delayed = is_over && option_value(OPTION_PURGE_DELAY_MS) != 0;
     /* Before the wake-up: a helper that finishes after it calls purge_look_again. */
-    next_look_set(young);
-    if (option_value(OPTION_PURGE_DELAY_MS) != 0 && helper_wake())
+    next_look_set(is_delayed ? young : bound);
+    bool is_left_to_helper = is_delayed && helper_wake();
+    if (is_left_to_helper)
         bound = young;
-    else
+    else if (is_delayed)
         next_look_set(bound);
-    if (LOAD_RELAXED(backed_free_bytes) <= bound.bytes) return;
+    /* Others may have freed, and looked, since used_bytes was read: then they knew better when the next look is due. */
+    if (heap_used_bytes_all() < used_bytes - AIR_BYTES_MAX) purge_look_again();
+    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
+    if (free_bytes <= bound.bytes) return;
     int64_t air_bytes = bound.bytes / 8 < AIR_BYTES_MAX ? bound.bytes / 8 : AIR_BYTES_MAX;
-    (void)purge_run(0, bound.bytes - air_bytes);
+    int64_t target_bytes = bound.bytes - air_bytes;
+    int64_t purged_bytes_max = freed_bytes > AIR_BYTES_MAX ? freed_bytes : AIR_BYTES_MAX;
+    if (is_left_to_helper && target_bytes < free_bytes - purged_bytes_max) target_bytes = free_bytes - purged_bytes_max;
+    (void)purge_run(0, target_bytes);
+}
+
+void purge_look_now(void) {
+    purge_look_again();
+    purge_if_over_bound(INT64_MAX);
+    purge_if_caches_over_bound();
 }
 
 void purge_show_returned(int64_t bytes) {
-    bytes += atomic_fetch_add_explicit(&shown_bytes, bytes, memory_order_relaxed);
-    if (bytes > LOAD_RELAXED(shown_bytes_max))
-        purge_if_over_bound_slow();
+    int64_t all_bytes = bytes + atomic_fetch_add_explicit(&shown_bytes, bytes, memory_order_relaxed);
+    if (all_bytes > LOAD_RELAXED(shown_bytes_max))
+        purge_if_over_bound_slow(bytes);
     else
-        purge_if_over_bound();
+        purge_if_over_bound(bytes);
 }
 
 void purge_if_caches_over_bound_slow(void) {

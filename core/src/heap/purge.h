@@ -16,20 +16,28 @@ int64_t purge_old_bound_bytes(void);
  * Returns the resident bytes given back. */
 size_t purge_run(uint32_t age_ms, int64_t target_bytes);
 
+/* In a forked child, before it does anything else: what other threads were giving back is free and backed again. */
+void purge_abandon_all(void);
+
 /* After the OS refused memory: gives back all that is free, addresses included, cached blocks of `heap` and of parked
  * threads first. True when it is worth asking again. `heap` is the calling thread's, entered (heap_enter), or NULL. */
 bool purge_make_room(Heap *heap);
 
-/* A look: keeps the young bound, and sees to it that the old one will be kept (helper.c). */
-void purge_if_over_bound_slow(void);
+/* For the helper, which nobody waits for: gives back what is above the young bound, however young. Returns the bytes. */
+size_t purge_to_young_bound(void);
+
+/* A look: keeps the young bound, and sees to it that the old one will be kept (helper.c). After a call that made so many
+ * bytes free, about. */
+void purge_if_over_bound_slow(int64_t freed_bytes);
 
 /* The next look is due when there are so many backed free bytes, or when heaps have returned so many bytes that the bounds are
  * much lower; a heap shows what it returned as soon as it has purge_show_bytes. */
 extern _Atomic int64_t purge_check_bytes, purge_show_bytes;
 extern _Atomic int64_t purge_cache_check_bytes; /* with fewer of them and of cached ones nothing to wake the helper for */
 
-HAK_INLINE void purge_if_over_bound(void) {
-    if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(purge_check_bytes))) purge_if_over_bound_slow();
+HAK_INLINE void purge_if_over_bound(int64_t freed_bytes) {
+    if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(purge_check_bytes)))
+        purge_if_over_bound_slow(freed_bytes);
 }
 
 /* Adds so many returned bytes to those of all heaps and looks where that is due. */
@@ -44,7 +52,7 @@ HAK_INLINE void purge_after_return(Heap *heap, int64_t returned_bytes) {
     if (HAK_UNLIKELY(is_shown))
         purge_show_returned(unshown_bytes);
     else
-        purge_if_over_bound();
+        purge_if_over_bound(returned_bytes);
 }
 
 /* Where caches grow: sees to it that those of threads that go idle are taken when all of them, and what is free, exceed the
@@ -61,11 +69,14 @@ HAK_INLINE void purge_if_caches_over_bound(void) {
         purge_if_caches_over_bound_slow();
 }
 
-/* The bounds may have changed, or the helper has ended: the next slow paths look again. */
+/* The helper has ended: the next slow paths look again. */
 HAK_INLINE void purge_look_again(void) {
     STORE_RELAXED(purge_check_bytes, 0);
     STORE_RELAXED(purge_cache_check_bytes, 0);
 }
+
+/* The bounds have changed, or the helper was stopped, and there may be no slow path for long: looks at once. */
+void purge_look_now(void);
 
 uint64_t purge_bytes_total(void); /* given back by heaps; the supply counts its own */
 

@@ -46,6 +46,9 @@ void superslab_slab_discard(TinySlabMeta *meta);
  * at most `target_bytes`. Returns the bytes given back. Holds no lock while the kernel works. */
 size_t superslab_purge(uint32_t age_ms, int64_t target_bytes);
 
+/* In a forked child, where the threads that were purging are no more: their slabs are free and backed again. */
+void superslab_purge_abandon(void);
+
 SupplyCounts superslab_counts(void);
 
 /* Calls `visit` for every SuperSlab, spare ones first, with the supply lock held; returns the counts of that moment. */

@@ -110,3 +110,14 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
     os_unlock(&supply_lock);
     return given_back_bytes;
 }
+
+static void put_back(SuperSlab *superslab, void *unused) {
+    (void)unused;
+    uint32_t slabs = superslab->purging_slabs;
+    superslab->purging_slabs = 0;
+    superslab->free_slabs |= slabs;
+    superslab->backed_free_slabs |= slabs;
+    supply_queue_update(superslab);
+}
+
+void superslab_purge_abandon(void) { (void)superslab_walk(put_back, NULL); }

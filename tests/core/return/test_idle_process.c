@@ -1,0 +1,91 @@
+/*
+ * return/test_idle_process.c - a process that makes no request any more keeps its retain bound, whatever stopped the helper
+ * or changed the bound meanwhile.
+ */
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/child.h"
+#include "support/resident.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+enum { BLOCKS = 12000, BLOCK_BYTES = 4096, KEPT_EVERY = 4, WAITS_MAX = 500 };
+
+static void *blocks[BLOCKS];
+
+/* 35 MiB free: within the young bound, above the old one. */
+static void leave_free_bytes(void) {
+    stats_option_set("purge_delay_ms", "200");
+    stats_option_set("retain_young_bytes", "1073741824");
+    for (size_t number = 0; number < BLOCKS; number++)
+        memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t number = 0; number < BLOCKS; number++)
+        if (number % KEPT_EVERY != 0) hak_free(blocks[number]);
+    hak_thread_flush();
+    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 30 * MIB);
+}
+
+static void require_given_back(void) {
+    for (unsigned waits = 0; waits < WAITS_MAX && stats_now().free_resident_bytes > 8 * MIB; waits++)
+        resident_sleep_ms(10);
+    REQUIRE_AT_MOST(stats_now().free_resident_bytes, 8 * MIB);
+}
+
+static void after_a_fork(void *unused) {
+    (void)unused;
+    leave_free_bytes();
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) _exit(0);
+    int status;
+    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+    require_given_back();
+}
+
+static void after_a_check(void *unused) {
+    (void)unused;
+    leave_free_bytes();
+    REQUIRE_EQUAL(hak_check(), 0);
+    require_given_back();
+}
+
+static void after_the_bound_was_lowered(void *unused) {
+    (void)unused;
+    stats_option_set("retain_bytes", "1073741824");
+    leave_free_bytes();
+    resident_sleep_ms(300);
+    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 30 * MIB);
+    stats_option_set("retain_bytes", "0");
+    require_given_back();
+}
+
+static void run_story(void (*run)(void *)) {
+    ChildResult result = child_run(run, NULL);
+    child_require_success(&result);
+}
+
+static void test_after_a_fork(void **state) {
+    (void)state;
+    run_story(after_a_fork);
+}
+
+static void test_after_a_check(void **state) {
+    (void)state;
+    run_story(after_a_check);
+}
+
+static void test_after_the_bound_was_lowered(void **state) {
+    (void)state;
+    run_story(after_the_bound_was_lowered);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_after_a_fork),
+        cmocka_unit_test(test_after_a_check),
+        cmocka_unit_test(test_after_the_bound_was_lowered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
