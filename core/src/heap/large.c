@@ -68,11 +68,15 @@ static LargePlace place_of(const void *block) {
     return place;
 }
 
+static TinySlabMeta *first_slab_of(LargePlace place) {
+    return place.mapping != NULL ? &place.mapping->slab[0] : place.run;
+}
+
 void large_free(void *block) {
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     bool report_only = option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT;
     LargePlace place = place_of(block);
-    const TinySlabMeta *first = place.mapping != NULL ? &place.mapping->slab[0] : place.run;
+    const TinySlabMeta *first = first_slab_of(place);
     if (first != NULL && first->large_heap != NULL) {
         message_misuse(report_only, "invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)",
                        block, os_thread_id());
@@ -88,7 +92,8 @@ void large_free(void *block) {
 
 void large_free_outgrown(void *block) {
     LargePlace place = place_of(block);
-    if (place.run != NULL && LOAD_RELAXED(backed_free_bytes) > purge_old_bound_bytes())
+    bool is_run = place.run != NULL && place.run->large_heap == NULL;
+    if (is_run && LOAD_RELAXED(backed_free_bytes) > purge_old_bound_bytes())
         run_return_purged(place.run);
     else
         large_free(block);
@@ -103,10 +108,7 @@ void large_free_purged(void *block) {
     }
 }
 
-TinySlabMeta *large_first_slab(const void *block) {
-    LargePlace place = place_of(block);
-    return place.mapping != NULL ? &place.mapping->slab[0] : place.run;
-}
+TinySlabMeta *large_first_slab(const void *block) { return first_slab_of(place_of(block)); }
 
 size_t large_usable_bytes(const void *block) {
     LargePlace place = place_of(block);
@@ -117,7 +119,9 @@ size_t large_usable_bytes(const void *block) {
 void *large_resize(void *block, size_t size_bytes) {
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     LargePlace place = place_of(block);
+    const TinySlabMeta *first = first_slab_of(place);
     void *resized = NULL;
+    if (first == NULL || first->large_heap != NULL) return NULL; /* large_free, which comes next, reports it */
     if (place.run != NULL && size_bytes <= RUN_BYTES_MAX) {
         if (run_resize(place.run, size_bytes)) resized = block;
     } else if (place.mapping != NULL && size_bytes > RUN_BYTES_MAX) {

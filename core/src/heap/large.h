@@ -30,7 +30,8 @@ void large_free_purged(void *block);
 /* The metadata that stands for the block; NULL: no large block starts there. */
 TinySlabMeta *large_first_slab(const void *block);
 
-/* Resizes without copying; the block may lie elsewhere afterwards. NULL: not possible, nothing changed. */
+/* Resizes without copying; the block may lie elsewhere afterwards. NULL: not possible, or in a private heap's list; nothing
+ * changed. */
 void *large_resize(void *block, size_t size_bytes);
 
 #endif

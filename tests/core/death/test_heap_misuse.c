@@ -1,6 +1,6 @@
 /*
- * death/test_heap_misuse.c - misuse of a host's heaps: blocks of a private heap that hak_free gets, heaps that are used after
- * their end. One line and SIGABRT; with on_error=report the line, and the process goes on. At each debug level.
+ * death/test_heap_misuse.c - misuse of a host's heaps: blocks of a private heap that hak_free or another heap's realloc gets, heaps
+ * that are used after their end. One line and SIGABRT; with on_error=report the line, and the process goes on. At each debug level.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -17,22 +17,75 @@ static void *laundered(void *address) {
     return copy;
 }
 
-static void free_of_a_private_block(size_t bytes) {
+static hak_heap_t *private_heap(void) {
     hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
     options.is_private = 1;
-    hak_heap_t *heap = hak_heap_new(&options);
+    return hak_heap_new(&options);
+}
+
+static unsigned char *filled_block(hak_heap_t *heap, size_t bytes) {
     unsigned char *block = hak_heap_malloc(heap, bytes);
     memset(block, 7, bytes);
-    hak_free(laundered(block));
+    return block;
+}
+
+static void require_filled(const unsigned char *block, size_t bytes) {
+    for (size_t offset = 0; offset < bytes; offset++) REQUIRE_EQUAL(block[offset], 7);
+}
+
+static void require_left_alone(hak_heap_t *heap, unsigned char *block, size_t bytes) {
     hak_thread_flush();
-    for (size_t offset = 0; offset < bytes; offset++) REQUIRE_EQUAL(block[offset], 7); /* it was left alone */
+    require_filled(block, bytes);
     hak_heap_free(heap, block);
     hak_heap_destroy(heap);
+}
+
+static void free_of_a_private_block(size_t bytes) {
+    hak_heap_t *heap = private_heap();
+    unsigned char *block = filled_block(heap, bytes);
+    hak_free(laundered(block));
+    require_left_alone(heap, block, bytes);
 }
 
 static void free_of_a_small_private_block(void) { free_of_a_private_block(48); }
 static void free_of_a_large_private_block(void) { free_of_a_private_block(100000); }
 static void free_of_a_huge_private_block(void) { free_of_a_private_block(5 << 20); }
+
+/* The caller gets a copy, and keeps it when the private heap goes. `other` is NULL for hak_realloc. */
+static void realloc_of_a_private_block(hak_heap_t *other, size_t bytes, size_t new_bytes) {
+    hak_heap_t *heap = private_heap();
+    unsigned char *block = filled_block(heap, bytes);
+    unsigned char *copy = other != NULL ? hak_heap_realloc(other, laundered(block), new_bytes)
+                                        : hak_realloc(laundered(block), new_bytes);
+    require_left_alone(heap, block, bytes);
+    require_filled(copy, bytes < new_bytes ? bytes : new_bytes);
+    hak_free(copy);
+}
+
+static void realloc_of_a_small_private_block(void) { realloc_of_a_private_block(NULL, 48, 4800); }
+static void realloc_of_a_large_private_block(void) { realloc_of_a_private_block(NULL, 100000, 900000); }
+static void realloc_of_a_huge_private_block(void) { realloc_of_a_private_block(NULL, 5 << 20, 40 << 20); }
+static void shrink_of_a_large_private_block(void) { realloc_of_a_private_block(NULL, 900000, 100000); }
+
+static void outgrown_private_block_over_the_bound(void) {
+    stats_option_set("retain_bytes", "0");
+    stats_option_set("retain_percent", "0");
+    enum { COUNT = 4000, KEPT_EACH = 64 };
+    static void *blocks[COUNT];
+    for (size_t number = 0; number < COUNT; number++) blocks[number] = hak_malloc(1000);
+    for (size_t number = 0; number < COUNT; number++)
+        if (number % KEPT_EACH != 0) hak_free(blocks[number]);
+    realloc_of_a_private_block(NULL, 100000, 2 << 20);
+}
+
+static void realloc_of_another_heap(void) { realloc_of_a_private_block(hak_heap_new(NULL), 100000, 900000); }
+
+static void realloc_of_another_private_heap(void) {
+    hak_heap_t *heap = private_heap(), *other = private_heap();
+    unsigned char *block = filled_block(heap, 100000);
+    REQUIRE(hak_heap_realloc(other, laundered(block), 900000) == NULL);
+    require_left_alone(heap, block, 100000);
+}
 
 static void heap_destroyed_twice(void) {
     hak_heap_t *heap = hak_heap_new(NULL);
@@ -56,6 +109,13 @@ static const Case cases[] = {
     CASE("invalid free of 0x", free_of_a_small_private_block),
     CASE("invalid free of 0x", free_of_a_large_private_block),
     CASE("invalid free of 0x", free_of_a_huge_private_block),
+    CASE("invalid free of 0x", realloc_of_a_small_private_block),
+    CASE("invalid free of 0x", realloc_of_a_large_private_block),
+    CASE("invalid free of 0x", realloc_of_a_huge_private_block),
+    CASE("invalid free of 0x", shrink_of_a_large_private_block),
+    CASE("invalid free of 0x", outgrown_private_block_over_the_bound),
+    CASE("invalid free of 0x", realloc_of_another_heap),
+    CASE("invalid free of 0x", realloc_of_another_private_heap),
     CASE("invalid use of 0x", heap_destroyed_twice),
     CASE("invalid use of 0x", request_on_a_destroyed_heap), /* the last one: with debug 2 its account is overwritten */
 };
