@@ -19,7 +19,10 @@ void os_initialize(void);
 /* `bytes` (a multiple of the OS page) of zeroed, unbacked memory; `hint` is where it should lie, or 0.
  * NULL on failure. Keeps errno, like everything here: a free may end in it. */
 void *os_map(uintptr_t hint, size_t bytes);
-void os_unmap(void *address, size_t bytes);
+
+/* False: the kernel refuses, as when that would split a mapping and the process has as many as it may; the range is as it
+ * was. */
+bool os_unmap(void *address, size_t bytes);
 
 /* Gives the memory behind these OS pages back; they read as zero afterwards. False (contents kept) where the kernel
  * refuses, for example under mlockall. */

@@ -76,12 +76,12 @@ void *os_map(uintptr_t hint, size_t bytes) {
     return address != MAP_FAILED ? address : NULL;
 }
 
-void os_unmap(void *address, size_t bytes) {
+bool os_unmap(void *address, size_t bytes) {
     int saved = errno;
     os_memory_tool_show(address, bytes); /* others may be given these addresses */
-    /* Splitting a mapping can fail at vm.max_map_count; then at least the memory behind it goes. */
-    if (fault_is_due() || munmap(address, bytes) != 0) (void)madvise(address, bytes, MADV_DONTNEED);
+    bool done = !fault_is_due() && munmap(address, bytes) == 0;
     errno = saved;
+    return done;
 }
 
 bool os_purge(void *address, size_t bytes) {

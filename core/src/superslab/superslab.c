@@ -33,6 +33,7 @@ static void list_insert(SuperSlab *superslab) {
     superslab->previous = NULL;
     superslab->next = *head;
     if (*head != NULL) (*head)->previous = superslab;
+    if (head == &supply.spare && *head == NULL) supply.spare_last = superslab;
     *head = superslab;
     supply.lists_in_use |= (uint64_t)1 << supply_used_slabs(superslab);
 }
@@ -44,7 +45,19 @@ static void list_remove(SuperSlab *superslab) {
     else
         *head = superslab->next;
     if (superslab->next != NULL) superslab->next->previous = superslab->previous;
+    if (superslab == supply.spare_last) supply.spare_last = superslab->previous;
     if (*head == NULL) supply.lists_in_use &= ~((uint64_t)1 << supply_used_slabs(superslab));
+}
+
+static void spare_append(SuperSlab *superslab) {
+    superslab->next = NULL;
+    superslab->previous = supply.spare_last;
+    if (supply.spare_last != NULL)
+        supply.spare_last->next = superslab;
+    else
+        supply.spare = superslab;
+    supply.spare_last = superslab;
+    supply.lists_in_use |= 1;
 }
 
 void supply_queue_append(SuperSlab *superslab) {
@@ -84,15 +97,15 @@ static uintptr_t superslab_map(void) {
         if (address == hint) registry_hint_accepted();
         if (address % SUPERSLAB_BYTES == 0) return address;
         registry_hint_refused(hint);
-        os_unmap((void *)address, SUPERSLAB_BYTES);
+        (void)os_unmap((void *)address, SUPERSLAB_BYTES);
     }
     size_t wide_bytes = 2 * SUPERSLAB_BYTES;
     uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
     if (wide == 0) return 0;
     address = round_up_bytes(wide, SUPERSLAB_BYTES);
-    if (address > wide) os_unmap((void *)wide, address - wide);
+    if (address > wide) (void)os_unmap((void *)wide, address - wide);
     size_t behind_bytes = wide + wide_bytes - (address + SUPERSLAB_BYTES);
-    if (behind_bytes > 0) os_unmap((void *)(address + SUPERSLAB_BYTES), behind_bytes);
+    if (behind_bytes > 0) (void)os_unmap((void *)(address + SUPERSLAB_BYTES), behind_bytes);
     return address;
 }
 
@@ -124,7 +137,7 @@ static SuperSlab *superslab_new(void) {
         return NULL;
     }
     if (!registry_add(superslab, superslab->base, SLAB_CLASS_FREE)) {
-        os_unmap((void *)superslab->base, SUPERSLAB_BYTES);
+        (void)os_unmap((void *)superslab->base, SUPERSLAB_BYTES);
         supply_header_return(superslab);
         return NULL;
     }
@@ -154,6 +167,7 @@ static SuperSlab *superslab_new(void) {
 /* A SuperSlab with nothing but free slabs: a spare one, else a new one. NULL: out of memory. */
 SuperSlab *superslab_allocate(void) {
     if (supply.spare != NULL && supply.spare->purging_slabs == 0) return supply.spare;
+    if (supply.spare != NULL && supply_is_refused(supply.spare_last)) return supply.spare_last;
     return superslab_new();
 }
 
@@ -222,7 +236,7 @@ static bool superslab_free(SuperSlab *superslab) {
     enum { SPARE_BACKED_SLABS_MIN = 8 };
     supply.died++;
     list_insert(superslab);
-    bool is_only_spare = superslab->next == NULL;
+    bool is_only_spare = superslab->next == NULL || supply_is_refused(superslab->next);
     bool is_worth_keeping =
         is_only_spare || __builtin_popcount(superslab->backed_free_slabs) >= SPARE_BACKED_SLABS_MIN;
     if (superslab->purging_slabs != 0 || (is_worth_keeping && superslab->backed_free_slabs != 0)) return false;
@@ -291,11 +305,34 @@ void supply_release_begin(SuperSlab *superslab) {
     atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes_of(superslab), memory_order_relaxed);
 }
 
+/* The kernel refused to unmap it: its OS pages go where that works, its addresses serve again. */
+static size_t superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes) {
+    huge_pages_split(superslab);
+    bool is_purged = backed_bytes == 0 || os_purge((void *)superslab->base, SUPERSLAB_BYTES);
+    os_lock(&supply_lock);
+    (void)registry_add(superslab, superslab->base, SLAB_CLASS_FREE); /* its entry exists */
+    supply.mapped_count++;
+    if (is_purged) {
+        for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
+            superslab->slab[index].unbacked_pages = os_page_set_all();
+        superslab->backed_free_slabs = 0;
+        supply.purged_bytes += (uint64_t)backed_bytes;
+        spare_append(superslab);
+    } else {
+        atomic_fetch_add_explicit(&backed_free_bytes, backed_bytes, memory_order_relaxed);
+        supply_queue_update(superslab); /* as young: the kernel is asked again later */
+        list_insert(superslab);
+    }
+    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    os_unlock(&supply_lock);
+    return is_purged ? (size_t)backed_bytes : 0;
+}
+
 size_t supply_release_finish(SuperSlab *superslab) {
     int64_t backed_bytes = backed_bytes_of(superslab);
     uintptr_t base = superslab->base;
+    if (!os_unmap((void *)base, SUPERSLAB_BYTES)) return superslab_to_spare(superslab, backed_bytes);
     huge_pages_end(superslab);
-    os_unmap((void *)base, SUPERSLAB_BYTES);
     (void)os_purge(superslab, round_up_bytes(sizeof *superslab, os_page_bytes));
     os_lock(&supply_lock);
     registry_remove_finish(base);

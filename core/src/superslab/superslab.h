@@ -6,7 +6,8 @@
  *
  * States of a SuperSlab and their transitions:
  *   (unmapped) -superslab_allocate-> active -superslab_free-> spare -superslab_allocate-> active
- *                                                             spare -superslab_release-> (unmapped)
+ *                                                             spare -superslab_release-> (unmapped), or spare where
+ *                                                                    the kernel refuses
  */
 #ifndef HAK_SUPERSLAB_SUPERSLAB_H
 #define HAK_SUPERSLAB_SUPERSLAB_H

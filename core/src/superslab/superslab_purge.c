@@ -63,6 +63,22 @@ static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refuse
     return (size_t)purged_bytes;
 }
 
+/* Called with the lock, given up meanwhile. 0: the kernel refused, or nothing was backed. */
+static size_t release(SuperSlab *superslab) {
+    supply_release_begin(superslab);
+    os_unlock(&supply_lock);
+    size_t given_back_bytes = supply_release_finish(superslab);
+    os_lock(&supply_lock);
+    return given_back_bytes;
+}
+
+/* The kernel is asked again, until it refuses again. */
+static void release_refused(void) {
+    SuperSlab *asked = NULL;
+    while (supply.spare_last != NULL && supply.spare_last != asked && supply_is_refused(supply.spare_last))
+        (void)release(asked = supply.spare_last);
+}
+
 size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
@@ -71,10 +87,9 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
         SuperSlab *superslab = supply.queue_oldest;
         if (superslab == NULL || !os_has_aged(now_ms, superslab->queue_since_ms, age_ms)) break;
         if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0) {
-            supply_release_begin(superslab);
-            os_unlock(&supply_lock);
-            given_back_bytes += supply_release_finish(superslab);
-            os_lock(&supply_lock);
+            size_t released_bytes = release(superslab);
+            given_back_bytes += released_bytes;
+            if (released_bytes == 0) break;
             continue;
         }
         uint32_t slabs = superslab->backed_free_slabs;
@@ -101,12 +116,10 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
         given_back_bytes += purge_finish(superslab, slabs, refused);
         if (refused != 0) break;
         if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0 && superslab->backed_free_slabs == 0) {
-            supply_release_begin(superslab);
-            os_unlock(&supply_lock);
-            given_back_bytes += supply_release_finish(superslab);
-            os_lock(&supply_lock);
+            given_back_bytes += release(superslab);
         }
     }
+    release_refused();
     os_unlock(&supply_lock);
     return given_back_bytes;
 }

@@ -95,11 +95,11 @@ void __wrap_hak_core_os_purge_ranges(void *ranges, unsigned count) {
     __real_hak_core_os_purge_ranges(ranges, count);
 }
 
-void __real_hak_core_os_unmap(void *address, size_t bytes);
-void __wrap_hak_core_os_unmap(void *address, size_t bytes);
-void __wrap_hak_core_os_unmap(void *address, size_t bytes) {
+bool __real_hak_core_os_unmap(void *address, size_t bytes);
+bool __wrap_hak_core_os_unmap(void *address, size_t bytes);
+bool __wrap_hak_core_os_unmap(void *address, size_t bytes) {
     kernel_calls.releases++;
-    __real_hak_core_os_unmap(address, bytes);
+    return __real_hak_core_os_unmap(address, bytes);
 }
 
 KernelCalls virtual_time_kernel_calls(void) { return kernel_calls; }

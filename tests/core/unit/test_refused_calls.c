@@ -1,0 +1,169 @@
+/*
+ * unit/test_refused_calls.c - a kernel that unmaps nothing for a while, as at vm.max_map_count: the addresses serve again, no
+ * OS page stays for it, the figures stay exact, and all goes when it unmaps again.
+ *
+ * In unit because the link wraps the OS calls.
+ */
+#include <string.h>
+
+#include "platform/os.h"
+#include "support/child.h"
+#include "support/pattern.h"
+#include "support/resident.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+/* ---- The kernel ---- */
+
+static _Atomic bool refuses_unmaps, refuses_purges;
+static _Atomic unsigned unmaps_refused;
+
+bool __real_hak_core_os_unmap(void *address, size_t bytes);
+bool __wrap_hak_core_os_unmap(void *address, size_t bytes);
+bool __wrap_hak_core_os_unmap(void *address, size_t bytes) {
+    if (!refuses_unmaps) return __real_hak_core_os_unmap(address, bytes);
+    unmaps_refused++;
+    return false;
+}
+
+bool __real_hak_core_os_purge(void *address, size_t bytes);
+bool __wrap_hak_core_os_purge(void *address, size_t bytes);
+bool __wrap_hak_core_os_purge(void *address, size_t bytes) {
+    return !refuses_purges && __real_hak_core_os_purge(address, bytes);
+}
+
+void __real_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
+void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
+void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
+    if (!refuses_purges) __real_hak_core_os_purge_ranges(ranges, count);
+    for (unsigned number = 0; refuses_purges && number < count; number++) ranges[number].is_refused = true;
+}
+
+static void kernel_refuses(bool unmaps, bool purges) {
+    refuses_unmaps = unmaps;
+    refuses_purges = purges;
+}
+
+/* ---- Blocks ---- */
+
+enum { BLOCKS_MAX = 20000 };
+
+typedef struct Load {
+    size_t count, block_bytes;
+} Load;
+
+static unsigned char *blocks[BLOCKS_MAX];
+
+static void fill(Load load) {
+    for (size_t number = 0; number < load.count; number++) {
+        REQUIRE((blocks[number] = hak_malloc(load.block_bytes)) != NULL);
+        pattern_fill(blocks[number], load.block_bytes, number);
+    }
+    for (size_t number = 0; number < load.count; number++)
+        REQUIRE(pattern_holds(blocks[number], load.block_bytes, number));
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void drop(Load load) {
+    for (size_t number = 0; number < load.count; number++) hak_free(blocks[number]);
+    (void)hak_trim();
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+/* ---- Unmapping refused ---- */
+
+static void addresses_serve_again(void *context) {
+    Load load = *(const Load *)context;
+    fill(load);
+    uint64_t full_bytes = stats_checked().mapped_bytes;
+    kernel_refuses(true, false);
+    for (unsigned round = 0; round < 3; round++) {
+        drop(load);
+        hak_stats_t stats = stats_checked();
+        REQUIRE_EQUAL(stats.mapped_bytes, full_bytes);
+        REQUIRE_EQUAL(stats.unbacked_bytes, full_bytes);
+        REQUIRE_EQUAL(stats.superslabs_active, 0);
+        REQUIRE_EQUAL(stats.superslabs_born, stats.superslabs_died);
+        fill(load);
+        REQUIRE_EQUAL(stats_checked().mapped_bytes, full_bytes);
+    }
+    drop(load);
+    REQUIRE_OP(unmaps_refused, >, 0);
+    char *zeroed = hak_calloc(1, load.block_bytes);
+    REQUIRE(zeroed != NULL && pattern_is_zero(zeroed, load.block_bytes));
+    hak_free(zeroed);
+    kernel_refuses(false, false);
+    stats_require_all_returned();
+    REQUIRE_EQUAL(stats_checked().mapped_bytes, 0);
+}
+
+static void resident_bytes_stay_counted(void *context) {
+    Load load = *(const Load *)context;
+    fill(load);
+    uint64_t full_bytes = stats_checked().mapped_bytes;
+    kernel_refuses(true, true);
+    for (unsigned round = 0; round < 2; round++) {
+        drop(load);
+        hak_stats_t stats = stats_checked();
+        REQUIRE_EQUAL(stats.mapped_bytes, full_bytes);
+        REQUIRE_AT_LEAST(stats.free_resident_bytes, load.count * load.block_bytes);
+        fill(load);
+        REQUIRE_EQUAL(stats_checked().mapped_bytes, full_bytes);
+    }
+    drop(load);
+    kernel_refuses(true, false);
+    (void)hak_trim();
+    REQUIRE_EQUAL(stats_checked().free_resident_bytes, 0);
+    kernel_refuses(false, false);
+    stats_require_all_returned();
+    REQUIRE_EQUAL(stats_checked().mapped_bytes, 0);
+}
+
+static const Load loads[] = {{20000, 1000}, {40, 500000}, {6, 5 * MIB}};
+
+static void in_child(void (*run)(void *), const Load *load) {
+    Load copy = *load;
+    ChildResult result = child_run(run, &copy);
+    child_require_success(&result);
+}
+
+static void test_addresses_serve_again(void **state) {
+    (void)state;
+    for (size_t index = 0; index < sizeof loads / sizeof *loads; index++) in_child(addresses_serve_again, &loads[index]);
+}
+
+static void test_resident_bytes_stay_counted(void **state) {
+    (void)state;
+    for (size_t index = 0; index < sizeof loads / sizeof *loads; index++)
+        in_child(resident_bytes_stay_counted, &loads[index]);
+}
+
+/* Without a trim: the next purge that is due. */
+static void goes_with_the_next_purge(void *context) {
+    Load load = *(const Load *)context;
+    stats_option_set("retain_bytes", "0");
+    stats_option_set("retain_percent", "0");
+    stats_option_set("purge_delay_ms", "0");
+    fill(load);
+    kernel_refuses(true, false);
+    drop(load);
+    REQUIRE_OP(stats_checked().mapped_bytes, >, 0);
+    kernel_refuses(false, false);
+    fill((Load){2, load.block_bytes});
+    for (size_t number = 0; number < 2; number++) hak_free(blocks[number]);
+    REQUIRE_EQUAL(stats_checked().mapped_bytes, 0);
+}
+
+static void test_all_goes_with_the_next_purge(void **state) {
+    (void)state;
+    for (size_t index = 0; index < sizeof loads / sizeof *loads; index++) in_child(goes_with_the_next_purge, &loads[index]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_addresses_serve_again),
+        cmocka_unit_test(test_resident_bytes_stay_counted),
+        cmocka_unit_test(test_all_goes_with_the_next_purge),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
