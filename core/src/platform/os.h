@@ -20,8 +20,8 @@ void os_initialize(void);
  * NULL on failure. Keeps errno, like everything here: a free may end in it. */
 void *os_map(uintptr_t hint, size_t bytes);
 
-/* False: the kernel refuses, as when that would split a mapping and the process has as many as it may; the range is as it
- * was. */
+/* False: the kernel refuses, as when that would split a mapping and the process has as many as it may; the range is as
+ * it was. */
 bool os_unmap(void *address, size_t bytes);
 
 /* Gives the memory behind these OS pages back; they read as zero afterwards. False (contents kept) where the kernel

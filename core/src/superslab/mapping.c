@@ -198,8 +198,8 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
     return is_live;
 }
 
-/* Goes to the OS. Called with the lock, given up meanwhile. False: the kernel refused to unmap it. Then it stays, as young
- * and without backed OS pages, unless it refused that, too: its addresses serve again. */
+/* Goes to the OS. Called with the lock, given up meanwhile. False: the kernel refused to unmap it. Then it stays, as
+ * young and without backed OS pages, unless it refused that, too: its addresses serve again. */
 static bool release(SuperSlab *mapping, size_t *given_back_bytes) {
     uintptr_t address = mapping->base;
     size_t mapping_bytes = mapping->mapping_bytes, backed_bytes = mapping->backed_bytes;

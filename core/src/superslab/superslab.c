@@ -261,13 +261,18 @@ bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs) {
     return false;
 }
 
-void superslab_slab_return(TinySlabMeta *meta) {
+/* Called with the lock, which it gives up. */
+static void slab_join(TinySlabMeta *meta) {
     SuperSlab *superslab = superslab_of_slab(meta);
-    HAK_ASSERT_OP(meta->used_blocks, ==, 0);
-    os_lock(&supply_lock);
     bool is_released = supply_slabs_join(superslab, (uint32_t)1 << meta->slab_index);
     os_unlock(&supply_lock);
     if (is_released) (void)supply_release_finish(superslab);
+}
+
+void superslab_slab_return(TinySlabMeta *meta) {
+    HAK_ASSERT_OP(meta->used_blocks, ==, 0);
+    os_lock(&supply_lock);
+    slab_join(meta);
 }
 
 void superslab_slab_discard(TinySlabMeta *meta) {
@@ -275,14 +280,14 @@ void superslab_slab_discard(TinySlabMeta *meta) {
     int64_t counted_bytes = os_page_set_bytes((OsPageSet)(meta->free_pages & ~meta->unbacked_pages));
     huge_pages_split(superslab_of_slab(meta));
     bool is_purged = os_purge((void *)slab_address(meta), SLAB_BYTES);
+    os_lock(&supply_lock); /* whoever counts reads these under it; the heap has let go of the slab */
     meta->used_blocks = 0;
-    meta->free_pages = os_page_set_all();
-    if (is_purged) meta->unbacked_pages = os_page_set_all();
+    if (is_purged) {
+        meta->unbacked_pages = os_page_set_all();
+        supply.purged_bytes += (uint64_t)backed_bytes;
+    }
     atomic_fetch_add_explicit(&backed_free_bytes, (is_purged ? 0 : backed_bytes) - counted_bytes, memory_order_relaxed);
-    os_lock(&supply_lock);
-    if (is_purged) supply.purged_bytes += (uint64_t)backed_bytes;
-    os_unlock(&supply_lock);
-    superslab_slab_return(meta);
+    slab_join(meta);
 }
 
 /* ---- Release: a spare SuperSlab goes back to the OS ---- */

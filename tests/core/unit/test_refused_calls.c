@@ -1,6 +1,6 @@
 /*
- * unit/test_refused_calls.c - a kernel that unmaps nothing for a while, as at vm.max_map_count: the addresses serve again, no
- * OS page stays for it, the figures stay exact, and all goes when it unmaps again.
+ * unit/test_refused_calls.c - a kernel that unmaps nothing for a while, as at vm.max_map_count: the addresses serve
+ * again, no OS page stays for it, the figures stay exact, and all goes when it unmaps again.
  *
  * In unit because the link wraps the OS calls.
  */
@@ -121,21 +121,22 @@ static void resident_bytes_stay_counted(void *context) {
 
 static const Load loads[] = {{20000, 1000}, {40, 500000}, {6, 5 * MIB}};
 
-static void in_child(void (*run)(void *), const Load *load) {
-    Load copy = *load;
-    ChildResult result = child_run(run, &copy);
-    child_require_success(&result);
+static void each_in_a_child(void (*run)(void *)) {
+    for (size_t index = 0; index < sizeof loads / sizeof *loads; index++) {
+        Load load = loads[index];
+        ChildResult result = child_run(run, &load);
+        child_require_success(&result);
+    }
 }
 
 static void test_addresses_serve_again(void **state) {
     (void)state;
-    for (size_t index = 0; index < sizeof loads / sizeof *loads; index++) in_child(addresses_serve_again, &loads[index]);
+    each_in_a_child(addresses_serve_again);
 }
 
 static void test_resident_bytes_stay_counted(void **state) {
     (void)state;
-    for (size_t index = 0; index < sizeof loads / sizeof *loads; index++)
-        in_child(resident_bytes_stay_counted, &loads[index]);
+    each_in_a_child(resident_bytes_stay_counted);
 }
 
 /* Without a trim: the next purge that is due. */
@@ -156,7 +157,7 @@ static void goes_with_the_next_purge(void *context) {
 
 static void test_all_goes_with_the_next_purge(void **state) {
     (void)state;
-    for (size_t index = 0; index < sizeof loads / sizeof *loads; index++) in_child(goes_with_the_next_purge, &loads[index]);
+    each_in_a_child(goes_with_the_next_purge);
 }
 
 int main(void) {
