@@ -285,12 +285,13 @@ static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
 }
 
 /* A fresh mapping whose first `lost_bytes` a failed os_move may have unmapped, so that they may be somebody else's by
- * now: they are not unmapped again. */
+ * now, or another mapping's of ours: they are not unmapped again, and only what it still has is unregistered. */
 static void abandon(SuperSlab *mapping, size_t lost_bytes) {
     uintptr_t address = mapping->base;
     size_t bytes = mapping->mapping_bytes;
     os_lock(&supply_lock);
-    units_remove_begin(address, bytes);
+    for (uintptr_t unit = address; unit < address + bytes; unit += SUPERSLAB_BYTES)
+        if (ptr_to_superslab((void *)unit) == mapping) registry_remove_begin(unit);
     os_unlock(&supply_lock);
     if (bytes > lost_bytes) (void)os_unmap((void *)(address + lost_bytes), bytes - lost_bytes);
     os_lock(&supply_lock);

@@ -1,6 +1,7 @@
 /*
  * unit/test_refused_calls.c - a kernel that unmaps nothing for a while, as at vm.max_map_count: the addresses serve
- * again, no OS page stays for it, the figures stay exact, and all goes when it unmaps again.
+ * again, no OS page stays for it, the figures stay exact, and all goes when it unmaps again. And one that moves nothing,
+ * after it has unmapped the target.
  *
  * In unit because the link wraps the OS calls.
  */
@@ -37,6 +38,27 @@ void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
 void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
     if (!refuses_purges) __real_hak_core_os_purge_ranges(ranges, count);
     for (unsigned number = 0; refuses_purges && number < count; number++) ranges[number].is_refused = true;
+}
+
+static uintptr_t next_hint; /* 0: hakmem's */
+
+void *__real_hak_core_os_map(uintptr_t hint, size_t bytes);
+void *__wrap_hak_core_os_map(uintptr_t hint, size_t bytes);
+void *__wrap_hak_core_os_map(uintptr_t hint, size_t bytes) {
+    if (next_hint != 0) hint = next_hint;
+    next_hint = 0;
+    return __real_hak_core_os_map(hint, bytes);
+}
+
+static void (*on_refused_move)(void *target); /* NULL: it moves */
+
+bool __real_hak_core_os_move(void *from, size_t bytes, void *to);
+bool __wrap_hak_core_os_move(void *from, size_t bytes, void *to);
+bool __wrap_hak_core_os_move(void *from, size_t bytes, void *to) {
+    if (on_refused_move == NULL) return __real_hak_core_os_move(from, bytes, to);
+    REQUIRE(__real_hak_core_os_unmap(to, bytes));
+    on_refused_move(to);
+    return false;
 }
 
 static void kernel_refuses(bool unmaps, bool purges) {
@@ -160,11 +182,53 @@ static void test_all_goes_with_the_next_purge(void **state) {
     each_in_a_child(goes_with_the_next_purge);
 }
 
+/* ---- A move refused ---- */
+
+enum { OLD_BYTES = 9 * MIB, NEW_BYTES = 40 * MIB };
+
+static size_t other_bytes;
+static unsigned char *other;
+
+/* As another thread might in that moment. */
+static void take_the_target(void *target) {
+    next_hint = (uintptr_t)target;
+    REQUIRE((other = hak_malloc(other_bytes)) != NULL);
+    REQUIRE_OP((uintptr_t)other - (uintptr_t)target, <, OLD_BYTES);
+    pattern_fill(other, other_bytes, 1);
+}
+
+static void target_is_anothers(void *bytes_pointer) {
+    other_bytes = *(size_t *)bytes_pointer;
+    unsigned char *block = hak_malloc(OLD_BYTES);
+    pattern_fill(block, OLD_BYTES, 2);
+    on_refused_move = take_the_target;
+    REQUIRE((block = hak_realloc(block, NEW_BYTES)) != NULL);
+    on_refused_move = NULL;
+    REQUIRE(pattern_holds_prefix(block, NEW_BYTES, OLD_BYTES, 2));
+    REQUIRE(other != NULL && hak_owns(other));
+    REQUIRE_AT_LEAST(hak_usable_size(other), other_bytes);
+    REQUIRE(pattern_holds(other, other_bytes, 1));
+    REQUIRE_EQUAL(hak_check(), 0);
+    hak_free(other);
+    hak_free(block);
+    stats_require_all_returned();
+}
+
+static void test_target_of_a_refused_move_is_anothers(void **state) {
+    (void)state;
+    static size_t sizes[] = {500, 500000, 2 * MIB};
+    for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
+        ChildResult result = child_run(target_is_anothers, &sizes[index]);
+        child_require_success(&result);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_serve_again),
         cmocka_unit_test(test_resident_bytes_stay_counted),
         cmocka_unit_test(test_all_goes_with_the_next_purge),
+        cmocka_unit_test(test_target_of_a_refused_move_is_anothers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
