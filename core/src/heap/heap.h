@@ -95,7 +95,7 @@ struct Heap {
     uint64_t reclaim_seen;          /* the helper's: mallocs + frees at its last visit */
     uint64_t share_seen;            /* mallocs + frees when heap_share_idle last saw them change, */
     uint32_t share_since_ms;        /* when that was, */
-    int64_t share_used_bytes;       /* and used_bytes after it last handed slabs over */
+    int64_t share_used_bytes;       /* and used_bytes after it last handed all over; -1: it has not, or not yet all */
     bool has_taken_slab;            /* from the supply, since heap_share_idle was last called for it */
     bool has_more_cache;            /* a class was opened or grew since purge_if_caches_over_bound was last called */
     void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
@@ -251,7 +251,8 @@ void heap_slab_queue_update(Heap *heap, TinySlabMeta *meta); /* I14 */
 void heap_slab_became_empty(Heap *heap, TinySlabMeta *meta); /* back to the supply */
 void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta); /* then in no list; both locks */
 TinySlabMeta *heap_slabs_take_all(Heap *heap); /* out of all lists, chained by `next` */
-void heap_slabs_share(Heap *from); /* those with free blocks, to the shared heap; both locks */
+/* Those with free blocks, and the TLS slabs, to the shared heap; both locks. False: there are more than `slabs_max`. */
+bool heap_slabs_share(Heap *from, unsigned slabs_max);
 void heap_slabs_adopt(Heap *to, Heap *from);                           /* all slabs; both locks */
 
 /* ---- reclaim.c ---- */

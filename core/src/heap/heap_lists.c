@@ -118,13 +118,16 @@ static void slab_adopt(Heap *to, Heap *from, TinySlabMeta *meta) {
     heap_slab_insert(to, meta);
 }
 
-void heap_slabs_share(Heap *from) {
+bool heap_slabs_share(Heap *from, unsigned slabs_max) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
         HeapClass *class = &from->class[index];
-        if (class->tls.meta != NULL) slab_adopt(&heap_shared, from, class->tls.meta);
-        while (class->lists_in_use != 0)
-            slab_adopt(&heap_shared, from, class->list[lowest_bit_index(class->lists_in_use)]);
+        for (; class->tls.meta != NULL || class->lists_in_use != 0; slabs_max--) {
+            if (slabs_max == 0) return false;
+            slab_adopt(&heap_shared, from,
+                       class->tls.meta != NULL ? class->tls.meta : class->list[lowest_bit_index(class->lists_in_use)]);
+        }
     }
+    return true;
 }
 
 void heap_slabs_adopt(Heap *to, Heap *from) {

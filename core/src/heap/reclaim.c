@@ -83,7 +83,7 @@ void heap_reclaim_others(bool idle_only) {
 /* ---- Slabs ---- */
 
 static void share_if_idle(Heap *heap, uint32_t now_ms) {
-    enum { IDLE_MS = 10 };
+    enum { IDLE_MS = 10, SLABS_MAX = 512 }; /* what a malloc of another thread spends on it: some 20 us */
     os_lock(&heap->lock);
     uint64_t requests = LOAD_RELAXED(heap->mallocs) + LOAD_RELAXED(heap->frees);
     if (heap->kind != HEAP_THREAD) {
@@ -95,9 +95,9 @@ static void share_if_idle(Heap *heap, uint32_t now_ms) {
     } else if (os_has_aged(now_ms, heap->share_since_ms, IDLE_MS) &&
                heap->share_used_bytes != LOAD_RELAXED(heap->used_bytes)) {
         os_lock(&heap_shared.lock);
-        heap_slabs_share(heap);
+        bool are_all_shared = heap_slabs_share(heap, SLABS_MAX);
         os_unlock(&heap_shared.lock);
-        heap->share_used_bytes = LOAD_RELAXED(heap->used_bytes);
+        heap->share_used_bytes = are_all_shared ? LOAD_RELAXED(heap->used_bytes) : -1;
     }
     os_unlock(&heap->lock);
 }
