@@ -112,7 +112,7 @@ struct SuperSlab {
     SuperSlab *next, *previous; /* active: list of its number of used slabs; spare: newest first; unused header: chain */
     SuperSlab *queue_next, *queue_previous; /* the purge queue: SuperSlabs with backed free OS pages, by age */
     size_t mapping_bytes; /* not 0: no slabs, but a mapping of so many bytes for one block, a multiple of 2 MiB */
-    size_t block_bytes;   /* of that block, live or last, in whole OS pages; 0 while nothing is backed */
+    size_t block_bytes;   /* of that block, live or last, in whole OS pages */
     size_t backed_bytes;  /* of the mapping: what blocks may have touched since its last purge */
     bool is_cached;       /* no block lives in it */
     uint32_t queue_since_ms;

@@ -30,6 +30,7 @@ enum { WAITS_FOR_PURGES_MAX = 100, WAIT_MS = 1 };
 
 void fork_prepare(void) {
     helper_fork_prepare();
+    (void)purge_to_old_bound(); /* both processes may be idle from here on */
     lock_all();
     for (unsigned waits = 0; waits < WAITS_FOR_PURGES_MAX && LOAD_RELAXED(purges_in_flight) != 0; waits++) {
         unlock_all();
@@ -41,7 +42,6 @@ void fork_prepare(void) {
 void fork_parent(void) {
     unlock_all();
     helper_fork_done();
-    purge_look_now(); /* what the helper would have given back */
 }
 
 void fork_child(void) {

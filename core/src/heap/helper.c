@@ -75,6 +75,8 @@ bool helper_wake(void) {
     return is_kept;
 }
 
+void helper_look_now(void) { os_wake(&helper_stopping); }
+
 /* The helper's last act takes the lock, so it is awaited without. Then the lock is kept until helper_fork_done: the child
  * must not inherit it from a thread that it does not have, and a second fork waits for the first. */
 void helper_fork_prepare(void) {

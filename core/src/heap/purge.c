@@ -213,10 +213,13 @@ void purge_abandon_all(void) {
 
 bool purge_make_room(Heap *heap) {
     int64_t used_bytes = heap_used_bytes_all();
+    uint64_t mapped_bytes = superslab_counts().mapped_bytes;
     if (heap != NULL) heap_flush_all(heap);
     heap_reclaim_others(false);
-    return purge_run(0, 0) > 0 || heap_used_bytes_all() < used_bytes;
+    return purge_run(0, 0) > 0 || heap_used_bytes_all() < used_bytes || superslab_counts().mapped_bytes < mapped_bytes;
 }
+
+size_t purge_to_old_bound(void) { return purge_run(0, purge_old_bound_bytes()); }
 
 size_t purge_to_young_bound(void) { return purge_run(0, young_bound(heap_used_bytes_all()).bytes); }
 
@@ -226,8 +229,8 @@ void purge_if_over_bound_slow(int64_t freed_bytes) {
     STORE_RELAXED(shown_bytes, 0); /* what is shown from here on is for the next look */
     int64_t used_bytes = heap_used_bytes_all();
     Bound bound = old_bound(used_bytes), young = young_bound(used_bytes);
-    bool is_over = LOAD_RELAXED(backed_free_bytes) > bound.bytes;
-    bool is_delayed = is_over && option_value(OPTION_PURGE_DELAY_MS) != 0;
+    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
+    bool is_delayed = free_bytes > bound.bytes && option_value(OPTION_PURGE_DELAY_MS) != 0;
     /* Before the wake-up: a helper that finishes after it calls purge_look_again. */
     next_look_set(is_delayed ? young : bound);
     bool is_left_to_helper = is_delayed && helper_wake();
@@ -237,7 +240,6 @@ void purge_if_over_bound_slow(int64_t freed_bytes) {
         next_look_set(bound);
     /* Others may have freed, and looked, since used_bytes was read: then they knew better when the next look is due. */
     if (heap_used_bytes_all() < used_bytes - AIR_BYTES_MAX) purge_look_again();
-    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     if (free_bytes <= bound.bytes) return;
     int64_t air_bytes = bound.bytes / 8 < AIR_BYTES_MAX ? bound.bytes / 8 : AIR_BYTES_MAX;
     int64_t target_bytes = bound.bytes - air_bytes;
@@ -250,6 +252,7 @@ void purge_look_now(void) {
     purge_look_again();
     purge_if_over_bound(INT64_MAX);
     purge_if_caches_over_bound();
+    helper_look_now();
 }
 
 void purge_show_returned(int64_t bytes) {

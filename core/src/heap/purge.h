@@ -23,6 +23,9 @@ void purge_abandon_all(void);
  * threads first. True when it is worth asking again. `heap` is the calling thread's, entered (heap_enter), or NULL. */
 bool purge_make_room(Heap *heap);
 
+/* Before a fork, which stops the helper: gives back at once what it would have given back. Returns the bytes. */
+size_t purge_to_old_bound(void);
+
 /* For the helper, which nobody waits for: gives back what is above the young bound, however young. Returns the bytes. */
 size_t purge_to_young_bound(void);
 
@@ -75,7 +78,7 @@ HAK_INLINE void purge_look_again(void) {
     STORE_RELAXED(purge_cache_check_bytes, 0);
 }
 
-/* The bounds have changed, or the helper was stopped, and there may be no slow path for long: looks at once. */
+/* The bounds have changed, and there may be no slow path for long: looks at once. */
 void purge_look_now(void);
 
 uint64_t purge_bytes_total(void); /* given back by heaps; the supply counts its own */
@@ -84,6 +87,7 @@ uint64_t purge_bytes_total(void); /* given back by heaps; the supply counts its 
 
 /* Starts the helper unless it runs. False where it cannot run: then memory is given back at once. */
 bool helper_wake(void);
+void helper_look_now(void);     /* if it runs: its delay may be another */
 void helper_fork_prepare(void); /* returns when the kernel counts the helper no more */
 void helper_fork_done(void);
 

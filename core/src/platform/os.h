@@ -28,6 +28,11 @@ bool os_unmap(void *address, size_t bytes);
  * refuses, for example under mlockall. */
 bool os_purge(void *address, size_t bytes);
 
+/* Where the kernel refuses to unmap it the addresses are lost; what is behind them goes. */
+HAK_INLINE void os_unmap_or_purge(void *address, size_t bytes) {
+    if (!os_unmap(address, bytes)) (void)os_purge(address, bytes);
+}
+
 typedef struct OsRange {
     void *address;
     size_t bytes;

@@ -16,9 +16,9 @@ static uintptr_t map_aligned(size_t bytes) {
     uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
     if (wide == 0) return 0;
     uintptr_t address = round_up_bytes(wide, SUPERSLAB_BYTES);
-    if (address > wide) (void)os_unmap((void *)wide, address - wide);
+    if (address > wide) os_unmap_or_purge((void *)wide, address - wide);
     size_t behind_bytes = wide + wide_bytes - (address + bytes);
-    if (behind_bytes > 0) (void)os_unmap((void *)(address + bytes), behind_bytes);
+    if (behind_bytes > 0) os_unmap_or_purge((void *)(address + bytes), behind_bytes);
     os_huge_pages_forbid((void *)address, bytes);
     return address;
 }
@@ -106,9 +106,8 @@ static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     supply.mapping_free_bytes += free_bytes;
     atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
     /* What is left of a former block keeps its age. */
-    bool belongs_in_queue = free_bytes > 0 || mapping->is_cached;
-    if (belongs_in_queue && !mapping->is_queued) queue_append(mapping);
-    if (!belongs_in_queue && mapping->is_queued) queue_remove(mapping);
+    if (free_bytes > 0 && !mapping->is_queued) queue_append(mapping);
+    if (free_bytes == 0 && mapping->is_queued) queue_remove(mapping);
 }
 
 static void discount_block(const SuperSlab *mapping) {
@@ -144,7 +143,7 @@ static SuperSlab *mapping_new(size_t mapping_bytes) {
         }
     }
     os_unlock(&supply_lock);
-    if (mapping == NULL) (void)os_unmap((void *)address, mapping_bytes);
+    if (mapping == NULL) os_unmap_or_purge((void *)address, mapping_bytes);
     return mapping;
 }
 
@@ -198,78 +197,59 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
     return is_live;
 }
 
-/* Goes to the OS. Called with the lock, given up meanwhile. False: the kernel refused to unmap it. Then it stays, as
- * young and without backed OS pages, unless it refused that, too: its addresses serve again. */
-static bool release(SuperSlab *mapping, size_t *given_back_bytes) {
-    uintptr_t address = mapping->base;
-    size_t mapping_bytes = mapping->mapping_bytes, backed_bytes = mapping->backed_bytes;
+/* Goes to the OS. Called with the lock, given up meanwhile. */
+static size_t release(SuperSlab *mapping) {
+    size_t bytes = mapping->backed_bytes;
     queue_remove(mapping);
     discount_block(mapping);
-    units_remove_begin(address, mapping_bytes);
+    units_remove_begin(mapping->base, mapping->mapping_bytes);
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&supply_lock);
-    bool is_unmapped = os_unmap((void *)address, mapping_bytes);
-    bool is_purged = is_unmapped || backed_bytes == 0 || os_purge((void *)address, backed_bytes);
-    if (is_unmapped) (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
+    uintptr_t address = mapping->base;
+    size_t mapping_bytes = mapping->mapping_bytes;
+    os_unmap_or_purge((void *)address, mapping_bytes);
+    (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
     os_lock(&supply_lock);
-    if (is_unmapped) {
-        units_remove_finish(address, mapping_bytes);
-        supply_header_return(mapping);
-    } else {
-        (void)units_add(mapping); /* its entries exist */
-        if (is_purged) mapping->backed_bytes = 0;
-        count_block(mapping, is_purged ? 0 : mapping->block_bytes, false);
-    }
-    if (is_purged) {
-        supply.purged_bytes += backed_bytes;
-        *given_back_bytes += backed_bytes;
-    }
+    units_remove_finish(address, mapping_bytes);
+    supply.purged_bytes += bytes;
+    supply_header_return(mapping);
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    return is_unmapped;
+    return bytes;
 }
 
 /* A piece of the tail of a live block, from its end. The lock is kept, since the block may grow into it at any time: so
- * pieces, between which others get the lock. False: the kernel refused; as young, it is asked again later. */
-static bool purge_tail_piece(SuperSlab *mapping, size_t *given_back_bytes) {
+ * pieces, between which others get the lock. 0: the kernel refused. */
+static size_t purge_tail_piece(SuperSlab *mapping) {
     enum { PIECE_BYTES = 256 * 1024 };
     size_t bytes = free_bytes_of(mapping);
     if (bytes > PIECE_BYTES) bytes = PIECE_BYTES;
     size_t left_bytes = mapping->backed_bytes - bytes;
-    if (!os_purge((void *)(mapping->base + left_bytes), bytes)) {
-        queue_remove(mapping);
-        queue_append(mapping);
-        return false;
-    }
+    if (!os_purge((void *)(mapping->base + left_bytes), bytes)) return 0;
     mapping->backed_bytes = left_bytes; /* the block's own fields are read by its owner, without the lock */
     supply.mapping_unbacked_bytes += bytes;
     supply.mapping_free_bytes -= bytes;
     supply.purged_bytes += bytes;
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)bytes, memory_order_relaxed);
     if (free_bytes_of(mapping) == 0) queue_remove(mapping);
-    *given_back_bytes += bytes;
     os_unlock(&supply_lock);
     os_lock(&supply_lock);
-    return true;
+    return bytes;
 }
 
 size_t mapping_purge(uint32_t age_ms, int64_t target_bytes) {
-    enum { REFUSALS_MAX = 8 };
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
-    const SuperSlab *first_refused = NULL;
-    unsigned refusals = 0;
     os_lock(&supply_lock);
-    while (refusals < REFUSALS_MAX) {
+    while (LOAD_RELAXED(backed_free_bytes) > target_bytes) {
         SuperSlab *mapping = supply.mapping_oldest;
-        if (mapping == NULL || mapping == first_refused || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
-        /* One without backed OS pages the kernel refused to unmap before. */
-        if (mapping->backed_bytes != 0 && LOAD_RELAXED(backed_free_bytes) <= target_bytes) break;
-        size_t before_bytes = given_back_bytes;
-        bool is_done = mapping->is_cached ? release(mapping, &given_back_bytes)
-                                          : purge_tail_piece(mapping, &given_back_bytes);
-        if (is_done || given_back_bytes > before_bytes) continue;
-        if (first_refused == NULL) first_refused = mapping;
-        refusals++;
+        if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
+        size_t bytes = mapping->is_cached ? release(mapping) : purge_tail_piece(mapping);
+        if (bytes == 0) { /* asked again later, behind the others */
+            queue_remove(mapping);
+            queue_append(mapping);
+            break;
+        }
+        given_back_bytes += bytes;
     }
     os_unlock(&supply_lock);
     return given_back_bytes;
@@ -293,7 +273,7 @@ static void abandon(SuperSlab *mapping, size_t lost_bytes) {
     for (uintptr_t unit = address; unit < address + bytes; unit += SUPERSLAB_BYTES)
         if (ptr_to_superslab((void *)unit) == mapping) registry_remove_begin(unit);
     os_unlock(&supply_lock);
-    if (bytes > lost_bytes) (void)os_unmap((void *)(address + lost_bytes), bytes - lost_bytes);
+    if (bytes > lost_bytes) os_unmap_or_purge((void *)(address + lost_bytes), bytes - lost_bytes);
     os_lock(&supply_lock);
     units_remove_finish(address, bytes);
     supply_header_return(mapping);
@@ -318,7 +298,7 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     units_remove_begin(old_address, old_bytes);
     os_unlock(&supply_lock);
     if (os_move((void *)old_address, moved_bytes, (void *)moved->base)) {
-        if (old_bytes > moved_bytes) (void)os_unmap((void *)(old_address + moved_bytes), old_bytes - moved_bytes);
+        if (old_bytes > moved_bytes) os_unmap_or_purge((void *)(old_address + moved_bytes), old_bytes - moved_bytes);
     } else {
         os_lock(&supply_lock);
         (void)units_add(mapping); /* its entries exist */

@@ -161,7 +161,8 @@ bool run_return(TinySlabMeta *first, const void *block) {
     superslab->backed_tails &= ~slab_mask(first->slab_index, count);
     bool is_released = supply_slabs_join(superslab, slab_mask(first->slab_index, count));
     os_unlock(&supply_lock);
-    if (is_released) (void)supply_release_finish(superslab);
+    size_t given_back_bytes = 0;
+    if (is_released) (void)supply_release_finish(superslab, &given_back_bytes);
     return true;
 }
 

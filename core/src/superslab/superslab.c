@@ -46,17 +46,22 @@ static void list_remove(SuperSlab *superslab) {
         *head = superslab->next;
     if (superslab->next != NULL) superslab->next->previous = superslab->previous;
     if (superslab == supply.spare_last) supply.spare_last = superslab->previous;
+    if (superslab == supply.spare_refused) supply.spare_refused = superslab->next;
     if (*head == NULL) supply.lists_in_use &= ~((uint64_t)1 << supply_used_slabs(superslab));
 }
 
-static void spare_append(SuperSlab *superslab) {
-    superslab->next = NULL;
-    superslab->previous = supply.spare_last;
-    if (supply.spare_last != NULL)
-        supply.spare_last->next = superslab;
+static void spare_insert_refused(SuperSlab *superslab) {
+    superslab->next = supply.spare_refused;
+    superslab->previous = superslab->next != NULL ? superslab->next->previous : supply.spare_last;
+    if (superslab->previous != NULL)
+        superslab->previous->next = superslab;
     else
         supply.spare = superslab;
-    supply.spare_last = superslab;
+    if (superslab->next != NULL)
+        superslab->next->previous = superslab;
+    else
+        supply.spare_last = superslab;
+    supply.spare_refused = superslab;
     supply.lists_in_use |= 1;
 }
 
@@ -97,15 +102,15 @@ static uintptr_t superslab_map(void) {
         if (address == hint) registry_hint_accepted();
         if (address % SUPERSLAB_BYTES == 0) return address;
         registry_hint_refused(hint);
-        (void)os_unmap((void *)address, SUPERSLAB_BYTES);
+        os_unmap_or_purge((void *)address, SUPERSLAB_BYTES);
     }
     size_t wide_bytes = 2 * SUPERSLAB_BYTES;
     uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
     if (wide == 0) return 0;
     address = round_up_bytes(wide, SUPERSLAB_BYTES);
-    if (address > wide) (void)os_unmap((void *)wide, address - wide);
+    if (address > wide) os_unmap_or_purge((void *)wide, address - wide);
     size_t behind_bytes = wide + wide_bytes - (address + SUPERSLAB_BYTES);
-    if (behind_bytes > 0) (void)os_unmap((void *)(address + SUPERSLAB_BYTES), behind_bytes);
+    if (behind_bytes > 0) os_unmap_or_purge((void *)(address + SUPERSLAB_BYTES), behind_bytes);
     return address;
 }
 
@@ -137,7 +142,7 @@ static SuperSlab *superslab_new(void) {
         return NULL;
     }
     if (!registry_add(superslab, superslab->base, SLAB_CLASS_FREE)) {
-        (void)os_unmap((void *)superslab->base, SUPERSLAB_BYTES);
+        os_unmap_or_purge((void *)superslab->base, SUPERSLAB_BYTES);
         supply_header_return(superslab);
         return NULL;
     }
@@ -167,7 +172,7 @@ static SuperSlab *superslab_new(void) {
 /* A SuperSlab with nothing but free slabs: a spare one, else a new one. NULL: out of memory. */
 SuperSlab *superslab_allocate(void) {
     if (supply.spare != NULL && supply.spare->purging_slabs == 0) return supply.spare;
-    if (supply.spare != NULL && supply_is_refused(supply.spare_last)) return supply.spare_last;
+    if (supply.spare_refused != NULL) return supply.spare_refused;
     return superslab_new();
 }
 
@@ -236,7 +241,7 @@ static bool superslab_free(SuperSlab *superslab) {
     enum { SPARE_BACKED_SLABS_MIN = 8 };
     supply.died++;
     list_insert(superslab);
-    bool is_only_spare = superslab->next == NULL || supply_is_refused(superslab->next);
+    bool is_only_spare = superslab->next == supply.spare_refused; /* or NULL, both */
     bool is_worth_keeping =
         is_only_spare || __builtin_popcount(superslab->backed_free_slabs) >= SPARE_BACKED_SLABS_MIN;
     if (superslab->purging_slabs != 0 || (is_worth_keeping && superslab->backed_free_slabs != 0)) return false;
@@ -266,7 +271,8 @@ static void slab_join(TinySlabMeta *meta) {
     SuperSlab *superslab = superslab_of_slab(meta);
     bool is_released = supply_slabs_join(superslab, (uint32_t)1 << meta->slab_index);
     os_unlock(&supply_lock);
-    if (is_released) (void)supply_release_finish(superslab);
+    size_t given_back_bytes = 0;
+    if (is_released) (void)supply_release_finish(superslab, &given_back_bytes);
 }
 
 void superslab_slab_return(TinySlabMeta *meta) {
@@ -311,7 +317,7 @@ void supply_release_begin(SuperSlab *superslab) {
 }
 
 /* The kernel refused to unmap it: its OS pages go where that works, its addresses serve again. */
-static size_t superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes) {
+static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_t *given_back_bytes) {
     huge_pages_split(superslab);
     bool is_purged = backed_bytes == 0 || os_purge((void *)superslab->base, SUPERSLAB_BYTES);
     os_lock(&supply_lock);
@@ -322,7 +328,8 @@ static size_t superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes) {
             superslab->slab[index].unbacked_pages = os_page_set_all();
         superslab->backed_free_slabs = 0;
         supply.purged_bytes += (uint64_t)backed_bytes;
-        spare_append(superslab);
+        *given_back_bytes += (size_t)backed_bytes;
+        spare_insert_refused(superslab);
     } else {
         atomic_fetch_add_explicit(&backed_free_bytes, backed_bytes, memory_order_relaxed);
         supply_queue_update(superslab); /* as young: the kernel is asked again later */
@@ -330,22 +337,25 @@ static size_t superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes) {
     }
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&supply_lock);
-    return is_purged ? (size_t)backed_bytes : 0;
 }
 
-size_t supply_release_finish(SuperSlab *superslab) {
+bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes) {
     int64_t backed_bytes = backed_bytes_of(superslab);
     uintptr_t base = superslab->base;
-    if (!os_unmap((void *)base, SUPERSLAB_BYTES)) return superslab_to_spare(superslab, backed_bytes);
+    if (!os_unmap((void *)base, SUPERSLAB_BYTES)) {
+        superslab_to_spare(superslab, backed_bytes, given_back_bytes);
+        return false;
+    }
     huge_pages_end(superslab);
     (void)os_purge(superslab, round_up_bytes(sizeof *superslab, os_page_bytes));
     os_lock(&supply_lock);
     registry_remove_finish(base);
     supply.purged_bytes += (uint64_t)backed_bytes;
+    *given_back_bytes += (size_t)backed_bytes;
     supply_header_return(superslab);
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&supply_lock);
-    return (size_t)backed_bytes;
+    return true;
 }
 
 /* ---- Stats ---- */

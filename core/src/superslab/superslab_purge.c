@@ -63,20 +63,22 @@ static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refuse
     return (size_t)purged_bytes;
 }
 
-/* Called with the lock, given up meanwhile. 0: the kernel refused, or nothing was backed. */
-static size_t release(SuperSlab *superslab) {
+/* Called with the lock, given up meanwhile. False: the kernel refused. */
+static bool release(SuperSlab *superslab, size_t *given_back_bytes) {
     supply_release_begin(superslab);
     os_unlock(&supply_lock);
-    size_t given_back_bytes = supply_release_finish(superslab);
+    bool is_unmapped = supply_release_finish(superslab, given_back_bytes);
     os_lock(&supply_lock);
-    return given_back_bytes;
+    return is_unmapped;
 }
 
-/* The kernel is asked again, until it refuses again. */
+/* The kernel is asked again, for that which it refused longest ago first: where it refuses a piece of a mapping, it may unmap
+ * a whole one, and then the piece. */
 static void release_refused(void) {
-    SuperSlab *asked = NULL;
-    while (supply.spare_last != NULL && supply.spare_last != asked && supply_is_refused(supply.spare_last))
-        (void)release(asked = supply.spare_last);
+    enum { REFUSALS_MAX = 8 };
+    size_t given_back_bytes = 0; /* nothing of these is backed */
+    for (unsigned refusals = 0; refusals < REFUSALS_MAX && supply.spare_refused != NULL;)
+        if (!release(supply.spare_last, &given_back_bytes)) refusals++;
 }
 
 size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
@@ -87,9 +89,8 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
         SuperSlab *superslab = supply.queue_oldest;
         if (superslab == NULL || !os_has_aged(now_ms, superslab->queue_since_ms, age_ms)) break;
         if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0) {
-            size_t released_bytes = release(superslab);
-            given_back_bytes += released_bytes;
-            if (released_bytes == 0) break;
+            size_t before_bytes = given_back_bytes;
+            if (!release(superslab, &given_back_bytes) && given_back_bytes == before_bytes) break;
             continue;
         }
         uint32_t slabs = superslab->backed_free_slabs;
@@ -115,9 +116,8 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {
         os_lock(&supply_lock);
         given_back_bytes += purge_finish(superslab, slabs, refused);
         if (refused != 0) break;
-        if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0 && superslab->backed_free_slabs == 0) {
-            given_back_bytes += release(superslab);
-        }
+        if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0 && superslab->backed_free_slabs == 0)
+            (void)release(superslab, &given_back_bytes);
     }
     release_refused();
     os_unlock(&supply_lock);

@@ -22,7 +22,8 @@ _Static_assert(sizeof(HeaderStack) <= OS_PAGE_BYTES_MIN, "one OS page");
 
 typedef struct Supply {
     SuperSlab *active_by_used[SLABS_PER_SUPERSLAB + 1]; /* [n]: active with n used slabs; [0] is not used */
-    SuperSlab *spare, *spare_last;                      /* newest first, then those that the kernel refused to unmap */
+    SuperSlab *spare, *spare_last;                      /* newest first; then, from spare_refused on, */
+    SuperSlab *spare_refused;                           /* those that the kernel refused to unmap, the last refused first */
     uint64_t lists_in_use;                              /* bit n: list n is not empty; bit 0: there is a spare */
     SuperSlab *queue_oldest, *queue_newest;
     HeaderStack *unused_headers;
@@ -38,11 +39,6 @@ extern Supply supply;
 /* Used: owned by a heap. Slabs that are being purged are neither used nor free. */
 HAK_INLINE unsigned supply_used_slabs(const SuperSlab *superslab) {
     return SLABS_PER_SUPERSLAB - (unsigned)__builtin_popcount(superslab->free_slabs | superslab->purging_slabs);
-}
-
-/* Of a spare: is it one that the kernel refused to unmap? Else it would not stay without a backed OS page. */
-HAK_INLINE bool supply_is_refused(const SuperSlab *spare) {
-    return (spare->backed_free_slabs | spare->purging_slabs) == 0;
 }
 
 /* A spare SuperSlab or a new one; NULL: no memory. */
@@ -62,9 +58,8 @@ void supply_header_return(SuperSlab *superslab);
 
 void supply_release_begin(SuperSlab *superslab);
 
-/* Without the lock. Returns the resident bytes given back. Where the kernel refuses to unmap, the SuperSlab is a spare
- * again, without backed OS pages unless it refuses that, too. */
-size_t supply_release_finish(SuperSlab *superslab);
-
+/* Without the lock. Adds the resident bytes given back. False: the kernel refuses to unmap it; it is a spare again, without
+ * backed OS pages unless it refuses that, too. */
+bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes);
 
 #endif

@@ -38,10 +38,12 @@ static void after_a_fork(void *unused) {
     leave_free_bytes();
     pid_t child = fork();
     REQUIRE(child >= 0);
+    if (child > 0) REQUIRE_EQUAL(resident_thread_count(), 1); /* CPython warns of a fork beside other threads */
+    require_given_back();
     if (child == 0) _exit(0);
     int status;
     REQUIRE_EQUAL(waitpid(child, &status, 0), child);
-    require_given_back();
+    REQUIRE_EQUAL(status, 0);
 }
 
 static void after_a_check(void *unused) {
@@ -58,6 +60,16 @@ static void after_the_bound_was_lowered(void *unused) {
     resident_sleep_ms(300);
     REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 30 * MIB);
     stats_option_set("retain_bytes", "0");
+    require_given_back();
+}
+
+static void after_the_delay_was_lowered(void *unused) {
+    (void)unused;
+    leave_free_bytes();
+    stats_option_set("purge_delay_ms", "3600000");
+    resident_sleep_ms(300); /* the helper waits for that long, now */
+    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 30 * MIB);
+    stats_option_set("purge_delay_ms", "20");
     require_given_back();
 }
 
@@ -81,11 +93,17 @@ static void test_after_the_bound_was_lowered(void **state) {
     run_story(after_the_bound_was_lowered);
 }
 
+static void test_after_the_delay_was_lowered(void **state) {
+    (void)state;
+    run_story(after_the_delay_was_lowered);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_after_a_fork),
         cmocka_unit_test(test_after_a_check),
         cmocka_unit_test(test_after_the_bound_was_lowered),
+        cmocka_unit_test(test_after_the_delay_was_lowered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,11 +18,12 @@
 
 static _Atomic bool refuses_unmaps, refuses_purges;
 static _Atomic unsigned unmaps_refused;
+static void *_Atomic never_unmapped;
 
 bool __real_hak_core_os_unmap(void *address, size_t bytes);
 bool __wrap_hak_core_os_unmap(void *address, size_t bytes);
 bool __wrap_hak_core_os_unmap(void *address, size_t bytes) {
-    if (!refuses_unmaps) return __real_hak_core_os_unmap(address, bytes);
+    if (!refuses_unmaps && address != never_unmapped) return __real_hak_core_os_unmap(address, bytes);
     unmaps_refused++;
     return false;
 }
@@ -141,7 +142,7 @@ static void resident_bytes_stay_counted(void *context) {
     REQUIRE_EQUAL(stats_checked().mapped_bytes, 0);
 }
 
-static const Load loads[] = {{20000, 1000}, {40, 500000}, {6, 5 * MIB}};
+static const Load loads[] = {{20000, 1000}, {40, 500000}};
 
 static void each_in_a_child(void (*run)(void *)) {
     for (size_t index = 0; index < sizeof loads / sizeof *loads; index++) {
@@ -180,6 +181,27 @@ static void goes_with_the_next_purge(void *context) {
 static void test_all_goes_with_the_next_purge(void **state) {
     (void)state;
     each_in_a_child(goes_with_the_next_purge);
+}
+
+/* A piece of a mapping it may refuse for ever. */
+static void others_go(void *context) {
+    Load load = *(const Load *)context;
+    fill(load);
+    never_unmapped = (void *)((uintptr_t)blocks[load.count / 2] & ~(2 * MIB - 1));
+    kernel_refuses(true, false);
+    drop(load);
+    REQUIRE_AT_LEAST(stats_checked().mapped_bytes, load.count * load.block_bytes);
+    kernel_refuses(false, false);
+    for (unsigned tries = 0; tries < 3; tries++) (void)hak_trim();
+    REQUIRE_EQUAL(stats_checked().mapped_bytes, 2 * MIB);
+    REQUIRE_EQUAL(hak_check(), 0);
+    never_unmapped = NULL;
+    stats_require_all_returned();
+}
+
+static void test_others_go_while_one_is_refused(void **state) {
+    (void)state;
+    each_in_a_child(others_go);
 }
 
 /* ---- A move refused ---- */
@@ -228,6 +250,7 @@ int main(void) {
         cmocka_unit_test(test_addresses_serve_again),
         cmocka_unit_test(test_resident_bytes_stay_counted),
         cmocka_unit_test(test_all_goes_with_the_next_purge),
+        cmocka_unit_test(test_others_go_while_one_is_refused),
         cmocka_unit_test(test_target_of_a_refused_move_is_anothers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
