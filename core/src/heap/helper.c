@@ -16,7 +16,8 @@ typedef enum HelperState { HELPER_ABSENT, HELPER_RUNNING, HELPER_FINISHED, HELPE
 static os_lock_t helper_lock = {.rank = LOCK_RANK_HELPER};
 static HelperState helper_state;        /* under helper_lock */
 static uint32_t helper_broken_since_ms; /* under helper_lock */
-static _Atomic uint32_t helper_stopping; /* also what it sleeps on */
+static _Atomic uint32_t helper_stopping;
+static _Atomic uint32_t helper_signals; /* what it sleeps on */
 
 /* Looks four times a delay: an OS page outlives the bound by a quarter of it at most. What is old goes altogether, not
  * just down to the bound: it has not been missed for that long. */
@@ -29,9 +30,11 @@ static void helper_run(void) {
     unsigned looks_in_vain = 0;
     bool is_purging = false; /* not when it is caches alone that it was woken for */
     while (looks_in_vain < LOOKS_PER_DELAY) {
+        uint32_t signals = atomic_load(&helper_signals); /* before what they are about */
+        if (atomic_load(&helper_stopping) != 0) return;
         uint32_t delay_ms = (uint32_t)option_value(OPTION_PURGE_DELAY_MS);
         uint32_t look_ms = delay_ms / LOOKS_PER_DELAY + 1;
-        os_wait_ms(&helper_stopping, 0, look_ms);
+        os_wait_ms(&helper_signals, signals, look_ms);
         if (atomic_load(&helper_stopping) != 0) return;
         heap_reclaim_others(true);
         bool is_in_vain = purge_to_young_bound() == 0; /* the caches of many threads may have become free just now */
@@ -75,7 +78,10 @@ bool helper_wake(void) {
     return is_kept;
 }
 
-void helper_look_now(void) { os_wake(&helper_stopping); }
+void helper_look_now(void) {
+    atomic_fetch_add(&helper_signals, 1);
+    os_wake(&helper_signals);
+}
 
 /* The helper's last act takes the lock, so it is awaited without. Then the lock is kept until helper_fork_done: the child
  * must not inherit it from a thread that it does not have, and a second fork waits for the first. */
@@ -91,7 +97,7 @@ void helper_fork_prepare(void) {
             os_wait_ms(&helper_stopping, 1, 1);
             continue;
         }
-        os_wake(&helper_stopping);
+        helper_look_now();
         os_helper_await_gone();
         os_lock(&helper_lock);
         helper_state = HELPER_ABSENT;

@@ -212,14 +212,22 @@ void purge_abandon_all(void) {
 }
 
 bool purge_make_room(Heap *heap) {
+    enum { WAIT_MS = 1 };
     int64_t used_bytes = heap_used_bytes_all();
     uint64_t mapped_bytes = superslab_counts().mapped_bytes;
     if (heap != NULL) heap_flush_all(heap);
     heap_reclaim_others(false);
-    return purge_run(0, 0) > 0 || heap_used_bytes_all() < used_bytes || superslab_counts().mapped_bytes < mapped_bytes;
+    if (purge_run(0, 0) > 0 || heap_used_bytes_all() < used_bytes || superslab_counts().mapped_bytes < mapped_bytes)
+        return true;
+    uint32_t in_flight = LOAD_RELAXED(purges_in_flight); /* another thread has what may serve in its hands */
+    if (in_flight != 0) os_wait_ms(&purges_in_flight, in_flight, WAIT_MS);
+    return in_flight != 0;
 }
 
-size_t purge_to_old_bound(void) { return purge_run(0, purge_old_bound_bytes()); }
+void purge_before_fork(void) {
+    if (purge_free_and_cached_bytes() > purge_old_bound_bytes()) heap_reclaim_others(false);
+    (void)purge_run(0, purge_old_bound_bytes());
+}
 
 size_t purge_to_young_bound(void) { return purge_run(0, young_bound(heap_used_bytes_all()).bytes); }
 

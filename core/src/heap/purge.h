@@ -23,8 +23,8 @@ void purge_abandon_all(void);
  * threads first. True when it is worth asking again. `heap` is the calling thread's, entered (heap_enter), or NULL. */
 bool purge_make_room(Heap *heap);
 
-/* Before a fork, which stops the helper: gives back at once what it would have given back. Returns the bytes. */
-size_t purge_to_old_bound(void);
+/* Before a fork, with the helper stopped: gives back at once what is above the old bound, caches included. */
+void purge_before_fork(void);
 
 /* For the helper, which nobody waits for: gives back what is above the young bound, however young. Returns the bytes. */
 size_t purge_to_young_bound(void);

@@ -77,8 +77,14 @@ static bool release(SuperSlab *superslab, size_t *given_back_bytes) {
 static void release_refused(void) {
     enum { REFUSALS_MAX = 8 };
     size_t given_back_bytes = 0; /* nothing of these is backed */
-    for (unsigned refusals = 0; refusals < REFUSALS_MAX && supply.spare_refused != NULL;)
-        if (!release(supply.spare_last, &given_back_bytes)) refusals++;
+    const SuperSlab *first_refused = NULL;
+    for (unsigned refusals = 0; refusals < REFUSALS_MAX && supply.spare_refused != NULL;) {
+        SuperSlab *asked = supply.spare_last;
+        if (asked == first_refused) break;
+        if (release(asked, &given_back_bytes)) continue;
+        if (first_refused == NULL) first_refused = asked;
+        refusals++;
+    }
 }
 
 size_t superslab_purge(uint32_t age_ms, int64_t target_bytes) {

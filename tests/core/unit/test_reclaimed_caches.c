@@ -3,6 +3,8 @@
  * it, and when much of it becomes free at once, it is not for one free of another thread to give it back.
  */
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "heap/heap.h"
 #include "slab/magazine.h"
@@ -85,6 +87,24 @@ static void many_at_once(void *unused) {
     for (unsigned number = 0; number < THREADS_MAX; number++) threads_join(threads[number]);
 }
 
+/* The helper, which a fork stops, would have taken them; the process makes no request any more. */
+static void before_a_fork(void *unused) {
+    (void)unused;
+    static pthread_t threads[THREADS_MAX];
+    stats_option_set("purge_delay_ms", "60000");
+    start_caching(threads, THREADS_MAX);
+    REQUIRE_AT_LEAST(stats_now().cached_bytes, 20 * MIB);
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    REQUIRE_AT_MOST(stats_now().cached_bytes + stats_now().free_resident_bytes, 8 * MIB);
+    if (child == 0) _exit(0);
+    int status;
+    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+    REQUIRE_EQUAL(status, 0);
+    story_reach(&story, 1);
+    for (unsigned number = 0; number < THREADS_MAX; number++) threads_join(threads[number]);
+}
+
 static void run_story(void (*run)(void *)) {
     ChildResult result = child_run(run, NULL);
     child_require_success(&result);
@@ -100,7 +120,16 @@ static void test_many_at_once(void **state) {
     run_story(many_at_once);
 }
 
+static void test_before_a_fork(void **state) {
+    (void)state;
+    run_story(before_a_fork);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_closed_before), cmocka_unit_test(test_many_at_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_closed_before),
+        cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_before_a_fork),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
