@@ -229,5 +229,6 @@
 #pragma redefine_extname supply_release_finish hak_core_supply_release_finish
 #pragma redefine_extname supply_slabs_join hak_core_supply_slabs_join
 #pragma redefine_extname supply_slabs_leave hak_core_supply_slabs_leave
+#pragma redefine_extname supply_slabs_return hak_core_supply_slabs_return
 
 #endif

@@ -6,7 +6,7 @@
  *
  * States: absent -helper_wake-> running -nothing left-> finished -helper_wake-> running; running or finished
  *         -helper_fork_prepare-> forbidden -ended-> absent;
- *         absent -the OS gives no thread-> broken -fork, or a helper_wake a second later-> absent.
+ *         absent -the OS gives no thread-> broken -fork, or a helper_wake after RETRY_MS-> absent.
  */
 #include "heap/purge.h"
 #include "platform/option.h"
@@ -15,7 +15,7 @@ typedef enum HelperState { HELPER_ABSENT, HELPER_RUNNING, HELPER_FINISHED, HELPE
 
 static os_lock_t helper_lock = {.rank = LOCK_RANK_HELPER};
 static HelperState helper_state;        /* under helper_lock */
-static uint32_t helper_broken_since_ms; /* under helper_lock */
+static uint32_t helper_tried_ms;        /* under helper_lock: when the OS was last asked for a thread */
 static _Atomic uint32_t helper_stopping;
 static _Atomic uint32_t helper_signals; /* what it sleeps on */
 
@@ -59,18 +59,18 @@ static void helper_main(void) {
 }
 
 bool helper_wake(void) {
-    enum { BROKEN_MS = 1000 };
+    enum { RETRY_MS = 1000 };
     os_lock(&helper_lock);
     uint32_t now_ms = (uint32_t)os_now_ms();
     if (helper_state == HELPER_FINISHED) {
         os_helper_await_end();
         helper_state = HELPER_ABSENT;
     }
-    if (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_broken_since_ms, BROKEN_MS))
+    if (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, RETRY_MS))
         helper_state = HELPER_ABSENT;
     if (helper_state == HELPER_ABSENT) {
         atomic_store(&helper_stopping, 0);
-        helper_broken_since_ms = now_ms;
+        helper_tried_ms = now_ms;
         helper_state = os_helper_start(helper_main) == 0 ? HELPER_RUNNING : HELPER_BROKEN;
     }
     bool is_kept = helper_state == HELPER_RUNNING;

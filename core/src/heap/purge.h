@@ -26,7 +26,7 @@ bool purge_make_room(Heap *heap);
 /* Before a fork, with the helper stopped: gives back at once what is above the old bound, caches included. */
 void purge_before_fork(void);
 
-/* For the helper, which nobody waits for: gives back what is above the young bound, however young. Returns the bytes. */
+/* For the helper, which nobody waits for: gives back what is above the young bound, however young; returns the bytes. */
 size_t purge_to_young_bound(void);
 
 /* A look: keeps the young bound, and sees to it that the old one will be kept (helper.c). After a call that made so many
@@ -46,8 +46,8 @@ HAK_INLINE void purge_if_over_bound(int64_t freed_bytes) {
 /* Adds so many returned bytes to those of all heaps and looks where that is due. */
 void purge_show_returned(int64_t bytes);
 
-/* As purge_if_over_bound, after blocks went back, which makes the bounds lower: they may go back for long without an OS page becoming free,
- * and then many at once. For the heap's owner. */
+/* As purge_if_over_bound, after blocks went back, which makes the bounds lower: they may go back for long without an OS page
+ * becoming free, and then many at once. For the heap's owner. */
 HAK_INLINE void purge_after_return(Heap *heap, int64_t returned_bytes) {
     int64_t unshown_bytes = heap->unshown_bytes + returned_bytes;
     bool is_shown = unshown_bytes > LOAD_RELAXED(purge_show_bytes);

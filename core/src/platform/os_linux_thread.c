@@ -131,7 +131,7 @@ void os_helper_await_end(void) {
 }
 
 void os_helper_await_gone(void) {
-    enum { EXIT_MS_MAX = 100, MOMENT_US = 20 }; /* after that, the number is another thread's */
+    enum { EXIT_MS_MAX = 100, MOMENT_US = 20 }; /* after that, the number may be another thread's */
     static _Atomic uint32_t nobody_wakes;
     int saved = errno;
     os_helper_await_end();

@@ -37,8 +37,10 @@ static bool units_add(SuperSlab *mapping) {
     return true;
 }
 
-static void units_remove_begin(uintptr_t address, size_t bytes) {
-    for (size_t offset = 0; offset < bytes; offset += SUPERSLAB_BYTES) registry_remove_begin(address + offset);
+/* Those that are its own: the addresses of one that is abandoned may be another mapping's. */
+static void units_remove_begin(const SuperSlab *mapping) {
+    for (size_t offset = 0; offset < mapping->mapping_bytes; offset += SUPERSLAB_BYTES)
+        if (ptr_to_superslab((void *)(mapping->base + offset)) == mapping) registry_remove_begin(mapping->base + offset);
 }
 
 static void units_remove_finish(uintptr_t address, size_t bytes) {
@@ -202,7 +204,7 @@ static size_t release(SuperSlab *mapping) {
     size_t bytes = mapping->backed_bytes;
     queue_remove(mapping);
     discount_block(mapping);
-    units_remove_begin(mapping->base, mapping->mapping_bytes);
+    units_remove_begin(mapping);
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&supply_lock);
     uintptr_t address = mapping->base;
@@ -265,13 +267,12 @@ static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
 }
 
 /* A fresh mapping whose first `lost_bytes` a failed os_move may have unmapped, so that they may be somebody else's by
- * now, or another mapping's of ours: they are not unmapped again, and only what it still has is unregistered. */
+ * now: they are not unmapped again. */
 static void abandon(SuperSlab *mapping, size_t lost_bytes) {
     uintptr_t address = mapping->base;
     size_t bytes = mapping->mapping_bytes;
     os_lock(&supply_lock);
-    for (uintptr_t unit = address; unit < address + bytes; unit += SUPERSLAB_BYTES)
-        if (ptr_to_superslab((void *)unit) == mapping) registry_remove_begin(unit);
+    units_remove_begin(mapping);
     os_unlock(&supply_lock);
     if (bytes > lost_bytes) os_unmap_or_purge((void *)(address + lost_bytes), bytes - lost_bytes);
     os_lock(&supply_lock);
@@ -295,7 +296,7 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     discount_block(mapping);
     if (mapping->is_queued) queue_remove(mapping);
     size_t moved_bytes = mapping->backed_bytes;
-    units_remove_begin(old_address, old_bytes);
+    units_remove_begin(mapping);
     os_unlock(&supply_lock);
     if (os_move((void *)old_address, moved_bytes, (void *)moved->base)) {
         if (old_bytes > moved_bytes) os_unmap_or_purge((void *)(old_address + moved_bytes), old_bytes - moved_bytes);

@@ -159,10 +159,7 @@ bool run_return(TinySlabMeta *first, const void *block) {
     supply.large_bytes -= first->run_bytes;
     (void)pages_become(first, count, 0);
     superslab->backed_tails &= ~slab_mask(first->slab_index, count);
-    bool is_released = supply_slabs_join(superslab, slab_mask(first->slab_index, count));
-    os_unlock(&supply_lock);
-    size_t given_back_bytes = 0;
-    if (is_released) (void)supply_release_finish(superslab, &given_back_bytes);
+    supply_slabs_return(superslab, slab_mask(first->slab_index, count));
     return true;
 }
 

@@ -241,7 +241,7 @@ static bool superslab_free(SuperSlab *superslab) {
     enum { SPARE_BACKED_SLABS_MIN = 8 };
     supply.died++;
     list_insert(superslab);
-    bool is_only_spare = superslab->next == supply.spare_refused; /* or NULL, both */
+    bool is_only_spare = superslab->next == supply.spare_refused; /* NULL where there is none */
     bool is_worth_keeping =
         is_only_spare || __builtin_popcount(superslab->backed_free_slabs) >= SPARE_BACKED_SLABS_MIN;
     if (superslab->purging_slabs != 0 || (is_worth_keeping && superslab->backed_free_slabs != 0)) return false;
@@ -266,10 +266,8 @@ bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs) {
     return false;
 }
 
-/* Called with the lock, which it gives up. */
-static void slab_join(TinySlabMeta *meta) {
-    SuperSlab *superslab = superslab_of_slab(meta);
-    bool is_released = supply_slabs_join(superslab, (uint32_t)1 << meta->slab_index);
+void supply_slabs_return(SuperSlab *superslab, uint32_t slabs) {
+    bool is_released = supply_slabs_join(superslab, slabs);
     os_unlock(&supply_lock);
     size_t given_back_bytes = 0;
     if (is_released) (void)supply_release_finish(superslab, &given_back_bytes);
@@ -278,7 +276,7 @@ static void slab_join(TinySlabMeta *meta) {
 void superslab_slab_return(TinySlabMeta *meta) {
     HAK_ASSERT_OP(meta->used_blocks, ==, 0);
     os_lock(&supply_lock);
-    slab_join(meta);
+    supply_slabs_return(superslab_of_slab(meta), (uint32_t)1 << meta->slab_index);
 }
 
 void superslab_slab_discard(TinySlabMeta *meta) {
@@ -293,7 +291,7 @@ void superslab_slab_discard(TinySlabMeta *meta) {
         supply.purged_bytes += (uint64_t)backed_bytes;
     }
     atomic_fetch_add_explicit(&backed_free_bytes, (is_purged ? 0 : backed_bytes) - counted_bytes, memory_order_relaxed);
-    slab_join(meta);
+    supply_slabs_return(superslab_of_slab(meta), (uint32_t)1 << meta->slab_index);
 }
 
 /* ---- Release: a spare SuperSlab goes back to the OS ---- */

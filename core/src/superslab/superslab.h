@@ -6,7 +6,7 @@
  *
  * States of a SuperSlab and their transitions:
  *   (unmapped) -superslab_allocate-> active -superslab_free-> spare -superslab_allocate-> active
- *                                                             spare -superslab_release-> (unmapped), or spare where
+ *                                                             spare -supply_release-> (unmapped), or spare where
  *                                                                    the kernel refuses
  */
 #ifndef HAK_SUPERSLAB_SUPERSLAB_H

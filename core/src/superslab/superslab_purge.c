@@ -72,8 +72,8 @@ static bool release(SuperSlab *superslab, size_t *given_back_bytes) {
     return is_unmapped;
 }
 
-/* The kernel is asked again, for that which it refused longest ago first: where it refuses a piece of a mapping, it may unmap
- * a whole one, and then the piece. */
+/* The kernel is asked again, for that which it refused longest ago first: where it refuses a piece of a mapping, it may
+ * unmap a whole one, and then the piece. */
 static void release_refused(void) {
     enum { REFUSALS_MAX = 8 };
     size_t given_back_bytes = 0; /* nothing of these is backed */

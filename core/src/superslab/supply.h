@@ -23,7 +23,7 @@ _Static_assert(sizeof(HeaderStack) <= OS_PAGE_BYTES_MIN, "one OS page");
 typedef struct Supply {
     SuperSlab *active_by_used[SLABS_PER_SUPERSLAB + 1]; /* [n]: active with n used slabs; [0] is not used */
     SuperSlab *spare, *spare_last;                      /* newest first; then, from spare_refused on, */
-    SuperSlab *spare_refused;                           /* those that the kernel refused to unmap, the last refused first */
+    SuperSlab *spare_refused;                           /* those that the kernel refused to unmap, last refused first */
     uint64_t lists_in_use;                              /* bit n: list n is not empty; bit 0: there is a spare */
     SuperSlab *queue_oldest, *queue_newest;
     HeaderStack *unused_headers;
@@ -50,6 +50,9 @@ bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs);
 /* Slabs come back without a used block. True: the SuperSlab died and supply_release_finish is due, without the lock. */
 bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs);
 
+/* Both. Called with the lock, which it gives up. */
+void supply_slabs_return(SuperSlab *superslab, uint32_t slabs);
+
 void supply_queue_append(SuperSlab *superslab);
 void supply_queue_remove(SuperSlab *superslab);
 void supply_queue_update(SuperSlab *superslab); /* in the queue exactly when it has backed free slabs */
@@ -58,8 +61,8 @@ void supply_header_return(SuperSlab *superslab);
 
 void supply_release_begin(SuperSlab *superslab);
 
-/* Without the lock. Adds the resident bytes given back. False: the kernel refuses to unmap it; it is a spare again, without
- * backed OS pages unless it refuses that, too. */
+/* Without the lock. Adds the resident bytes given back. False: the kernel refuses to unmap it; it is a spare again,
+ * without backed OS pages unless it refuses that, too. */
 bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes);
 
 #endif
