@@ -30,7 +30,6 @@ enum { WAITS_FOR_PURGES_MAX = 100, WAIT_MS = 1 };
 
 void fork_prepare(void) {
     helper_fork_prepare();
-    purge_before_fork(); /* both processes may be idle from here on */
     lock_all();
     for (unsigned waits = 0; waits < WAITS_FOR_PURGES_MAX && LOAD_RELAXED(purges_in_flight) != 0; waits++) {
         unlock_all();

@@ -23,7 +23,7 @@ void purge_abandon_all(void);
  * threads first. True when it is worth asking again. `heap` is the calling thread's, entered (heap_enter), or NULL. */
 bool purge_make_room(Heap *heap);
 
-/* Before a fork, with the helper stopped: gives back at once what is above the old bound, caches included. */
+/* Gives back at once what is above the old bound, caches included. */
 void purge_before_fork(void);
 
 /* For the helper, which nobody waits for: gives back what is above the young bound, however young; returns the bytes. */
@@ -78,7 +78,7 @@ HAK_INLINE void purge_look_again(void) {
     STORE_RELAXED(purge_cache_check_bytes, 0);
 }
 
-/* The bounds have changed, and there may be no slow path for long: looks at once. */
+/* The bounds have changed, or the helper was stopped, and there may be no slow path for long: looks at once. */
 void purge_look_now(void);
 
 uint64_t purge_bytes_total(void); /* given back by heaps; the supply counts its own */
