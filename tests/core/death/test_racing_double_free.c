@@ -46,8 +46,7 @@ static void race_in_child(void *context) {
 
 static void two_threads_free_the_same_block(void **state) {
     (void)state;
-    ChildResult result = child_run(race_in_child, NULL);
-    child_require_success(&result);
+    child_must_succeed(race_in_child, NULL);
 }
 
 int main(void) {

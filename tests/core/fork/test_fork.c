@@ -173,8 +173,7 @@ static void fork_from_two_threads(void *unused) {
 
 static void test_two_threads_fork(void **state) {
     (void)state;
-    ChildResult result = child_run(fork_from_two_threads, NULL);
-    child_require_success(&result);
+    child_must_succeed(fork_from_two_threads, NULL);
 }
 
 /* ---- The helper ---- */
@@ -216,8 +215,7 @@ static void helper_around_fork(void *unused) {
 
 static void test_helper_around_fork(void **state) {
     (void)state;
-    ChildResult result = child_run(helper_around_fork, NULL);
-    child_require_success(&result);
+    child_must_succeed(helper_around_fork, NULL);
 }
 
 /* The parent had free memory waiting for its helper when it forked, and then never calls again: who gives it back? */
@@ -235,8 +233,7 @@ static void helper_after_fork_of_idle_parent(void *unused) {
 
 static void test_helper_comes_back_at_a_slow_path(void **state) {
     (void)state;
-    ChildResult result = child_run(helper_after_fork_of_idle_parent, NULL);
-    child_require_success(&result);
+    child_must_succeed(helper_after_fork_of_idle_parent, NULL);
 }
 
 /* A helper that had nothing left to do ended by itself, and nobody asked for another: no thread of it is left, neither for
@@ -251,8 +248,7 @@ static void helper_ends_by_itself(void *unused) {
 
 static void test_helper_leaves_nothing_behind(void **state) {
     (void)state;
-    ChildResult result = child_run(helper_ends_by_itself, NULL);
-    child_require_success(&result);
+    child_must_succeed(helper_ends_by_itself, NULL);
 }
 
 /* The helper blocks every signal: a handler of the host never runs on its small stack. */
@@ -280,8 +276,7 @@ static void signals_reach_the_host_only(void *unused) {
 
 static void test_helper_takes_no_signal(void **state) {
     (void)state;
-    ChildResult result = child_run(signals_reach_the_host_only, NULL);
-    child_require_success(&result);
+    child_must_succeed(signals_reach_the_host_only, NULL);
 }
 
 /* ---- The first request of all ---- */

@@ -68,8 +68,7 @@ static void test_every_kind_of_block(void **state) {
     static const size_t sizes[] = {64, 1024, 20000, 50000, 1 << 20, 5 << 20};
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
         size_t bytes = sizes[index];
-        ChildResult result = child_run(fill_and_recover, &bytes);
-        child_require_success(&result);
+        child_must_succeed(fill_and_recover, &bytes);
     }
 }
 
@@ -92,8 +91,7 @@ static void use_what_the_caches_hold(void *unused) {
 static void test_use_what_the_caches_hold(void **state) {
     (void)state;
     if (resident_is_distorted()) skip();
-    ChildResult result = child_run(use_what_the_caches_hold, NULL);
-    child_require_success(&result);
+    child_must_succeed(use_what_the_caches_hold, NULL);
 }
 
 /* With one size class holding everything, another one is served after a part was freed: empty slabs change class. */
@@ -110,8 +108,7 @@ static void change_class_under_the_limit(void *unused) {
 static void test_memory_changes_class(void **state) {
     (void)state;
     if (resident_is_distorted()) skip();
-    ChildResult result = child_run(change_class_under_the_limit, NULL);
-    child_require_success(&result);
+    child_must_succeed(change_class_under_the_limit, NULL);
 }
 
 /* The limit leaves no room for the helper's stack: frees give back by themselves, and errno stays. */
@@ -129,8 +126,7 @@ static void free_without_helper(void *unused) {
 static void test_frees_without_room_for_the_helper(void **state) {
     (void)state;
     if (resident_is_distorted()) skip();
-    ChildResult result = child_run(free_without_helper, NULL);
-    child_require_success(&result);
+    child_must_succeed(free_without_helper, NULL);
 }
 
 /* vm.max_map_count is 65530 by default: purges and large blocks must not cost mappings. */
@@ -152,8 +148,7 @@ static void many_mappings(void *unused) {
 static void test_mappings_stay_flat(void **state) {
     (void)state;
     if (resident_is_distorted()) skip(); /* ThreadSanitizer's shadow is cut into mappings, too */
-    ChildResult result = child_run(many_mappings, NULL);
-    child_require_success(&result);
+    child_must_succeed(many_mappings, NULL);
 }
 
 /* A thread that the OS refused to start is tried again; what is free goes at once until then. */
@@ -182,8 +177,7 @@ static void refused_helper(void *unused) {
 static void test_refused_helper(void **state) {
     (void)state;
     if (resident_is_distorted()) skip();
-    ChildResult result = child_run(refused_helper, NULL);
-    child_require_success(&result);
+    child_must_succeed(refused_helper, NULL);
 }
 
 int main(void) {

@@ -13,8 +13,7 @@
 
 static void run_story(void (*run)(void *)) {
     if (resident_is_distorted()) skip();
-    ChildResult result = child_run(run, NULL);
-    child_require_success(&result);
+    child_must_succeed(run, NULL);
 }
 
 static void require_at_most(const char *what, size_t have_bytes, size_t allowed_bytes) {

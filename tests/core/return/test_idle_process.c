@@ -75,29 +75,24 @@ static void after_the_delay_was_lowered(void *unused) {
     require_given_back();
 }
 
-static void run_story(void (*run)(void *)) {
-    ChildResult result = child_run(run, NULL);
-    child_require_success(&result);
-}
-
 static void test_after_a_fork(void **state) {
     (void)state;
-    run_story(after_a_fork);
+    child_must_succeed(after_a_fork, NULL);
 }
 
 static void test_after_a_check(void **state) {
     (void)state;
-    run_story(after_a_check);
+    child_must_succeed(after_a_check, NULL);
 }
 
 static void test_after_the_bound_was_lowered(void **state) {
     (void)state;
-    run_story(after_the_bound_was_lowered);
+    child_must_succeed(after_the_bound_was_lowered, NULL);
 }
 
 static void test_after_the_delay_was_lowered(void **state) {
     (void)state;
-    run_story(after_the_delay_was_lowered);
+    child_must_succeed(after_the_delay_was_lowered, NULL);
 }
 
 int main(void) {

@@ -32,14 +32,9 @@ static void resize_in_place(char *block, size_t bytes) {
     REQUIRE(resized == block);
 }
 
-static void run(void (*story)(void *)) {
-    ChildResult result = child_run(story, NULL);
-    child_require_success(&result);
-}
-
 static void run_where_resident_is_ours(void (*story)(void *)) {
     if (resident_is_distorted()) skip();
-    run(story);
+    child_must_succeed(story, NULL);
 }
 
 /* ---- Growing without page faults ---- */
@@ -240,7 +235,7 @@ static void reused_is_zero(void *unused) {
 
 static void test_reused_is_zero(void **state) {
     (void)state;
-    run(reused_is_zero);
+    child_must_succeed(reused_is_zero, NULL);
 }
 
 /* ---- While others trim ---- */
@@ -297,7 +292,7 @@ static void resizes_while_another_trims(void *unused) {
 
 static void test_resizes_while_another_trims(void **state) {
     (void)state;
-    run(resizes_while_another_trims);
+    child_must_succeed(resizes_while_another_trims, NULL);
 }
 
 int main(void) {

@@ -89,8 +89,7 @@ static void run_drop(void *given) {
 
 static void run_story(void (*run)(void *), void *context) {
     if (resident_is_distorted()) skip();
-    ChildResult result = child_run(run, context);
-    child_require_success(&result);
+    child_must_succeed(run, context);
 }
 
 static void require_drop(Drop drop) {

@@ -117,14 +117,9 @@ static void keep_one_in_so_many_pages(void *unused) {
             }
 }
 
-static void run_story(void (*story)(void *)) {
-    ChildResult result = child_run(story, NULL);
-    child_require_success(&result);
-}
-
 static void test_pages_around_survivors(void **state) {
     (void)state;
-    run_story(keep_one_in_so_many_pages);
+    child_must_succeed(keep_one_in_so_many_pages, NULL);
 }
 
 /* All around a purged OS page live neighbours; what comes back into it is zero for calloc, and theirs stays. */
@@ -150,7 +145,7 @@ static void reuse_is_zero(void *unused) {
 
 static void test_reuse_is_zero(void **state) {
     (void)state;
-    run_story(reuse_is_zero);
+    child_must_succeed(reuse_is_zero, NULL);
 }
 
 /* Under mlockall the kernel refuses to give pages back: contents stay, so calloc must not rely on zeroes. */
@@ -176,7 +171,7 @@ static void refused_purges(void *unused) {
 static void test_refused_purges(void **state) {
     (void)state;
     if (resident_is_distorted()) skip(); /* locks terabytes of shadow memory */
-    run_story(refused_purges);
+    child_must_succeed(refused_purges, NULL);
 }
 
 /* A large block that shrinks gives its tail back; one that grows keeps what it has. */
@@ -201,7 +196,7 @@ static void large_tails(void *unused) {
 
 static void test_large_tails(void **state) {
     (void)state;
-    run_story(large_tails);
+    child_must_succeed(large_tails, NULL);
 }
 
 int main(void) {

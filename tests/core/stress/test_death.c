@@ -81,8 +81,7 @@ static void play_parked_here(void *unused) {
 
 static void play_parked(size_t count, size_t cached_count, size_t block_bytes) {
     scene_set(count, cached_count, block_bytes);
-    ChildResult result = child_run(play_parked_here, NULL);
-    child_require_success(&result);
+    child_must_succeed(play_parked_here, NULL);
 }
 
 static void test_owner_parked(void **state) {
@@ -114,8 +113,7 @@ static void play_parked_again_and_again(void *unused) {
 
 static void test_owners_parked_one_after_another(void **state) {
     (void)state;
-    ChildResult result = child_run(play_parked_again_and_again, NULL);
-    child_require_success(&result);
+    child_must_succeed(play_parked_again_and_again, NULL);
 }
 
 static void *allocate_and_end(void *unused) {
@@ -135,8 +133,7 @@ static void play_gone_here(void *unused) {
 
 static void play_gone(size_t count, size_t block_bytes) {
     scene_set(count, 0, block_bytes);
-    ChildResult result = child_run(play_gone_here, NULL);
-    child_require_success(&result);
+    child_must_succeed(play_gone_here, NULL);
 }
 
 static void test_owner_gone(void **state) {
@@ -163,8 +160,7 @@ static void play_all_gone_here(void *unused) {
 static void test_all_by_threads_that_are_gone(void **state) {
     (void)state;
     scene_set(50000, 0, 16);
-    ChildResult result = child_run(play_all_gone_here, NULL);
-    child_require_success(&result);
+    child_must_succeed(play_all_gone_here, NULL);
 }
 
 /* C allocates between A's blocks' lives and frees last. */
@@ -196,8 +192,7 @@ static void test_third_thread_allocates_between(void **state) {
     static const size_t sizes[] = {16, 64, 512};
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
         scene_set(20000, 30, sizes[index]);
-        ChildResult result = child_run(play_third_thread_here, NULL);
-        child_require_success(&result);
+        child_must_succeed(play_third_thread_here, NULL);
     }
 }
 
@@ -237,8 +232,7 @@ static void play_sixteen_here(void *unused) {
 
 static void test_sixteen_parked(void **state) {
     (void)state;
-    ChildResult result = child_run(play_sixteen_here, NULL);
-    child_require_success(&result);
+    child_must_succeed(play_sixteen_here, NULL);
 }
 
 int main(void) {

@@ -111,6 +111,11 @@ void child_require_success(const ChildResult *result) {
     REQUIRE_EQUAL(result->exit_code, 0);
 }
 
+void child_must_succeed(void (*run)(void *context), void *context) {
+    ChildResult result = child_run(run, context);
+    child_require_success(&result);
+}
+
 void child_require_abort(const ChildResult *result, const char *const *words) {
     bool is_expected = result->signal == SIGABRT && strncmp(result->errors, "hakmem: error: ", 15) == 0;
     const char *line_end = strchr(result->errors, '\n');

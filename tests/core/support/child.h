@@ -24,6 +24,9 @@ ChildResult child_run_self(const char *argument, const char *const *environment)
 /* Fails with the child's stderr shown. */
 void child_require_success(const ChildResult *result);
 
+/* Both, where nothing else is asked of the child. */
+void child_must_succeed(void (*run)(void *context), void *context);
+
 /* It aborted, and its stderr is exactly one line of hakmem's that contains all of these words; ends with NULL. */
 void child_require_abort(const ChildResult *result, const char *const *words);
 

@@ -12,11 +12,6 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-static void run_story(void (*story)(void *)) {
-    ChildResult result = child_run(story, NULL);
-    child_require_success(&result);
-}
-
 static void hold(size_t count, size_t block_bytes, void **blocks) {
     for (size_t number = 0; number < count; number++) REQUIRE((blocks[number] = hak_malloc(block_bytes)) != NULL);
 }
@@ -96,11 +91,11 @@ static void story_adopted_slab(void *unused) {
 
 static void test_refill_stages(void **state) {
     (void)state;
-    run_story(story_new_superslab);
-    run_story(story_recycled_slab);
-    run_story(story_magazine_and_tls_slab);
-    run_story(story_partial_slab);
-    run_story(story_adopted_slab);
+    child_must_succeed(story_new_superslab, NULL);
+    child_must_succeed(story_recycled_slab, NULL);
+    child_must_succeed(story_magazine_and_tls_slab, NULL);
+    child_must_succeed(story_partial_slab, NULL);
+    child_must_succeed(story_adopted_slab, NULL);
 }
 
 /* ---- Frees ---- */
@@ -143,9 +138,9 @@ static void story_ss_remote(void *unused) {
 
 static void test_ways_of_a_free(void **state) {
     (void)state;
-    run_story(story_tls_sll);
-    run_story(story_ss_local);
-    run_story(story_ss_remote);
+    child_must_succeed(story_tls_sll, NULL);
+    child_must_succeed(story_ss_local, NULL);
+    child_must_succeed(story_ss_remote, NULL);
 }
 
 /* ---- Early returns ---- */
@@ -230,15 +225,15 @@ static void story_magazine_closed(void *unused) {
 
 static void test_early_returns(void **state) {
     (void)state;
-    run_story(story_early_returns);
-    run_story(story_foreign_free);
-    run_story(story_out_of_memory);
+    child_must_succeed(story_early_returns, NULL);
+    child_must_succeed(story_foreign_free, NULL);
+    child_must_succeed(story_out_of_memory, NULL);
 }
 
 static void test_magazine_closed(void **state) {
     (void)state;
     if (!os_barrier_in_all_threads()) skip(); /* no membarrier: nothing is ever reclaimed */
-    run_story(story_magazine_closed);
+    child_must_succeed(story_magazine_closed, NULL);
 }
 
 /* ---- The interface ---- */
@@ -263,7 +258,7 @@ static void story_interface(void *unused) {
 
 static void test_interface(void **state) {
     (void)state;
-    run_story(story_interface);
+    child_must_succeed(story_interface, NULL);
 }
 
 int main(void) {

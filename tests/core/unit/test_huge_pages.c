@@ -86,8 +86,7 @@ static void test_none_of_another_size(void **state) {
     (void)state;
     size_t page_bytes = resident_os_page_bytes();
     if (page_bytes / sizeof(void *) * page_bytes == SUPERSLAB_BYTES || resident_is_distorted()) skip();
-    ChildResult result = child_run(grown_without, NULL);
-    child_require_success(&result);
+    child_must_succeed(grown_without, NULL);
 }
 
 /* ---- A slow first touch ---- */

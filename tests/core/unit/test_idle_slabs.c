@@ -59,8 +59,7 @@ static void slabs_are_moved_by_and_by(void *unused) {
 
 static void test_slabs_are_moved_by_and_by(void **state) {
     (void)state;
-    ChildResult result = child_run(slabs_are_moved_by_and_by, NULL);
-    child_require_success(&result);
+    child_must_succeed(slabs_are_moved_by_and_by, NULL);
 }
 
 int main(void) {

@@ -90,8 +90,7 @@ static void locked_without_the_call(void *first_locked) {
 }
 
 static void run(void (*story)(void *), void *context) {
-    ChildResult result = child_run(story, context);
-    child_require_success(&result);
+    child_must_succeed(story, context);
 }
 
 static void test_all_are_purged(void **state) {

@@ -105,24 +105,19 @@ static void before_a_fork(void *unused) {
     for (unsigned number = 0; number < THREADS_MAX; number++) threads_join(threads[number]);
 }
 
-static void run_story(void (*run)(void *)) {
-    ChildResult result = child_run(run, NULL);
-    child_require_success(&result);
-}
-
 static void test_closed_before(void **state) {
     (void)state;
-    run_story(closed_before);
+    child_must_succeed(closed_before, NULL);
 }
 
 static void test_many_at_once(void **state) {
     (void)state;
-    run_story(many_at_once);
+    child_must_succeed(many_at_once, NULL);
 }
 
 static void test_before_a_fork(void **state) {
     (void)state;
-    run_story(before_a_fork);
+    child_must_succeed(before_a_fork, NULL);
 }
 
 int main(void) {

@@ -147,8 +147,7 @@ static const Load loads[] = {{20000, 1000}, {40, 500000}};
 static void each_in_a_child(void (*run)(void *)) {
     for (size_t index = 0; index < sizeof loads / sizeof *loads; index++) {
         Load load = loads[index];
-        ChildResult result = child_run(run, &load);
-        child_require_success(&result);
+        child_must_succeed(run, &load);
     }
 }
 
@@ -240,8 +239,7 @@ static void test_target_of_a_refused_move_is_anothers(void **state) {
     (void)state;
     static size_t sizes[] = {500, 500000, 2 * MIB};
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
-        ChildResult result = child_run(target_is_anothers, &sizes[index]);
-        child_require_success(&result);
+        child_must_succeed(target_is_anothers, &sizes[index]);
     }
 }
 

@@ -28,8 +28,7 @@ static void test_many_blocks(void **state) {
     static const size_t counts[] = {100000, 500000, BLOCKS_MAX};
     for (size_t index = 0; index < sizeof counts / sizeof *counts; index++) {
         size_t count = counts[index];
-        ChildResult result = child_run(live_and_die, &count);
-        child_require_success(&result);
+        child_must_succeed(live_and_die, &count);
     }
 }
 
