@@ -192,8 +192,9 @@ def _serve_stats() -> None:
     try:
         server.serve()
     except OSError as error:
-        if sys.stderr is not None:  # closed, which print() would take for stdout
-            print(f"hakmem: warning: the stats are not served: {error.filename}: {error.strerror}", file=sys.stderr)
+        from hakmem import message
+
+        message.say(f"warning: the stats are not served: {error.filename}: {error.strerror}")
 
 
 def _listen_to_marks() -> None:

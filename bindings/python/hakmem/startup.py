@@ -4,7 +4,6 @@ Must never stop an interpreter from starting: what goes wrong is one line on std
 """
 
 import os
-import sys
 
 import hakmem
 
@@ -22,11 +21,10 @@ def start() -> None:
         try:
             hakmem.enable()
         except hakmem.UnsupportedError as error:
-            _warn(f"not enabled: {error}")
+            from hakmem import message
+
+            message.say(f"warning: not enabled: {error}")
     elif value not in ("", "0"):
-        _warn(f"HAKMEM={value} is not 0 or 1; the startup file enables nothing")
+        from hakmem import message
 
-
-def _warn(text: str) -> None:
-    if sys.stderr is not None:
-        print(f"hakmem: warning: {text}", file=sys.stderr)
+        message.say(f"warning: HAKMEM={value} is not 0 or 1; the startup file enables nothing")

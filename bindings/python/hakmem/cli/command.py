@@ -1,6 +1,6 @@
 """What the sub-commands have in common. Exit codes: 0; 1 what was asked could not be done; 2 bad usage."""
 
-import sys
+from hakmem.message import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +16,6 @@ def fail(text: str, exit_code: int) -> int:
     """Print one error line and return the exit code."""
     say(f"error: {text}")
     return exit_code
-
-
-def say(text: str) -> None:
-    """Print a line on stderr; nowhere where that is closed, which print() would take for stdout."""
-    if sys.stderr is not None:
-        print(f"hakmem: {text}", file=sys.stderr)
 
 
 class Command:

@@ -1,7 +1,8 @@
 """`hakmem record`: writes the curve of a process tree to a file, line by line, until it ends or somebody says stop."""
 
-from hakmem.cli.command import UsageError, say
+from hakmem.cli.command import UsageError
 from hakmem.cli.measure_command import MeasureCommand, interval_seconds_of, positive, process_id_of, split_command
+from hakmem.message import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ import sys
 
 import hakmem
 from hakmem import _hakmem, startup_files
-from hakmem.cli.command import Command, UsageError, fail, say
+from hakmem.cli.command import Command, UsageError, fail
+from hakmem.message import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

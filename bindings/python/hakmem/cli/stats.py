@@ -3,8 +3,8 @@
 import json
 import time
 
-from hakmem.cli.command import say
 from hakmem.cli.measure_command import HOUR_SECONDS, MeasureCommand, positive, process_id_of
+from hakmem.message import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
