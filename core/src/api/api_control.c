@@ -25,7 +25,7 @@ size_t hak_trim(void) {
     uint64_t before_bytes = superslab_counts().purged_bytes + purge_bytes_total();
     hak_thread_flush();
     heap_reclaim_others(false);
-    (void)purge_run(0, 0);
+    (void)purge_run(0, 0, SIZE_MAX);
     return (size_t)(superslab_counts().purged_bytes + purge_bytes_total() - before_bytes);
 }
 

@@ -39,7 +39,7 @@ static void helper_run(void) {
         heap_reclaim_others(true);
         bool is_in_vain = purge_to_young_bound() == 0; /* the caches of many threads may have become free just now */
         is_purging = is_purging || LOAD_RELAXED(backed_free_bytes) > purge_old_bound_bytes();
-        if (is_purging) is_in_vain &= purge_run(delay_ms > look_ms ? delay_ms - look_ms : 0, 0) == 0;
+        if (is_purging) is_in_vain &= purge_run(delay_ms > look_ms ? delay_ms - look_ms : 0, 0, SIZE_MAX) == 0;
         bool was_signalled = atomic_load(&helper_signals) != signals; /* too early for what is not old enough yet */
         looks_in_vain = is_in_vain && is_within_bound() && !was_signalled ? looks_in_vain + 1 : 0;
     }

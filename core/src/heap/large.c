@@ -104,7 +104,7 @@ void large_free_purged(void *block) {
     if (place.run != NULL) {
         run_return_purged(place.run);
     } else if (place.mapping != NULL && mapping_return(place.mapping, block)) {
-        (void)mapping_purge(0, 0);
+        (void)mapping_purge(0, 0, SIZE_MAX);
     }
 }
 

@@ -176,12 +176,12 @@ static bool purge_oldest_slabs(Heap *heap, uint32_t now_ms, uint32_t age_ms, int
 
 /* ---- All ---- */
 
-size_t purge_run(uint32_t age_ms, int64_t target_bytes) {
-    size_t of_supply_bytes = mapping_purge(age_ms, target_bytes), of_heaps_bytes = 0;
-    of_supply_bytes += superslab_purge(age_ms, target_bytes);
+size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
+    size_t of_supply_bytes = mapping_purge(age_ms, target_bytes, bytes_max), of_heaps_bytes = 0;
+    if (of_supply_bytes < bytes_max) of_supply_bytes += superslab_purge(age_ms, target_bytes, bytes_max - of_supply_bytes);
     uint32_t now_ms = (uint32_t)os_now_ms();
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
-        while (LOAD_RELAXED(backed_free_bytes) > target_bytes &&
+        while (LOAD_RELAXED(backed_free_bytes) > target_bytes && of_supply_bytes + of_heaps_bytes < bytes_max &&
                purge_oldest_slabs(heap, now_ms, age_ms, target_bytes, &of_heaps_bytes)) {}
     atomic_fetch_add_explicit(&purged_bytes_total, of_heaps_bytes, memory_order_relaxed);
     return of_supply_bytes + of_heaps_bytes;
@@ -217,7 +217,7 @@ bool purge_make_room(Heap *heap) {
     uint64_t mapped_bytes = superslab_counts().mapped_bytes;
     if (heap != NULL) heap_flush_all(heap);
     heap_reclaim_others(false);
-    if (purge_run(0, 0) > 0 || heap_used_bytes_all() < used_bytes || superslab_counts().mapped_bytes < mapped_bytes)
+    if (purge_run(0, 0, SIZE_MAX) > 0 || heap_used_bytes_all() < used_bytes || superslab_counts().mapped_bytes < mapped_bytes)
         return true;
     uint32_t in_flight = LOAD_RELAXED(purges_in_flight); /* another thread has what may serve in its hands */
     if (in_flight != 0) os_wait_ms(&purges_in_flight, in_flight, WAIT_MS);
@@ -226,10 +226,10 @@ bool purge_make_room(Heap *heap) {
 
 void purge_before_fork(void) {
     if (purge_free_and_cached_bytes() > purge_old_bound_bytes()) heap_reclaim_others(false);
-    (void)purge_run(0, purge_old_bound_bytes());
+    (void)purge_run(0, purge_old_bound_bytes(), SIZE_MAX);
 }
 
-size_t purge_to_young_bound(void) { return purge_run(0, young_bound(heap_used_bytes_all()).bytes); }
+size_t purge_to_young_bound(void) { return purge_run(0, young_bound(heap_used_bytes_all()).bytes, SIZE_MAX); }
 
 /* What became free all at once in other threads, which ended or were idle, is not for one call to pay: where the helper runs
  * it gives back as much as it made free, or AIR_BYTES_MAX. The next looks go on, and if none comes, the helper. */
@@ -250,10 +250,8 @@ void purge_if_over_bound_slow(int64_t freed_bytes) {
     if (heap_used_bytes_all() < used_bytes - AIR_BYTES_MAX) purge_look_again();
     if (free_bytes <= bound.bytes) return;
     int64_t air_bytes = bound.bytes / 8 < AIR_BYTES_MAX ? bound.bytes / 8 : AIR_BYTES_MAX;
-    int64_t target_bytes = bound.bytes - air_bytes;
-    int64_t purged_bytes_max = freed_bytes > AIR_BYTES_MAX ? freed_bytes : AIR_BYTES_MAX;
-    if (is_left_to_helper && target_bytes < free_bytes - purged_bytes_max) target_bytes = free_bytes - purged_bytes_max;
-    (void)purge_run(0, target_bytes);
+    size_t own_bytes = (size_t)(freed_bytes > AIR_BYTES_MAX ? freed_bytes : AIR_BYTES_MAX);
+    (void)purge_run(0, bound.bytes - air_bytes, is_left_to_helper ? own_bytes : SIZE_MAX);
 }
 
 void purge_look_now(void) {

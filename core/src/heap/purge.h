@@ -12,9 +12,9 @@
 /* How many free bytes may stay for longer, for the used bytes of now. */
 int64_t purge_old_bound_bytes(void);
 
-/* Gives back backed free OS pages that are at least `age_ms` old, oldest first, until at most `target_bytes` are left.
- * Returns the resident bytes given back. */
-size_t purge_run(uint32_t age_ms, int64_t target_bytes);
+/* Gives back backed free OS pages that are at least `age_ms` old, oldest first, until at most `target_bytes` are left, or
+ * `bytes_max` or a little more are given back: others may free meanwhile. Returns the resident bytes given back. */
+size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max);
 
 /* In a forked child, before it does anything else: what other threads were giving back is free and backed again. */
 void purge_abandon_all(void);

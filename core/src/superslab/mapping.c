@@ -238,11 +238,11 @@ static size_t purge_tail_piece(SuperSlab *mapping) {
     return bytes;
 }
 
-size_t mapping_purge(uint32_t age_ms, int64_t target_bytes) {
+size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
     os_lock(&supply_lock);
-    while (LOAD_RELAXED(backed_free_bytes) > target_bytes) {
+    while (LOAD_RELAXED(backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
         SuperSlab *mapping = supply.mapping_oldest;
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
         size_t bytes = mapping->is_cached ? release(mapping) : purge_tail_piece(mapping);

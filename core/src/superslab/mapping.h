@@ -23,6 +23,6 @@ bool mapping_return(SuperSlab *mapping, const void *block);
 SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes);
 
 /* Releases cached mappings, and purges tails, as superslab_purge does free slabs. */
-size_t mapping_purge(uint32_t age_ms, int64_t target_bytes);
+size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max);
 
 #endif

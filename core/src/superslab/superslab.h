@@ -44,8 +44,9 @@ void superslab_slab_return(TinySlabMeta *meta);
 void superslab_slab_discard(TinySlabMeta *meta);
 
 /* Gives back free slabs and spare SuperSlabs, oldest first, that are at least `age_ms` old, until backed_free_bytes is
- * at most `target_bytes`. Returns the bytes given back. Holds no lock while the kernel works. */
-size_t superslab_purge(uint32_t age_ms, int64_t target_bytes);
+ * at most `target_bytes`, or `bytes_max` or a little more are given back. Returns the bytes given back. Holds no lock
+ * while the kernel works. */
+size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max);
 
 /* In a forked child, where the threads that were purging are no more: their slabs are free and backed again. */
 void superslab_purge_abandon(void);

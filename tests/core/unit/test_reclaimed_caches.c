@@ -22,14 +22,27 @@ static Heap *_Atomic heap_of_caching;
 
 static void *cache_and_wait(void *unused) {
     void *blocks[CACHED_BLOCKS];
+    size_t first = resident_os_page_bytes() < 65536 ? 1 : 0; /* so that slabs stay, but not where they are one OS page */
     for (size_t size = 64; size < 64 + 16 * SIZES; size += 16) {
         for (size_t number = 0; number < CACHED_BLOCKS; number++) memset(blocks[number] = hak_malloc(size), 1, size);
-        for (size_t number = 0; number < CACHED_BLOCKS; number++) hak_free(blocks[number]);
+        for (size_t number = first; number < CACHED_BLOCKS; number++) hak_free(blocks[number]);
     }
     atomic_store(&heap_of_caching, heap_of_thread);
     atomic_fetch_add(&caching_count, 1);
     story_await(&story, 1);
     return unused;
+}
+
+static bool is_reclaimed_in_purge;
+
+void __real_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
+void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
+
+/* As the helper might in that moment. */
+void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
+    if (is_reclaimed_in_purge) heap_reclaim_others(false);
+    is_reclaimed_in_purge = false;
+    __real_hak_core_os_purge_ranges(ranges, count);
 }
 
 static void start_caching(pthread_t *threads, unsigned count) {
@@ -59,10 +72,9 @@ static void closed_before(void *unused) {
     threads_join(thread);
 }
 
-static void many_at_once(void *unused) {
-    (void)unused;
+static void many_at_once(void *when) {
     static pthread_t threads[THREADS_MAX];
-    enum { BLOCK_BYTES = 20000, BLOCKS = 200 };
+    enum { BLOCK_BYTES = 20000, BLOCKS = 600 };
     static void *blocks[BLOCKS];
     stats_option_set("purge_delay_ms", "3600000"); /* the helper runs, and does nothing for so long */
     stats_option_set("retain_young_bytes", "4194304");
@@ -72,8 +84,11 @@ static void many_at_once(void *unused) {
     start_caching(threads, THREADS_MAX);
     for (size_t number = 0; number < BLOCKS; number++)
         memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
-    heap_reclaim_others(false); /* as the helper does it, whose next look would give back what is above the bound */
-    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 30 * MIB);
+    is_reclaimed_in_purge = *(const bool *)when;
+    if (!is_reclaimed_in_purge) {
+        heap_reclaim_others(false); /* as the helper does it, whose next look would give back what is above the bound */
+        REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 30 * MIB);
+    }
     uint64_t most_bytes = 0, before_bytes = stats_now().purged_bytes_total;
     for (size_t number = 0; number < BLOCKS; number++) {
         hak_free(blocks[number]);
@@ -81,6 +96,7 @@ static void many_at_once(void *unused) {
         if (now_bytes - before_bytes > most_bytes) most_bytes = now_bytes - before_bytes;
         before_bytes = now_bytes;
     }
+    REQUIRE(!is_reclaimed_in_purge);
     REQUIRE_AT_MOST(most_bytes, 4 * MIB);
     REQUIRE_AT_MOST(stats_now().free_resident_bytes, 5 * MIB);
     story_reach(&story, 1);
@@ -112,7 +128,9 @@ static void test_closed_before(void **state) {
 
 static void test_many_at_once(void **state) {
     (void)state;
-    child_must_succeed(many_at_once, NULL);
+    static bool is_in_a_purge[] = {false, true};
+    child_must_succeed(many_at_once, &is_in_a_purge[0]);
+    child_must_succeed(many_at_once, &is_in_a_purge[1]);
 }
 
 static void test_before_a_fork(void **state) {
