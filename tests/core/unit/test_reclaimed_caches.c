@@ -37,17 +37,28 @@ static bool is_reclaimed_in_purge;
 
 void __real_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
 void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
+bool __real_hak_core_os_unmap(void *address, size_t bytes);
+bool __wrap_hak_core_os_unmap(void *address, size_t bytes);
 
 /* As the helper might in that moment. */
-void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
+static void reclaim_in_purge(void) {
     if (is_reclaimed_in_purge) heap_reclaim_others(false);
     is_reclaimed_in_purge = false;
+}
+
+void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
+    reclaim_in_purge();
     __real_hak_core_os_purge_ranges(ranges, count);
 }
 
+bool __wrap_hak_core_os_unmap(void *address, size_t bytes) {
+    reclaim_in_purge();
+    return __real_hak_core_os_unmap(address, bytes);
+}
+
 static void start_caching(pthread_t *threads, unsigned count) {
-    void *live = hak_malloc(1); /* else the last free of all flushes */
-    REQUIRE(live != NULL);
+    enum { LIVE_BLOCKS = 2 * THREADS_MAX * CACHED_BLOCKS }; /* so many that no sum over running threads is 0 by chance: */
+    for (size_t number = 0; number < LIVE_BLOCKS; number++) REQUIRE(hak_malloc(1) != NULL); /* who sees 0 takes all caches */
     for (unsigned number = 0; number < count; number++) threads[number] = threads_start(cache_and_wait, NULL);
     while (atomic_load(&caching_count) < count) resident_sleep_ms(1);
 }
