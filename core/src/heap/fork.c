@@ -29,6 +29,7 @@ static void unlock_all(void) {
 enum { WAITS_FOR_PURGES_MAX = 100, WAIT_MS = 1 };
 
 void fork_prepare(void) {
+    purge_to_old_bound(); /* here, and what was freed since then once more below: not with the locks held */
     helper_fork_prepare();
     lock_all();
     for (unsigned waits = 0; waits < WAITS_FOR_PURGES_MAX && LOAD_RELAXED(purges_in_flight) != 0; waits++) {
@@ -41,6 +42,7 @@ void fork_prepare(void) {
 void fork_parent(void) {
     unlock_all();
     helper_fork_done();
+    purge_to_old_bound();
 }
 
 void fork_child(void) {
@@ -50,4 +52,5 @@ void fork_child(void) {
     purge_abandon_all();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
         if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)heap_detach(heap); /* no look: this is fork's time */
+    purge_to_old_bound();
 }

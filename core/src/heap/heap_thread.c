@@ -78,7 +78,6 @@ __attribute__((destructor)) static void flush_at_end(void) {
  * something refers to, and nothing refers to a constructor. */
 static void before_fork(void) {
     os_lock(&start_lock);
-    purge_before_fork(); /* both processes may be idle from here on, and the helper is no more */
     fork_prepare();
 }
 

@@ -224,7 +224,7 @@ bool purge_make_room(Heap *heap) {
     return in_flight != 0;
 }
 
-void purge_before_fork(void) {
+void purge_to_old_bound(void) {
     if (purge_free_and_cached_bytes() > purge_old_bound_bytes()) heap_reclaim_others(false);
     (void)purge_run(0, purge_old_bound_bytes(), SIZE_MAX);
 }

@@ -24,7 +24,7 @@ void purge_abandon_all(void);
 bool purge_make_room(Heap *heap);
 
 /* Gives back at once what is above the old bound, caches included. */
-void purge_before_fork(void);
+void purge_to_old_bound(void);
 
 /* For the helper, which nobody waits for: gives back what is above the young bound, however young; returns the bytes. */
 size_t purge_to_young_bound(void);
@@ -78,7 +78,7 @@ HAK_INLINE void purge_look_again(void) {
     STORE_RELAXED(purge_cache_check_bytes, 0);
 }
 
-/* The bounds have changed, or the helper was stopped, and there may be no slow path for long: looks at once. */
+/* The bounds have changed, and there may be no slow path for long: looks at once. */
 void purge_look_now(void);
 
 uint64_t purge_bytes_total(void); /* given back by heaps; the supply counts its own */

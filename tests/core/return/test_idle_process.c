@@ -55,6 +55,17 @@ static void after_a_check(void *unused) {
     require_given_back();
 }
 
+/* Each stops the helper before its first look. */
+static void beside_checks(void *unused) {
+    (void)unused;
+    leave_free_bytes();
+    for (unsigned checks = 0; checks < 100 && stats_now().free_resident_bytes > 8 * MIB; checks++) {
+        resident_sleep_ms(10);
+        REQUIRE_EQUAL(hak_check(), 0);
+    }
+    REQUIRE_AT_MOST(stats_now().free_resident_bytes, 8 * MIB);
+}
+
 static void after_the_bound_was_lowered(void *unused) {
     (void)unused;
     stats_option_set("retain_bytes", "1073741824");
@@ -85,6 +96,11 @@ static void test_after_a_check(void **state) {
     child_must_succeed(after_a_check, NULL);
 }
 
+static void test_beside_checks(void **state) {
+    (void)state;
+    child_must_succeed(beside_checks, NULL);
+}
+
 static void test_after_the_bound_was_lowered(void **state) {
     (void)state;
     child_must_succeed(after_the_bound_was_lowered, NULL);
@@ -99,6 +115,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_after_a_fork),
         cmocka_unit_test(test_after_a_check),
+        cmocka_unit_test(test_beside_checks),
         cmocka_unit_test(test_after_the_bound_was_lowered),
         cmocka_unit_test(test_after_the_delay_was_lowered),
     };

@@ -1,6 +1,7 @@
 /*
  * unit/test_fork_in_purge.c - a fork that does not wait for other threads' purges to end: what these had in hand is free in
- * the child, where nobody will put it back. The test holds the purge in the middle.
+ * the child, where nobody will put it back. The test holds the purge in the middle. And what another thread frees when the
+ * fork's own purge is over, and leaves to a helper that the fork then stops, is given back in both processes.
  */
 #include <string.h>
 #include <sys/wait.h>
@@ -28,6 +29,23 @@ void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
         story_await(&story, STEP_FORKED);
     }
     __real_hak_core_os_purge_ranges(ranges, count);
+}
+
+static _Thread_local bool is_freed_late;
+static void *late_block;
+
+static void *free_late_block(void *unused) {
+    hak_free(late_block);
+    return unused;
+}
+
+void __real_hak_core_helper_fork_prepare(void);
+void __wrap_hak_core_helper_fork_prepare(void);
+
+void __wrap_hak_core_helper_fork_prepare(void) {
+    if (is_freed_late) threads_join(threads_start(free_late_block, NULL));
+    is_freed_late = false;
+    __real_hak_core_helper_fork_prepare();
 }
 
 /* All blocks of some slabs, and some of others: slabs of the supply and slabs of a heap are given back. */
@@ -90,7 +108,27 @@ static void test_slabs_of_the_supply(void **state) {
     require_usable_child(BLOCKS / 4);
 }
 
+static void test_freed_after_the_purge(void **state) {
+    (void)state;
+    enum { LATE_BYTES = 12 << 20, OLD_BOUND_BYTES = 4 << 20 };
+    stats_option_set("purge_delay_ms", "3600000");
+    late_block = memset(hak_malloc(LATE_BYTES), 1, LATE_BYTES);
+    is_freed_late = true;
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    REQUIRE(!is_freed_late);
+    REQUIRE_AT_MOST(stats_now().free_resident_bytes, OLD_BOUND_BYTES);
+    if (child == 0) _exit(0);
+    int status;
+    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+    REQUIRE_EQUAL(status, 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slabs_of_a_heap), cmocka_unit_test(test_slabs_of_the_supply)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slabs_of_a_heap),
+        cmocka_unit_test(test_slabs_of_the_supply),
+        cmocka_unit_test(test_freed_after_the_purge),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
