@@ -80,6 +80,6 @@ unsigned heap_return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *
 /* ---- heap_return_scattered.c ---- */
 
 /* Returns blocks that come from many slabs in no order: each for itself. */
-void heap_return_scattered(Heap *own, const HeapBatch *batch, void *const *blocks, unsigned count);
+void heap_return_scattered(Heap *own, const HeapBatch *of_blocks, void *const *blocks, unsigned count);
 
 #endif
