@@ -55,6 +55,29 @@ static void after_a_check(void *unused) {
     require_given_back();
 }
 
+/* The cache of the thread that forks or checks, which it goes on with, counts. */
+static void with_own_cache(void *is_for_check) {
+    enum { OLD_BOUND_BYTES = 4 << 20, CACHED_BYTES_MIN = 200000, BLOCKS_OF_A_SIZE = 100 };
+    static void *of_a_size[BLOCKS_OF_A_SIZE];
+    stats_option_set("retain_percent", "0");
+    leave_free_bytes();
+    for (size_t bytes = 16; bytes <= 4000; bytes += bytes < 512 ? 16 : bytes / 8) {
+        for (size_t number = 0; number < BLOCKS_OF_A_SIZE; number++) of_a_size[number] = hak_malloc(bytes);
+        for (size_t number = 0; number < BLOCKS_OF_A_SIZE; number++) hak_free(of_a_size[number]);
+    }
+    REQUIRE_AT_LEAST(stats_now().cached_bytes, CACHED_BYTES_MIN);
+    pid_t child = -1;
+    if (*(const bool *)is_for_check)
+        REQUIRE_EQUAL(hak_check(), 0);
+    else
+        child = fork();
+    REQUIRE_AT_MOST(stats_now().cached_bytes + stats_now().free_resident_bytes, OLD_BOUND_BYTES);
+    if (child == 0) _exit(0);
+    int status = 0;
+    if (child > 0) REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+    REQUIRE_EQUAL(status, 0);
+}
+
 /* Each stops the helper before its first look. */
 static void beside_checks(void *unused) {
     (void)unused;
@@ -91,6 +114,13 @@ static void test_after_a_fork(void **state) {
     child_must_succeed(after_a_fork, NULL);
 }
 
+static void test_with_own_cache(void **state) {
+    (void)state;
+    static bool is_for_check[] = {false, true};
+    child_must_succeed(with_own_cache, &is_for_check[0]);
+    child_must_succeed(with_own_cache, &is_for_check[1]);
+}
+
 static void test_after_a_check(void **state) {
     (void)state;
     child_must_succeed(after_a_check, NULL);
@@ -114,6 +144,7 @@ static void test_after_the_delay_was_lowered(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_after_a_fork),
+        cmocka_unit_test(test_with_own_cache),
         cmocka_unit_test(test_after_a_check),
         cmocka_unit_test(test_beside_checks),
         cmocka_unit_test(test_after_the_bound_was_lowered),
