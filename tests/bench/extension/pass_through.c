@@ -30,6 +30,7 @@ static void forward_free(void *ctx, void *block) {
 
 void pass_through_install(void) {
     static const PyMemAllocatorDomain domains[2] = {PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ};
+    if (previous[0].malloc != NULL) return; /* installed: pyperf makes its hook anew after a calibration */
     for (int i = 0; i < 2; i++) {
         PyMemAllocatorEx hook = {&previous[i], forward_malloc, forward_calloc, forward_realloc, forward_free};
         PyMem_GetAllocator(domains[i], &previous[i]);

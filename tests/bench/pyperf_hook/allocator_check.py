@@ -1,7 +1,12 @@
-"""A hook of pyperf that notes, in each worker process, which allocator served it and the cpu time of its timings."""
+"""A hook of pyperf that notes, in each worker process, which allocator served it and the cpu time of its timings.
+
+Where BENCH_PASS_THROUGH names the folder of the benchmarks' extension, it installs the hook that only forwards. That
+comes when the interpreter has started, and not into children: python_startup has none of it.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import resource
@@ -22,6 +27,10 @@ class AllocatorCheck:
     """`with` surrounds each timing: as many loops of a benchmark as make one value."""
 
     def __init__(self) -> None:
+        folder = os.environ.get("BENCH_PASS_THROUGH")
+        if folder:
+            sys.path.append(folder)
+            importlib.import_module("_hakmem_bench").install_pass_through()
         self._before = 0.0
         self._timings: list[float] = []
 
@@ -35,7 +44,7 @@ class AllocatorCheck:
     def teardown(self, metadata: dict[str, str | int | float]) -> None:
         metadata["allocator_cpu_seconds"] = statistics.median(self._timings)
         maps = Path("/proc/self/maps").read_text()
-        files = set(re.findall(r"/(_hakmem\.[^/\n]*|lib(?:mimalloc|jemalloc)[^/\n]*)$", maps, re.MULTILINE))
+        files = set(re.findall(r"/(_hakmem(?:_bench)?\.[^/\n]*|lib(?:mimalloc|jemalloc)[^/\n]*)$", maps, re.MULTILINE))
         metadata["allocator_files"] = " ".join(sorted(files)) or NONE
         metadata["allocator_pythonmalloc"] = os.environ.get("PYTHONMALLOC") or NONE
         hakmem = sys.modules.get("hakmem")

@@ -14,7 +14,7 @@ from bench.shared.peers import Peer
 from bench.speed import cases, curves
 from bench.speed.programs import PROGRAMS
 from bench.speed.sample import Sample
-from bench.speed.suite import CPU_PART, Suite, is_for_suite
+from bench.speed.suite import CPU_PART, Suite
 
 PARTS = ("loops", "instructions", "programs", "pyperformance", "threads", "curves")
 # The parts of samples: some of the above have several.
@@ -76,12 +76,10 @@ class Plan:
         return self._peers_named or not peer.is_variant
 
     def _add_suite(self, suite: Suite) -> None:
-        def is_for(peer: Peer) -> bool:
-            return is_for_suite(peer) and self._is_for_long_parts(peer)
-
         for script in suite.scripts:
             if self.filter([script.name]):
-                self.cases.append(Case(f"pyperformance: {script.name}", partial(suite.measure, script), is_for))
+                measure = partial(suite.measure, script)
+                self.cases.append(Case(f"pyperformance: {script.name}", measure, self._is_for_long_parts))
 
     def _add_curves(self) -> None:
         def is_for(peer: Peer) -> bool:

@@ -51,9 +51,13 @@ VALUES = 3
 WARM_UPS = 1
 
 
-def is_for_suite(peer: Peer) -> bool:
-    """A launcher does not reach pyperf's workers; hakmem has its startup file for that."""
-    return not peer.launcher or peer.name == "hakmem"
+def in_worker(peer: Peer) -> dict[str, str]:
+    """What stands for the peer's launcher, which does not reach pyperf's workers: a startup file, pyperf's own hook."""
+    if peer.name == "hakmem":
+        return {"HAKMEM": "1"}
+    if peer.name == "pass-through hook":
+        return {"BENCH_PASS_THROUGH": str(Path(peer.launcher[-1]).resolve())}
+    return {}
 
 
 class Suite:
@@ -78,7 +82,7 @@ class Suite:
         return samples
 
     def _run(self, script: Script, peer: Peer) -> Iterator[Sample]:
-        own = peer.environment | ({"HAKMEM": "1"} if peer.name == "hakmem" else {})
+        own = peer.environment | in_worker(peer)
         with tempfile.TemporaryDirectory() as scratch:
             output = Path(scratch) / "result.json"
             command = [str(self._environment.python), "-u", script.script, *script.arguments]
