@@ -21,10 +21,12 @@ def start() -> None:
         try:
             hakmem.enable()
         except hakmem.UnsupportedError as error:
-            from hakmem import message
-
-            message.say(f"warning: not enabled: {error}")
+            _warn(f"not enabled: {error}")
     elif value not in ("", "0"):
-        from hakmem import message
+        _warn(f"HAKMEM={value} is not 0 or 1; the startup file enables nothing")
 
-        message.say(f"warning: HAKMEM={value} is not 0 or 1; the startup file enables nothing")
+
+def _warn(text: str) -> None:
+    from hakmem import message  # here: each interpreter that starts would pay for it
+
+    message.say(f"warning: {text}")

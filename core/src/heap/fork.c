@@ -29,7 +29,7 @@ static void unlock_all(void) {
 enum { WAITS_FOR_PURGES_MAX = 100, WAIT_MS = 1 };
 
 void fork_prepare(void) {
-    purge_to_old_bound(); /* here, and what was freed since then once more below: not with the locks held */
+    purge_to_old_bound(); /* before others have to wait; what they free meanwhile goes after the fork */
     helper_fork_prepare();
     lock_all();
     for (unsigned waits = 0; waits < WAITS_FOR_PURGES_MAX && LOAD_RELAXED(purges_in_flight) != 0; waits++) {
@@ -51,6 +51,6 @@ void fork_child(void) {
     helper_fork_done();
     purge_abandon_all();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-        if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)heap_detach(heap); /* no look: this is fork's time */
+        if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)heap_detach(heap); /* one look for all of them, below */
     purge_to_old_bound();
 }

@@ -27,6 +27,7 @@ class Peer:
     version: str = ""
     absent: str = ""  # why it cannot be measured here
     is_variant: bool = False  # another setting of a peer; long parts leave it out unless it is named
+    worker_environment: dict[str, str] = field(default_factory=dict)  # for the launcher, in processes that others start
 
 
 def clean_environment() -> dict[str, str]:
@@ -83,7 +84,8 @@ def _hakmem() -> Peer:
     version = _ask("import hakmem; hakmem.enable(); print(hakmem.stats() and hakmem.__version__)", {})
     if version is None:
         return Peer("hakmem", absent="the package is not installed for this interpreter")
-    return Peer("hakmem", ("-m", "hakmem", "run", "--require"), hakmem_options(), "_hakmem", version)
+    launcher = ("-m", "hakmem", "run", "--require")
+    return Peer("hakmem", launcher, hakmem_options(), "_hakmem", version, worker_environment={"HAKMEM": "1"})
 
 
 def _python_mimalloc() -> Peer:
@@ -118,7 +120,9 @@ def python_peers(mimalloc_folder: Path) -> list[Peer]:
 def pass_through_peer(extension_folder: Path) -> Peer:
     """A hook that only forwards to pymalloc: the floor of what any hook costs."""
     launcher = ("-m", "bench.speed.pass_through", str(extension_folder))
-    return Peer("pass-through hook", launcher, {}, "_hakmem_bench", sys.version.split()[0])
+    in_worker = {"BENCH_PASS_THROUGH": str(extension_folder.resolve())}
+    version = sys.version.split()[0]
+    return Peer("pass-through hook", launcher, {}, "_hakmem_bench", version, worker_environment=in_worker)
 
 
 def command_for(peer: Peer, program: Sequence[str]) -> list[str]:

@@ -51,15 +51,6 @@ VALUES = 3
 WARM_UPS = 1
 
 
-def in_worker(peer: Peer) -> dict[str, str]:
-    """What stands for the peer's launcher, which does not reach pyperf's workers: a startup file, pyperf's own hook."""
-    if peer.name == "hakmem":
-        return {"HAKMEM": "1"}
-    if peer.name == "pass-through hook":
-        return {"BENCH_PASS_THROUGH": str(Path(peer.launcher[-1]).resolve())}
-    return {}
-
-
 class Suite:
     """The chosen scripts of pyperformance and what was learnt about them."""
 
@@ -82,12 +73,14 @@ class Suite:
         return samples
 
     def _run(self, script: Script, peer: Peer) -> Iterator[Sample]:
-        own = peer.environment | in_worker(peer)
+        own = peer.environment | peer.worker_environment
         with tempfile.TemporaryDirectory() as scratch:
             output = Path(scratch) / "result.json"
             command = [str(self._environment.python), "-u", script.script, *script.arguments]
             command += ["--processes=1", f"--values={VALUES}", f"--warmups={WARM_UPS}", f"--output={output}"]
             command += ["--hook=allocator_check", f"--inherit-environ={','.join([*own, 'PYTHONHASHSEED'])}"]
+            if "BENCH_PASS_THROUGH" in own:
+                command.append("--hook=pass_through")
             if script.name in self._loops:
                 command.append(f"--loops={self._loops[script.name]}")
             run(command, clean_environment() | own, Path(scratch))

@@ -89,23 +89,19 @@ static void locked_without_the_call(void *first_locked) {
     locked_ones_are_refused(first_locked);
 }
 
-static void run(void (*story)(void *), void *context) {
-    child_must_succeed(story, context);
-}
-
 static void test_all_are_purged(void **state) {
     (void)state;
     if (resident_is_distorted()) skip();
-    run(all_are_purged, NULL);
-    run(all_without_the_call, NULL);
+    child_must_succeed(all_are_purged, NULL);
+    child_must_succeed(all_without_the_call, NULL);
 }
 
 static void test_locked_ones_are_refused(void **state) {
     (void)state;
     if (resident_is_distorted()) skip();
     for (size_t first = 0; first < 2; first++) {
-        run(locked_ones_are_refused, &first);
-        run(locked_without_the_call, &first);
+        child_must_succeed(locked_ones_are_refused, &first);
+        child_must_succeed(locked_without_the_call, &first);
     }
 }
 

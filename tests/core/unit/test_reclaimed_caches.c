@@ -56,9 +56,10 @@ bool __wrap_hak_core_os_unmap(void *address, size_t bytes) {
     return __real_hak_core_os_unmap(address, bytes);
 }
 
+/* With so many live blocks that no sum over running threads is 0 by chance: who sees that takes all caches. */
 static void start_caching(pthread_t *threads, unsigned count) {
-    enum { LIVE_BLOCKS = 2 * THREADS_MAX * CACHED_BLOCKS }; /* so many that no sum over running threads is 0 by chance: */
-    for (size_t number = 0; number < LIVE_BLOCKS; number++) REQUIRE(hak_malloc(1) != NULL); /* who sees 0 takes all caches */
+    enum { LIVE_BLOCKS = 2 * THREADS_MAX * CACHED_BLOCKS };
+    for (size_t number = 0; number < LIVE_BLOCKS; number++) REQUIRE(hak_malloc(1) != NULL);
     for (unsigned number = 0; number < count; number++) threads[number] = threads_start(cache_and_wait, NULL);
     while (atomic_load(&caching_count) < count) resident_sleep_ms(1);
 }

@@ -1,8 +1,4 @@
-"""A hook of pyperf that notes, in each worker process, which allocator served it and the cpu time of its timings.
-
-Where BENCH_PASS_THROUGH names the folder of the benchmarks' extension, it installs the hook that only forwards. That
-comes when the interpreter has started, and not into children: python_startup has none of it.
-"""
+"""Hooks of pyperf, for each worker process: what served it and its cpu time; and the allocator that only forwards."""
 
 from __future__ import annotations
 
@@ -27,10 +23,6 @@ class AllocatorCheck:
     """`with` surrounds each timing: as many loops of a benchmark as make one value."""
 
     def __init__(self) -> None:
-        folder = os.environ.get("BENCH_PASS_THROUGH")
-        if folder:
-            sys.path.append(folder)
-            importlib.import_module("_hakmem_bench").install_pass_through()
         self._before = 0.0
         self._timings: list[float] = []
 
@@ -51,3 +43,17 @@ class AllocatorCheck:
         if hakmem is not None:
             metadata["allocator_hakmem_enabled"] = int(hakmem.is_enabled())
             metadata["allocator_hakmem_requests"] = hakmem.stats()["served_requests"]
+
+
+class PassThrough:
+    """Not in what the worker starts: python_startup's interpreters have none of it."""
+
+    def __init__(self) -> None:
+        sys.path.append(os.environ["BENCH_PASS_THROUGH"])  # the folder of the benchmarks' extension
+        importlib.import_module("_hakmem_bench").install_pass_through()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_unused: object) -> None: ...
+
+    def teardown(self, metadata: dict[str, str | int | float]) -> None: ...
