@@ -227,7 +227,7 @@ bool purge_make_room(Heap *heap) {
 void purge_to_old_bound(void) {
     if (purge_free_and_cached_bytes() <= purge_old_bound_bytes()) return;
     heap_reclaim_others(false);
-    int64_t more_bytes = purge_old_bound_bytes() - LOAD_RELAXED(heap_cache_bytes); /* the caller keeps its caches */
+    int64_t more_bytes = purge_old_bound_bytes() - LOAD_RELAXED(heap_cache_bytes); /* some stay, the own at least */
     (void)purge_run(0, more_bytes > 0 ? more_bytes : 0, SIZE_MAX);
 }
 

@@ -23,7 +23,8 @@ void purge_abandon_all(void);
  * threads first. True when it is worth asking again. `heap` is the calling thread's, entered (heap_enter), or NULL. */
 bool purge_make_room(Heap *heap);
 
-/* Gives back at once what is above the old bound, caches included: others' go, the calling thread's stays and counts. */
+/* Gives back at once what is above the old bound, caches included: those of threads that are outside go, the calling
+ * thread's and what else is left counts, as full. */
 void purge_to_old_bound(void);
 
 /* For the helper, which nobody waits for: gives back what is above the young bound, however young; returns the bytes. */
