@@ -12,6 +12,7 @@
 #include "heap/large.h"
 #include "platform/message.h"
 #include "platform/option.h"
+#include "slab/slab_guard.h"
 #include "superslab/registry.h"
 
 /* ---- Allocate ---- */
@@ -41,7 +42,7 @@ HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) 
         if (heap_malloc(heap, class_index, &block)) return block; /* announces it */
     }
     if (size_bytes == 0) heap_count_if_on(heap, COUNTER_early_return_zero_size, 1);
-    if (HAK_UNLIKELY(heap_is_guarded())) check_now_and_then(heap);
+    if (HAK_UNLIKELY(slab_is_guarded())) check_now_and_then(heap);
     return heap_malloc_slow(heap, class_index);
 }
 

@@ -8,6 +8,7 @@
 
 #include "heap/heap.h"
 #include "heap/large.h"
+#include "slab/slab_guard.h"
 #include "superslab/registry.h"
 #include "superslab/size_class.h"
 
@@ -25,7 +26,7 @@ HAK_INLINE bool block_fits_in_place(size_t usable_bytes, size_t size_bytes) {
 
 /* Of a small block known only with `debug` 2, where none is ever cached; a large one has no usable bytes then. */
 HAK_INLINE bool block_was_freed(const void *block) {
-    return heap_is_guarded() && registry_slab_class(block) - 1u < SIZE_CLASS_COUNT && !heap_block_is_used(NULL, block);
+    return slab_is_guarded() && registry_slab_class(block) - 1u < SIZE_CLASS_COUNT && !heap_block_is_used(NULL, block);
 }
 
 /* NULL, errno ENOMEM. */

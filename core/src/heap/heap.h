@@ -216,22 +216,6 @@ void heap_return_blocks(Heap *own, void *const *blocks, unsigned count);
  * the slab's owner. */
 bool heap_block_is_used(Heap *own, const void *block);
 
-/* ---- heap_guard.c: `debug` 2, where no block is ever cached ---- */
-
-HAK_INLINE bool heap_is_guarded(void) { return option_value(OPTION_DEBUG) == OPTION_DEBUG_GUARD; }
-
-/* All of the slab's blocks are free: poisons what is backed of them. Under the heap lock. */
-void heap_guard_slab(TinySlabMeta *meta);
-
-/* A free block was taken: reports it when it was written to. Sets its canary. */
-void heap_guard_begin(void *block, unsigned class_index);
-
-/* The block is about to be returned: if it is one, reports it when its canary is damaged, and poisons it. */
-void heap_guard_end(Heap *own, void *block, unsigned class_index);
-
-/* The slab goes with the blocks that live in it. */
-void heap_guard_discard(TinySlabMeta *meta);
-
 /* ---- heap_lists.c: all under the heap lock ---- */
 
 HAK_INLINE unsigned heap_fullness_list(const TinySlabMeta *meta, const SizeClass *size_class) {

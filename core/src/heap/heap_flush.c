@@ -10,6 +10,7 @@
 #include "heap/purge.h"
 #include "platform/message.h"
 #include "platform/option.h"
+#include "slab/slab_guard.h"
 
 /* ---- Magazines to slabs ---- */
 
@@ -124,7 +125,8 @@ static unsigned next_flush_blocks(Magazine *magazine, unsigned count) {
 }
 
 static void return_without_magazine(Heap *heap, void *block, unsigned class_index) {
-    if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_end(heap, block, class_index);
+    /* A block that is free already is reported where blocks are returned. */
+    if (HAK_UNLIKELY(slab_is_guarded()) && heap_block_is_used(heap, block)) slab_guard_end(block, class_index);
     heap_return_blocks(heap, &block, 1);
 }
 

@@ -10,6 +10,7 @@
 #include "heap/heap.h"
 #include "heap/large.h"
 #include "heap/purge.h"
+#include "slab/slab_guard.h"
 #include "superslab/mapping.h"
 #include "superslab/registry.h"
 
@@ -57,7 +58,7 @@ bool heap_private_owns(const Heap *heap, const void *block) {
 static void discard_slabs(TinySlabMeta *slabs) {
     while (slabs != NULL) {
         TinySlabMeta *next = slabs->next;
-        if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_discard(slabs);
+        if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_discard(slabs);
         superslab_slab_discard(slabs);
         slabs = next;
     }

@@ -12,6 +12,7 @@
 #include "platform/message.h"
 #include "platform/option.h"
 #include "slab/slab.h"
+#include "slab/slab_guard.h"
 #include "superslab/huge_pages.h"
 
 void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount) {
@@ -83,7 +84,7 @@ bool superslab_refill(Heap *heap, unsigned class_index) {
         if (source == SLAB_OF_NEW_SUPERSLAB) expect_more();
         slab_initialize(meta);
         heap->has_taken_slab = true;
-        if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_slab(meta);
+        if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_poison(meta);
     }
     tls_slab_set(class, meta);
     heap_count_if_on(heap, stage, 1);
@@ -205,7 +206,7 @@ static bool take_one(Heap *heap, unsigned class_index, void **block) {
 void *heap_malloc_direct(Heap *heap, unsigned class_index) {
     void *block;
     if (take_one(heap, class_index, &block) || (purge_make_room(NULL) && take_one(heap, class_index, &block))) {
-        if (HAK_UNLIKELY(heap_is_guarded())) heap_guard_begin(block, class_index);
+        if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_begin(block, class_index);
         return block;
     }
     heap_count_if_on(heap, COUNTER_early_return_out_of_memory, 1);

@@ -12,6 +12,7 @@
 #include "heap/purge.h"
 #include "platform/option.h"
 #include "platform/os_memory_tool.h"
+#include "slab/slab_guard.h"
 #include "superslab/metadata.h"
 #include "superslab/registry.h"
 
@@ -55,7 +56,7 @@ void heap_start(void) {
         registry_initialize();
         option_initialize();
         if (os_memory_tool_is_present()) STORE_RELAXED(option_values[OPTION_DEBUG], OPTION_DEBUG_GUARD);
-        size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, heap_is_guarded());
+        size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, slab_is_guarded());
         heap_list_add(&heap_shared);
         heap_magazines_initialize(&heap_none);
         heap_magazines_initialize(&heap_shared);

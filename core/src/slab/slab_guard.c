@@ -1,16 +1,16 @@
 /*
- * heap/heap_guard.c - debug level 2: canaries behind blocks and poison in free ones.
+ * slab/slab_guard.c - debug level 2: canaries behind blocks and poison in free ones.
  *
- * Layer: heap. Does not guard large blocks. Thread rule: any thread, for a block that it has just taken or is about to
- * return; so nobody else touches its bytes.
+ * Layer: slab. Does not guard large blocks. Thread rule: see slab_guard.h.
  *
- * There are no magazines at this level (size_class_initialize), so every block passes here twice, and level 0 pays nothing.
- * A free block is poison, or zero where its OS page has been given back meanwhile. The canary is a function of its address,
- * so that a copy of another one does not pass.
+ * Debug level 2 has no magazines (size_class_initialize), so every block passes here twice, and the other levels pay
+ * nothing. A free block holds poison, or zeros where its OS page was given back. The canary is a function of its
+ * address, so that a copy of another canary does not pass.
  */
+#include "slab/slab_guard.h"
+
 #include <string.h>
 
-#include "heap/heap.h"
 #include "platform/message.h"
 #include "platform/os_memory_tool.h"
 #include "slab/slab.h"
@@ -19,7 +19,7 @@ enum { POISON_FREE = 0xDB, POISON_NEW = 0xCA, NOTHING = -1 };
 
 static bool report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT; }
 
-void heap_guard_slab(TinySlabMeta *meta) {
+void slab_guard_poison(TinySlabMeta *meta) {
     uint8_t *slab = (uint8_t *)slab_address(meta);
     if (os_memory_tool_is_present()) {
         os_memory_tool_hide(slab, SLAB_BYTES);
@@ -71,7 +71,7 @@ static int64_t canary_damage(const uint8_t *end) {
 
 /* ---- A block comes and goes ---- */
 
-void heap_guard_begin(void *block, unsigned class_index) {
+void slab_guard_begin(void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
     size_t usable_bytes = size_class_usable_bytes[class_index];
     if (os_memory_tool_is_present()) {
@@ -87,10 +87,9 @@ void heap_guard_begin(void *block, unsigned class_index) {
     canary_set((uint8_t *)block + usable_bytes);
 }
 
-void heap_guard_end(Heap *own, void *block, unsigned class_index) {
+void slab_guard_end(void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
     size_t usable_bytes = size_class_usable_bytes[class_index];
-    if (!heap_block_is_used(own, block)) return; /* misuse that is reported where blocks are returned */
     if (os_memory_tool_is_present()) {
         os_memory_tool_end(block, size_class->block_bytes);
         return;
@@ -104,7 +103,7 @@ void heap_guard_end(Heap *own, void *block, unsigned class_index) {
     memset(block, POISON_FREE, size_class->block_bytes);
 }
 
-void heap_guard_discard(TinySlabMeta *meta) {
+void slab_guard_discard(TinySlabMeta *meta) {
     const SizeClass *size_class = &size_classes[meta->class_index];
     if (!os_memory_tool_is_present()) return;
     for (unsigned block = 0; block < size_class->blocks_per_slab; block++)
