@@ -7,6 +7,7 @@
 
 #include "heap/fork.h"
 #include "heap/heap.h"
+#include "heap/heap_all.h"
 #include "platform/message.h"
 #include "slab/slab.h"
 #include "superslab/registry.h"

@@ -9,6 +9,7 @@
 
 #include "api/block.h"
 #include "heap/fast.h"
+#include "heap/heap_all.h"
 #include "heap/large.h"
 #include "platform/message.h"
 #include "platform/option.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "api/block.h"
-#include "heap/heap.h"
+#include "heap/heap_all.h"
 #include "platform/message.h"
 #include "platform/option.h"
 

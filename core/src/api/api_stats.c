@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "heap/heap.h"
+#include "heap/heap_all.h"
 #include "heap/purge.h"
 #include "platform/option.h"
-#include "slab/slab.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
 

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "heap/heap.h"
+#include "heap/heap_all.h"
 
 typedef struct NumberedHeap {
     struct NumberedHeap *next; /* of a higher number */

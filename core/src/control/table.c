@@ -6,7 +6,7 @@
 #include "control/table.h"
 
 #include "control/numbered.h"
-#include "heap/heap.h"
+#include "heap/heap_all.h"
 
 /* From its first step on a core has a list of heaps. */
 static int is_started(void) { return LOAD_RELAXED(heap_list) != NULL; }

@@ -9,6 +9,7 @@
 #include "heap/fork.h"
 
 #include "heap/heap.h"
+#include "heap/heap_all.h"
 #include "heap/purge.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"

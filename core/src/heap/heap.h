@@ -10,7 +10,6 @@
 #define HAK_HEAP_HEAP_H
 
 #include "base/types.h"
-#include "platform/option.h"
 #include "platform/os.h"
 #include "superslab/size_class.h"
 
@@ -97,6 +96,7 @@ struct Heap {
     uint32_t share_since_ms;        /* when that was, */
     int64_t share_used_bytes;       /* and used_bytes after it last handed all over; -1: it has not, or not yet all */
     bool has_taken_slab;            /* from the supply, since heap_share_idle was last called for it */
+    bool has_born_superslab;        /* since superslab_born was last called for it */
     bool has_more_cache;            /* a class was opened or grew since purge_if_caches_over_bound was last called */
     void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
     uint32_t slot_piece_count;
@@ -106,15 +106,6 @@ struct Heap {
     HeapClass class[SIZE_CLASS_COUNT + 1];
 };
 
-extern os_lock_t heap_list_lock;
-extern Heap *_Atomic heap_list;
-extern Heap heap_none;
-extern Heap heap_shared;
-extern _Atomic int64_t heap_retired_live; /* mallocs - frees of pooled heaps */
-extern _Atomic uint64_t heap_retired_mallocs;
-extern _Atomic uint64_t heap_large_mallocs; /* requests that no heap counts */
-extern _Atomic uint32_t heap_thread_count; /* heaps that serve a thread */
-extern _Atomic uint32_t heap_count;        /* in heap_list */
 extern _Atomic int64_t heap_cache_bytes;   /* what the magazines of all heaps hold at most */
 
 #if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC
@@ -160,9 +151,6 @@ void heap_lock_at_rest(Heap *heap);
 Heap *heap_take(HeapKind kind);
 void heap_pool(Heap *heap);
 
-/* Its requests are counted on among the retired ones. Returns its live blocks. Under the heap lock. */
-uint64_t heap_counters_reset(Heap *heap);
-
 /* ---- heap_magazine.c: for the owner, under the heap lock ---- */
 
 void heap_magazines_initialize(Heap *heap); /* the constants, before its first use; no lock */
@@ -190,9 +178,6 @@ void *heap_malloc_slow(Heap *heap, unsigned class_index);
 /* Without a magazine: large classes, and threads past their end. Counts the request. */
 void *heap_malloc_direct(Heap *heap, unsigned class_index);
 
-/* Makes the TLS slab of a class one with free blocks. Under the heap lock. False: out of memory. */
-bool superslab_refill(Heap *heap, unsigned class_index);
-
 /* ---- heap_flush.c ---- */
 
 HAK_NOINLINE void heap_free_slow(Heap *heap, void *block, unsigned class_index);
@@ -207,38 +192,6 @@ HAK_NOINLINE void heap_zero(Heap *heap);
 /* When no heap has a live block: flushes what zero has left in magazines. Before figures are shown. */
 void heap_finish_zero(void);
 
-/* ---- heap_return.c ---- */
-
-/* Returns blocks of one class, at most MAGAZINE_BLOCKS_MAX, to their slabs, whoever owns these. No lock is held. */
-void heap_return_blocks(Heap *own, void *const *blocks, unsigned count);
-
-/* Does a live or cached block start there, one that `own` may free, or, where that is NULL, anybody? Takes the lock of
- * the slab's owner. */
-bool heap_block_is_used(Heap *own, const void *block);
-
-/* ---- heap_lists.c: all under the heap lock ---- */
-
-HAK_INLINE unsigned heap_fullness_list(const TinySlabMeta *meta, const SizeClass *size_class) {
-    if (meta->used_blocks == size_class->blocks_per_slab) return SLAB_LIST_FULL;
-    return (unsigned)(meta->used_blocks * size_class->block_bytes / (SLAB_BYTES / SLAB_LIST_BINS));
-}
-
-/* In a list, and with fewer used blocks than those in that list have? Also true for one in no list. */
-HAK_INLINE bool heap_slab_is_below_list(const TinySlabMeta *meta, const SizeClass *size_class) {
-    return meta->used_blocks * size_class->block_bytes < meta->list * (SLAB_BYTES / SLAB_LIST_BINS);
-}
-
-void heap_slab_insert(Heap *heap, TinySlabMeta *meta);       /* into the list of its fullness */
-void heap_slab_remove(Heap *heap, TinySlabMeta *meta);       /* out of its list, or of the TLS place */
-void heap_slab_move(Heap *heap, TinySlabMeta *meta);         /* after its fullness changed */
-void heap_slab_queue_update(Heap *heap, TinySlabMeta *meta); /* I14 */
-void heap_slab_became_empty(Heap *heap, TinySlabMeta *meta); /* back to the supply */
-void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta); /* then in no list; both locks */
-TinySlabMeta *heap_slabs_take_all(Heap *heap); /* out of all lists, chained by `next` */
-/* Those with free blocks, and the TLS slabs, to the shared heap; both locks. False: there are more than `slabs_max`. */
-bool heap_slabs_share(Heap *from, unsigned slabs_max);
-void heap_slabs_adopt(Heap *to, Heap *from);                           /* all slabs; both locks */
-
 /* ---- reclaim.c ---- */
 
 /* Flushes the caches of other threads that are outside the allocator. `idle_only`: just those that made no request
@@ -248,15 +201,6 @@ void heap_reclaim_others(bool idle_only);
 /* Hands slabs with free blocks of threads that make no requests to the shared heap, a few threads at a time: else what a
  * blocked thread's survivors leave free between them would serve nobody. `own` is growing; no lock is held. */
 void heap_share_idle(const Heap *own);
-
-/* ---- all heaps ---- */
-
-/* The locks of the list and of every heap, for figures and checks of one moment. Slow paths wait. */
-void heap_lock_all(void);
-void heap_unlock_all(void);
-
-uint64_t heap_live_blocks(void);
-int64_t heap_used_bytes_all(void);
 
 /* The owner is outside again. Release, both; they pair with the acquires in owner_is_outside: whoever takes the cache
  * then sees what the owner did to it, and to the blocks in it. */
@@ -294,7 +238,5 @@ HAK_INLINE unsigned heap_capacity(const Heap *heap, unsigned class_index) {
 HAK_INLINE bool heap_class_is_in_use(const Heap *heap, unsigned class_index) {
     return (heap->classes_in_use[class_index / 64] >> (class_index % 64) & 1) != 0;
 }
-
-void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount);
 
 #endif

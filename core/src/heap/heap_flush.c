@@ -7,9 +7,10 @@
 
 #include "heap/fast.h"
 #include "heap/heap.h"
+#include "heap/heap_all.h"
+#include "heap/heap_holding.h"
+#include "heap/heap_return.h"
 #include "heap/purge.h"
-#include "platform/message.h"
-#include "platform/option.h"
 #include "slab/slab_guard.h"
 
 /* ---- Magazines to slabs ---- */

@@ -6,12 +6,12 @@
  *
  * States: (pool) -heap_private_new-> HEAP_PRIVATE -heap_private_destroy-> (pool).
  */
-#include "heap/fast.h"
 #include "heap/heap.h"
+#include "heap/heap_all.h"
+#include "heap/heap_slabs.h"
 #include "heap/large.h"
 #include "heap/purge.h"
 #include "slab/slab_guard.h"
-#include "superslab/mapping.h"
 #include "superslab/registry.h"
 
 Heap *heap_private_new(void) {

@@ -6,102 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "heap/fast.h"
 #include "heap/heap.h"
+#include "heap/heap_all.h"
+#include "heap/heap_take.h"
 #include "heap/purge.h"
-#include "platform/message.h"
-#include "platform/option.h"
-#include "slab/slab.h"
+#include "slab/magazine.h"
 #include "slab/slab_guard.h"
 #include "superslab/huge_pages.h"
-
-void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount) {
-    if (option_value(OPTION_COUNTERS) != 0)
-        atomic_fetch_add_explicit(&heap->counter[counter], amount, memory_order_relaxed);
-}
-
-/* ---- The TLS slab ---- */
-
-static void tls_slab_set(HeapClass *class, TinySlabMeta *meta) {
-    class->tls = (TinyTLSSlab){superslab_of_slab(meta), meta, meta->slab_index};
-}
-
-/* Its fullest partly used slab: sparse ones are left to drain. */
-static TinySlabMeta *fullest_slab(Heap *heap, unsigned class_index) {
-    HeapClass *class = &heap->class[class_index];
-    if (class->lists_in_use == 0) return NULL;
-    TinySlabMeta *meta = class->list[31 - __builtin_clz(class->lists_in_use)];
-    heap_slab_remove(heap, meta);
-    return meta;
-}
-
-static bool tls_slab_has_free_blocks(const HeapClass *class, unsigned class_index) {
-    return class->tls.meta != NULL && class->tls.meta->used_blocks < size_classes[class_index].blocks_per_slab;
-}
-
-/* One that ended threads left, or from which this and other threads took few blocks until now. */
-static TinySlabMeta *adopted_slab(Heap *heap, unsigned class_index) {
-    if (heap->kind != HEAP_THREAD) return NULL;
-    HeapClass *class = &heap_shared.class[class_index];
-    os_lock(&heap_shared.lock);
-    TinySlabMeta *meta = fullest_slab(&heap_shared, class_index);
-    if (meta == NULL && tls_slab_has_free_blocks(class, class_index)) meta = class->tls.meta;
-    if (meta != NULL) heap_slab_change_owner(heap, &heap_shared, meta);
-    os_unlock(&heap_shared.lock);
-    return meta;
-}
-
-/* A SuperSlab was born. The next ones get huge pages when these cannot weigh: much is live, and with one more that is
- * resident and free, no bound is exceeded. */
-static void expect_more(void) {
-    enum { LIVE_BYTES_MIN = 8 * SUPERSLAB_BYTES };
-    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes) + (int64_t)SUPERSLAB_BYTES;
-    huge_pages_expect_dense(heap_used_bytes_all() >= LIVE_BYTES_MIN && free_bytes <= purge_old_bound_bytes());
-}
-
-bool superslab_refill(Heap *heap, unsigned class_index) {
-    HeapClass *class = &heap->class[class_index];
-    TinySlabMeta *meta = class->tls.meta;
-    if (tls_slab_has_free_blocks(class, class_index)) {
-        heap_count_if_on(heap, COUNTER_refill_tls_slab, 1);
-        return true;
-    }
-    if (meta != NULL) { /* full */
-        class->tls = (TinyTLSSlab){NULL, NULL, 0};
-        heap_slab_insert(heap, meta);
-    }
-    HeapCounter stage = COUNTER_refill_partial_slab;
-    meta = fullest_slab(heap, class_index);
-    if (meta == NULL) {
-        stage = COUNTER_refill_adopted_slab;
-        meta = adopted_slab(heap, class_index);
-    }
-    if (meta == NULL) {
-        SlabSource source;
-        meta = superslab_slab_take(heap, class_index, &source);
-        if (meta == NULL) return false;
-        stage = source == SLAB_RECYCLED ? COUNTER_refill_recycled_slab : COUNTER_refill_new_superslab;
-        if (source == SLAB_OF_NEW_SUPERSLAB) expect_more();
-        slab_initialize(meta);
-        heap->has_taken_slab = true;
-        if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_poison(meta);
-    }
-    tls_slab_set(class, meta);
-    heap_count_if_on(heap, stage, 1);
-    return true;
-}
-
-/* Takes up to `want` blocks; 0 when out of memory. Under the heap lock. */
-static unsigned take_blocks(Heap *heap, unsigned class_index, void **end, unsigned want) {
-    HeapClass *class = &heap->class[class_index];
-    if (!superslab_refill(heap, class_index)) return 0;
-    unsigned taken = slab_take_blocks(class->tls.meta, end, want);
-    HAK_ASSERT_OP(taken, >, 0);
-    int64_t taken_bytes = (int64_t)taken * size_classes[class_index].block_bytes;
-    STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) + taken_bytes);
-    heap_slab_queue_update(heap, class->tls.meta);
-    return taken;
-}
 
 /* Until a class has taken an OS page's worth of blocks, they come from slabs of the shared heap: a slab of its own costs
  * an OS page at least and 64 KiB of addresses, for each class of each thread. */
@@ -114,17 +25,27 @@ static bool is_cold(const Magazine *magazine, unsigned class_index) {
 static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end, unsigned want) {
     const HeapClass *class = &heap->class[class_index];
     Magazine *magazine = &heap->magazine[class_index];
-    bool has_own = class->lists_in_use != 0 || tls_slab_has_free_blocks(class, class_index);
+    bool has_own = class->lists_in_use != 0 || heap_tls_slab_has_free_blocks(class, class_index);
     if (heap->kind != HEAP_THREAD || has_own || !is_cold(magazine, class_index))
-        return take_blocks(heap, class_index, end, want);
+        return heap_take_blocks(heap, class_index, end, want);
     os_lock(&heap_shared.lock);
-    unsigned taken = take_blocks(&heap_shared, class_index, end, want);
+    unsigned taken = heap_take_blocks(&heap_shared, class_index, end, want);
+    heap->has_born_superslab |= heap_shared.has_born_superslab;
+    heap_shared.has_born_superslab = false;
     os_unlock(&heap_shared.lock);
     magazine->shared_blocks = (uint16_t)(magazine->shared_blocks + taken);
     return taken;
 }
 
 /* ---- The slow path of malloc ---- */
+
+/* A SuperSlab was born. The next ones get huge pages when these cannot weigh: much is live, and with one more that is
+ * resident and free, no bound is exceeded. */
+static void superslab_born(void) {
+    enum { LIVE_BYTES_MIN = 8 * SUPERSLAB_BYTES };
+    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes) + (int64_t)SUPERSLAB_BYTES;
+    huge_pages_expect_dense(heap_used_bytes_all() >= LIVE_BYTES_MIN && free_bytes <= purge_old_bound_bytes());
+}
 
 static void *out_of_memory(Heap *heap) {
     uint64_t number = LOAD_RELAXED(heap->mallocs) - 1; /* the request is not served and not counted */
@@ -173,9 +94,10 @@ static void *pop_or_refill(Heap *heap, unsigned class_index) {
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
         block = refill_and_pop(heap, class_index);
-    bool is_growing = heap->has_taken_slab, has_more_cache = heap->has_more_cache;
-    heap->has_taken_slab = heap->has_more_cache = false;
+    bool is_growing = heap->has_taken_slab, has_more_cache = heap->has_more_cache, is_born = heap->has_born_superslab;
+    heap->has_taken_slab = heap->has_more_cache = heap->has_born_superslab = false;
     os_unlock(&heap->lock);
+    if (is_born) superslab_born();
     if (has_more_cache) purge_if_caches_over_bound();
     if (is_growing && heap->kind == HEAP_THREAD) heap_share_idle(heap);
     return block;
@@ -199,7 +121,10 @@ static bool take_one(Heap *heap, unsigned class_index, void **block) {
     os_lock(&heap->lock);
     unsigned taken = take_own_or_shared(heap, class_index, block + 1, 1);
     if (taken != 0) STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) + 1);
+    bool is_born = heap->has_born_superslab;
+    heap->has_born_superslab = false;
     os_unlock(&heap->lock);
+    if (is_born) superslab_born();
     return taken != 0;
 }
 

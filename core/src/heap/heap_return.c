@@ -1,101 +1,14 @@
 /*
  * heap/heap_return.c - blocks of one class go back to their slabs, whoever owns these.
  *
- * Layer: heap. Thread rule: slow paths of any thread, with no lock held. At most one heap's lock is held at a time: that
- * of the slab's owner.
+ * Layer: heap. Chooses the order: as given, sorted by slab, or one by one. Thread rule: slow paths of any thread, with no
+ * lock held. At most one heap's lock is held at a time: that of the slab's owner (heap_holding.h).
  */
 #include "heap/heap_return.h"
 
+#include "heap/heap_holding.h"
+#include "heap/heap_return_scattered.h"
 #include "platform/message.h"
-#include "platform/option.h"
-
-TinySlabMeta *heap_return_slab_of(const void *block) {
-    if (HAK_UNLIKELY(registry_slab_class(block) - 1u >= SIZE_CLASS_COUNT)) return NULL;
-    SuperSlab *superslab = ptr_to_superslab(block);
-    if (HAK_UNLIKELY(superslab == NULL)) return NULL;
-    return &superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB];
-}
-
-static HAK_COLD void report_free_in_free_slab(const void *block) {
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
-}
-
-static HAK_COLD void report_private(const TinySlabMeta *meta, const void *block) {
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)", block,
-                   (uint64_t)size_classes[meta->class_index].block_bytes, os_thread_id());
-}
-
-static void settle(HeapHolding *holding) {
-    Heap *heap = holding->heap;
-    if (holding->returned_blocks == 0) return;
-    STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) - holding->returned_bytes);
-    heap_count_if_on(holding->own, heap == holding->own ? COUNTER_ss_local : COUNTER_ss_remote, holding->returned_blocks);
-    holding->returned_bytes = 0;
-    holding->returned_blocks = 0;
-}
-
-void heap_holding_end(HeapHolding *holding) {
-    if (holding->heap == NULL) return;
-    settle(holding);
-    os_unlock(&holding->heap->lock);
-    holding->heap = NULL;
-}
-
-void heap_holding_change(HeapHolding *holding, const TinySlabMeta *meta) {
-    for (;;) {
-        Heap *owner = meta != NULL ? LOAD_RELAXED(meta->owner) : NULL;
-        if (HAK_LIKELY(owner == holding->heap)) return;
-        heap_holding_end(holding);
-        if (owner == NULL || owner == RUN_OWNER) return;
-        os_lock(&owner->lock);
-        holding->heap = owner; /* unless it changed hands in between */
-    }
-}
-
-bool heap_block_is_used(Heap *own, const void *block) {
-    TinySlabMeta *meta = heap_return_slab_of(block);
-    HeapHolding holding = {own, NULL, 0, 0};
-    heap_holding_change(&holding, meta);
-    if (holding.heap == NULL) return false;
-    const SizeClass *size_class = &size_classes[meta->class_index];
-    size_t offset = (uintptr_t)block % SLAB_BYTES;
-    unsigned index = size_class_block_index(size_class, offset);
-    bool is_refused = own != NULL && heap_holding_is_refused(&holding);
-    bool is_used = !is_refused && index < size_class->blocks_per_slab &&
-                   index * (size_t)size_class->block_bytes == offset &&
-                   (slab_free_bits(meta)[index / 64] >> (index % 64) & 1) == 0;
-    heap_holding_end(&holding);
-    return is_used;
-}
-
-HAK_INLINE unsigned return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count) {
-    if (HAK_UNLIKELY(meta == NULL || LOAD_RELAXED(meta->owner) != holding->heap)) heap_holding_change(holding, meta);
-    Heap *owner = holding->heap;
-    if (HAK_UNLIKELY(owner == NULL)) {
-        report_free_in_free_slab(blocks[0]);
-        return 1;
-    }
-    if (HAK_UNLIKELY(heap_holding_is_refused(holding))) {
-        report_private(meta, blocks[0]);
-        return 1;
-    }
-    unsigned dealt_with;
-    heap_holding_add(holding, slab_return_blocks(meta, blocks, count, &dealt_with), &size_classes[meta->class_index]);
-    if (meta->purging_pages != 0) return dealt_with; /* slab_from_purging puts it where it belongs */
-    if (meta->used_blocks == 0) {
-        heap_slab_became_empty(owner, meta);
-    } else {
-        heap_slab_queue_update(owner, meta);
-        heap_slab_move(owner, meta);
-    }
-    return dealt_with;
-}
-
-unsigned heap_return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count) {
-    return return_run(holding, meta, blocks, count);
-}
 
 static HeapBatch batch_of(const void *block) {
     unsigned slab_class = registry_slab_class(block);
@@ -176,7 +89,7 @@ static unsigned return_in_order(Heap *own, const HeapBatch *batch, void *const *
             SuperSlab *superslab = heap_batch_superslab(batch, number);
             TinySlabMeta *meta = HAK_LIKELY(superslab != NULL) ? &superslab->slab[number % SLABS_PER_SUPERSLAB]
                                                                : heap_return_slab_of(blocks[done]);
-            dealt_with = return_run(&holding, meta, blocks + done, count - done);
+            dealt_with = heap_return_run_inlined(&holding, meta, blocks + done, count - done);
         }
         done += dealt_with;
         if (done == count) break;

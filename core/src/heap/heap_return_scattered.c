@@ -4,7 +4,7 @@
  * Layer: heap. Thread rule: slow paths of any thread, with no lock held. What hundreds of blocks have pushed out of the
  * processor's cache is looked up and fetched for some blocks before the first of them is returned.
  */
-#include "heap/heap_return.h"
+#include "heap/heap_return_scattered.h"
 
 /* Holds the heap that owns the slab, or, where `own` may not free that one's blocks or none owns it, `own`. */
 static void hold(HeapHolding *holding, const TinySlabMeta *meta) {

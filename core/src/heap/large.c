@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "heap/heap.h"
+#include "heap/heap_all.h"
 #include "heap/purge.h"
 #include "platform/message.h"
 #include "platform/option.h"

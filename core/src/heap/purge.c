@@ -6,7 +6,8 @@
  */
 #include "heap/purge.h"
 
-#include "platform/message.h"
+#include "heap/heap_all.h"
+#include "heap/heap_slabs.h"
 #include "platform/option.h"
 #include "slab/slab.h"
 #include "superslab/huge_pages.h"

@@ -9,6 +9,9 @@
  * owner's next slow path opens them. Where the kernel has no such barrier nothing is reclaimed.
  */
 #include "heap/heap.h"
+#include "heap/heap_all.h"
+#include "heap/heap_return.h"
+#include "heap/heap_slabs.h"
 #include "slab/magazine.h"
 
 static void heap_close(Heap *heap) {

@@ -4,7 +4,7 @@
  *
  * In unit because it looks at what the shared heap holds.
  */
-#include "heap/heap.h"
+#include "heap/heap_all.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "heap/heap.h"
+#include "heap/heap_all.h"
 #include "slab/magazine.h"
 #include "support/child.h"
 #include "support/resident.h"

@@ -1,12 +1,13 @@
 /*
- * heap/heap_lists.c - which list a slab is in: by fullness for refills, by age for purges.
+ * heap/heap_slabs.c - which list of its heap a slab is in: by fullness for refills, by age for purges.
  *
- * Layer: heap. Does not lock. Thread rule: the caller holds the heap's lock.
+ * Layer: heap. Does not lock. Thread rule: see heap_slabs.h.
  *
  * States of a slab of a heap: TLS slab (in no list), in the list of its fullness, full, or being purged (in no list).
  */
-#include "heap/heap.h"
+#include "heap/heap_slabs.h"
 
+#include "heap/heap_all.h"
 #include "platform/message.h"
 #include "slab/slab.h"
 

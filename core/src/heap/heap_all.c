@@ -1,0 +1,81 @@
+/*
+ * heap/heap_all.c - all heaps of the process: their list, the shared one, the sums over them.
+ *
+ * Layer: heap. Does not make or end heaps. Thread rule: sums read without locks, and are exact while other threads rest.
+ */
+#include "heap/heap_all.h"
+
+#include "platform/option.h"
+
+os_lock_t heap_list_lock = {.rank = LOCK_RANK_HEAP_LIST};
+Heap *_Atomic heap_list;
+Heap heap_none; /* kind HEAP_NONE, magazines without room: every operation takes the slow path */
+Heap heap_shared = {.kind = HEAP_SHARED, .lock = {.rank = LOCK_RANK_SHARED_HEAP}};
+_Atomic int64_t heap_retired_live;
+_Atomic uint64_t heap_retired_mallocs;
+_Atomic uint64_t heap_large_mallocs;
+_Atomic uint32_t heap_thread_count;
+_Atomic uint32_t heap_count;
+
+_Thread_local Heap *heap_of_thread HEAP_TLS_MODEL = &heap_none;
+
+/* ---- The list ---- */
+
+void heap_list_add(Heap *heap) {
+    heap->next = LOAD_RELAXED(heap_list);
+    /* release; pairs with the acquire of those who walk the list without its lock */
+    atomic_store_explicit(&heap_list, heap, memory_order_release);
+    STORE_RELAXED(heap_count, LOAD_RELAXED(heap_count) + 1);
+}
+
+void heap_lock_all(void) {
+    os_lock_order_suspend(true);
+    os_lock(&heap_list_lock);
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
+        if (heap != &heap_shared) os_lock(&heap->lock);
+    os_lock(&heap_shared.lock);
+}
+
+void heap_unlock_all(void) {
+    os_unlock(&heap_shared.lock);
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
+        if (heap != &heap_shared) os_unlock(&heap->lock);
+    os_unlock(&heap_list_lock);
+    os_lock_order_suspend(false);
+}
+
+/* ---- Counters ---- */
+
+void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount) {
+    if (option_value(OPTION_COUNTERS) != 0)
+        atomic_fetch_add_explicit(&heap->counter[counter], amount, memory_order_relaxed);
+}
+
+uint64_t heap_counters_reset(Heap *heap) {
+    uint64_t mallocs = LOAD_RELAXED(heap->mallocs) - (uint64_t)LOAD_RELAXED(heap->settled);
+    atomic_fetch_add_explicit(&heap_retired_mallocs, mallocs, memory_order_relaxed);
+    uint64_t live = mallocs - LOAD_RELAXED(heap->frees);
+    STORE_RELAXED(heap->mallocs, 0);
+    STORE_RELAXED(heap->mallocs_done, 0);
+    STORE_RELAXED(heap->frees, 0);
+    STORE_RELAXED(heap->frees_done, 0);
+    STORE_RELAXED(heap->settled, 0);
+    heap->frees_at_flush = 0;
+    heap->quick_zero_flushes = 0;
+    heap->settle_at_frees = 0;
+    return live;
+}
+
+uint64_t heap_live_blocks(void) {
+    int64_t live = LOAD_RELAXED(heap_retired_live);
+    for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
+        live += (int64_t)(LOAD_RELAXED(heap->mallocs) - LOAD_RELAXED(heap->frees)) - LOAD_RELAXED(heap->settled);
+    return live < 0 ? 0 : (uint64_t)live;
+}
+
+int64_t heap_used_bytes_all(void) {
+    int64_t bytes = 0;
+    for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
+        bytes += LOAD_RELAXED(heap->used_bytes);
+    return bytes;
+}

@@ -1,0 +1,32 @@
+/*
+ * heap/heap_slabs.h - which list of its heap a slab is in: by fullness for refills, by age for purges.
+ *
+ * Layer: heap. Does not lock. Thread rule: the caller holds the heap's lock, for a change of owner both.
+ */
+#ifndef HAK_HEAP_HEAP_SLABS_H
+#define HAK_HEAP_HEAP_SLABS_H
+
+#include "heap/heap.h"
+
+HAK_INLINE unsigned heap_fullness_list(const TinySlabMeta *meta, const SizeClass *size_class) {
+    if (meta->used_blocks == size_class->blocks_per_slab) return SLAB_LIST_FULL;
+    return (unsigned)(meta->used_blocks * size_class->block_bytes / (SLAB_BYTES / SLAB_LIST_BINS));
+}
+
+/* In a list, and with fewer used blocks than those in that list have? Also true for one in no list. */
+HAK_INLINE bool heap_slab_is_below_list(const TinySlabMeta *meta, const SizeClass *size_class) {
+    return meta->used_blocks * size_class->block_bytes < meta->list * (SLAB_BYTES / SLAB_LIST_BINS);
+}
+
+void heap_slab_insert(Heap *heap, TinySlabMeta *meta);       /* into the list of its fullness */
+void heap_slab_remove(Heap *heap, TinySlabMeta *meta);       /* out of its list, or of the TLS place */
+void heap_slab_move(Heap *heap, TinySlabMeta *meta);         /* after its fullness changed */
+void heap_slab_queue_update(Heap *heap, TinySlabMeta *meta); /* I14 */
+void heap_slab_became_empty(Heap *heap, TinySlabMeta *meta); /* back to the supply */
+void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta); /* then in no list; both locks */
+TinySlabMeta *heap_slabs_take_all(Heap *heap); /* out of all lists, chained by `next` */
+/* Those with free blocks, and the TLS slabs, to the shared heap; both locks. False: there are more than `slabs_max`. */
+bool heap_slabs_share(Heap *from, unsigned slabs_max);
+void heap_slabs_adopt(Heap *to, Heap *from);                           /* all slabs; both locks */
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * heap/heap_take.c - blocks out of slabs: which slab the next ones come from.
+ *
+ * Layer: heap. Does not know magazines. Thread rule: see heap_take.h.
+ */
+#include "heap/heap_take.h"
+
+#include "heap/heap_all.h"
+#include "heap/heap_slabs.h"
+#include "platform/message.h"
+#include "slab/slab.h"
+#include "slab/slab_guard.h"
+
+/* ---- The TLS slab ---- */
+
+static void tls_slab_set(HeapClass *class, TinySlabMeta *meta) {
+    class->tls = (TinyTLSSlab){superslab_of_slab(meta), meta, meta->slab_index};
+}
+
+bool heap_tls_slab_has_free_blocks(const HeapClass *class, unsigned class_index) {
+    return class->tls.meta != NULL && class->tls.meta->used_blocks < size_classes[class_index].blocks_per_slab;
+}
+
+/* Its fullest partly used slab: sparse ones are left to drain. */
+static TinySlabMeta *fullest_slab(Heap *heap, unsigned class_index) {
+    HeapClass *class = &heap->class[class_index];
+    if (class->lists_in_use == 0) return NULL;
+    TinySlabMeta *meta = class->list[31 - __builtin_clz(class->lists_in_use)];
+    heap_slab_remove(heap, meta);
+    return meta;
+}
+
+/* One that ended threads left, or from which this and other threads took few blocks until now. */
+static TinySlabMeta *adopted_slab(Heap *heap, unsigned class_index) {
+    if (heap->kind != HEAP_THREAD) return NULL;
+    HeapClass *class = &heap_shared.class[class_index];
+    os_lock(&heap_shared.lock);
+    TinySlabMeta *meta = fullest_slab(&heap_shared, class_index);
+    if (meta == NULL && heap_tls_slab_has_free_blocks(class, class_index)) meta = class->tls.meta;
+    if (meta != NULL) heap_slab_change_owner(heap, &heap_shared, meta);
+    os_unlock(&heap_shared.lock);
+    return meta;
+}
+
+bool superslab_refill(Heap *heap, unsigned class_index) {
+    HeapClass *class = &heap->class[class_index];
+    TinySlabMeta *meta = class->tls.meta;
+    if (heap_tls_slab_has_free_blocks(class, class_index)) {
+        heap_count_if_on(heap, COUNTER_refill_tls_slab, 1);
+        return true;
+    }
+    if (meta != NULL) { /* full */
+        class->tls = (TinyTLSSlab){NULL, NULL, 0};
+        heap_slab_insert(heap, meta);
+    }
+    HeapCounter stage = COUNTER_refill_partial_slab;
+    meta = fullest_slab(heap, class_index);
+    if (meta == NULL) {
+        stage = COUNTER_refill_adopted_slab;
+        meta = adopted_slab(heap, class_index);
+    }
+    if (meta == NULL) {
+        SlabSource source;
+        meta = superslab_slab_take(heap, class_index, &source);
+        if (meta == NULL) return false;
+        stage = source == SLAB_RECYCLED ? COUNTER_refill_recycled_slab : COUNTER_refill_new_superslab;
+        if (source == SLAB_OF_NEW_SUPERSLAB) heap->has_born_superslab = true;
+        slab_initialize(meta);
+        heap->has_taken_slab = true;
+        if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_poison(meta);
+    }
+    tls_slab_set(class, meta);
+    heap_count_if_on(heap, stage, 1);
+    return true;
+}
+
+unsigned heap_take_blocks(Heap *heap, unsigned class_index, void **end, unsigned want) {
+    HeapClass *class = &heap->class[class_index];
+    if (!superslab_refill(heap, class_index)) return 0;
+    unsigned taken = slab_take_blocks(class->tls.meta, end, want);
+    HAK_ASSERT_OP(taken, >, 0);
+    int64_t taken_bytes = (int64_t)taken * size_classes[class_index].block_bytes;
+    STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) + taken_bytes);
+    heap_slab_queue_update(heap, class->tls.meta);
+    return taken;
+}
