@@ -5,11 +5,12 @@
  */
 #include "api/account.h"
 
-#include "api/block.h"
-#include "platform/message.h"
-
 #include <errno.h>
 #include <string.h>
+
+#include "alloc/private.h"
+#include "api/block.h"
+#include "platform/message.h"
 
 static uint64_t limit_or_none(uint64_t bytes) { return bytes == 0 ? UINT64_MAX : bytes; }
 static uint64_t none_as_zero(uint64_t bytes) { return bytes == UINT64_MAX ? 0 : bytes; }

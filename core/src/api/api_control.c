@@ -5,6 +5,7 @@
  */
 #include <hakmem.h>
 
+#include "alloc/zero.h"
 #include "heap/heap.h"
 #include "heap/purge.h"
 #include "platform/option.h"
@@ -16,7 +17,7 @@ const char *hak_version(void) { return HAK_VERSION_STRING; }
 
 void hak_thread_flush(void) {
     if (heap_of_thread->kind != HEAP_THREAD) return;
-    heap_flush_own(heap_of_thread);
+    zero_flush(heap_of_thread);
     purge_after_return(heap_of_thread, 0);
 }
 

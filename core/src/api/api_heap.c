@@ -7,9 +7,12 @@
 #include <hakmem.h>
 #include <string.h>
 
+#include "alloc/free.h"
+#include "alloc/malloc.h"
+#include "alloc/private.h"
+#include "alloc/zero.h"
 #include "api/account.h"
 #include "api/block.h"
-#include "heap/fast.h"
 #include "platform/message.h"
 #include "platform/option.h"
 

@@ -7,10 +7,12 @@
 #include <hakmem.h>
 #include <string.h>
 
+#include "alloc/free.h"
+#include "alloc/large.h"
+#include "alloc/malloc.h"
+#include "alloc/zero.h"
 #include "api/block.h"
-#include "heap/fast.h"
 #include "heap/heap_all.h"
-#include "heap/large.h"
 #include "platform/message.h"
 #include "platform/option.h"
 #include "slab/slab_guard.h"

@@ -8,6 +8,7 @@
 #include <hakmem.h>
 #include <string.h>
 
+#include "alloc/zero.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/purge.h"

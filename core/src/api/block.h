@@ -7,7 +7,7 @@
 #define HAK_API_BLOCK_H
 
 #include "heap/heap_holding.h"
-#include "heap/large.h"
+#include "alloc/large.h"
 #include "slab/slab_guard.h"
 #include "superslab/registry.h"
 #include "superslab/size_class.h"

@@ -235,5 +235,8 @@
 #pragma redefine_extname supply_slabs_join hak_core_supply_slabs_join
 #pragma redefine_extname supply_slabs_leave hak_core_supply_slabs_leave
 #pragma redefine_extname supply_slabs_return hak_core_supply_slabs_return
+#pragma redefine_extname zero_flush hak_core_zero_flush
+#pragma redefine_extname zero_is_due_to_settle hak_core_zero_is_due_to_settle
+#pragma redefine_extname zero_settle hak_core_zero_settle
 
 #endif

@@ -129,21 +129,6 @@ void heap_detach_thread(void); /* the same for the calling thread, at its exit *
 /* Start-up of everything, once per process; cheap afterwards. */
 void heap_start(void);
 
-/* ---- heap_private.c ---- */
-
-/* NULL: no memory. */
-Heap *heap_private_new(void);
-
-/* All its blocks, live ones too, are gone, and their OS pages given back. The caller is the only one who uses it. */
-void heap_private_destroy(Heap *heap);
-
-/* A large block of the heap was made, or is about to be resized or freed. */
-void heap_private_large_add(Heap *heap, void *block);
-void heap_private_large_remove(Heap *heap, void *block);
-
-/* Does `block` lie in a slab of this heap, or is it a large block of it? */
-bool heap_private_owns(const Heap *heap, const void *block);
-
 /* Takes the heap's lock at a moment when the kernel works on none of its slabs. */
 void heap_lock_at_rest(Heap *heap);
 
@@ -170,27 +155,11 @@ void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **o
 /* Opens the magazines of the classes in use after a reclaimer closed them. */
 void heap_open(Heap *heap);
 
-/* ---- heap_refill.c ---- */
-
-/* After heap_malloc failed: refills the magazine. NULL, errno ENOMEM: out of memory. */
-void *heap_malloc_slow(Heap *heap, unsigned class_index);
-
-/* Without a magazine: large classes, and threads past their end. Counts the request. */
-void *heap_malloc_direct(Heap *heap, unsigned class_index);
-
 /* ---- heap_flush.c ---- */
-
-HAK_NOINLINE void heap_free_slow(Heap *heap, void *block, unsigned class_index);
 
 /* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
 void heap_flush_all(Heap *heap);
 void heap_flush_own(Heap *heap); /* the same from outside, for the calling thread's heap */
-
-/* The heap's last live block was freed. */
-HAK_NOINLINE void heap_zero(Heap *heap);
-
-/* When no heap has a live block: flushes what zero has left in magazines. Before figures are shown. */
-void heap_finish_zero(void);
 
 /* ---- reclaim.c ---- */
 

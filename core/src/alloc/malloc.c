@@ -1,8 +1,11 @@
 /*
- * heap/heap_refill.c - an empty magazine: from the TLS slab, a partly used slab, a recycled one, a new SuperSlab.
+ * alloc/malloc.c - malloc of a small block where the magazine is empty, closed, or none.
  *
- * Layer: heap. Thread rule: called by the heap's owner; takes the heap's lock for one batch.
+ * Layer: alloc. Does not choose slabs (heap/heap_take.c). Thread rule: called by the heap's owner; takes the heap's lock for
+ * one batch.
  */
+#include "alloc/malloc.h"
+
 #include <errno.h>
 #include <string.h>
 

@@ -1,15 +1,16 @@
 /*
- * heap/heap_private.c - a heap that belongs to a host: its slabs serve nobody else, and go with it.
+ * alloc/private.c - a heap that belongs to a host: its slabs serve nobody else, and go with it.
  *
- * Layer: heap. Thread rule: a private heap is used by one thread at a time. Reclaim, purge, fork, stats and checks treat
+ * Layer: alloc. Thread rule: a private heap is used by one thread at a time. Reclaim, purge, fork, stats and checks treat
  * it like a thread's.
  *
  * States: (pool) -heap_private_new-> HEAP_PRIVATE -heap_private_destroy-> (pool).
  */
-#include "heap/heap.h"
+#include "alloc/private.h"
+
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
-#include "heap/large.h"
+#include "alloc/large.h"
 #include "heap/purge.h"
 #include "slab/slab_guard.h"
 #include "superslab/registry.h"

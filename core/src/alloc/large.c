@@ -1,9 +1,9 @@
 /*
- * heap/large.c - chooses between runs and mappings, and checks what is freed.
+ * alloc/large.c - chooses between runs and mappings, and checks what is freed.
  *
- * Layer: heap. Thread rule: see large.h.
+ * Layer: alloc. Thread rule: see large.h.
  */
-#include "heap/large.h"
+#include "alloc/large.h"
 
 #include <errno.h>
 

@@ -1,10 +1,10 @@
 /*
- * heap/large.h - blocks above the largest size class: runs of slabs up to 1 MiB, mappings of their own beyond.
+ * alloc/large.h - blocks above the largest size class: runs of slabs up to 1 MiB, mappings of their own beyond.
  *
- * Layer: heap. Thread rule: any thread, no lock held by the caller.
+ * Layer: alloc. Thread rule: any thread, no lock held by the caller.
  */
-#ifndef HAK_HEAP_LARGE_H
-#define HAK_HEAP_LARGE_H
+#ifndef HAK_ALLOC_LARGE_H
+#define HAK_ALLOC_LARGE_H
 
 #include "base/types.h"
 

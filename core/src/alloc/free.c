@@ -1,0 +1,71 @@
+/*
+ * alloc/free.c - free of a small block where the magazine is full, closed, or none.
+ *
+ * Layer: alloc. Does not return blocks itself (heap/heap_return.c). Thread rule: slow paths of the owner. No lock is held
+ * while blocks go to their slabs.
+ */
+#include "alloc/free.h"
+
+#include "heap/heap_all.h"
+#include "heap/heap_holding.h"
+#include "heap/heap_return.h"
+#include "heap/purge.h"
+#include "slab/slab_guard.h"
+
+/* The older half, so that a loop that frees and allocates by turns comes here seldom. But when nothing was refilled for
+ * some flushes, much is being freed: then all goes, for what stayed would pin the OS pages of what dies, and be handed
+ * out again before better places are. */
+static unsigned next_flush_blocks(Magazine *magazine, unsigned count) {
+    enum { HALF_FLUSHES_MAX = 2 };
+    if (magazine->flushes == HALF_FLUSHES_MAX) return count;
+    magazine->flushes++;
+    return count > 1 ? count / 2 : 1;
+}
+
+static void return_without_magazine(Heap *heap, void *block, unsigned class_index) {
+    /* A block that is free already is reported where blocks are returned. */
+    if (HAK_UNLIKELY(slab_is_guarded()) && heap_block_is_used(heap, block)) slab_guard_end(block, class_index);
+    heap_return_blocks(heap, &block, 1);
+}
+
+void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
+    unsigned capacity = size_classes[class_index].magazine_blocks;
+    uint64_t number = LOAD_RELAXED(heap->frees);
+    unsigned returned = 0;
+    bool has_more_cache = false;
+    if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
+        Heap *attached = heap_attach();
+        if (attached != NULL) {
+            heap_free(attached, block, class_index);
+            return;
+        }
+        atomic_fetch_sub_explicit(&heap_retired_live, 1, memory_order_relaxed);
+        return_without_magazine(&heap_shared, block, class_index);
+        return;
+    }
+    if (capacity == 0) {
+        returned = 1;
+        return_without_magazine(heap, block, class_index);
+    } else {
+        void *oldest[MAGAZINE_BLOCKS_MAX];
+        os_lock(&heap->lock);
+        if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
+        heap_class_open(heap, class_index);
+        unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
+        if (count == heap_capacity(heap, class_index) && count < capacity) heap_class_grow(heap, class_index);
+        if (count == heap_capacity(heap, class_index)) {
+            returned = next_flush_blocks(&heap->magazine[class_index], count);
+            heap_take_oldest(heap, class_index, returned, oldest);
+        }
+        (void)magazine_push(&heap->magazine[class_index], block);
+        has_more_cache = heap->has_more_cache;
+        heap->has_more_cache = false;
+        os_unlock(&heap->lock);
+        if (returned > 0) heap_return_blocks(heap, oldest, returned);
+    }
+    heap_free_done(heap, number);
+    if (HAK_UNLIKELY(zero_is_due_to_settle(heap))) zero_settle(heap);
+    if (number == LOAD_RELAXED(heap->mallocs)) heap_zero(heap);
+    if (has_more_cache) purge_if_caches_over_bound();
+    purge_after_return(heap, (int64_t)returned * size_classes[class_index].block_bytes);
+}

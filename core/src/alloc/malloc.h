@@ -1,0 +1,34 @@
+/*
+ * alloc/malloc.h - malloc of a small block: what is inlined into every entry point, and its slow path.
+ *
+ * Layer: alloc. No lock, no atomic read-modify-write, no call unless the magazine is empty or closed. Thread rule: `heap` is
+ * the caller's.
+ *
+ * malloc and free announce themselves by a counter before they touch a magazine, and by its twin afterwards. A thread that
+ * reclaims a parked thread's cache closes its magazines, issues a barrier in all threads, and goes on only if each
+ * counter equals its twin (reclaim.c). So reclaiming costs the fast path one plain addition.
+ */
+#ifndef HAK_ALLOC_MALLOC_H
+#define HAK_ALLOC_MALLOC_H
+
+#include "heap/heap.h"
+#include "slab/magazine.h"
+
+/* False: go on with heap_malloc_slow; the request stays announced until that is done. */
+HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
+    Magazine *magazine = &heap->magazine[class_index];
+    COMPILER_FORGETS(magazine);
+    ADD_RELAXED(heap->mallocs, 1);
+    COMPILER_BARRIER();
+    if (HAK_UNLIKELY(!magazine_pop(magazine, block))) return false;
+    ADD_RELEASE(heap->mallocs_done, 1);
+    return true;
+}
+
+/* After heap_malloc failed: refills the magazine. NULL, errno ENOMEM: out of memory. */
+void *heap_malloc_slow(Heap *heap, unsigned class_index);
+
+/* Without a magazine: large classes, and threads past their end. Counts the request. */
+void *heap_malloc_direct(Heap *heap, unsigned class_index);
+
+#endif
