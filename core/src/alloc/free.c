@@ -10,6 +10,7 @@
 #include "heap/heap_holding.h"
 #include "heap/heap_return.h"
 #include "heap/purge.h"
+#include "lifecycle/thread.h"
 #include "slab/slab_guard.h"
 
 /* The older half, so that a loop that frees and allocates by turns comes here seldom. But when nothing was refilled for

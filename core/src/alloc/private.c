@@ -8,10 +8,12 @@
  */
 #include "alloc/private.h"
 
+#include "alloc/large.h"
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
-#include "alloc/large.h"
 #include "heap/purge.h"
+#include "lifecycle/pool.h"
+#include "lifecycle/start.h"
 #include "slab/slab_guard.h"
 #include "superslab/registry.h"
 

@@ -5,9 +5,10 @@
  */
 #include <hakmem.h>
 
-#include "heap/fork.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
+#include "lifecycle/fork.h"
+#include "lifecycle/start.h"
 #include "platform/message.h"
 #include "slab/slab.h"
 #include "superslab/registry.h"

@@ -8,6 +8,7 @@
 #include "alloc/zero.h"
 #include "heap/heap.h"
 #include "heap/purge.h"
+#include "lifecycle/start.h"
 #include "platform/option.h"
 #include "superslab/superslab.h"
 

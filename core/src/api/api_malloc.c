@@ -13,6 +13,8 @@
 #include "alloc/zero.h"
 #include "api/block.h"
 #include "heap/heap_all.h"
+#include "lifecycle/start.h"
+#include "lifecycle/thread.h"
 #include "platform/message.h"
 #include "platform/option.h"
 #include "slab/slab_guard.h"

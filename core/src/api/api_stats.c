@@ -12,6 +12,7 @@
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/purge.h"
+#include "lifecycle/start.h"
 #include "platform/option.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"

@@ -7,6 +7,7 @@
 
 #include "control/numbered.h"
 #include "heap/heap_all.h"
+#include "lifecycle/start.h"
 
 /* From its first step on a core has a list of heaps. */
 static int is_started(void) { return LOAD_RELAXED(heap_list) != NULL; }

@@ -115,27 +115,6 @@ extern _Atomic int64_t heap_cache_bytes;   /* what the magazines of all heaps ho
 #endif
 extern _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL; /* never NULL: heap_none until the first slow path */
 
-/* ---- heap_thread.c ---- */
-
-/* The calling thread's heap, made or taken from the pool. NULL: no memory, or the thread is past its end; then
- * heap_malloc_direct and heap_free_direct serve it. */
-Heap *heap_attach(void);
-
-/* Ends the heap's service for a thread that has ended: flushes, hands all slabs to the shared heap, pools it. Returns what is
- * still to be told to purge_show_returned. */
-int64_t heap_detach(Heap *heap);
-void heap_detach_thread(void); /* the same for the calling thread, at its exit */
-
-/* Start-up of everything, once per process; cheap afterwards. */
-void heap_start(void);
-
-/* Takes the heap's lock at a moment when the kernel works on none of its slabs. */
-void heap_lock_at_rest(Heap *heap);
-
-/* A heap from the pool or a new one, and back. */
-Heap *heap_take(HeapKind kind);
-void heap_pool(Heap *heap);
-
 /* ---- heap_magazine.c: for the owner, under the heap lock ---- */
 
 void heap_magazines_initialize(Heap *heap); /* the constants, before its first use; no lock */

@@ -51,21 +51,6 @@ void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount) {
         atomic_fetch_add_explicit(&heap->counter[counter], amount, memory_order_relaxed);
 }
 
-uint64_t heap_counters_reset(Heap *heap) {
-    uint64_t mallocs = LOAD_RELAXED(heap->mallocs) - (uint64_t)LOAD_RELAXED(heap->settled);
-    atomic_fetch_add_explicit(&heap_retired_mallocs, mallocs, memory_order_relaxed);
-    uint64_t live = mallocs - LOAD_RELAXED(heap->frees);
-    STORE_RELAXED(heap->mallocs, 0);
-    STORE_RELAXED(heap->mallocs_done, 0);
-    STORE_RELAXED(heap->frees, 0);
-    STORE_RELAXED(heap->frees_done, 0);
-    STORE_RELAXED(heap->settled, 0);
-    heap->frees_at_flush = 0;
-    heap->quick_zero_flushes = 0;
-    heap->settle_at_frees = 0;
-    return live;
-}
-
 uint64_t heap_live_blocks(void) {
     int64_t live = LOAD_RELAXED(heap_retired_live);
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)

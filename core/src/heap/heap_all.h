@@ -32,9 +32,6 @@ uint64_t heap_live_blocks(void);
 /* Sum of used_bytes (I13): live and cached blocks, without large ones. */
 int64_t heap_used_bytes_all(void);
 
-/* Its requests are counted on among the retired ones. Returns its live blocks. Under the heap lock. */
-uint64_t heap_counters_reset(Heap *heap);
-
 /* Adds to a debug counter when the option `counters` is set. */
 void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount);
 

@@ -1,11 +1,11 @@
 /*
- * heap/fork.h - what happens around fork().
+ * lifecycle/fork.h - what happens around fork().
  *
- * Layer: heap. Thread rule: called by the C library in the forking thread, once per fork, with the start-up lock held
- * (heap_thread.c); the first two also by hak_check.
+ * Layer: lifecycle. Thread rule: called by the C library in the forking thread, once per fork, with the start-up lock held
+ * (start.c); the first two also by hak_check.
  */
-#ifndef HAK_HEAP_FORK_H
-#define HAK_HEAP_FORK_H
+#ifndef HAK_LIFECYCLE_FORK_H
+#define HAK_LIFECYCLE_FORK_H
 
 #include "base/base.h"
 

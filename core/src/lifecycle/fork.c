@@ -1,16 +1,17 @@
 /*
- * heap/fork.c - keeps the child of a multi-threaded process usable.
+ * lifecycle/fork.c - keeps the child of a multi-threaded process usable.
  *
- * Layer: heap. Thread rule: see fork.h. The child has one thread; the heaps of the others are detached as if these had
+ * Layer: lifecycle. Thread rule: see fork.h. The child has one thread; the heaps of the others are detached as if these had
  * ended. A thread that was inside a fast path loses nothing but, at worst, the one block it was about to get: its only
  * commit is the store to the magazine's top. One that was between two locks of a flush loses what it had in hand, a
  * magazine at most: these blocks stay used in the child.
  */
-#include "heap/fork.h"
+#include "lifecycle/fork.h"
 
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/purge.h"
+#include "lifecycle/thread.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
 

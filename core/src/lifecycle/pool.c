@@ -1,0 +1,84 @@
+/*
+ * lifecycle/pool.c - heaps are never unmapped: one whose thread or host has ended waits here for the next.
+ *
+ * Layer: lifecycle. Thread rule: any thread, no lock held.
+ */
+#include "lifecycle/pool.h"
+
+#include "heap/heap_all.h"
+#include "superslab/metadata.h"
+#include "superslab/superslab.h"
+
+static Heap *pool; /* under heap_list_lock */
+
+void heap_lock_at_rest(Heap *heap) {
+    enum { WAIT_MS = 1 };
+    os_lock(&heap->lock);
+    while (heap->purging_slabs != 0) {
+        os_unlock(&heap->lock);
+        os_wait_ms(&purges_in_flight, LOAD_RELAXED(purges_in_flight), WAIT_MS);
+        os_lock(&heap->lock);
+    }
+}
+
+Heap *heap_take(HeapKind kind) {
+    os_lock(&heap_list_lock);
+    Heap *heap = pool;
+    if (heap != NULL) {
+        pool = heap->next_pooled;
+    } else {
+        heap = metadata_map(sizeof *heap);
+        if (heap != NULL) {
+            heap->lock.rank = LOCK_RANK_HEAP;
+            heap_list_add(heap);
+        }
+    }
+    os_unlock(&heap_list_lock);
+    if (heap == NULL) return NULL;
+    heap_lock_at_rest(heap); /* a slab of its former thread comes back to that thread's heirs, not to this one */
+    heap->kind = kind;
+    heap_magazines_initialize(heap);
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+        STORE_RELAXED(heap->magazine[index].top, heap_slots(heap, index));
+    heap_open(heap);
+    os_unlock(&heap->lock);
+    return heap;
+}
+
+uint64_t heap_counters_reset(Heap *heap) {
+    uint64_t mallocs = LOAD_RELAXED(heap->mallocs) - (uint64_t)LOAD_RELAXED(heap->settled);
+    atomic_fetch_add_explicit(&heap_retired_mallocs, mallocs, memory_order_relaxed);
+    uint64_t live = mallocs - LOAD_RELAXED(heap->frees);
+    STORE_RELAXED(heap->mallocs, 0);
+    STORE_RELAXED(heap->mallocs_done, 0);
+    STORE_RELAXED(heap->frees, 0);
+    STORE_RELAXED(heap->frees_done, 0);
+    STORE_RELAXED(heap->settled, 0);
+    heap->frees_at_flush = 0;
+    heap->quick_zero_flushes = 0;
+    heap->settle_at_frees = 0;
+    return live;
+}
+
+/* What a pooled heap knows is zero, or garbage in unused slots: beyond a few heaps that are warm for the next threads,
+ * its OS pages go to the OS. */
+static void forget_arrays(Heap *heap) {
+    uintptr_t start = round_up_bytes((uintptr_t)heap->small_slots, os_page_bytes);
+    uintptr_t end = ((uintptr_t)heap + sizeof *heap) / os_page_bytes * os_page_bytes;
+    if (end > start) (void)os_purge((void *)start, end - start);
+    for (unsigned piece = 0; piece < heap->slot_piece_count; piece++)
+        (void)os_purge(heap->slot_piece[piece], heap_slot_piece_bytes());
+}
+
+void heap_pool(Heap *heap) {
+    enum { WARM_HEAPS = 8 };
+    os_lock(&heap_list_lock);
+    unsigned pooled_count = 0;
+    for (Heap *pooled = pool; pooled != NULL && pooled_count < WARM_HEAPS; pooled = pooled->next_pooled) pooled_count++;
+    os_unlock(&heap_list_lock);
+    if (pooled_count == WARM_HEAPS) forget_arrays(heap);
+    os_lock(&heap_list_lock);
+    heap->next_pooled = pool;
+    pool = heap;
+    os_unlock(&heap_list_lock);
+}

@@ -1,0 +1,72 @@
+/*
+ * lifecycle/start.c - the start of everything, the hooks around fork, and the end of the process.
+ *
+ * Layer: lifecycle. Thread rule: any thread.
+ */
+#include "lifecycle/start.h"
+
+#include "heap/heap.h"
+#include "heap/heap_all.h"
+#include "lifecycle/fork.h"
+#include "lifecycle/thread.h"
+#include "platform/option.h"
+#include "platform/os.h"
+#include "platform/os_memory_tool.h"
+#include "slab/slab_guard.h"
+#include "superslab/registry.h"
+#include "superslab/size_class.h"
+
+/* ---- Start ---- */
+
+static os_lock_t start_lock = {.rank = LOCK_RANK_START};
+static _Atomic bool is_started;
+
+void heap_start(void) {
+    /* acquire; pairs with the release below */
+    if (HAK_LIKELY(atomic_load_explicit(&is_started, memory_order_acquire))) return;
+    os_lock(&start_lock);
+    if (!LOAD_RELAXED(is_started)) {
+        os_initialize();
+        registry_initialize();
+        option_initialize();
+        if (os_memory_tool_is_present()) STORE_RELAXED(option_values[OPTION_DEBUG], OPTION_DEBUG_GUARD);
+        size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, slab_is_guarded());
+        heap_list_add(&heap_shared);
+        heap_magazines_initialize(&heap_none);
+        heap_magazines_initialize(&heap_shared);
+        os_thread_exit_hook_set(heap_detach_thread);
+        atomic_store_explicit(&is_started, true, memory_order_release);
+    }
+    os_unlock(&start_lock);
+}
+
+/* ---- The end of the process ---- */
+
+/* What is in the magazines goes to its slabs, where a block that was freed twice shows. */
+__attribute__((destructor)) static void flush_at_end(void) {
+    if (heap_of_thread->kind == HEAP_THREAD) heap_flush_own(heap_of_thread);
+}
+
+/* ---- Fork ---- */
+
+/* The start, too, is over or has not begun in a child. Here and not in fork.c: of the archive a program gets the objects that
+ * something refers to, and nothing refers to a constructor. */
+static void before_fork(void) {
+    os_lock(&start_lock);
+    fork_prepare();
+}
+
+static void after_fork_in_parent(void) {
+    fork_parent();
+    os_unlock(&start_lock);
+}
+
+static void after_fork_in_child(void) {
+    fork_child();
+    os_unlock(&start_lock);
+}
+
+/* Before any request: another thread may fork in the middle of the first. */
+__attribute__((constructor)) static void set_fork_hooks(void) {
+    os_fork_hooks_set(before_fork, after_fork_in_parent, after_fork_in_child);
+}

@@ -1,0 +1,64 @@
+/*
+ * lifecycle/thread.c - the heap of a thread, from its first block to its end.
+ *
+ * Layer: lifecycle. Thread rule: heap_attach and the exit hook run in the thread whose heap it is.
+ *
+ * States of a heap: (unmade) -heap_attach-> HEAP_THREAD -thread exit-> HEAP_POOLED -heap_attach-> HEAP_THREAD.
+ * At exit the magazines are flushed and all slabs move to heap_shared, where any heap finds them.
+ */
+#include "lifecycle/thread.h"
+
+#include "heap/heap.h"
+#include "heap/heap_all.h"
+#include "heap/heap_slabs.h"
+#include "heap/purge.h"
+#include "lifecycle/pool.h"
+#include "platform/message.h"
+
+/* Destructors of other thread-specific data may allocate after ours ran. The hook is armed again for them this often;
+ * then the shared heap serves what is left of the thread. */
+enum { REATTACH_MAX = 2 };
+static _Thread_local unsigned exits_seen;
+
+Heap *heap_attach(void) {
+    HAK_ASSERT(LOAD_RELAXED(heap_list) != NULL); /* started: by malloc, or before the block that is freed was made */
+    if (exits_seen >= REATTACH_MAX) return NULL;
+    Heap *heap = heap_take(HEAP_THREAD);
+    if (heap == NULL) return NULL;
+    atomic_fetch_add_explicit(&heap_thread_count, 1, memory_order_relaxed);
+    heap_of_thread = heap;
+    os_thread_exit_hook_arm();
+    return heap;
+}
+
+/* Sums of the heap go to the retired ones, its slabs to the shared heap. The magazines are empty. */
+static void heap_retire(Heap *heap) {
+    os_lock(&heap->lock);
+    os_lock(&heap_shared.lock);
+    heap_slabs_adopt(&heap_shared, heap);
+    os_unlock(&heap_shared.lock);
+    atomic_fetch_add_explicit(&heap_retired_live, (int64_t)heap_counters_reset(heap), memory_order_relaxed);
+    heap->kind = HEAP_POOLED;
+    atomic_fetch_sub_explicit(&heap_thread_count, 1, memory_order_relaxed);
+    os_unlock(&heap->lock);
+}
+
+int64_t heap_detach(Heap *heap) {
+    heap_enter(heap);
+    heap_flush_all(heap);
+    heap_retire(heap);
+    int64_t unshown_bytes = heap->unshown_bytes;
+    heap->unshown_bytes = 0;
+    heap_pool(heap);
+    return unshown_bytes;
+}
+
+void heap_detach_thread(void) {
+    Heap *heap = heap_of_thread;
+    exits_seen++;
+    if (heap->kind != HEAP_THREAD) return;
+    heap_of_thread = &heap_none;
+    int64_t unshown_bytes = heap_detach(heap);
+    if (heap_live_blocks() == 0) heap_reclaim_others(false);
+    purge_show_returned(unshown_bytes);
+}
