@@ -9,8 +9,8 @@
 #include "heap/heap_all.h"
 #include "heap/heap_holding.h"
 #include "heap/heap_return.h"
-#include "heap/purge.h"
 #include "lifecycle/thread.h"
+#include "retention/retention.h"
 #include "slab/slab_guard.h"
 
 /* The older half, so that a loop that frees and allocates by turns comes here seldom. But when nothing was refilled for
@@ -33,7 +33,6 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
     uint64_t number = LOAD_RELAXED(heap->frees);
     unsigned returned = 0;
-    bool has_more_cache = false;
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
         Heap *attached = heap_attach();
         if (attached != NULL) {
@@ -59,14 +58,12 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
             heap_take_oldest(heap, class_index, returned, oldest);
         }
         (void)magazine_push(&heap->magazine[class_index], block);
-        has_more_cache = heap->has_more_cache;
-        heap->has_more_cache = false;
         os_unlock(&heap->lock);
         if (returned > 0) heap_return_blocks(heap, oldest, returned);
     }
     heap_free_done(heap, number);
     if (HAK_UNLIKELY(zero_is_due_to_settle(heap))) zero_settle(heap);
     if (number == LOAD_RELAXED(heap->mallocs)) heap_zero(heap);
-    if (has_more_cache) purge_if_caches_over_bound();
+    retention_after_cache_growth(heap);
     purge_after_return(heap, (int64_t)returned * size_classes[class_index].block_bytes);
 }

@@ -8,10 +8,11 @@
 #include <errno.h>
 
 #include "heap/heap_all.h"
-#include "heap/purge.h"
 #include "platform/message.h"
 #include "platform/option.h"
 #include "platform/os_memory_tool.h"
+#include "retention/bounds.h"
+#include "retention/retention.h"
 #include "superslab/mapping.h"
 #include "superslab/registry.h"
 #include "superslab/run.h"

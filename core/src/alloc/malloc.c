@@ -12,10 +12,9 @@
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/heap_take.h"
-#include "heap/purge.h"
+#include "retention/retention.h"
 #include "slab/magazine.h"
 #include "slab/slab_guard.h"
-#include "superslab/huge_pages.h"
 
 /* Until a class has taken an OS page's worth of blocks, they come from slabs of the shared heap: a slab of its own costs
  * an OS page at least and 64 KiB of addresses, for each class of each thread. */
@@ -33,22 +32,12 @@ static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end,
         return heap_take_blocks(heap, class_index, end, want);
     os_lock(&heap_shared.lock);
     unsigned taken = heap_take_blocks(&heap_shared, class_index, end, want);
-    heap->has_born_superslab |= heap_shared.has_born_superslab;
-    heap_shared.has_born_superslab = false;
     os_unlock(&heap_shared.lock);
     magazine->shared_blocks = (uint16_t)(magazine->shared_blocks + taken);
     return taken;
 }
 
 /* ---- The slow path of malloc ---- */
-
-/* A SuperSlab was born. The next ones get huge pages when these cannot weigh: much is live, and with one more that is
- * resident and free, no bound is exceeded. */
-static void superslab_born(void) {
-    enum { LIVE_BYTES_MIN = 8 * SUPERSLAB_BYTES };
-    int64_t free_bytes = LOAD_RELAXED(backed_free_bytes) + (int64_t)SUPERSLAB_BYTES;
-    huge_pages_expect_dense(heap_used_bytes_all() >= LIVE_BYTES_MIN && free_bytes <= purge_old_bound_bytes());
-}
 
 static void *out_of_memory(Heap *heap) {
     uint64_t number = LOAD_RELAXED(heap->mallocs) - 1; /* the request is not served and not counted */
@@ -97,12 +86,8 @@ static void *pop_or_refill(Heap *heap, unsigned class_index) {
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
         block = refill_and_pop(heap, class_index);
-    bool is_growing = heap->has_taken_slab, has_more_cache = heap->has_more_cache, is_born = heap->has_born_superslab;
-    heap->has_taken_slab = heap->has_more_cache = heap->has_born_superslab = false;
     os_unlock(&heap->lock);
-    if (is_born) superslab_born();
-    if (has_more_cache) purge_if_caches_over_bound();
-    if (is_growing && heap->kind == HEAP_THREAD) heap_share_idle(heap);
+    retention_after_refill(heap);
     return block;
 }
 
@@ -124,10 +109,8 @@ static bool take_one(Heap *heap, unsigned class_index, void **block) {
     os_lock(&heap->lock);
     unsigned taken = take_own_or_shared(heap, class_index, block + 1, 1);
     if (taken != 0) STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) + 1);
-    bool is_born = heap->has_born_superslab;
-    heap->has_born_superslab = false;
     os_unlock(&heap->lock);
-    if (is_born) superslab_born();
+    retention_after_birth();
     return taken != 0;
 }
 

@@ -11,11 +11,12 @@
 #include "alloc/large.h"
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
-#include "heap/purge.h"
 #include "lifecycle/pool.h"
 #include "lifecycle/start.h"
+#include "retention/retention.h"
 #include "slab/slab_guard.h"
 #include "superslab/registry.h"
+#include "superslab/superslab.h"
 
 Heap *heap_private_new(void) {
     heap_start();

@@ -6,7 +6,7 @@
 #include "alloc/zero.h"
 
 #include "heap/heap_all.h"
-#include "heap/purge.h"
+#include "retention/retention.h"
 
 /* ---- Whose blocks others free ---- */
 

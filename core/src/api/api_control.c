@@ -7,9 +7,10 @@
 
 #include "alloc/zero.h"
 #include "heap/heap.h"
-#include "heap/purge.h"
 #include "lifecycle/start.h"
 #include "platform/option.h"
+#include "retention/purge.h"
+#include "retention/retention.h"
 #include "superslab/superslab.h"
 
 const char *hak_version(void) { return HAK_VERSION_STRING; }

@@ -11,9 +11,9 @@
 #include "alloc/zero.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
-#include "heap/purge.h"
 #include "lifecycle/start.h"
 #include "platform/option.h"
+#include "retention/purge.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
 

@@ -95,9 +95,10 @@ struct Heap {
     uint64_t share_seen;            /* mallocs + frees when heap_share_idle last saw them change, */
     uint32_t share_since_ms;        /* when that was, */
     int64_t share_used_bytes;       /* and used_bytes after it last handed all over; -1: it has not, or not yet all */
-    bool has_taken_slab;            /* from the supply, since heap_share_idle was last called for it */
-    bool has_born_superslab;        /* since superslab_born was last called for it */
-    bool has_more_cache;            /* a class was opened or grew since purge_if_caches_over_bound was last called */
+    uint32_t slabs_taken_count;      /* from the supply */
+    uint32_t cache_growth_count;     /* classes that were opened or grew */
+    uint32_t seen_slabs_taken_count; /* the two above, when retention.c saw them last */
+    uint32_t seen_cache_growth_count;
     void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
     uint32_t slot_piece_count;
     size_t slot_piece_left;             /* slots at the start of the last piece */
@@ -145,10 +146,6 @@ void heap_flush_own(Heap *heap); /* the same from outside, for the calling threa
 /* Flushes the caches of other threads that are outside the allocator. `idle_only`: just those that made no request
  * since the last such call. */
 void heap_reclaim_others(bool idle_only);
-
-/* Hands slabs with free blocks of threads that make no requests to the shared heap, a few threads at a time: else what a
- * blocked thread's survivors leave free between them would serve nobody. `own` is growing; no lock is held. */
-void heap_share_idle(const Heap *own);
 
 /* The owner is outside again. Release, both; they pair with the acquires in owner_is_outside: whoever takes the cache
  * then sees what the owner did to it, and to the blocks in it. */

@@ -16,6 +16,7 @@ _Atomic uint64_t heap_retired_mallocs;
 _Atomic uint64_t heap_large_mallocs;
 _Atomic uint32_t heap_thread_count;
 _Atomic uint32_t heap_count;
+_Atomic uint32_t heap_superslabs_born_count;
 
 _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL = &heap_none;
 

@@ -18,6 +18,7 @@ extern _Atomic uint64_t heap_retired_mallocs;
 extern _Atomic uint64_t heap_large_mallocs; /* requests that no heap counts */
 extern _Atomic uint32_t heap_thread_count; /* heaps that serve a thread */
 extern _Atomic uint32_t heap_count;        /* in heap_list */
+extern _Atomic uint32_t heap_superslabs_born_count; /* for slabs of heaps, not for runs */
 
 /* Adds a new heap. Under heap_list_lock, or at the start. */
 void heap_list_add(Heap *heap);

@@ -36,7 +36,7 @@ void heap_class_open(Heap *heap, unsigned class_index) {
     if (!heap_class_is_in_use(heap, class_index)) {
         heap->classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
         cache_bytes_add(heap, class_index, 1);
-        heap->has_more_cache = true;
+        heap->cache_growth_count++;
     }
     magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), heap_capacity(heap, class_index));
 }
@@ -67,7 +67,7 @@ void heap_class_grow(Heap *heap, unsigned class_index) {
     if (is_in_use) cache_bytes_add(heap, class_index, -1);
     magazine->is_grown = true;
     if (is_in_use) cache_bytes_add(heap, class_index, 1);
-    heap->has_more_cache = true;
+    heap->cache_growth_count++;
     memcpy(slots, small, count * sizeof *slots);
     STORE_RELAXED(magazine->top, slots + count);
     heap_class_open(heap, class_index);

@@ -96,6 +96,33 @@ void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta) {
     heap_slab_queue_update(to, meta);
 }
 
+void heap_slab_to_purging(Heap *heap, TinySlabMeta *meta) {
+    meta->purging_pages = slab_backed_free_pages(meta);
+    heap->purging_slabs++;
+    heap_slab_remove(heap, meta);
+    heap_slab_queue_update(heap, meta);
+}
+
+size_t heap_slab_from_purging(Heap *heap, TinySlabMeta *meta, OsPageSet refused) {
+    OsPageSet purged = (OsPageSet)(meta->purging_pages & ~refused);
+    meta->unbacked_pages |= purged;
+    meta->purging_pages = 0;
+    heap->purging_slabs--;
+    atomic_fetch_sub_explicit(&backed_free_bytes, os_page_set_bytes(purged), memory_order_relaxed);
+    if (meta->used_blocks == 0) {
+        heap_slab_became_empty(heap, meta);
+    } else if (heap->kind == HEAP_POOLED) { /* its thread ended meanwhile */
+        os_lock(&heap_shared.lock);
+        heap_slab_change_owner(&heap_shared, heap, meta);
+        heap_slab_insert(&heap_shared, meta);
+        os_unlock(&heap_shared.lock);
+    } else {
+        heap_slab_insert(heap, meta);
+        heap_slab_queue_update(heap, meta);
+    }
+    return (size_t)os_page_set_bytes(purged);
+}
+
 TinySlabMeta *heap_slabs_take_all(Heap *heap) {
     TinySlabMeta *taken = NULL;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {

@@ -29,4 +29,10 @@ TinySlabMeta *heap_slabs_take_all(Heap *heap); /* out of all lists, chained by `
 bool heap_slabs_share(Heap *from, unsigned slabs_max);
 void heap_slabs_adopt(Heap *to, Heap *from);                           /* all slabs; both locks */
 
+/* While the kernel takes the slab's backed free OS pages the slab is in no list, so nobody is handed a block of it. Afterwards
+ * it goes back into the lists, to the supply if it is empty, to the shared heap if its thread has ended. `refused`: OS
+ * pages that the kernel did not take. Returns the bytes given back. */
+void heap_slab_to_purging(Heap *heap, TinySlabMeta *meta);
+size_t heap_slab_from_purging(Heap *heap, TinySlabMeta *meta, OsPageSet refused);
+
 #endif

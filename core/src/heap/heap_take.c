@@ -64,9 +64,10 @@ bool superslab_refill(Heap *heap, unsigned class_index) {
         meta = superslab_slab_take(heap, class_index, &source);
         if (meta == NULL) return false;
         stage = source == SLAB_RECYCLED ? COUNTER_refill_recycled_slab : COUNTER_refill_new_superslab;
-        if (source == SLAB_OF_NEW_SUPERSLAB) heap->has_born_superslab = true;
+        if (source == SLAB_OF_NEW_SUPERSLAB)
+            atomic_fetch_add_explicit(&heap_superslabs_born_count, 1, memory_order_relaxed);
         slab_initialize(meta);
-        heap->has_taken_slab = true;
+        heap->slabs_taken_count++;
         if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_poison(meta);
     }
     tls_slab_set(class, meta);

@@ -10,8 +10,9 @@
 
 #include "heap/heap.h"
 #include "heap/heap_all.h"
-#include "heap/purge.h"
 #include "lifecycle/thread.h"
+#include "retention/helper.h"
+#include "retention/purge.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
 

@@ -11,9 +11,9 @@
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
-#include "heap/purge.h"
 #include "lifecycle/pool.h"
 #include "platform/message.h"
+#include "retention/retention.h"
 
 /* Destructors of other thread-specific data may allocate after ours ran. The hook is armed again for them this often;
  * then the shared heap serves what is left of the thread. */

@@ -1,14 +1,17 @@
 /*
- * heap/helper.c - the helper thread: gives old free OS pages back while nobody calls the allocator.
+ * retention/helper.c - the helper thread: gives old free OS pages back while nobody calls the allocator.
  *
- * Layer: heap. Thread rule: one helper at most; it blocks all signals, holds no lock while it sleeps or while the
+ * Layer: retention. Thread rule: one helper at most; it blocks all signals, holds no lock while it sleeps or while the
  * kernel works, and lives only as long as there is something to give back.
  *
  * States: absent -helper_wake-> running -nothing left-> finished -helper_wake-> running; running or finished
  *         -helper_fork_prepare-> forbidden -ended-> absent;
  *         absent -the OS gives no thread-> broken -fork, or a helper_wake after RETRY_MS-> absent.
  */
-#include "heap/purge.h"
+#include "retention/helper.h"
+
+#include "retention/bounds.h"
+#include "retention/purge.h"
 #include "platform/option.h"
 
 typedef enum HelperState { HELPER_ABSENT, HELPER_RUNNING, HELPER_FINISHED, HELPER_FORBIDDEN, HELPER_BROKEN } HelperState;

@@ -1,0 +1,147 @@
+/*
+ * retention/purge.c - free OS pages of slabs in use go back to the OS.
+ *
+ * Layer: retention. Thread rule: any thread. No lock is held while the kernel works: a slab leaves its lists first, so that
+ * nobody is handed a block of it, and comes back afterwards.
+ */
+#include "retention/purge.h"
+
+#include "heap/heap_all.h"
+#include "heap/heap_slabs.h"
+#include "retention/bounds.h"
+#include "superslab/huge_pages.h"
+#include "superslab/mapping.h"
+
+static _Atomic uint64_t purged_bytes_total;
+
+uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
+
+/* ---- The slabs of a heap ---- */
+
+/* Slabs whose free OS pages are given back together. */
+enum { BATCH_SLABS = OS_RANGES_MAX / 2, RUNS_PER_SLAB_MAX = OS_PAGES_PER_SLAB_MAX / 2 };
+
+typedef struct Batch {
+    TinySlabMeta *slab[BATCH_SLABS];
+    OsPageSet refused[BATCH_SLABS];
+    unsigned slab_count;
+    OsRange range[OS_RANGES_MAX]; /* neighbouring OS pages in one */
+    uint8_t slab_of_range[OS_RANGES_MAX];
+    unsigned range_count;
+} Batch;
+
+static bool batch_has_room(const Batch *batch) {
+    return batch->slab_count < BATCH_SLABS && batch->range_count + RUNS_PER_SLAB_MAX <= OS_RANGES_MAX;
+}
+
+static void batch_add(Batch *batch, TinySlabMeta *meta) {
+    for (unsigned rest = meta->purging_pages; rest != 0;) {
+        unsigned first = lowest_bit_index(rest);
+        unsigned count = (unsigned)__builtin_ctz(~(rest >> first));
+        batch->range[batch->range_count] = (OsRange){(void *)(slab_address(meta) + ((size_t)first << os_page_shift)),
+                                                     (size_t)count << os_page_shift, false};
+        batch->slab_of_range[batch->range_count++] = (uint8_t)batch->slab_count;
+        rest &= ~(((1u << count) - 1) << first);
+    }
+    batch->refused[batch->slab_count] = 0;
+    batch->slab[batch->slab_count++] = meta;
+}
+
+/* The oldest slabs of a heap, as far as they are old enough and needed to reach the target. */
+static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_ms, int64_t target_bytes) {
+    batch->slab_count = batch->range_count = 0;
+    int64_t left_bytes = LOAD_RELAXED(backed_free_bytes);
+    os_lock(&heap->lock);
+    while (left_bytes > target_bytes && batch_has_room(batch)) {
+        TinySlabMeta *meta = heap->purge_oldest;
+        if (meta == NULL || !os_has_aged(now_ms, meta->purge_since_ms, age_ms)) break;
+        heap_slab_to_purging(heap, meta);
+        left_bytes -= os_page_set_bytes(meta->purging_pages);
+        batch_add(batch, meta);
+    }
+    if (batch->slab_count > 0) atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    os_unlock(&heap->lock);
+}
+
+static void batch_purge(Batch *batch) {
+    for (unsigned number = 0; number < batch->slab_count; number++)
+        huge_pages_split(superslab_of_slab(batch->slab[number]));
+    os_purge_ranges(batch->range, batch->range_count);
+    for (unsigned number = 0; number < batch->range_count; number++) {
+        const OsRange *range = &batch->range[number];
+        if (!range->is_refused) continue;
+        unsigned first = (unsigned)(((uintptr_t)range->address % SLAB_BYTES) >> os_page_shift);
+        unsigned pages = (1u << (range->bytes >> os_page_shift)) - 1u;
+        batch->refused[batch->slab_of_range[number]] |= (OsPageSet)(pages << first);
+    }
+}
+
+/* In no list the slabs stay with their owner, whose thread may end meanwhile; the heap itself is never unmapped. False: the
+ * kernel refused something. */
+static bool batch_return(const Batch *batch, Heap *heap, size_t *given_back_bytes) {
+    bool is_refused = false;
+    os_lock(&heap->lock);
+    for (unsigned number = 0; number < batch->slab_count; number++) {
+        *given_back_bytes += heap_slab_from_purging(heap, batch->slab[number], batch->refused[number]);
+        is_refused |= batch->refused[number] != 0;
+    }
+    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    os_unlock(&heap->lock);
+    return !is_refused;
+}
+
+/* False: nothing to do here (any more). */
+static bool purge_oldest_slabs(Heap *heap, uint32_t now_ms, uint32_t age_ms, int64_t target_bytes,
+                               size_t *given_back_bytes) {
+    Batch batch;
+    batch_take(&batch, heap, now_ms, age_ms, target_bytes);
+    if (batch.slab_count == 0) return false;
+    batch_purge(&batch);
+    return batch_return(&batch, heap, given_back_bytes);
+}
+
+/* ---- All ---- */
+
+size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
+    size_t of_supply_bytes = mapping_purge(age_ms, target_bytes, bytes_max), of_heaps_bytes = 0;
+    if (of_supply_bytes < bytes_max) of_supply_bytes += superslab_purge(age_ms, target_bytes, bytes_max - of_supply_bytes);
+    uint32_t now_ms = (uint32_t)os_now_ms();
+    for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
+        while (LOAD_RELAXED(backed_free_bytes) > target_bytes && of_supply_bytes + of_heaps_bytes < bytes_max &&
+               purge_oldest_slabs(heap, now_ms, age_ms, target_bytes, &of_heaps_bytes)) {}
+    atomic_fetch_add_explicit(&purged_bytes_total, of_heaps_bytes, memory_order_relaxed);
+    return of_supply_bytes + of_heaps_bytes;
+}
+
+static void chain_purging(SuperSlab *superslab, void *chain) {
+    TinySlabMeta **first = chain;
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
+        TinySlabMeta *meta = &superslab->slab[index];
+        if (meta->purging_pages == 0) continue;
+        meta->next = *first; /* it is in no list */
+        *first = meta;
+    }
+}
+
+void purge_abandon_all(void) {
+    superslab_purge_abandon();
+    TinySlabMeta *purging = NULL;
+    (void)superslab_walk(chain_purging, &purging);
+    while (purging != NULL) {
+        TinySlabMeta *meta = purging;
+        purging = meta->next;
+        Heap *owner = LOAD_RELAXED(meta->owner);
+        os_lock(&owner->lock);
+        (void)heap_slab_from_purging(owner, meta, meta->purging_pages);
+        os_unlock(&owner->lock);
+    }
+}
+
+void purge_to_old_bound(void) {
+    if (purge_free_and_cached_bytes() <= purge_old_bound_bytes()) return;
+    heap_reclaim_others(false);
+    int64_t more_bytes = purge_old_bound_bytes() - LOAD_RELAXED(heap_cache_bytes); /* some stay, the own at least */
+    (void)purge_run(0, more_bytes > 0 ? more_bytes : 0, SIZE_MAX);
+}
+
+size_t purge_to_young_bound(void) { return purge_run(0, bounds_young(heap_used_bytes_all()).bytes, SIZE_MAX); }
