@@ -1,7 +1,7 @@
 """Reads the #include lines and the calls of the C sources and reports what breaks the rules of the house.
 
 Layers of core/src, bottom up; each includes itself and what is below:
-    base, platform, superslab, slab, heap, retention, lifecycle, alloc, api, control
+    base, platform, superslab, slab, heap, cache, retention, lifecycle, alloc, api, control
 Only platform/os* includes OS headers, only option* reads the environment, only message* prints, nothing allocates
 through the C library. Bindings, and tests other than tests/core/unit, see core/include and no other header of the core.
 
@@ -14,7 +14,7 @@ import re
 import sys
 from pathlib import Path
 
-LAYERS = ["base", "platform", "superslab", "slab", "heap", "retention", "lifecycle", "alloc", "api", "control"]
+LAYERS = ["base", "platform", "superslab", "slab", "heap", "cache", "retention", "lifecycle", "alloc", "api", "control"]
 
 # The C standard's headers that ask nothing of an operating system, and our own public ones.
 PORTABLE_HEADERS = {

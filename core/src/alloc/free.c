@@ -6,6 +6,7 @@
  */
 #include "alloc/free.h"
 
+#include "cache/owner.h"
 #include "heap/heap_all.h"
 #include "heap/heap_holding.h"
 #include "heap/heap_return.h"

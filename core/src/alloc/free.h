@@ -9,7 +9,7 @@
 
 #include "alloc/zero.h"
 #include "heap/heap.h"
-#include "slab/magazine.h"
+#include "cache/magazine.h"
 
 /* How far a free has come; what is left to do is a call that the caller can make its last. */
 typedef enum HeapFreeStep {

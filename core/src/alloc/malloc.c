@@ -9,11 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cache/magazine.h"
+#include "cache/owner.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/heap_take.h"
 #include "retention/retention.h"
-#include "slab/magazine.h"
 #include "slab/slab_guard.h"
 
 /* Until a class has taken an OS page's worth of blocks, they come from slabs of the shared heap: a slab of its own costs

@@ -12,7 +12,7 @@
 #define HAK_ALLOC_MALLOC_H
 
 #include "heap/heap.h"
-#include "slab/magazine.h"
+#include "cache/magazine.h"
 
 /* False: go on with heap_malloc_slow; the request stays announced until that is done. */
 HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {

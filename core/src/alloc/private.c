@@ -9,6 +9,7 @@
 #include "alloc/private.h"
 
 #include "alloc/large.h"
+#include "cache/magazine.h"
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
 #include "lifecycle/pool.h"

@@ -5,6 +5,9 @@
  */
 #include "alloc/zero.h"
 
+#include "cache/flush.h"
+#include "cache/owner.h"
+#include "cache/reclaim.h"
 #include "heap/heap_all.h"
 #include "retention/retention.h"
 

@@ -5,6 +5,7 @@
  */
 #include <hakmem.h>
 
+#include "cache/magazine.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "lifecycle/fork.h"

@@ -6,6 +6,7 @@
 #include <hakmem.h>
 
 #include "alloc/zero.h"
+#include "cache/reclaim.h"
 #include "heap/heap.h"
 #include "lifecycle/start.h"
 #include "platform/option.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "alloc/zero.h"
+#include "cache/magazine.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"

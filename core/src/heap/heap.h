@@ -107,81 +107,11 @@ struct Heap {
     HeapClass class[SIZE_CLASS_COUNT + 1];
 };
 
-extern _Atomic int64_t heap_cache_bytes;   /* what the magazines of all heaps hold at most */
-
 #if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC
 #define HEAP_TLS_MODEL __attribute__((tls_model("initial-exec")))
 #else
 #define HEAP_TLS_MODEL
 #endif
 extern _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL; /* never NULL: heap_none until the first slow path */
-
-/* ---- heap_magazine.c: for the owner, under the heap lock ---- */
-
-void heap_magazines_initialize(Heap *heap); /* the constants, before its first use; no lock */
-
-void heap_class_open(Heap *heap, unsigned class_index); /* its magazine may be used from now on */
-
-/* Gives a small magazine the slots of its class, its blocks included. Without memory for them it stays small. */
-void heap_class_grow(Heap *heap, unsigned class_index);
-
-/* As at its first use; what is in the magazine is forgotten. */
-void heap_class_start_over(Heap *heap, unsigned class_index);
-void heap_classes_start_over(Heap *heap);
-
-/* Takes the oldest `count` blocks of a magazine into `out`. Also for whoever reclaims. */
-void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
-
-/* Opens the magazines of the classes in use after a reclaimer closed them. */
-void heap_open(Heap *heap);
-
-/* ---- heap_flush.c ---- */
-
-/* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
-void heap_flush_all(Heap *heap);
-void heap_flush_own(Heap *heap); /* the same from outside, for the calling thread's heap */
-
-/* ---- reclaim.c ---- */
-
-/* Flushes the caches of other threads that are outside the allocator. `idle_only`: just those that made no request
- * since the last such call. */
-void heap_reclaim_others(bool idle_only);
-
-/* The owner is outside again. Release, both; they pair with the acquires in owner_is_outside: whoever takes the cache
- * then sees what the owner did to it, and to the blocks in it. */
-HAK_INLINE void heap_malloc_done(Heap *heap, uint64_t number) {
-    atomic_store_explicit(&heap->mallocs_done, number, memory_order_release);
-}
-
-HAK_INLINE void heap_free_done(Heap *heap, uint64_t number) {
-    atomic_store_explicit(&heap->frees_done, number, memory_order_release);
-}
-
-/* Around what the owner does to its magazines outside a malloc or free. */
-HAK_INLINE void heap_enter(Heap *heap) {
-    STORE_RELAXED(heap->frees_done, LOAD_RELAXED(heap->frees) - 1);
-    COMPILER_BARRIER();
-}
-
-HAK_INLINE void heap_leave(Heap *heap) { heap_free_done(heap, LOAD_RELAXED(heap->frees)); }
-
-/* Both under the heap lock. */
-HAK_INLINE void **heap_slots(Heap *heap, unsigned class_index) {
-    return heap->magazine[class_index].is_grown ? heap->grown_slots[class_index]
-                                                : heap->small_slots[class_index];
-}
-
-HAK_INLINE size_t heap_slot_piece_bytes(void) {
-    return os_page_bytes > SLOT_PIECE_BYTES_MIN ? os_page_bytes : SLOT_PIECE_BYTES_MIN;
-}
-
-HAK_INLINE unsigned heap_capacity(const Heap *heap, unsigned class_index) {
-    unsigned blocks = size_classes[class_index].magazine_blocks;
-    return blocks <= MAGAZINE_SMALL_BLOCKS || heap->magazine[class_index].is_grown ? blocks : MAGAZINE_SMALL_BLOCKS;
-}
-
-HAK_INLINE bool heap_class_is_in_use(const Heap *heap, unsigned class_index) {
-    return (heap->classes_in_use[class_index / 64] >> (class_index % 64) & 1) != 0;
-}
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "lifecycle/pool.h"
 
+#include "cache/magazine.h"
 #include "heap/heap_all.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"

@@ -5,6 +5,8 @@
  */
 #include "lifecycle/start.h"
 
+#include "cache/flush.h"
+#include "cache/magazine.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "lifecycle/fork.h"

@@ -8,6 +8,9 @@
  */
 #include "lifecycle/thread.h"
 
+#include "cache/flush.h"
+#include "cache/owner.h"
+#include "cache/reclaim.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"

@@ -6,7 +6,7 @@
 #ifndef HAK_RETENTION_BOUNDS_H
 #define HAK_RETENTION_BOUNDS_H
 
-#include "heap/heap.h"
+#include "cache/magazine.h"
 #include "superslab/superslab.h"
 
 /* A retain bound, and how many percent of the used bytes are in it. */

@@ -10,9 +10,10 @@
  */
 #include "retention/helper.h"
 
+#include "cache/reclaim.h"
+#include "platform/option.h"
 #include "retention/bounds.h"
 #include "retention/purge.h"
-#include "platform/option.h"
 
 typedef enum HelperState { HELPER_ABSENT, HELPER_RUNNING, HELPER_FINISHED, HELPER_FORBIDDEN, HELPER_BROKEN } HelperState;
 

@@ -6,6 +6,8 @@
  */
 #include "retention/purge.h"
 
+#include "cache/magazine.h"
+#include "cache/reclaim.h"
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
 #include "retention/bounds.h"

@@ -5,6 +5,8 @@
  */
 #include "retention/retention.h"
 
+#include "cache/flush.h"
+#include "cache/reclaim.h"
 #include "heap/heap_all.h"
 #include "platform/option.h"
 #include "retention/helper.h"

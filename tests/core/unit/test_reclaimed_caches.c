@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "heap/heap_all.h"
-#include "slab/magazine.h"
+#include "cache/reclaim.h"
+#include "cache/magazine.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"

@@ -1,24 +1,26 @@
 /*
- * heap/reclaim.c - takes the cached blocks of a thread that is parked outside the allocator.
+ * cache/reclaim.c - takes the cached blocks of a thread that is parked outside the allocator.
  *
- * Layer: heap. Thread rule: any thread; costs the fast paths one plain store (fast.h).
+ * Layer: cache. Thread rule: any thread; costs the fast paths one plain store (alloc/malloc.h).
  *
  * In order: (1) close the magazines: whoever enters from now on takes the slow path and waits for the lock; (2) a
  * barrier in all threads: whoever entered before it is announced; (3) an owner that is not announced is outside, and
  * its blocks can be taken, under its lock. Owners that are inside are left alone. The magazines stay closed until the
  * owner's next slow path opens them. Where the kernel has no such barrier nothing is reclaimed.
  */
+#include "cache/reclaim.h"
+
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/heap_return.h"
-#include "slab/magazine.h"
+#include "cache/magazine.h"
 
 static void heap_close(Heap *heap) {
     heap->is_closed = true;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
 }
 
-/* acquire; pairs with the releases in heap/fast.h, heap_malloc_done and heap_free_done: what the owner did is seen. */
+/* acquire; pairs with the releases in alloc/malloc.h and free.h, heap_malloc_done and heap_free_done: what the owner did is seen. */
 static bool owner_is_outside(const Heap *heap) {
     uint64_t mallocs_done = atomic_load_explicit(&heap->mallocs_done, memory_order_acquire);
     uint64_t frees_done = atomic_load_explicit(&heap->frees_done, memory_order_acquire);

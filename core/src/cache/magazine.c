@@ -1,13 +1,14 @@
 /*
- * heap/heap_magazine.c - the magazines of a heap: where their slots lie, opening, growing, starting over.
+ * cache/magazine.c - the magazines of a heap: where their slots lie, opening, growing, starting over.
  *
- * Layer: heap. Does not know slabs. Thread rule: for the heap's owner, under the heap lock, except where heap.h says
- * otherwise.
+ * Layer: cache. Does not know slabs. Thread rule: see magazine.h.
  */
+#include "cache/magazine.h"
+
 #include <string.h>
 
 #include "heap/heap.h"
-#include "slab/magazine.h"
+#include "cache/magazine.h"
 #include "superslab/metadata.h"
 
 void heap_magazines_initialize(Heap *heap) {

@@ -1,13 +1,15 @@
 /*
- * heap/heap_flush.c - all blocks of a heap's magazines go back to their slabs.
+ * cache/flush.c - all blocks of a heap's magazines go back to their slabs.
  *
- * Layer: heap. Thread rule: slow paths of the owner. No lock is held while blocks go to their slabs (heap_return.c).
+ * Layer: cache. Thread rule: see flush.h.
  */
+#include "cache/flush.h"
+
 #include <string.h>
 
-#include "heap/heap.h"
+#include "cache/magazine.h"
+#include "cache/owner.h"
 #include "heap/heap_return.h"
-#include "slab/magazine.h"
 
 static void flush_class(Heap *heap, unsigned class_index) {
     void *blocks[MAGAZINE_BLOCKS_MAX];

@@ -1,0 +1,15 @@
+/*
+ * cache/flush.h - all blocks of a heap's magazines go back to their slabs.
+ *
+ * Layer: cache. Thread rule: for the heap's owner; no lock is held while blocks go to their slabs.
+ */
+#ifndef HAK_CACHE_FLUSH_H
+#define HAK_CACHE_FLUSH_H
+
+#include "heap/heap.h"
+
+/* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
+void heap_flush_all(Heap *heap);
+void heap_flush_own(Heap *heap); /* the same from outside, for the calling thread's heap */
+
+#endif

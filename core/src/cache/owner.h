@@ -1,0 +1,31 @@
+/*
+ * cache/owner.h - how a heap's owner says that it is inside the allocator, or outside again.
+ *
+ * Layer: cache. Thread rule: for the heap's owner; reclaim.c reads it.
+ *
+ * Inside: mallocs != mallocs_done, or frees != frees_done. Nobody takes the cache of an owner that is inside.
+ */
+#ifndef HAK_CACHE_OWNER_H
+#define HAK_CACHE_OWNER_H
+
+#include "heap/heap.h"
+
+/* The owner is outside again. Release, both; they pair with the acquires in owner_is_outside: whoever takes the cache
+ * then sees what the owner did to it, and to the blocks in it. */
+HAK_INLINE void heap_malloc_done(Heap *heap, uint64_t number) {
+    atomic_store_explicit(&heap->mallocs_done, number, memory_order_release);
+}
+
+HAK_INLINE void heap_free_done(Heap *heap, uint64_t number) {
+    atomic_store_explicit(&heap->frees_done, number, memory_order_release);
+}
+
+/* Around what the owner does to its magazines outside a malloc or free. */
+HAK_INLINE void heap_enter(Heap *heap) {
+    STORE_RELAXED(heap->frees_done, LOAD_RELAXED(heap->frees) - 1);
+    COMPILER_BARRIER();
+}
+
+HAK_INLINE void heap_leave(Heap *heap) { heap_free_done(heap, LOAD_RELAXED(heap->frees)); }
+
+#endif

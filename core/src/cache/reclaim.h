@@ -1,0 +1,15 @@
+/*
+ * cache/reclaim.h - takes the cached blocks of a thread that is parked outside the allocator.
+ *
+ * Layer: cache. Thread rule: any thread, no lock held.
+ */
+#ifndef HAK_CACHE_RECLAIM_H
+#define HAK_CACHE_RECLAIM_H
+
+#include "heap/heap.h"
+
+/* Flushes the caches of other threads that are outside the allocator. `idle_only`: just those that made no request
+ * since the last such call. */
+void heap_reclaim_others(bool idle_only);
+
+#endif
