@@ -32,7 +32,7 @@ static void return_without_magazine(Heap *heap, void *block, unsigned class_inde
 
 void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
-    uint64_t number = LOAD_RELAXED(heap->frees);
+    uint64_t number = LOAD_RELAXED(heap->requests.frees);
     unsigned returned = 0;
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
         Heap *attached = heap_attach();
@@ -50,7 +50,7 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     } else {
         void *oldest[MAGAZINE_BLOCKS_MAX];
         os_lock(&heap->lock);
-        if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
+        if (HAK_UNLIKELY(heap->cache.is_closed)) heap_open(heap);
         heap_class_open(heap, class_index);
         unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
         if (count == heap_capacity(heap, class_index) && count < capacity) heap_class_grow(heap, class_index);
@@ -64,7 +64,7 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     }
     heap_free_done(heap, number);
     if (HAK_UNLIKELY(zero_is_due_to_settle(heap))) zero_settle(heap);
-    if (number == LOAD_RELAXED(heap->mallocs)) heap_zero(heap);
+    if (number == LOAD_RELAXED(heap->requests.mallocs)) heap_zero(heap);
     retention_after_cache_growth(heap);
     purge_after_return(heap, (int64_t)returned * size_classes[class_index].block_bytes);
 }

@@ -22,15 +22,15 @@ typedef enum HeapFreeStep {
 HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_class) {
     Magazine *magazine = &heap->magazine[slab_class];
     COMPILER_FORGETS(magazine);
-    ADD_RELAXED(heap->frees, 1);
+    ADD_RELAXED(heap->requests.frees, 1);
     COMPILER_BARRIER();
     if (HAK_UNLIKELY(!magazine_push(magazine, block))) return HEAP_FREE_SLOW;
-    ADD_RELEASE(heap->frees_done, 1);
-    return HAK_UNLIKELY(LOAD_RELAXED(heap->frees) == LOAD_RELAXED(heap->mallocs)) ? HEAP_FREE_ZERO : HEAP_FREE_DONE;
+    ADD_RELEASE(heap->requests.frees_done, 1);
+    return HAK_UNLIKELY(LOAD_RELAXED(heap->requests.frees) == LOAD_RELAXED(heap->requests.mallocs)) ? HEAP_FREE_ZERO : HEAP_FREE_DONE;
 }
 
 /* As if the free had not been announced. */
-HAK_INLINE void heap_free_withdraw(Heap *heap) { STORE_RELAXED(heap->frees, LOAD_RELAXED(heap->frees) - 1); }
+HAK_INLINE void heap_free_withdraw(Heap *heap) { STORE_RELAXED(heap->requests.frees, LOAD_RELAXED(heap->requests.frees) - 1); }
 
 HAK_NOINLINE void heap_free_slow(Heap *heap, void *block, unsigned class_index);
 

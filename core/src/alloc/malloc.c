@@ -41,8 +41,8 @@ static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end,
 /* ---- The slow path of malloc ---- */
 
 static void *out_of_memory(Heap *heap) {
-    uint64_t number = LOAD_RELAXED(heap->mallocs) - 1; /* the request is not served and not counted */
-    STORE_RELAXED(heap->mallocs, number);
+    uint64_t number = LOAD_RELAXED(heap->requests.mallocs) - 1; /* the request is not served and not counted */
+    STORE_RELAXED(heap->requests.mallocs, number);
     heap_malloc_done(heap, number);
     heap_count_if_on(heap, COUNTER_early_return_out_of_memory, 1);
     errno = ENOMEM;
@@ -82,7 +82,7 @@ static void *refill_and_pop(Heap *heap, unsigned class_index) {
 static void *pop_or_refill(Heap *heap, unsigned class_index) {
     void *block;
     os_lock(&heap->lock);
-    if (HAK_UNLIKELY(heap->is_closed)) heap_open(heap);
+    if (HAK_UNLIKELY(heap->cache.is_closed)) heap_open(heap);
     if (magazine_pop(&heap->magazine[class_index], &block))
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
@@ -94,22 +94,22 @@ static void *pop_or_refill(Heap *heap, unsigned class_index) {
 
 void *heap_malloc_slow(Heap *heap, unsigned class_index) {
     if (size_classes[class_index].magazine_blocks == 0) {
-        STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) - 1); /* counted there */
+        STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) - 1); /* counted there */
         void *block = heap_malloc_direct(heap, class_index);
-        heap_malloc_done(heap, LOAD_RELAXED(heap->mallocs));
+        heap_malloc_done(heap, LOAD_RELAXED(heap->requests.mallocs));
         return block;
     }
     void *block = pop_or_refill(heap, class_index);
     if (HAK_UNLIKELY(block == NULL) && purge_make_room(heap)) block = pop_or_refill(heap, class_index);
     if (HAK_UNLIKELY(block == NULL)) return out_of_memory(heap);
-    heap_malloc_done(heap, LOAD_RELAXED(heap->mallocs));
+    heap_malloc_done(heap, LOAD_RELAXED(heap->requests.mallocs));
     return block;
 }
 
 static bool take_one(Heap *heap, unsigned class_index, void **block) {
     os_lock(&heap->lock);
     unsigned taken = take_own_or_shared(heap, class_index, block + 1, 1);
-    if (taken != 0) STORE_RELAXED(heap->mallocs, LOAD_RELAXED(heap->mallocs) + 1);
+    if (taken != 0) STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) + 1);
     os_unlock(&heap->lock);
     retention_after_birth();
     return taken != 0;

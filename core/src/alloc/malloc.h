@@ -18,10 +18,10 @@
 HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
     Magazine *magazine = &heap->magazine[class_index];
     COMPILER_FORGETS(magazine);
-    ADD_RELAXED(heap->mallocs, 1);
+    ADD_RELAXED(heap->requests.mallocs, 1);
     COMPILER_BARRIER();
     if (HAK_UNLIKELY(!magazine_pop(magazine, block))) return false;
-    ADD_RELEASE(heap->mallocs_done, 1);
+    ADD_RELEASE(heap->requests.mallocs_done, 1);
     return true;
 }
 

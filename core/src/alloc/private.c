@@ -11,6 +11,7 @@
 #include "alloc/large.h"
 #include "cache/magazine.h"
 #include "heap/heap_all.h"
+#include "heap/heap_large.h"
 #include "heap/heap_slabs.h"
 #include "lifecycle/pool.h"
 #include "lifecycle/start.h"
@@ -26,28 +27,9 @@ Heap *heap_private_new(void) {
 
 /* ---- Large blocks ---- */
 
-void heap_private_large_add(Heap *heap, void *block) {
-    TinySlabMeta *first = large_first_slab(block);
-    os_lock(&heap->lock);
-    first->large_heap = heap;
-    first->large_previous = NULL;
-    first->large_next = heap->large;
-    if (heap->large != NULL) heap->large->large_previous = first;
-    heap->large = first;
-    os_unlock(&heap->lock);
-}
+void heap_private_large_add(Heap *heap, void *block) { heap_large_insert(heap, large_first_slab(block)); }
 
-void heap_private_large_remove(Heap *heap, void *block) {
-    TinySlabMeta *first = large_first_slab(block);
-    os_lock(&heap->lock);
-    if (first->large_previous != NULL)
-        first->large_previous->large_next = first->large_next;
-    else
-        heap->large = first->large_next;
-    if (first->large_next != NULL) first->large_next->large_previous = first->large_previous;
-    first->large_heap = NULL;
-    os_unlock(&heap->lock);
-}
+void heap_private_large_remove(Heap *heap, void *block) { heap_large_remove(heap, large_first_slab(block)); }
 
 bool heap_private_owns(const Heap *heap, const void *block) {
     SuperSlab *superslab = ptr_to_superslab(block);
@@ -85,10 +67,8 @@ void heap_private_destroy(Heap *heap) {
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     heap_classes_start_over(heap);
     int64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
-    TinySlabMeta *slabs = heap_slabs_take_all(heap), *large = heap->large;
-    heap->large = NULL;
-    (void)heap_counters_reset(heap);
-    heap->kind = HEAP_POOLED;
+    TinySlabMeta *slabs = heap_slabs_take_all(heap), *large = heap_large_take_all(heap);
+    (void)heap_retire(heap);
     os_unlock(&heap->lock);
     os_unlock(&heap_list_lock);
     discard_slabs(slabs);

@@ -14,7 +14,7 @@
 /* ---- Whose blocks others free ---- */
 
 static int64_t own_live_blocks(const Heap *heap) {
-    return (int64_t)(LOAD_RELAXED(heap->mallocs) - LOAD_RELAXED(heap->frees)) - LOAD_RELAXED(heap->settled);
+    return (int64_t)(LOAD_RELAXED(heap->requests.mallocs) - LOAD_RELAXED(heap->requests.frees)) - LOAD_RELAXED(heap->alloc.settled);
 }
 
 /* Where blocks are freed by other threads than allocated them, a heap's own counters need not meet when the last live
@@ -24,20 +24,20 @@ void zero_settle(Heap *heap) {
     uint64_t live = heap_live_blocks();
     int64_t own_live = own_live_blocks(heap);
     if (own_live >= 0 && (uint64_t)own_live < live) live = (uint64_t)own_live; /* the rest is others' */
-    uint64_t frees = LOAD_RELAXED(heap->frees);
-    int64_t shift = (int64_t)(frees + live - LOAD_RELAXED(heap->mallocs));
-    STORE_RELAXED(heap->settled, LOAD_RELAXED(heap->settled) + shift);
-    uint64_t mallocs = LOAD_RELAXED(heap->mallocs) + (uint64_t)shift;
-    STORE_RELAXED(heap->mallocs, mallocs);
+    uint64_t frees = LOAD_RELAXED(heap->requests.frees);
+    int64_t shift = (int64_t)(frees + live - LOAD_RELAXED(heap->requests.mallocs));
+    STORE_RELAXED(heap->alloc.settled, LOAD_RELAXED(heap->alloc.settled) + shift);
+    uint64_t mallocs = LOAD_RELAXED(heap->requests.mallocs) + (uint64_t)shift;
+    STORE_RELAXED(heap->requests.mallocs, mallocs);
     heap_malloc_done(heap, mallocs);
-    heap->settle_at_frees = frees + live / 2 + MAGAZINE_BLOCKS_MAX / 2;
+    heap->alloc.settle_at_frees = frees + live / 2 + MAGAZINE_BLOCKS_MAX / 2;
 }
 
 /* When others may have freed what this heap allocated, or the other way round; looking at many heaps costs too much. */
 bool zero_is_due_to_settle(const Heap *heap) {
     enum { THREADS_LOOKED_AT_MAX = 8 };
     if (heap->kind != HEAP_THREAD) return false; /* nobody else frees a private heap's blocks */
-    if (LOAD_RELAXED(heap->frees) < heap->settle_at_frees) return false;
+    if (LOAD_RELAXED(heap->requests.frees) < heap->alloc.settle_at_frees) return false;
     uint32_t threads = LOAD_RELAXED(heap_thread_count);
     return own_live_blocks(heap) < 0 || LOAD_RELAXED(heap_retired_live) < 0 ||
            (threads > 1 && threads <= THREADS_LOOKED_AT_MAX);
@@ -51,22 +51,22 @@ bool zero_is_due_to_settle(const Heap *heap) {
 enum { QUICK_ZERO_FREES = 256, QUICK_ZERO_FLUSHES_MAX = 16, PUT_OFF_FREES = 4096 };
 
 static bool zero_flush_is_due(Heap *heap) {
-    uint64_t frees = LOAD_RELAXED(heap->frees) - heap->frees_at_flush;
-    if (heap->quick_zero_flushes < QUICK_ZERO_FLUSHES_MAX) {
-        heap->quick_zero_flushes = frees < QUICK_ZERO_FREES ? heap->quick_zero_flushes + 1 : 0;
+    uint64_t frees = LOAD_RELAXED(heap->requests.frees) - heap->alloc.frees_at_flush;
+    if (heap->alloc.quick_zero_flushes < QUICK_ZERO_FLUSHES_MAX) {
+        heap->alloc.quick_zero_flushes = frees < QUICK_ZERO_FREES ? heap->alloc.quick_zero_flushes + 1 : 0;
         return true;
     }
     if (frees < PUT_OFF_FREES) {
-        heap->is_zero_put_off = true;
+        heap->alloc.is_zero_put_off = true;
         return false;
     }
-    if (!heap->is_zero_put_off) heap->quick_zero_flushes = 0;
+    if (!heap->alloc.is_zero_put_off) heap->alloc.quick_zero_flushes = 0;
     return true;
 }
 
 void zero_flush(Heap *heap) {
-    heap->frees_at_flush = LOAD_RELAXED(heap->frees);
-    heap->is_zero_put_off = false;
+    heap->alloc.frees_at_flush = LOAD_RELAXED(heap->requests.frees);
+    heap->alloc.is_zero_put_off = false;
     heap_flush_own(heap);
 }
 
@@ -74,10 +74,10 @@ void heap_zero(Heap *heap) {
     if (heap->kind == HEAP_NONE) return;
     bool is_due = zero_flush_is_due(heap);
     if (is_due) zero_flush(heap);
-    bool is_alone = LOAD_RELAXED(heap_thread_count) < 2 && LOAD_RELAXED(heap->settled) == 0;
-    if (!is_alone && (is_due || LOAD_RELAXED(heap->settled) != 0)) {
+    bool is_alone = LOAD_RELAXED(heap_thread_count) < 2 && LOAD_RELAXED(heap->alloc.settled) == 0;
+    if (!is_alone && (is_due || LOAD_RELAXED(heap->alloc.settled) != 0)) {
         if (heap_live_blocks() == 0 && is_due) heap_reclaim_others(false);
-        if (heap_live_blocks() != 0 && LOAD_RELAXED(heap->settled) != 0) zero_settle(heap);
+        if (heap_live_blocks() != 0 && LOAD_RELAXED(heap->alloc.settled) != 0) zero_settle(heap);
     }
     if (is_due) purge_after_return(heap, 0); /* a fast path came here */
 }

@@ -109,7 +109,7 @@ static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
 }
 
 static void check_large(Findings *findings, const Heap *heap) {
-    for (TinySlabMeta *first = heap->large; first != NULL; first = first->large_next) {
+    for (TinySlabMeta *first = heap->slabs.large; first != NULL; first = first->large_next) {
         EXPECT_EQUAL(findings, "I15", first, (uintptr_t)first->large_heap, (uintptr_t)heap);
         EXPECT_EQUAL(findings, "I15", first, registry_slab_class((void *)slab_address(first)), SLAB_CLASS_LARGE);
     }

@@ -25,7 +25,7 @@
 /* hak_check takes as long as the heap is large: not at each request. */
 static HAK_COLD void check_now_and_then(const Heap *heap) {
     enum { REQUESTS_BETWEEN_CHECKS = 1024 };
-    if (LOAD_RELAXED(heap->mallocs) % REQUESTS_BETWEEN_CHECKS != 0) return;
+    if (LOAD_RELAXED(heap->requests.mallocs) % REQUESTS_BETWEEN_CHECKS != 0) return;
     size_t violations = hak_check();
     if (violations > 0 && option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_ABORT) os_abort();
 }

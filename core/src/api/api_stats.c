@@ -95,7 +95,7 @@ size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
 static uint64_t served_requests(void) {
     uint64_t requests = LOAD_RELAXED(heap_retired_mallocs) + LOAD_RELAXED(heap_large_mallocs);
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
-        requests += LOAD_RELAXED(heap->mallocs) - (uint64_t)LOAD_RELAXED(heap->settled);
+        requests += LOAD_RELAXED(heap->requests.mallocs) - (uint64_t)LOAD_RELAXED(heap->alloc.settled);
     return requests;
 }
 

@@ -20,13 +20,13 @@ static void flush_class(Heap *heap, unsigned class_index) {
     os_unlock(&heap->lock);
     if (count == 0) return;
     heap_return_blocks(heap, blocks, count);
-    heap->unshown_bytes += (int64_t)count * size_classes[class_index].block_bytes;
+    heap->retention.unshown_bytes += (int64_t)count * size_classes[class_index].block_bytes;
 }
 
 void heap_flush_all(Heap *heap) {
     for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) {
         os_lock(&heap->lock); /* who reclaims may have come before */
-        uint64_t classes = heap->classes_in_use[word];
+        uint64_t classes = heap->cache.classes_in_use[word];
         os_unlock(&heap->lock);
         for (; classes != 0; classes &= classes - 1) flush_class(heap, word * 64 + lowest_bit_index(classes));
     }

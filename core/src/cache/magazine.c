@@ -35,9 +35,9 @@ static void cache_bytes_add(const Heap *heap, unsigned class_index, int64_t sign
 
 void heap_class_open(Heap *heap, unsigned class_index) {
     if (!heap_class_is_in_use(heap, class_index)) {
-        heap->classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
+        heap->cache.classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
         cache_bytes_add(heap, class_index, 1);
-        heap->cache_growth_count++;
+        heap->cache.growth_count++;
     }
     magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), heap_capacity(heap, class_index));
 }
@@ -46,17 +46,17 @@ void heap_class_open(Heap *heap, unsigned class_index) {
  * touches few OS pages, and has few mapped. NULL: no memory. */
 static void **grown_slots_of(Heap *heap, unsigned class_index) {
     size_t wanted = size_classes[class_index].magazine_blocks;
-    if (heap->grown_slots[class_index] != NULL) return heap->grown_slots[class_index];
-    if (heap->slot_piece_left < wanted) {
+    if (heap->cache.grown_slots[class_index] != NULL) return heap->cache.grown_slots[class_index];
+    if (heap->cache.slot_piece_left < wanted) {
         size_t piece_bytes = heap_slot_piece_bytes();
-        void *piece = heap->slot_piece_count < SLOT_PIECES_MAX ? metadata_map(piece_bytes) : NULL;
+        void *piece = heap->cache.slot_piece_count < SLOT_PIECES_MAX ? metadata_map(piece_bytes) : NULL;
         if (piece == NULL) return NULL;
-        heap->slot_piece[heap->slot_piece_count++] = piece;
-        heap->slot_piece_left = piece_bytes / sizeof(void *);
+        heap->cache.slot_piece[heap->cache.slot_piece_count++] = piece;
+        heap->cache.slot_piece_left = piece_bytes / sizeof(void *);
     }
-    void **piece = heap->slot_piece[heap->slot_piece_count - 1];
-    heap->slot_piece_left -= wanted;
-    return heap->grown_slots[class_index] = piece + heap->slot_piece_left;
+    void **piece = heap->cache.slot_piece[heap->cache.slot_piece_count - 1];
+    heap->cache.slot_piece_left -= wanted;
+    return heap->cache.grown_slots[class_index] = piece + heap->cache.slot_piece_left;
 }
 
 void heap_class_grow(Heap *heap, unsigned class_index) {
@@ -68,7 +68,7 @@ void heap_class_grow(Heap *heap, unsigned class_index) {
     if (is_in_use) cache_bytes_add(heap, class_index, -1);
     magazine->is_grown = true;
     if (is_in_use) cache_bytes_add(heap, class_index, 1);
-    heap->cache_growth_count++;
+    heap->cache.growth_count++;
     memcpy(slots, small, count * sizeof *slots);
     STORE_RELAXED(magazine->top, slots + count);
     heap_class_open(heap, class_index);
@@ -81,9 +81,9 @@ void heap_class_start_over(Heap *heap, unsigned class_index) {
     magazine->shared_blocks = 0;
     magazine->flushes = 0;
     magazine->is_grown = false;
-    heap->classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
+    heap->cache.classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
     STORE_RELAXED(magazine->top, heap_slots(heap, class_index));
-    if (!heap->is_closed) magazine_open(magazine, heap_slots(heap, class_index), 0);
+    if (!heap->cache.is_closed) magazine_open(magazine, heap_slots(heap, class_index), 0);
 }
 
 void heap_classes_start_over(Heap *heap) {
@@ -95,5 +95,5 @@ void heap_open(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
         magazine_open(&heap->magazine[index], heap_slots(heap, index),
                       heap_class_is_in_use(heap, index) ? heap_capacity(heap, index) : 0);
-    heap->is_closed = false;
+    heap->cache.is_closed = false;
 }

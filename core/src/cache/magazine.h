@@ -53,7 +53,7 @@ extern _Atomic int64_t heap_cache_bytes;   /* what the magazines of all heaps ho
 
 /* Both under the heap lock. */
 HAK_INLINE void **heap_slots(Heap *heap, unsigned class_index) {
-    return heap->magazine[class_index].is_grown ? heap->grown_slots[class_index]
+    return heap->magazine[class_index].is_grown ? heap->cache.grown_slots[class_index]
                                                 : heap->small_slots[class_index];
 }
 
@@ -67,7 +67,7 @@ HAK_INLINE unsigned heap_capacity(const Heap *heap, unsigned class_index) {
 }
 
 HAK_INLINE bool heap_class_is_in_use(const Heap *heap, unsigned class_index) {
-    return (heap->classes_in_use[class_index / 64] >> (class_index % 64) & 1) != 0;
+    return (heap->cache.classes_in_use[class_index / 64] >> (class_index % 64) & 1) != 0;
 }
 
 void heap_magazines_initialize(Heap *heap); /* the constants, before its first use; no lock */

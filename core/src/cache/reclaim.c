@@ -16,29 +16,29 @@
 #include "cache/magazine.h"
 
 static void heap_close(Heap *heap) {
-    heap->is_closed = true;
+    heap->cache.is_closed = true;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
 }
 
 /* acquire; pairs with the releases in alloc/malloc.h and free.h, heap_malloc_done and heap_free_done: what the owner did is seen. */
 static bool owner_is_outside(const Heap *heap) {
-    uint64_t mallocs_done = atomic_load_explicit(&heap->mallocs_done, memory_order_acquire);
-    uint64_t frees_done = atomic_load_explicit(&heap->frees_done, memory_order_acquire);
-    return LOAD_RELAXED(heap->mallocs) == mallocs_done && LOAD_RELAXED(heap->frees) == frees_done;
+    uint64_t mallocs_done = atomic_load_explicit(&heap->requests.mallocs_done, memory_order_acquire);
+    uint64_t frees_done = atomic_load_explicit(&heap->requests.frees_done, memory_order_acquire);
+    return LOAD_RELAXED(heap->requests.mallocs) == mallocs_done && LOAD_RELAXED(heap->requests.frees) == frees_done;
 }
 
 static bool has_class_in_use(const Heap *heap) {
     uint64_t classes = 0;
-    for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) classes |= heap->classes_in_use[word];
+    for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) classes |= heap->cache.classes_in_use[word];
     return classes != 0;
 }
 
 /* Also one that is closed already: its owner may have been inside then. */
 static bool is_candidate(Heap *heap, bool idle_only) {
     if ((heap->kind != HEAP_THREAD && heap->kind != HEAP_PRIVATE) || heap == heap_of_thread) return false;
-    uint64_t requests = LOAD_RELAXED(heap->mallocs) + LOAD_RELAXED(heap->frees);
-    bool is_idle = heap->reclaim_seen == requests;
-    heap->reclaim_seen = requests;
+    uint64_t requests = LOAD_RELAXED(heap->requests.mallocs) + LOAD_RELAXED(heap->requests.frees);
+    bool is_idle = heap->cache.reclaim_seen == requests;
+    heap->cache.reclaim_seen = requests;
     return (is_idle || !idle_only) && has_class_in_use(heap);
 }
 
@@ -47,7 +47,7 @@ static bool reclaim_class(Heap *heap, unsigned class_index) {
     void *blocks[MAGAZINE_BLOCKS_MAX];
     unsigned count = 0;
     os_lock(&heap->lock);
-    bool is_reclaimable = heap->is_closed && owner_is_outside(heap);
+    bool is_reclaimable = heap->cache.is_closed && owner_is_outside(heap);
     if (is_reclaimable) {
         count = (unsigned)(LOAD_RELAXED(heap->magazine[class_index].top) - heap_slots(heap, class_index));
         if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
@@ -61,7 +61,7 @@ static bool reclaim_class(Heap *heap, unsigned class_index) {
 static void reclaim(Heap *heap) {
     for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) {
         os_lock(&heap->lock);
-        uint64_t classes = heap->is_closed ? heap->classes_in_use[word] : 0;
+        uint64_t classes = heap->cache.is_closed ? heap->cache.classes_in_use[word] : 0;
         os_unlock(&heap->lock);
         for (; classes != 0; classes &= classes - 1)
             if (!reclaim_class(heap, word * 64 + lowest_bit_index(classes))) return;

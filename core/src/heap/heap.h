@@ -1,8 +1,8 @@
 /*
  * heap/heap.h - a heap: magazines, TLS slabs, and the lists of the slabs it owns.
  *
- * Layer: heap. Thread rule: the first part is touched by the owning thread alone, on fast paths; the second part under
- * the heap's lock, by whoever frees, purges, reclaims or counts.
+ * Layer: heap. The struct and nothing else. Thread rule: `magazine` and `requests` are the owning thread's; the rest is said
+ * at each part.
  *
  * Lock order: LockRank in platform/os.h. Never the locks of two threads' heaps at once.
  */
@@ -59,8 +59,56 @@ typedef enum HeapKind {
     HEAP_SHARED   /* owns the slabs that ended threads left, and those of which many threads take few blocks */
 } HeapKind;
 
+/* Announced before and after each fast path (alloc/malloc.h, free.h): unequal means that the owner is inside. */
+typedef struct HeapRequests {
+    _Atomic uint64_t mallocs, mallocs_done;
+    _Atomic uint64_t frees, frees_done;
+} HeapRequests;
+
+/* The lists of slabs beside those by class. Under the heap lock. */
+typedef struct HeapSlabs {
+    TinySlabMeta *purge_oldest, *purge_newest; /* the purge queue (I14) */
+    uint32_t purging_slabs;                    /* in no list because the kernel is working on them */
+    uint32_t taken_count;                      /* from the supply, ever */
+    TinySlabMeta *large;                       /* private heaps: their large blocks (I15) */
+} HeapSlabs;
+
+/* The magazines' slots, and who may use them. Under the heap lock; `reclaim_seen` is reclaim's alone. */
+typedef struct HeapCache {
+    bool is_closed;                                     /* the magazines are; the owner alone opens them again */
+    uint32_t growth_count;                              /* classes that were opened or grew, ever */
+    uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1]; /* classes with an open magazine: those to flush */
+    uint64_t reclaim_seen;                              /* mallocs + frees at the last visit of reclaim */
+    uint32_t slot_piece_count;
+    size_t slot_piece_left;             /* slots at the start of the last piece */
+    void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
+    void **grown_slots[SIZE_CLASS_COUNT + 1];
+} HeapCache;
+
+/* What the flush at zero goes by. The owner's; `settled` is read by sums over all heaps. */
+typedef struct HeapAlloc {
+    _Atomic int64_t settled;     /* added to `mallocs` so that the last free of another heap's block shows (I12) */
+    uint64_t settle_at_frees;    /* no settling before */
+    uint64_t frees_at_flush;     /* at the last flush of all magazines */
+    uint32_t quick_zero_flushes; /* in succession, with few frees between them */
+    bool is_zero_put_off;        /* reached zero since that flush and did not flush */
+} HeapAlloc;
+
+/* What retention/ has seen of the heap. The owner's, but for share_..., which are under the heap lock. */
+typedef struct HeapRetention {
+    int64_t unshown_bytes;            /* of blocks returned to slabs, not yet added to the process's sum */
+    uint32_t seen_slabs_taken_count;  /* slabs.taken_count when it was last acted on */
+    uint32_t seen_cache_growth_count; /* cache.growth_count, likewise */
+    uint32_t share_since_ms;          /* when share_seen last changed */
+    uint64_t share_seen;              /* mallocs + frees at the last visit of idle_slabs */
+    int64_t share_used_bytes;         /* used_bytes after all slabs were handed over; -1: they were not */
+} HeapRetention;
+
 /*
- *   I12  live blocks of all heaps = sum of (mallocs - settled - frees) over heaps, plus heap_retired
+ * A part is written by the folder of its name only, `slabs`, `class` and `used_bytes` by heap/, `requests` by alloc/ and
+ * cache/; lifecycle/ resets them all when a heap changes hands. tests/lint/writers.py checks it.
+ *
+ *   I12  live blocks of all heaps = sum of (mallocs - settled - frees) over heaps, plus heap_retired_live
  *   I13  used_bytes = sum of used_blocks * block_bytes over the slabs it owns
  *   I14  a slab is in the purge queue <=> it has backed free OS pages and is not being purged
  *   I15  large lists the first slab of each live large block of a private heap; large_heap of that slab is the heap, and
@@ -70,42 +118,26 @@ struct Heap {
     /* By slab class, at the very start: the fast paths find one by a shift and no test. Those of slab classes that are
      * no size class stay zero, which is empty and full at once. */
     Magazine magazine[SLAB_CLASS_COUNT];
-    /* Announced before and after each fast path: unequal means that the owner is inside. */
-    _Alignas(CACHE_LINE_BYTES) _Atomic uint64_t mallocs, mallocs_done;
-    _Atomic uint64_t frees, frees_done;
-
+    _Alignas(CACHE_LINE_BYTES) HeapRequests requests;
     _Alignas(CACHE_LINE_BYTES) os_lock_t lock; /* other threads' writes stay off the owner's line */
     HeapKind kind;
-    bool is_closed;    /* its magazines are; only the owner opens them again, under the lock */
-    Heap *next;        /* all heaps ever made; under heap_list_lock, never removed */
-    _Atomic int64_t used_bytes; /* beside `next`: sums over all heaps read both */
-    Heap *next_pooled; /* under heap_list_lock */
-    _Atomic int64_t settled;        /* added to `mallocs` so that the last free of another heap's block shows */
-    uint64_t frees_at_flush;        /* the owner's: at the last flush of all magazines */
-    uint32_t quick_zero_flushes;    /* the owner's: in succession, with few frees between them */
-    bool is_zero_put_off;           /* the owner's: reached zero since that flush and did not flush */
-    uint64_t settle_at_frees;       /* the owner's: no settling before */
-    int64_t unshown_bytes;          /* the owner's: of blocks it returned to slabs, not yet shown to purge.c */
-    uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1];    /* classes with an open magazine: those to flush */
-    TinySlabMeta *purge_oldest, *purge_newest;
-    uint32_t purging_slabs;         /* in no list because the kernel is working on them */
-    TinySlabMeta *large;            /* private heaps: their large blocks */
+    Heap *next;                 /* all heaps ever made; under heap_list_lock, never removed */
+    _Atomic int64_t used_bytes; /* beside `next`: sums over all heaps read both; under the heap lock */
+    Heap *next_pooled;          /* under heap_list_lock */
+    HeapSlabs slabs;
+    HeapCache cache;
+    HeapAlloc alloc;
+    HeapRetention retention;
     _Atomic uint64_t counter[HEAP_COUNTER_COUNT];
-    uint64_t reclaim_seen;          /* the helper's: mallocs + frees at its last visit */
-    uint64_t share_seen;            /* mallocs + frees when heap_share_idle last saw them change, */
-    uint32_t share_since_ms;        /* when that was, */
-    int64_t share_used_bytes;       /* and used_bytes after it last handed all over; -1: it has not, or not yet all */
-    uint32_t slabs_taken_count;      /* from the supply */
-    uint32_t cache_growth_count;     /* classes that were opened or grew */
-    uint32_t seen_slabs_taken_count; /* the two above, when retention.c saw them last */
-    uint32_t seen_cache_growth_count;
-    void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
-    uint32_t slot_piece_count;
-    size_t slot_piece_left;             /* slots at the start of the last piece */
-    void **grown_slots[SIZE_CLASS_COUNT + 1];
-    void *small_slots[SIZE_CLASS_COUNT + 1][MAGAZINE_SMALL_BLOCKS];
+    /* From here to the end a heap that waits in the pool gives its OS pages back. */
+    void *small_slots[SIZE_CLASS_COUNT + 1][MAGAZINE_SMALL_BLOCKS]; /* cache/ */
     HeapClass class[SIZE_CLASS_COUNT + 1];
 };
+
+_Static_assert(offsetof(Heap, magazine) == 0, "a slab class becomes the address of its magazine by a shift");
+_Static_assert(offsetof(Heap, requests) == sizeof((Heap *)NULL)->magazine, "the counters follow, on a line of their own");
+_Static_assert(offsetof(Heap, lock) == offsetof(Heap, requests) + CACHE_LINE_BYTES, "and the lock, on the next");
+_Static_assert(offsetof(Heap, used_bytes) / CACHE_LINE_BYTES == offsetof(Heap, next) / CACHE_LINE_BYTES, "one line for sums");
 
 #if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC
 #define HEAP_TLS_MODEL __attribute__((tls_model("initial-exec")))

@@ -53,11 +53,11 @@ static void queue_remove(Heap *heap, TinySlabMeta *meta) {
     if (meta->purge_previous != NULL)
         meta->purge_previous->purge_next = meta->purge_next;
     else
-        heap->purge_oldest = meta->purge_next;
+        heap->slabs.purge_oldest = meta->purge_next;
     if (meta->purge_next != NULL)
         meta->purge_next->purge_previous = meta->purge_previous;
     else
-        heap->purge_newest = meta->purge_previous;
+        heap->slabs.purge_newest = meta->purge_previous;
     meta->is_queued = false;
 }
 
@@ -71,12 +71,12 @@ void heap_slab_queue_update(Heap *heap, TinySlabMeta *meta) {
     meta->is_queued = true;
     meta->purge_since_ms = (uint32_t)os_now_ms();
     meta->purge_next = NULL;
-    meta->purge_previous = heap->purge_newest;
-    if (heap->purge_newest != NULL)
-        heap->purge_newest->purge_next = meta;
+    meta->purge_previous = heap->slabs.purge_newest;
+    if (heap->slabs.purge_newest != NULL)
+        heap->slabs.purge_newest->purge_next = meta;
     else
-        heap->purge_oldest = meta;
-    heap->purge_newest = meta;
+        heap->slabs.purge_oldest = meta;
+    heap->slabs.purge_newest = meta;
 }
 
 void heap_slab_became_empty(Heap *heap, TinySlabMeta *meta) {
@@ -98,7 +98,7 @@ void heap_slab_change_owner(Heap *to, Heap *from, TinySlabMeta *meta) {
 
 void heap_slab_to_purging(Heap *heap, TinySlabMeta *meta) {
     meta->purging_pages = slab_backed_free_pages(meta);
-    heap->purging_slabs++;
+    heap->slabs.purging_slabs++;
     heap_slab_remove(heap, meta);
     heap_slab_queue_update(heap, meta);
 }
@@ -107,7 +107,7 @@ size_t heap_slab_from_purging(Heap *heap, TinySlabMeta *meta, OsPageSet refused)
     OsPageSet purged = (OsPageSet)(meta->purging_pages & ~refused);
     meta->unbacked_pages |= purged;
     meta->purging_pages = 0;
-    heap->purging_slabs--;
+    heap->slabs.purging_slabs--;
     atomic_fetch_sub_explicit(&backed_free_bytes, os_page_set_bytes(purged), memory_order_relaxed);
     if (meta->used_blocks == 0) {
         heap_slab_became_empty(heap, meta);

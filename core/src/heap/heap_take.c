@@ -67,7 +67,7 @@ bool superslab_refill(Heap *heap, unsigned class_index) {
         if (source == SLAB_OF_NEW_SUPERSLAB)
             atomic_fetch_add_explicit(&heap_superslabs_born_count, 1, memory_order_relaxed);
         slab_initialize(meta);
-        heap->slabs_taken_count++;
+        heap->slabs.taken_count++;
         if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_poison(meta);
     }
     tls_slab_set(class, meta);

@@ -15,7 +15,7 @@ static Heap *pool; /* under heap_list_lock */
 void heap_lock_at_rest(Heap *heap) {
     enum { WAIT_MS = 1 };
     os_lock(&heap->lock);
-    while (heap->purging_slabs != 0) {
+    while (heap->slabs.purging_slabs != 0) {
         os_unlock(&heap->lock);
         os_wait_ms(&purges_in_flight, LOAD_RELAXED(purges_in_flight), WAIT_MS);
         os_lock(&heap->lock);
@@ -46,18 +46,19 @@ Heap *heap_take(HeapKind kind) {
     return heap;
 }
 
-uint64_t heap_counters_reset(Heap *heap) {
-    uint64_t mallocs = LOAD_RELAXED(heap->mallocs) - (uint64_t)LOAD_RELAXED(heap->settled);
+uint64_t heap_retire(Heap *heap) {
+    uint64_t mallocs = LOAD_RELAXED(heap->requests.mallocs) - (uint64_t)LOAD_RELAXED(heap->alloc.settled);
     atomic_fetch_add_explicit(&heap_retired_mallocs, mallocs, memory_order_relaxed);
-    uint64_t live = mallocs - LOAD_RELAXED(heap->frees);
-    STORE_RELAXED(heap->mallocs, 0);
-    STORE_RELAXED(heap->mallocs_done, 0);
-    STORE_RELAXED(heap->frees, 0);
-    STORE_RELAXED(heap->frees_done, 0);
-    STORE_RELAXED(heap->settled, 0);
-    heap->frees_at_flush = 0;
-    heap->quick_zero_flushes = 0;
-    heap->settle_at_frees = 0;
+    uint64_t live = mallocs - LOAD_RELAXED(heap->requests.frees);
+    STORE_RELAXED(heap->requests.mallocs, 0);
+    STORE_RELAXED(heap->requests.mallocs_done, 0);
+    STORE_RELAXED(heap->requests.frees, 0);
+    STORE_RELAXED(heap->requests.frees_done, 0);
+    STORE_RELAXED(heap->alloc.settled, 0);
+    heap->alloc.frees_at_flush = 0;
+    heap->alloc.quick_zero_flushes = 0;
+    heap->alloc.settle_at_frees = 0;
+    heap->kind = HEAP_POOLED;
     return live;
 }
 
@@ -67,8 +68,8 @@ static void forget_arrays(Heap *heap) {
     uintptr_t start = round_up_bytes((uintptr_t)heap->small_slots, os_page_bytes);
     uintptr_t end = ((uintptr_t)heap + sizeof *heap) / os_page_bytes * os_page_bytes;
     if (end > start) (void)os_purge((void *)start, end - start);
-    for (unsigned piece = 0; piece < heap->slot_piece_count; piece++)
-        (void)os_purge(heap->slot_piece[piece], heap_slot_piece_bytes());
+    for (unsigned piece = 0; piece < heap->cache.slot_piece_count; piece++)
+        (void)os_purge(heap->cache.slot_piece[piece], heap_slot_piece_bytes());
 }
 
 void heap_pool(Heap *heap) {

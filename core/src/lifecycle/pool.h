@@ -15,7 +15,8 @@ void heap_lock_at_rest(Heap *heap);
 Heap *heap_take(HeapKind kind);
 void heap_pool(Heap *heap);
 
-/* Its requests are counted on among the retired ones. Returns its live blocks. Under the heap lock. */
-uint64_t heap_counters_reset(Heap *heap);
+/* Its requests are added to those of retired heaps, and it serves nobody any more. Returns its live blocks. Under the heap
+ * lock. */
+uint64_t heap_retire(Heap *heap);
 
 #endif

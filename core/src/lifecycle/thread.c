@@ -35,13 +35,12 @@ Heap *heap_attach(void) {
 }
 
 /* Sums of the heap go to the retired ones, its slabs to the shared heap. The magazines are empty. */
-static void heap_retire(Heap *heap) {
+static void hand_over(Heap *heap) {
     os_lock(&heap->lock);
     os_lock(&heap_shared.lock);
     heap_slabs_adopt(&heap_shared, heap);
     os_unlock(&heap_shared.lock);
-    atomic_fetch_add_explicit(&heap_retired_live, (int64_t)heap_counters_reset(heap), memory_order_relaxed);
-    heap->kind = HEAP_POOLED;
+    atomic_fetch_add_explicit(&heap_retired_live, (int64_t)heap_retire(heap), memory_order_relaxed);
     atomic_fetch_sub_explicit(&heap_thread_count, 1, memory_order_relaxed);
     os_unlock(&heap->lock);
 }
@@ -49,9 +48,9 @@ static void heap_retire(Heap *heap) {
 int64_t heap_detach(Heap *heap) {
     heap_enter(heap);
     heap_flush_all(heap);
-    heap_retire(heap);
-    int64_t unshown_bytes = heap->unshown_bytes;
-    heap->unshown_bytes = 0;
+    hand_over(heap);
+    int64_t unshown_bytes = heap->retention.unshown_bytes;
+    heap->retention.unshown_bytes = 0;
     heap_pool(heap);
     return unshown_bytes;
 }

@@ -55,7 +55,7 @@ static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_m
     int64_t left_bytes = LOAD_RELAXED(backed_free_bytes);
     os_lock(&heap->lock);
     while (left_bytes > target_bytes && batch_has_room(batch)) {
-        TinySlabMeta *meta = heap->purge_oldest;
+        TinySlabMeta *meta = heap->slabs.purge_oldest;
         if (meta == NULL || !os_has_aged(now_ms, meta->purge_since_ms, age_ms)) break;
         heap_slab_to_purging(heap, meta);
         left_bytes -= os_page_set_bytes(meta->purging_pages);

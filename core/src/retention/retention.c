@@ -73,8 +73,8 @@ void purge_if_caches_over_bound_slow(void) {
 }
 
 void retention_after_cache_growth(Heap *heap) {
-    if (heap->seen_cache_growth_count == heap->cache_growth_count) return;
-    heap->seen_cache_growth_count = heap->cache_growth_count;
+    if (heap->retention.seen_cache_growth_count == heap->cache.growth_count) return;
+    heap->retention.seen_cache_growth_count = heap->cache.growth_count;
     purge_if_caches_over_bound();
 }
 
@@ -99,8 +99,8 @@ void retention_after_birth(void) {
 void retention_after_refill(Heap *heap) {
     retention_after_birth();
     retention_after_cache_growth(heap);
-    bool has_taken_slab = heap->seen_slabs_taken_count != heap->slabs_taken_count;
-    heap->seen_slabs_taken_count = heap->slabs_taken_count;
+    bool has_taken_slab = heap->retention.seen_slabs_taken_count != heap->slabs.taken_count;
+    heap->retention.seen_slabs_taken_count = heap->slabs.taken_count;
     if (has_taken_slab && heap->kind == HEAP_THREAD) heap_share_idle(heap);
 }
 

@@ -24,9 +24,9 @@ void purge_show_returned(int64_t bytes);
 /* As purge_if_over_bound, after blocks went back, which makes the bounds lower: they may go back for long without an OS page
  * becoming free, and then many at once. For the heap's owner. */
 HAK_INLINE void purge_after_return(Heap *heap, int64_t returned_bytes) {
-    int64_t unshown_bytes = heap->unshown_bytes + returned_bytes;
+    int64_t unshown_bytes = heap->retention.unshown_bytes + returned_bytes;
     bool is_shown = unshown_bytes > LOAD_RELAXED(purge_show_bytes);
-    heap->unshown_bytes = is_shown ? 0 : unshown_bytes;
+    heap->retention.unshown_bytes = is_shown ? 0 : unshown_bytes;
     if (HAK_UNLIKELY(is_shown))
         purge_show_returned(unshown_bytes);
     else
