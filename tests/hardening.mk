@@ -57,7 +57,7 @@ sanitize-here: $(venv)/build-tools-installed
 tidy-here: $(venv)/build-tools-installed
 	@$(call core_tests_built,build/clang,-DCMAKE_C_COMPILER=clang -DHAKMEM_WERROR=ON \
 		-DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
-	@clang-tidy -p build/clang --quiet core/src/*/*.c
+	@clang-tidy -p build/clang --quiet $$(find core/src -name '*.c')
 
 # Without cmocka. The programs for musl are static, so without what needs shared libraries, too; musl's compiler does not look for the kernel's
 # headers, which are the same for all C libraries.

@@ -22,9 +22,8 @@ def clean_tree(tmp_path: Path) -> Path:
     """A small tree in which everything is allowed."""
     plant(tmp_path, "core/src/base/base.h", "#include <stdint.h>\n")
     plant(tmp_path, "core/src/platform/os.h", '#include "base/base.h"\n')
-    plant(
-        tmp_path, "core/src/platform/os_linux.c", '#include "platform/os.h"\n#include <sys/mman.h>\nint x = write(2);\n'
-    )
+    os_code = '#include "platform/os.h"\n#include <sys/mman.h>\nint x = write(2);\n'
+    plant(tmp_path, "core/src/platform/linux/os_memory.c", os_code)
     plant(tmp_path, "core/src/platform/message.h", '#include "base/base.h"\n')
     plant(tmp_path, "core/src/platform/message.c", '#include "platform/message.h"\nvoid f() { os_write_error(1); }\n')
     plant(tmp_path, "core/src/platform/option.c", '#include "base/base.h"\nchar *f() { return getenv("X"); }\n')

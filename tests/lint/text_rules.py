@@ -39,9 +39,10 @@ def check_header_comment(path: Path, text: str) -> list[str]:
             return [f"{path}:1: does not begin with a comment that says its job"]
         if "core/src" in path.as_posix():
             comment = match[1]
+            name = path.as_posix().rpartition("core/src/")[2]
             return [
                 f"{path}:1: the header comment does not have: {wanted}"
-                for wanted in (f"{path.parent.name}/{path.name} - ", f"Layer: {path.parent.name}")
+                for wanted in (f"{name} - ", f"Layer: {name.split('/')[0]}")
                 if wanted not in comment
             ]
     elif path.suffix in (".py", ".pyi"):

@@ -10,6 +10,7 @@
 #define HAK_HEAP_HEAP_H
 
 #include "base/types.h"
+#include "platform/lock.h"
 #include "platform/os.h"
 #include "superslab/size_class.h"
 

@@ -1,8 +1,8 @@
 /*
  * platform/os.h - the porting contract: all that hakmem asks of an operating system.
  *
- * Layer: platform. Only os_*.c include OS headers; a port rewrites these files and no other.
- * Thread rule: everything here may be called from any thread. Nothing here allocates with malloc.
+ * Layer: platform. Implemented in the folder of each OS (linux/), which alone includes OS headers; a port adds one.
+ * Thread rule: everything here may be called from any thread. Errno is kept by all of it.
  */
 #ifndef HAK_PLATFORM_OS_H
 #define HAK_PLATFORM_OS_H
@@ -63,55 +63,6 @@ void os_populate(void *address, size_t bytes);
 /* 64 bits that differ from process to process, for the placement of mappings. */
 uint64_t os_random_bits(void);
 
-/* ---- Locks: not recursive ---- */
-
-/* The lock order: a thread takes locks by rising rank only. Asserted in builds with debug checks. */
-typedef enum LockRank {
-    LOCK_RANK_START,
-    LOCK_RANK_HELPER,
-    LOCK_RANK_HEAP_LIST,
-    LOCK_RANK_HEAP, /* one at a time; fork takes all, in list order */
-    LOCK_RANK_SHARED_HEAP,
-    LOCK_RANK_SUPPLY,
-    LOCK_RANK_METADATA
-} LockRank;
-
-typedef struct os_lock {
-    _Atomic uint32_t state; /* 0 unlocked, 1 locked, 2 locked and somebody sleeps */
-    LockRank rank;
-} os_lock_t;
-
-#if HAK_DEBUG_CHECKS
-void os_lock_order_enter(const os_lock_t *lock);
-void os_lock_order_leave(const os_lock_t *lock);
-void os_lock_order_suspend(bool is_suspended); /* for the calling thread, around fork */
-#else
-#define os_lock_order_enter(lock) ((void)0)
-#define os_lock_order_leave(lock) ((void)0)
-#define os_lock_order_suspend(is_suspended) ((void)0)
-#endif
-
-void os_lock_slow(os_lock_t *lock);
-void os_unlock_slow(os_lock_t *lock);
-
-HAK_INLINE bool os_trylock(os_lock_t *lock) {
-    uint32_t unlocked = 0;
-    /* acquire; pairs with the release in os_unlock */
-    return atomic_compare_exchange_strong_explicit(&lock->state, &unlocked, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
-HAK_INLINE void os_lock(os_lock_t *lock) {
-    os_lock_order_enter(lock);
-    if (HAK_UNLIKELY(!os_trylock(lock))) os_lock_slow(lock);
-}
-
-HAK_INLINE void os_unlock(os_lock_t *lock) {
-    os_lock_order_leave(lock);
-    /* release; pairs with the acquire in os_trylock and os_lock_slow */
-    if (HAK_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2)) os_unlock_slow(lock);
-}
-
 /* ---- Threads ---- */
 
 /* Calls `on_exit` when the calling thread ends, and again if the thread asks again while it ends (a bounded number of
@@ -130,9 +81,11 @@ int os_helper_start(void (*run)(void));
 void os_helper_await_end(void);  /* its function has returned */
 void os_helper_await_gone(void); /* and the kernel counts it no more, but for an exit that takes very long */
 
-/* Sleeps until the flag is no longer `expected` or the time is over. */
-void os_wait_ms(_Atomic uint32_t *flag, uint32_t expected, uint32_t milliseconds);
-void os_wake(_Atomic uint32_t *flag);
+/* Sleeps until the word is no longer `expected`, somebody wakes it, or the time is over. */
+void os_wait(_Atomic uint32_t *word, uint32_t expected);
+void os_wait_ms(_Atomic uint32_t *word, uint32_t expected, uint32_t milliseconds);
+void os_wake(_Atomic uint32_t *word); /* all who sleep on it */
+void os_wake_one(_Atomic uint32_t *word);
 
 /* Calls around fork; once per process. */
 void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child)(void));

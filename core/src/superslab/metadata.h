@@ -7,6 +7,7 @@
 #define HAK_SUPERSLAB_METADATA_H
 
 #include "base/base.h"
+#include "platform/lock.h"
 #include "platform/os.h"
 
 extern os_lock_t metadata_lock; /* for fork */

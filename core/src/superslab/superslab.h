@@ -13,6 +13,7 @@
 #define HAK_SUPERSLAB_SUPERSLAB_H
 
 #include "base/types.h"
+#include "platform/lock.h"
 #include "platform/os.h"
 
 extern os_lock_t supply_lock; /* for fork, stats and checks */

@@ -1,5 +1,5 @@
 /*
- * platform/os_linux_memory.c - mappings, purge and huge pages on Linux.
+ * platform/linux/os_memory.c - mappings, purge and huge pages on Linux.
  *
  * Layer: platform. Does not decide when to map or purge. Thread rule: any thread.
  */

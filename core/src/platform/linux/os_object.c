@@ -1,5 +1,5 @@
 /*
- * platform/os_linux_object.c - the shared objects of this process, and what they export.
+ * platform/linux/os_object.c - the shared objects of this process, and what they export.
  *
  * Layer: platform. Thread rule: any thread. The loader's lock is not held while anybody is asked: it lists the objects
  * under one lock and opens them under another, so each is looked up by its place and asked afterwards. What is loaded or

@@ -1,5 +1,5 @@
 /*
- * platform/os_linux_thread.c - locks, thread exit, barriers, the helper thread and fork on Linux.
+ * platform/linux/os_thread.c - sleeping, thread exit, barriers, the helper thread and fork on Linux.
  *
  * Layer: platform. Does not know heaps. Thread rule: any thread.
  */
@@ -17,39 +17,29 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- Locks ---- */
+/* ---- Sleeping ---- */
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected, const struct timespec *timeout) {
+    int saved = errno;
     syscall(SYS_futex, (void *)word, FUTEX_WAIT_PRIVATE, expected, timeout, NULL, 0);
+    errno = saved;
 }
 
 static void futex_wake(_Atomic uint32_t *word, int count) {
+    int saved = errno;
     syscall(SYS_futex, (void *)word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-}
-
-/* Short spin first: critical sections are a fraction of a microsecond, a sleep costs ten. */
-#define LOCK_SPIN_COUNT 100
-
-void os_lock_slow(os_lock_t *lock) {
-    int saved = errno;
-    for (int spin = 0; spin < LOCK_SPIN_COUNT; spin++) {
-        if (LOAD_RELAXED(lock->state) == 0 && os_trylock(lock)) return;
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#elif defined(__aarch64__)
-        __asm__ volatile("yield");
-#endif
-    }
-    /* acquire; pairs with the release in os_unlock */
-    while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0) futex_wait(&lock->state, 2, NULL);
     errno = saved;
 }
 
-void os_unlock_slow(os_lock_t *lock) {
-    int saved = errno;
-    futex_wake(&lock->state, 1);
-    errno = saved;
+void os_wait(_Atomic uint32_t *word, uint32_t expected) { futex_wait(word, expected, NULL); }
+
+void os_wait_ms(_Atomic uint32_t *word, uint32_t expected, uint32_t milliseconds) {
+    struct timespec timeout = {milliseconds / 1000u, (long)(milliseconds % 1000u) * 1000000L};
+    futex_wait(word, expected, &timeout);
 }
+
+void os_wake(_Atomic uint32_t *word) { futex_wake(word, INT_MAX); }
+void os_wake_one(_Atomic uint32_t *word) { futex_wake(word, 1); }
 
 /* ---- Threads ---- */
 
@@ -141,15 +131,6 @@ void os_helper_await_gone(void) {
         futex_wait(&nobody_wakes, 0, &moment); /* not nanosleep: a thread that is cancelled would end in it */
     errno = saved;
 }
-
-void os_wait_ms(_Atomic uint32_t *flag, uint32_t expected, uint32_t milliseconds) {
-    struct timespec timeout = {milliseconds / 1000u, (long)(milliseconds % 1000u) * 1000000L};
-    int saved = errno;
-    futex_wait(flag, expected, &timeout);
-    errno = saved;
-}
-
-void os_wake(_Atomic uint32_t *flag) { futex_wake(flag, INT_MAX); }
 
 void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
     (void)pthread_atfork(prepare, parent, child);
