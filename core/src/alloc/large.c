@@ -19,7 +19,7 @@
 
 static void *take(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
     if (size_bytes <= RUN_BYTES_MAX) {
-        TinySlabMeta *first = run_take(size_bytes, room_bytes, alignment, is_zero);
+        Slab *first = run_take(size_bytes, room_bytes, alignment, is_zero);
         return first != NULL ? (void *)slab_address(first) : NULL;
     }
     SuperSlab *mapping = mapping_take(size_bytes, is_zero);
@@ -54,7 +54,7 @@ void *large_malloc_growing(size_t size_bytes) {
 /* What a large block lies in: its mapping, or the first slab of its run. Both NULL: no block starts there. */
 typedef struct LargePlace {
     SuperSlab *mapping;
-    TinySlabMeta *run;
+    Slab *run;
 } LargePlace;
 
 static LargePlace place_of(const void *block) {
@@ -69,7 +69,7 @@ static LargePlace place_of(const void *block) {
     return place;
 }
 
-static TinySlabMeta *first_slab_of(LargePlace place) {
+static Slab *first_slab_of(LargePlace place) {
     return place.mapping != NULL ? &place.mapping->slab[0] : place.run;
 }
 
@@ -77,7 +77,7 @@ void large_free(void *block) {
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     bool report_only = option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT;
     LargePlace place = place_of(block);
-    const TinySlabMeta *first = first_slab_of(place);
+    const Slab *first = first_slab_of(place);
     if (first != NULL && first->large_heap != NULL) {
         message_misuse(report_only, "invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)",
                        block, os_thread_id());
@@ -109,7 +109,7 @@ void large_free_purged(void *block) {
     }
 }
 
-TinySlabMeta *large_first_slab(const void *block) { return first_slab_of(place_of(block)); }
+Slab *large_first_slab(const void *block) { return first_slab_of(place_of(block)); }
 
 size_t large_usable_bytes(const void *block) {
     LargePlace place = place_of(block);
@@ -120,7 +120,7 @@ size_t large_usable_bytes(const void *block) {
 void *large_resize(void *block, size_t size_bytes) {
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     LargePlace place = place_of(block);
-    const TinySlabMeta *first = first_slab_of(place);
+    const Slab *first = first_slab_of(place);
     void *resized = NULL;
     if (first == NULL || first->large_heap != NULL) return NULL; /* large_free, which comes next, reports it */
     if (place.run != NULL && size_bytes <= RUN_BYTES_MAX) {

@@ -28,7 +28,7 @@ void large_free_outgrown(void *block);
 void large_free_purged(void *block);
 
 /* The metadata that stands for the block; NULL: no large block starts there. */
-TinySlabMeta *large_first_slab(const void *block);
+Slab *large_first_slab(const void *block);
 
 /* Resizes without copying; the block may lie elsewhere afterwards. NULL: not possible, or in a private heap's list; nothing
  * changed. */

@@ -36,24 +36,24 @@ bool heap_private_owns(const Heap *heap, const void *block) {
     if (superslab == NULL) return false;
     if (registry_slab_class(block) - 1u < SIZE_CLASS_COUNT)
         return LOAD_RELAXED(superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB].owner) == heap;
-    const TinySlabMeta *first = large_first_slab(block);
+    const Slab *first = large_first_slab(block);
     return first != NULL && first->large_heap == heap;
 }
 
 /* ---- The end ---- */
 
-static void discard_slabs(TinySlabMeta *slabs) {
+static void discard_slabs(Slab *slabs) {
     while (slabs != NULL) {
-        TinySlabMeta *next = slabs->next;
+        Slab *next = slabs->next;
         if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_discard(slabs);
         superslab_slab_discard(slabs);
         slabs = next;
     }
 }
 
-static void free_large_blocks(TinySlabMeta *large) {
+static void free_large_blocks(Slab *large) {
     while (large != NULL) {
-        TinySlabMeta *next = large->large_next;
+        Slab *next = large->large_next;
         large->large_heap = NULL;
         large_free_purged((void *)slab_address(large));
         large = next;
@@ -67,7 +67,7 @@ void heap_private_destroy(Heap *heap) {
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     heap_classes_start_over(heap);
     int64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
-    TinySlabMeta *slabs = heap_slabs_take_all(heap), *large = heap_large_take_all(heap);
+    Slab *slabs = heap_slabs_take_all(heap), *large = heap_large_take_all(heap);
     (void)heap_retire(heap);
     os_unlock(&heap->lock);
     os_unlock(&heap_list_lock);

@@ -30,46 +30,46 @@ static void expect(Findings *findings, bool holds, const char *invariant, const 
 #define EXPECT_EQUAL(findings, invariant, where, have, want) \
     expect(findings, (uint64_t)(have) == (uint64_t)(want), invariant, where, (uint64_t)(have), (uint64_t)(want))
 
-static unsigned used_by_bits(TinySlabMeta *meta) {
-    unsigned blocks = size_classes[meta->class_index].blocks_per_slab, free_count = 0;
+static unsigned used_by_bits(Slab *slab) {
+    unsigned blocks = size_classes[slab->class_index].blocks_per_slab, free_count = 0;
     for (unsigned word = 0; word * 64 < blocks; word++)
-        free_count += (unsigned)__builtin_popcountll(slab_free_bits(meta)[word]);
+        free_count += (unsigned)__builtin_popcountll(slab_free_bits(slab)[word]);
     return blocks - free_count;
 }
 
-static OsPageSet available_by_bits(TinySlabMeta *meta) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
+static OsPageSet available_by_bits(Slab *slab) {
+    const SizeClass *size_class = &size_classes[slab->class_index];
     unsigned pages = 0;
     for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++)
         for (unsigned block = size_class->first_starting[page]; block < size_class->first_starting[page + 1]; block++)
-            if ((slab_free_bits(meta)[block / 64] >> (block % 64) & 1) != 0) pages |= 1u << page;
+            if ((slab_free_bits(slab)[block / 64] >> (block % 64) & 1) != 0) pages |= 1u << page;
     return (OsPageSet)pages;
 }
 
-static bool list_contains(TinySlabMeta *list, const TinySlabMeta *meta) {
-    while (list != NULL && list != meta) list = list->next;
+static bool list_contains(Slab *list, const Slab *slab) {
+    while (list != NULL && list != slab) list = list->next;
     return list != NULL;
 }
 
-static void check_slab(Findings *findings, TinySlabMeta *meta) {
-    Heap *owner = LOAD_RELAXED(meta->owner);
-    const HeapClass *class = &owner->class[meta->class_index];
-    uint64_t block_bytes = size_classes[meta->class_index].block_bytes;
-    EXPECT_EQUAL(findings, "I1", meta, meta->used_blocks, used_by_bits(meta));
-    EXPECT_EQUAL(findings, "I2", meta, meta->free_pages, slab_free_pages_from_bits(meta));
-    EXPECT_EQUAL(findings, "I3", meta, meta->available_pages, available_by_bits(meta));
-    EXPECT_EQUAL(findings, "I4", meta, meta->unbacked_pages & ~meta->free_pages, 0);
-    EXPECT_EQUAL(findings, "I4", meta, meta->purging_pages & ~meta->free_pages, 0);
-    EXPECT_EQUAL(findings, "registry class", meta, registry_slab_class((void *)slab_address(meta)), meta->class_index);
-    if (meta->purging_pages == 0) {
-        if (meta->list == SLAB_LIST_NONE)
-            EXPECT_EQUAL(findings, "I5", meta, (uintptr_t)class->tls.meta, (uintptr_t)meta);
+static void check_slab(Findings *findings, Slab *slab) {
+    Heap *owner = LOAD_RELAXED(slab->owner);
+    const HeapClass *class = &owner->class[slab->class_index];
+    uint64_t block_bytes = size_classes[slab->class_index].block_bytes;
+    EXPECT_EQUAL(findings, "I1", slab, slab->used_blocks, used_by_bits(slab));
+    EXPECT_EQUAL(findings, "I2", slab, slab->free_pages, slab_free_pages_from_bits(slab));
+    EXPECT_EQUAL(findings, "I3", slab, slab->available_pages, available_by_bits(slab));
+    EXPECT_EQUAL(findings, "I4", slab, slab->unbacked_pages & ~slab->free_pages, 0);
+    EXPECT_EQUAL(findings, "I4", slab, slab->purging_pages & ~slab->free_pages, 0);
+    EXPECT_EQUAL(findings, "registry class", slab, registry_slab_class((void *)slab_address(slab)), slab->class_index);
+    if (slab->purging_pages == 0) {
+        if (slab->list == SLAB_LIST_NONE)
+            EXPECT_EQUAL(findings, "I5", slab, (uintptr_t)class->tls.slab, (uintptr_t)slab);
         else
-            EXPECT_EQUAL(findings, "I5", meta, list_contains(class->list[meta->list], meta), true);
-        EXPECT_EQUAL(findings, "I14", meta, meta->is_queued, slab_backed_free_pages(meta) != 0);
+            EXPECT_EQUAL(findings, "I5", slab, list_contains(class->list[slab->list], slab), true);
+        EXPECT_EQUAL(findings, "I14", slab, slab->is_queued, slab_backed_free_pages(slab) != 0);
     }
-    findings->used_bytes += (int64_t)(meta->used_blocks * block_bytes);
-    findings->backed_free_bytes += os_page_set_bytes(slab_backed_free_pages(meta));
+    findings->used_bytes += (int64_t)(slab->used_blocks * block_bytes);
+    findings->backed_free_bytes += os_page_set_bytes(slab_backed_free_pages(slab));
 }
 
 static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_active) {
@@ -80,21 +80,21 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
     EXPECT_EQUAL(findings, "I11", superslab, (superslab->backed_free_slabs | superslab->backed_tails) != 0,
                  superslab->is_queued);
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
-        TinySlabMeta *meta = &superslab->slab[index];
-        bool has_owner = LOAD_RELAXED(meta->owner) != NULL;
+        Slab *slab = &superslab->slab[index];
+        bool has_owner = LOAD_RELAXED(slab->owner) != NULL;
         bool is_out = ((superslab->free_slabs | superslab->purging_slabs) >> index & 1) != 0;
-        EXPECT_EQUAL(findings, "I6", meta, has_owner, !is_out);
-        if (LOAD_RELAXED(meta->owner) == RUN_OWNER) {
-            bool has_backed_tail = slab_backed_free_pages(meta) != 0;
-            EXPECT_EQUAL(findings, "I11", meta, (superslab->backed_tails >> index & 1) != 0, has_backed_tail);
-            findings->backed_free_bytes += os_page_set_bytes(slab_backed_free_pages(meta));
+        EXPECT_EQUAL(findings, "I6", slab, has_owner, !is_out);
+        if (LOAD_RELAXED(slab->owner) == RUN_OWNER) {
+            bool has_backed_tail = slab_backed_free_pages(slab) != 0;
+            EXPECT_EQUAL(findings, "I11", slab, (superslab->backed_tails >> index & 1) != 0, has_backed_tail);
+            findings->backed_free_bytes += os_page_set_bytes(slab_backed_free_pages(slab));
         } else if (has_owner) {
-            check_slab(findings, meta);
+            check_slab(findings, slab);
         } else {
-            bool is_backed = meta->unbacked_pages != os_page_set_all();
+            bool is_backed = slab->unbacked_pages != os_page_set_all();
             if ((superslab->free_slabs >> index & 1) != 0)
-                EXPECT_EQUAL(findings, "I11", meta, (superslab->backed_free_slabs >> index & 1) != 0, is_backed);
-            findings->backed_free_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~meta->unbacked_pages));
+                EXPECT_EQUAL(findings, "I11", slab, (superslab->backed_free_slabs >> index & 1) != 0, is_backed);
+            findings->backed_free_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~slab->unbacked_pages));
         }
     }
 }
@@ -109,7 +109,7 @@ static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
 }
 
 static void check_large(Findings *findings, const Heap *heap) {
-    for (TinySlabMeta *first = heap->slabs.large; first != NULL; first = first->large_next) {
+    for (Slab *first = heap->slabs.large; first != NULL; first = first->large_next) {
         EXPECT_EQUAL(findings, "I15", first, (uintptr_t)first->large_heap, (uintptr_t)heap);
         EXPECT_EQUAL(findings, "I15", first, registry_slab_class((void *)slab_address(first)), SLAB_CLASS_LARGE);
     }

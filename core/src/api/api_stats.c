@@ -39,18 +39,18 @@ typedef struct Sums {
 static void add_superslab(SuperSlab *superslab, void *context) {
     Sums *sums = context;
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
-        const TinySlabMeta *meta = &superslab->slab[index];
-        sums->unbacked_bytes += (uint64_t)os_page_set_bytes(meta->unbacked_pages);
-        sums->free_page_bytes += (uint64_t)os_page_set_bytes(meta->free_pages);
-        const Heap *owner = LOAD_RELAXED(meta->owner);
+        const Slab *slab = &superslab->slab[index];
+        sums->unbacked_bytes += (uint64_t)os_page_set_bytes(slab->unbacked_pages);
+        sums->free_page_bytes += (uint64_t)os_page_set_bytes(slab->free_pages);
+        const Heap *owner = LOAD_RELAXED(slab->owner);
         if (owner == NULL) continue;
         if (owner == RUN_OWNER) {
-            if (meta->used_blocks != 0) sums->run_bytes += meta->run_bytes; /* the first slab of a run */
+            if (slab->used_blocks != 0) sums->run_bytes += slab->run_bytes; /* the first slab of a run */
             continue;
         }
-        sums->used[meta->class_index] += meta->used_blocks;
-        sums->used_bytes += (uint64_t)meta->used_blocks * size_classes[meta->class_index].block_bytes;
-        sums->slabs[meta->class_index]++;
+        sums->used[slab->class_index] += slab->used_blocks;
+        sums->used_bytes += (uint64_t)slab->used_blocks * size_classes[slab->class_index].block_bytes;
+        sums->slabs[slab->class_index]++;
     }
 }
 

@@ -52,23 +52,23 @@ enum {
  *   I5  full: used_blocks = blocks_per_slab; the TLS slab is in no list; every other slab is in the list of its
  *       fullness, or in the list of full ones
  */
-typedef struct TinySlabMeta {
+typedef struct Slab {
     _Atomic(Heap *) owner; /* NULL while the slab is free; written under the lock of the old and of the new owner */
     union {
-        struct TinySlabMeta *next; /* the fullness list */
+        struct Slab *next; /* the fullness list */
         size_t run_bytes;          /* first slab of a run: its block, in whole OS pages */
     };
     union {
-        struct TinySlabMeta *previous;
+        struct Slab *previous;
         Heap *large_heap; /* first slab of a run or mapping: the private heap that it belongs to, or NULL */
     };
     union {
-        struct TinySlabMeta *purge_next; /* the purge queue: slabs with backed free OS pages, by age */
-        struct TinySlabMeta *large_next; /* likewise: the large blocks of that heap; under its lock */
+        struct Slab *purge_next; /* the purge queue: slabs with backed free OS pages, by age */
+        struct Slab *large_next; /* likewise: the large blocks of that heap; under its lock */
     };
     union {
-        struct TinySlabMeta *purge_previous;
-        struct TinySlabMeta *large_previous;
+        struct Slab *purge_previous;
+        struct Slab *large_previous;
     };
     uint32_t purge_since_ms;                          /* when the oldest of these became free */
     uint16_t used_blocks;
@@ -80,7 +80,7 @@ typedef struct TinySlabMeta {
     uint8_t slab_index;
     uint8_t list;   /* SLAB_LIST_... */
     bool is_queued; /* in the purge queue */
-} TinySlabMeta;
+} Slab;
 
 /* The owner of a run: neighbouring slabs that hold one large block. class_index is 0, used_blocks of the first slab the
  * number of slabs. Under the supply lock. */
@@ -88,7 +88,7 @@ typedef struct TinySlabMeta {
 
 enum { SLAB_LIST_BINS = 8, SLAB_LIST_FULL = 8, SLAB_LIST_NONE = 9 }; /* 0..7: eighths of fullness */
 
-_Static_assert(sizeof(TinySlabMeta) <= CACHE_LINE_BYTES, "one cache line of metadata a slab");
+_Static_assert(sizeof(Slab) <= CACHE_LINE_BYTES, "one cache line of metadata a slab");
 
 /* ---- SuperSlabs ---- */
 
@@ -104,8 +104,8 @@ _Static_assert(sizeof(TinySlabMeta) <= CACHE_LINE_BYTES, "one cache line of meta
  *   I16 of a mapping: block_bytes <= backed_bytes <= mapping_bytes; in the mappings' queue <=> it is cached or its
  *       backed_bytes exceed its block_bytes
  */
-#define FEW_ROW_BLOCKS 448u    /* blocks of 160 bytes and more */
-#define SHORT_ROW_BLOCKS 2048u /* blocks of 32 bytes and more */
+#define LARGE_BLOCK_ROW_BLOCKS 448u   /* for blocks of 160 bytes and more */
+#define MEDIUM_BLOCK_ROW_BLOCKS 2048u /* for blocks of 32 bytes and more */
 
 struct SuperSlab {
     uintptr_t base;
@@ -123,23 +123,23 @@ struct SuperSlab {
     bool is_queued;
     _Atomic bool has_huge_pages; /* until its first partial purge */
     bool is_huge_untouched; /* from its birth until the first of its slabs is taken */
-    TinySlabMeta slab[SLABS_PER_SUPERSLAB];
+    Slab slab[SLABS_PER_SUPERSLAB];
     /* Bit set: the block is free. Three sizes of rows, so that most classes' bitmaps share few OS pages, and those of
      * larger blocks the header's own. */
-    uint64_t few_free_bits[SLABS_PER_SUPERSLAB][FEW_ROW_BLOCKS / 64];
-    _Alignas(OS_PAGE_BYTES_MIN) uint64_t short_free_bits[SLABS_PER_SUPERSLAB][SHORT_ROW_BLOCKS / 64];
-    uint64_t long_free_bits[SLABS_PER_SUPERSLAB][BLOCKS_PER_SLAB_MAX / 64];
+    uint64_t large_block_bits[SLABS_PER_SUPERSLAB][LARGE_BLOCK_ROW_BLOCKS / 64];
+    _Alignas(OS_PAGE_BYTES_MIN) uint64_t medium_block_bits[SLABS_PER_SUPERSLAB][MEDIUM_BLOCK_ROW_BLOCKS / 64];
+    uint64_t small_block_bits[SLABS_PER_SUPERSLAB][BLOCKS_PER_SLAB_MAX / 64];
 };
 
-_Static_assert(offsetof(SuperSlab, short_free_bits) == OS_PAGE_BYTES_MIN, "header: one OS page, then the bitmaps");
+_Static_assert(offsetof(SuperSlab, medium_block_bits) == OS_PAGE_BYTES_MIN, "header: one OS page, then the bitmaps");
 _Static_assert(sizeof(SuperSlab) * 50 <= SUPERSLAB_BYTES, "metadata at most 2 % of a full heap");
 
 /* The slab from which a heap refills one class. superslab NULL: none yet, or it died. Under the heap lock. */
-typedef struct TinyTLSSlab {
+typedef struct TlsSlab {
     SuperSlab *superslab;
-    TinySlabMeta *meta;
+    Slab *slab;
     uint8_t slab_index;
-} TinyTLSSlab;
+} TlsSlab;
 
 /* ---- Magazines and heaps ---- */
 

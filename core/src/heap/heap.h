@@ -42,8 +42,8 @@ typedef enum HeapCounter {
 
 /* What a heap knows of one class. All zero is a valid start. Under the heap lock. */
 typedef struct HeapClass {
-    TinyTLSSlab tls;
-    TinySlabMeta *list[SLAB_LIST_FULL + 1]; /* by eighths of fullness; the last one: full */
+    TlsSlab tls;
+    Slab *list[SLAB_LIST_FULL + 1]; /* by eighths of fullness; the last one: full */
     uint16_t lists_in_use;                  /* bit n: list n is not empty; full ones not counted */
     _Atomic uint8_t scattered_flushes;      /* so many next ones are not worth sorting; heap_return.c alone, unlocked */
 } HeapClass;
@@ -68,10 +68,10 @@ typedef struct HeapRequests {
 
 /* The lists of slabs beside those by class. Under the heap lock. */
 typedef struct HeapSlabs {
-    TinySlabMeta *purge_oldest, *purge_newest; /* the purge queue (I14) */
+    Slab *purge_oldest, *purge_newest; /* the purge queue (I14) */
     uint32_t purging_slabs;                    /* in no list because the kernel is working on them */
     uint32_t taken_count;                      /* from the supply, ever */
-    TinySlabMeta *large;                       /* private heaps: their large blocks (I15) */
+    Slab *large;                       /* private heaps: their large blocks (I15) */
 } HeapSlabs;
 
 /* The magazines' slots, and who may use them. Under the heap lock; `reclaim_seen` is reclaim's alone. */

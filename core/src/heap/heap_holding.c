@@ -10,7 +10,7 @@
 #include "platform/option.h"
 #include "slab/slab.h"
 
-TinySlabMeta *heap_return_slab_of(const void *block) {
+Slab *heap_return_slab_of(const void *block) {
     if (HAK_UNLIKELY(registry_slab_class(block) - 1u >= SIZE_CLASS_COUNT)) return NULL;
     SuperSlab *superslab = ptr_to_superslab(block);
     if (HAK_UNLIKELY(superslab == NULL)) return NULL;
@@ -22,10 +22,10 @@ HAK_COLD void heap_report_free_in_free_slab(const void *block) {
                    "double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
 }
 
-HAK_COLD void heap_report_private(const TinySlabMeta *meta, const void *block) {
+HAK_COLD void heap_report_private(const Slab *slab, const void *block) {
     message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
                    "invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)", block,
-                   (uint64_t)size_classes[meta->class_index].block_bytes, os_thread_id());
+                   (uint64_t)size_classes[slab->class_index].block_bytes, os_thread_id());
 }
 
 static void settle(HeapHolding *holding) {
@@ -44,9 +44,9 @@ void heap_holding_end(HeapHolding *holding) {
     holding->heap = NULL;
 }
 
-void heap_holding_change(HeapHolding *holding, const TinySlabMeta *meta) {
+void heap_holding_change(HeapHolding *holding, const Slab *slab) {
     for (;;) {
-        Heap *owner = meta != NULL ? LOAD_RELAXED(meta->owner) : NULL;
+        Heap *owner = slab != NULL ? LOAD_RELAXED(slab->owner) : NULL;
         if (HAK_LIKELY(owner == holding->heap)) return;
         heap_holding_end(holding);
         if (owner == NULL || owner == RUN_OWNER) return;
@@ -56,21 +56,21 @@ void heap_holding_change(HeapHolding *holding, const TinySlabMeta *meta) {
 }
 
 bool heap_block_is_used(Heap *own, const void *block) {
-    TinySlabMeta *meta = heap_return_slab_of(block);
+    Slab *slab = heap_return_slab_of(block);
     HeapHolding holding = {own, NULL, 0, 0};
-    heap_holding_change(&holding, meta);
+    heap_holding_change(&holding, slab);
     if (holding.heap == NULL) return false;
-    const SizeClass *size_class = &size_classes[meta->class_index];
+    const SizeClass *size_class = &size_classes[slab->class_index];
     size_t offset = (uintptr_t)block % SLAB_BYTES;
     unsigned index = size_class_block_index(size_class, offset);
     bool is_refused = own != NULL && heap_holding_is_refused(&holding);
     bool is_used = !is_refused && index < size_class->blocks_per_slab &&
                    index * (size_t)size_class->block_bytes == offset &&
-                   (slab_free_bits(meta)[index / 64] >> (index % 64) & 1) == 0;
+                   (slab_free_bits(slab)[index / 64] >> (index % 64) & 1) == 0;
     heap_holding_end(&holding);
     return is_used;
 }
 
-unsigned heap_return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count) {
-    return heap_return_run_inlined(holding, meta, blocks, count);
+unsigned heap_return_run(HeapHolding *holding, Slab *slab, void *const *blocks, unsigned count) {
+    return heap_return_run_inlined(holding, slab, blocks, count);
 }

@@ -58,19 +58,19 @@ HAK_INLINE bool heap_holding_is_refused(const HeapHolding *holding) {
 
 /* False: nothing was done, since its slab belongs to another heap than is held, or more changes than its bit. */
 HAK_INLINE bool heap_return_single(const HeapHolding *holding, const HeapBatch *batch, const SlabSingle *single) {
-    TinySlabMeta *meta = single->meta;
-    if (HAK_UNLIKELY(meta == NULL || LOAD_RELAXED(meta->owner) != holding->heap)) return false;
-    if (HAK_UNLIKELY(meta->class_index != batch->class_index)) return false;
+    Slab *slab = single->slab;
+    if (HAK_UNLIKELY(slab == NULL || LOAD_RELAXED(slab->owner) != holding->heap)) return false;
+    if (HAK_UNLIKELY(slab->class_index != batch->class_index)) return false;
     if (HAK_UNLIKELY(!slab_single_return(single, batch->size_class))) return false;
-    if (HAK_UNLIKELY(heap_slab_is_below_list(meta, batch->size_class))) heap_slab_move(holding->heap, meta);
+    if (HAK_UNLIKELY(heap_slab_is_below_list(slab, batch->size_class))) heap_slab_move(holding->heap, slab);
     return true;
 }
 
 /* NULL: its slab is empty or its SuperSlab released, so the block had been freed before. */
-TinySlabMeta *heap_return_slab_of(const void *block);
+Slab *heap_return_slab_of(const void *block);
 
-/* From now on the heap that owns the slab is held, or none when `meta` is NULL or no heap owns it. */
-void heap_holding_change(HeapHolding *holding, const TinySlabMeta *meta);
+/* From now on the heap that owns the slab is held, or none when `slab` is NULL or no heap owns it. */
+void heap_holding_change(HeapHolding *holding, const Slab *slab);
 void heap_holding_end(HeapHolding *holding);
 
 /* Does a live or cached block start there, one that `own` may free, or, where that is NULL, anybody? Takes the lock of
@@ -79,34 +79,34 @@ bool heap_block_is_used(Heap *own, const void *block);
 
 /* Both are reported; the block is left alone. */
 void heap_report_free_in_free_slab(const void *block);
-void heap_report_private(const TinySlabMeta *meta, const void *block);
+void heap_report_private(const Slab *slab, const void *block);
 
-/* Returns the first of `blocks`, which lies in the slab `meta`, and those right behind it in the same slab; what is not
+/* Returns the first of `blocks`, which lies in the slab `slab`, and those right behind it in the same slab; what is not
  * allowed is reported. Afterwards the slab's owner is held, or none. Returns how many were dealt with. */
-HAK_INLINE unsigned heap_return_run_inlined(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count) {
-    if (HAK_UNLIKELY(meta == NULL || LOAD_RELAXED(meta->owner) != holding->heap)) heap_holding_change(holding, meta);
+HAK_INLINE unsigned heap_return_run_inlined(HeapHolding *holding, Slab *slab, void *const *blocks, unsigned count) {
+    if (HAK_UNLIKELY(slab == NULL || LOAD_RELAXED(slab->owner) != holding->heap)) heap_holding_change(holding, slab);
     Heap *owner = holding->heap;
     if (HAK_UNLIKELY(owner == NULL)) {
         heap_report_free_in_free_slab(blocks[0]);
         return 1;
     }
     if (HAK_UNLIKELY(heap_holding_is_refused(holding))) {
-        heap_report_private(meta, blocks[0]);
+        heap_report_private(slab, blocks[0]);
         return 1;
     }
     unsigned dealt_with;
-    heap_holding_add(holding, slab_return_blocks(meta, blocks, count, &dealt_with), &size_classes[meta->class_index]);
-    if (meta->purging_pages != 0) return dealt_with; /* slab_from_purging puts it where it belongs */
-    if (meta->used_blocks == 0) {
-        heap_slab_became_empty(owner, meta);
+    heap_holding_add(holding, slab_return_blocks(slab, blocks, count, &dealt_with), &size_classes[slab->class_index]);
+    if (slab->purging_pages != 0) return dealt_with; /* slab_from_purging puts it where it belongs */
+    if (slab->used_blocks == 0) {
+        heap_slab_became_empty(owner, slab);
     } else {
-        heap_slab_queue_update(owner, meta);
-        heap_slab_move(owner, meta);
+        heap_slab_queue_update(owner, slab);
+        heap_slab_move(owner, slab);
     }
     return dealt_with;
 }
 
 /* The same as a call. */
-unsigned heap_return_run(HeapHolding *holding, TinySlabMeta *meta, void *const *blocks, unsigned count);
+unsigned heap_return_run(HeapHolding *holding, Slab *slab, void *const *blocks, unsigned count);
 
 #endif

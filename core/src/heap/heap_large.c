@@ -5,7 +5,7 @@
  */
 #include "heap/heap_large.h"
 
-void heap_large_insert(Heap *heap, TinySlabMeta *first) {
+void heap_large_insert(Heap *heap, Slab *first) {
     os_lock(&heap->lock);
     first->large_heap = heap;
     first->large_previous = NULL;
@@ -15,7 +15,7 @@ void heap_large_insert(Heap *heap, TinySlabMeta *first) {
     os_unlock(&heap->lock);
 }
 
-void heap_large_remove(Heap *heap, TinySlabMeta *first) {
+void heap_large_remove(Heap *heap, Slab *first) {
     os_lock(&heap->lock);
     if (first->large_previous != NULL)
         first->large_previous->large_next = first->large_next;
@@ -26,8 +26,8 @@ void heap_large_remove(Heap *heap, TinySlabMeta *first) {
     os_unlock(&heap->lock);
 }
 
-TinySlabMeta *heap_large_take_all(Heap *heap) {
-    TinySlabMeta *taken = heap->slabs.large;
+Slab *heap_large_take_all(Heap *heap) {
+    Slab *taken = heap->slabs.large;
     heap->slabs.large = NULL;
     return taken;
 }

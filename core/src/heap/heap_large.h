@@ -8,10 +8,10 @@
 
 #include "heap/heap.h"
 
-void heap_large_insert(Heap *heap, TinySlabMeta *first);
-void heap_large_remove(Heap *heap, TinySlabMeta *first);
+void heap_large_insert(Heap *heap, Slab *first);
+void heap_large_remove(Heap *heap, Slab *first);
 
 /* Empties the list; its elements stay chained by `large_next`. Under the heap lock. */
-TinySlabMeta *heap_large_take_all(Heap *heap);
+Slab *heap_large_take_all(Heap *heap);
 
 #endif

@@ -64,8 +64,8 @@ static unsigned sort_by_slab(void *const *blocks, unsigned count, void **sorted)
 /* False: the block is still to be returned. */
 static bool return_lone(HeapHolding *holding, const HeapBatch *batch, const void *block) {
     SlabSingle single = heap_batch_find(batch, block);
-    if (HAK_UNLIKELY(single.meta == NULL)) return false;
-    heap_holding_change(holding, single.meta);
+    if (HAK_UNLIKELY(single.slab == NULL)) return false;
+    heap_holding_change(holding, single.slab);
     if (HAK_UNLIKELY(holding->heap == NULL || heap_holding_is_refused(holding))) return false;
     if (!heap_return_single(holding, batch, &single)) return false;
     heap_holding_add(holding, 1, batch->size_class);
@@ -87,9 +87,9 @@ static unsigned return_in_order(Heap *own, const HeapBatch *batch, void *const *
         unsigned dealt_with = 1;
         if (!is_lone || !tries_lone || !return_lone(&holding, batch, blocks[done])) {
             SuperSlab *superslab = heap_batch_superslab(batch, number);
-            TinySlabMeta *meta = HAK_LIKELY(superslab != NULL) ? &superslab->slab[number % SLABS_PER_SUPERSLAB]
+            Slab *slab = HAK_LIKELY(superslab != NULL) ? &superslab->slab[number % SLABS_PER_SUPERSLAB]
                                                                : heap_return_slab_of(blocks[done]);
-            dealt_with = heap_return_run_inlined(&holding, meta, blocks + done, count - done);
+            dealt_with = heap_return_run_inlined(&holding, slab, blocks + done, count - done);
         }
         done += dealt_with;
         if (done == count) break;

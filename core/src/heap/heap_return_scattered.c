@@ -7,8 +7,8 @@
 #include "heap/heap_return_scattered.h"
 
 /* Holds the heap that owns the slab, or, where `own` may not free that one's blocks or none owns it, `own`. */
-static void hold(HeapHolding *holding, const TinySlabMeta *meta) {
-    heap_holding_change(holding, meta);
+static void hold(HeapHolding *holding, const Slab *slab) {
+    heap_holding_change(holding, slab);
     if (holding->heap != NULL && heap_holding_is_refused(holding)) heap_holding_end(holding);
     if (holding->heap != NULL) return;
     holding->heap = holding->own;
@@ -18,16 +18,16 @@ static void hold(HeapHolding *holding, const TinySlabMeta *meta) {
 /* Of another heap than is held, the last one in its OS page, or misuse. */
 static HAK_NOINLINE void return_other(HeapHolding *holding, const HeapBatch *batch, const SlabSingle *single,
                                       void *const *block) {
-    if (single->meta != NULL && LOAD_RELAXED(single->meta->owner) != holding->heap) {
-        hold(holding, single->meta);
+    if (single->slab != NULL && LOAD_RELAXED(single->slab->owner) != holding->heap) {
+        hold(holding, single->slab);
         if (heap_return_single(holding, batch, single)) {
             heap_holding_add(holding, 1, batch->size_class);
             return;
         }
     }
-    TinySlabMeta *meta = heap_return_slab_of(*block);
-    (void)heap_return_run(holding, meta, block, 1);
-    hold(holding, meta);
+    Slab *slab = heap_return_slab_of(*block);
+    (void)heap_return_run(holding, slab, block, 1);
+    hold(holding, slab);
 }
 
 void heap_return_scattered(Heap *own, const HeapBatch *of_blocks, void *const *blocks, unsigned count) {

@@ -13,64 +13,64 @@
 
 /* ---- The TLS slab ---- */
 
-static void tls_slab_set(HeapClass *class, TinySlabMeta *meta) {
-    class->tls = (TinyTLSSlab){superslab_of_slab(meta), meta, meta->slab_index};
+static void tls_slab_set(HeapClass *class, Slab *slab) {
+    class->tls = (TlsSlab){superslab_of_slab(slab), slab, slab->slab_index};
 }
 
 bool heap_tls_slab_has_free_blocks(const HeapClass *class, unsigned class_index) {
-    return class->tls.meta != NULL && class->tls.meta->used_blocks < size_classes[class_index].blocks_per_slab;
+    return class->tls.slab != NULL && class->tls.slab->used_blocks < size_classes[class_index].blocks_per_slab;
 }
 
 /* Its fullest partly used slab: sparse ones are left to drain. */
-static TinySlabMeta *fullest_slab(Heap *heap, unsigned class_index) {
+static Slab *fullest_slab(Heap *heap, unsigned class_index) {
     HeapClass *class = &heap->class[class_index];
     if (class->lists_in_use == 0) return NULL;
-    TinySlabMeta *meta = class->list[31 - __builtin_clz(class->lists_in_use)];
-    heap_slab_remove(heap, meta);
-    return meta;
+    Slab *slab = class->list[31 - __builtin_clz(class->lists_in_use)];
+    heap_slab_remove(heap, slab);
+    return slab;
 }
 
 /* One that ended threads left, or from which this and other threads took few blocks until now. */
-static TinySlabMeta *adopted_slab(Heap *heap, unsigned class_index) {
+static Slab *adopted_slab(Heap *heap, unsigned class_index) {
     if (heap->kind != HEAP_THREAD) return NULL;
     HeapClass *class = &heap_shared.class[class_index];
     os_lock(&heap_shared.lock);
-    TinySlabMeta *meta = fullest_slab(&heap_shared, class_index);
-    if (meta == NULL && heap_tls_slab_has_free_blocks(class, class_index)) meta = class->tls.meta;
-    if (meta != NULL) heap_slab_change_owner(heap, &heap_shared, meta);
+    Slab *slab = fullest_slab(&heap_shared, class_index);
+    if (slab == NULL && heap_tls_slab_has_free_blocks(class, class_index)) slab = class->tls.slab;
+    if (slab != NULL) heap_slab_change_owner(heap, &heap_shared, slab);
     os_unlock(&heap_shared.lock);
-    return meta;
+    return slab;
 }
 
 bool superslab_refill(Heap *heap, unsigned class_index) {
     HeapClass *class = &heap->class[class_index];
-    TinySlabMeta *meta = class->tls.meta;
+    Slab *slab = class->tls.slab;
     if (heap_tls_slab_has_free_blocks(class, class_index)) {
         heap_count_if_on(heap, COUNTER_refill_tls_slab, 1);
         return true;
     }
-    if (meta != NULL) { /* full */
-        class->tls = (TinyTLSSlab){NULL, NULL, 0};
-        heap_slab_insert(heap, meta);
+    if (slab != NULL) { /* full */
+        class->tls = (TlsSlab){NULL, NULL, 0};
+        heap_slab_insert(heap, slab);
     }
     HeapCounter stage = COUNTER_refill_partial_slab;
-    meta = fullest_slab(heap, class_index);
-    if (meta == NULL) {
+    slab = fullest_slab(heap, class_index);
+    if (slab == NULL) {
         stage = COUNTER_refill_adopted_slab;
-        meta = adopted_slab(heap, class_index);
+        slab = adopted_slab(heap, class_index);
     }
-    if (meta == NULL) {
+    if (slab == NULL) {
         SlabSource source;
-        meta = superslab_slab_take(heap, class_index, &source);
-        if (meta == NULL) return false;
+        slab = superslab_slab_take(heap, class_index, &source);
+        if (slab == NULL) return false;
         stage = source == SLAB_RECYCLED ? COUNTER_refill_recycled_slab : COUNTER_refill_new_superslab;
         if (source == SLAB_OF_NEW_SUPERSLAB)
             atomic_fetch_add_explicit(&heap_superslabs_born_count, 1, memory_order_relaxed);
-        slab_initialize(meta);
+        slab_initialize(slab);
         heap->slabs.taken_count++;
-        if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_poison(meta);
+        if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_poison(slab);
     }
-    tls_slab_set(class, meta);
+    tls_slab_set(class, slab);
     heap_count_if_on(heap, stage, 1);
     return true;
 }
@@ -78,10 +78,10 @@ bool superslab_refill(Heap *heap, unsigned class_index) {
 unsigned heap_take_blocks(Heap *heap, unsigned class_index, void **end, unsigned want) {
     HeapClass *class = &heap->class[class_index];
     if (!superslab_refill(heap, class_index)) return 0;
-    unsigned taken = slab_take_blocks(class->tls.meta, end, want);
+    unsigned taken = slab_take_blocks(class->tls.slab, end, want);
     HAK_ASSERT_OP(taken, >, 0);
     int64_t taken_bytes = (int64_t)taken * size_classes[class_index].block_bytes;
     STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) + taken_bytes);
-    heap_slab_queue_update(heap, class->tls.meta);
+    heap_slab_queue_update(heap, class->tls.slab);
     return taken;
 }

@@ -7,16 +7,16 @@
 
 #include "platform/os.h"
 
-typedef struct text_buffer {
+typedef struct TextBuffer {
     char *text;
     size_t used, capacity;
-} text_buffer;
+} TextBuffer;
 
-static void text_put(text_buffer *buffer, char letter) {
+static void text_put(TextBuffer *buffer, char letter) {
     if (buffer->used + 1 < buffer->capacity) buffer->text[buffer->used++] = letter;
 }
 
-static void text_put_string(text_buffer *buffer, const char *string) {
+static void text_put_string(TextBuffer *buffer, const char *string) {
     if (string == NULL) string = "(null)";
     while (*string != '\0') text_put(buffer, *string++);
 }
@@ -34,7 +34,7 @@ static size_t shown_bytes(const char *string) {
 }
 
 /* What was given, in quotes and on one line; the rest of a long one is not worth the place of what follows it. */
-static void text_put_quoted(text_buffer *buffer, const char *string) {
+static void text_put_quoted(TextBuffer *buffer, const char *string) {
     size_t shown = shown_bytes(string);
     text_put(buffer, '\'');
     for (size_t number = 0; number < shown; number++)
@@ -42,7 +42,7 @@ static void text_put_quoted(text_buffer *buffer, const char *string) {
     text_put_string(buffer, string[shown] == '\0' ? "'" : "...'");
 }
 
-static void text_put_number(text_buffer *buffer, uint64_t number, unsigned base) {
+static void text_put_number(TextBuffer *buffer, uint64_t number, unsigned base) {
     char digits[20];
     size_t count = 0;
     do {
@@ -53,7 +53,7 @@ static void text_put_number(text_buffer *buffer, uint64_t number, unsigned base)
 }
 
 size_t message_format_list(char *text, size_t text_bytes, const char *format, va_list arguments) {
-    text_buffer buffer = {text, 0, text_bytes};
+    TextBuffer buffer = {text, 0, text_bytes};
     for (; *format != '\0'; format++) {
         if (*format != '%') {
             text_put(&buffer, *format);

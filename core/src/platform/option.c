@@ -188,7 +188,7 @@ int option_get(const char *name, char *value, size_t value_bytes) {
     int64_t index = row_of_name(name);
     if (index < 0) return ENOENT;
     const hak_option_info_t *row = &option_rows[index];
-    int64_t number = option_value((option_index)index);
+    int64_t number = option_value((OptionIndex)index);
     char text[64];
     size_t used = 0;
     if (row->kind == HAK_OPTION_INTEGER) {

@@ -44,17 +44,17 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
     ROW(tiny_use_superslab, TINY_USE_SUPERSLAB, HAK_OPTION_CHOICE, "1", 0, 0, "0,1", "", OPTION_AT_START,           \
         "0 passes every request of a binding to the previous allocator")
 
-typedef enum option_index {
+typedef enum OptionIndex {
 #define ROW(name, NAME, kind, default_value, minimum, maximum, choices, unit, at_start, help) OPTION_##NAME,
     OPTION_TABLE(ROW)
 #undef ROW
     OPTION_COUNT
-} option_index;
+} OptionIndex;
 
 /* Numbers of the values: an INTEGER itself; a CHOICE its place in `choices`; a SET a bit per place. */
 extern _Atomic int64_t option_values[OPTION_COUNT];
 
-HAK_INLINE int64_t option_value(option_index index) { return LOAD_RELAXED(option_values[index]); }
+HAK_INLINE int64_t option_value(OptionIndex index) { return LOAD_RELAXED(option_values[index]); }
 
 enum { OPTION_THP_NEVER, OPTION_THP_AUTO, OPTION_THP_ALWAYS };
 enum { OPTION_ON_ERROR_ABORT, OPTION_ON_ERROR_REPORT };

@@ -24,7 +24,7 @@ uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
 enum { BATCH_SLABS = OS_RANGES_MAX / 2, RUNS_PER_SLAB_MAX = OS_PAGES_PER_SLAB_MAX / 2 };
 
 typedef struct Batch {
-    TinySlabMeta *slab[BATCH_SLABS];
+    Slab *slab[BATCH_SLABS];
     OsPageSet refused[BATCH_SLABS];
     unsigned slab_count;
     OsRange range[OS_RANGES_MAX]; /* neighbouring OS pages in one */
@@ -36,17 +36,17 @@ static bool batch_has_room(const Batch *batch) {
     return batch->slab_count < BATCH_SLABS && batch->range_count + RUNS_PER_SLAB_MAX <= OS_RANGES_MAX;
 }
 
-static void batch_add(Batch *batch, TinySlabMeta *meta) {
-    for (unsigned rest = meta->purging_pages; rest != 0;) {
+static void batch_add(Batch *batch, Slab *slab) {
+    for (unsigned rest = slab->purging_pages; rest != 0;) {
         unsigned first = lowest_bit_index(rest);
         unsigned count = (unsigned)__builtin_ctz(~(rest >> first));
-        batch->range[batch->range_count] = (OsRange){(void *)(slab_address(meta) + ((size_t)first << os_page_shift)),
+        batch->range[batch->range_count] = (OsRange){(void *)(slab_address(slab) + ((size_t)first << os_page_shift)),
                                                      (size_t)count << os_page_shift, false};
         batch->slab_of_range[batch->range_count++] = (uint8_t)batch->slab_count;
         rest &= ~(((1u << count) - 1) << first);
     }
     batch->refused[batch->slab_count] = 0;
-    batch->slab[batch->slab_count++] = meta;
+    batch->slab[batch->slab_count++] = slab;
 }
 
 /* The oldest slabs of a heap, as far as they are old enough and needed to reach the target. */
@@ -55,11 +55,11 @@ static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_m
     int64_t left_bytes = LOAD_RELAXED(backed_free_bytes);
     os_lock(&heap->lock);
     while (left_bytes > target_bytes && batch_has_room(batch)) {
-        TinySlabMeta *meta = heap->slabs.purge_oldest;
-        if (meta == NULL || !os_has_aged(now_ms, meta->purge_since_ms, age_ms)) break;
-        heap_slab_to_purging(heap, meta);
-        left_bytes -= os_page_set_bytes(meta->purging_pages);
-        batch_add(batch, meta);
+        Slab *slab = heap->slabs.purge_oldest;
+        if (slab == NULL || !os_has_aged(now_ms, slab->purge_since_ms, age_ms)) break;
+        heap_slab_to_purging(heap, slab);
+        left_bytes -= os_page_set_bytes(slab->purging_pages);
+        batch_add(batch, slab);
     }
     if (batch->slab_count > 0) atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
     os_unlock(&heap->lock);
@@ -116,25 +116,25 @@ size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
 }
 
 static void chain_purging(SuperSlab *superslab, void *chain) {
-    TinySlabMeta **first = chain;
+    Slab **first = chain;
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
-        TinySlabMeta *meta = &superslab->slab[index];
-        if (meta->purging_pages == 0) continue;
-        meta->next = *first; /* it is in no list */
-        *first = meta;
+        Slab *slab = &superslab->slab[index];
+        if (slab->purging_pages == 0) continue;
+        slab->next = *first; /* it is in no list */
+        *first = slab;
     }
 }
 
 void purge_abandon_all(void) {
     superslab_purge_abandon();
-    TinySlabMeta *purging = NULL;
+    Slab *purging = NULL;
     (void)superslab_walk(chain_purging, &purging);
     while (purging != NULL) {
-        TinySlabMeta *meta = purging;
-        purging = meta->next;
-        Heap *owner = LOAD_RELAXED(meta->owner);
+        Slab *slab = purging;
+        purging = slab->next;
+        Heap *owner = LOAD_RELAXED(slab->owner);
         os_lock(&owner->lock);
-        (void)heap_slab_from_purging(owner, meta, meta->purging_pages);
+        (void)heap_slab_from_purging(owner, slab, slab->purging_pages);
         os_unlock(&owner->lock);
     }
 }

@@ -19,17 +19,17 @@ static uint64_t word_mask(unsigned word, unsigned first, unsigned end) {
 /* OS pages first .. last of a slab. */
 static unsigned page_span(size_t first_page, size_t last_page) { return (2u << last_page) - (1u << first_page); }
 
-void slab_initialize(TinySlabMeta *meta) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
-    uint64_t *bits = slab_free_bits(meta);
+void slab_initialize(Slab *slab) {
+    const SizeClass *size_class = &size_classes[slab->class_index];
+    uint64_t *bits = slab_free_bits(slab);
     unsigned blocks = size_class->blocks_per_slab;
     for (unsigned word = 0; word * 64 < blocks; word++) bits[word] = word_mask(word, 0, blocks);
-    meta->used_blocks = 0;
-    meta->available_pages = size_class->starting_pages;
-    meta->free_pages = os_page_set_all();
-    meta->purging_pages = 0;
-    meta->is_queued = false;
-    meta->list = SLAB_LIST_NONE;
+    slab->used_blocks = 0;
+    slab->available_pages = size_class->starting_pages;
+    slab->free_pages = os_page_set_all();
+    slab->purging_pages = 0;
+    slab->is_queued = false;
+    slab->list = SLAB_LIST_NONE;
 }
 
 /* Two neighbouring slots of a magazine at once, in every processor's vector registers. */
@@ -89,42 +89,42 @@ static bool take_range(uint64_t *bits, uintptr_t base, unsigned block_bytes, uns
     return is_exhausted;
 }
 
-unsigned slab_take_blocks(TinySlabMeta *meta, void **end, unsigned want) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
-    uint64_t *bits = slab_free_bits(meta);
-    uintptr_t base = slab_address(meta);
+unsigned slab_take_blocks(Slab *slab, void **end, unsigned want) {
+    const SizeClass *size_class = &size_classes[slab->class_index];
+    uint64_t *bits = slab_free_bits(slab);
+    uintptr_t base = slab_address(slab);
     unsigned block_bytes = size_class->block_bytes;
     Taking taking = {end, 0, 0};
-    HAK_ASSERT_OP(meta->purging_pages, ==, 0);
+    HAK_ASSERT_OP(slab->purging_pages, ==, 0);
     while (taking.taken < want) {
-        unsigned available = meta->available_pages;
-        unsigned partly_used = available & ~(unsigned)meta->free_pages;
-        unsigned backed = available & ~(unsigned)meta->unbacked_pages;
+        unsigned available = slab->available_pages;
+        unsigned partly_used = available & ~(unsigned)slab->free_pages;
+        unsigned backed = available & ~(unsigned)slab->unbacked_pages;
         unsigned choice = partly_used != 0 ? partly_used : backed != 0 ? backed : available;
         if (choice == 0) break;
         unsigned page = lowest_bit_index(choice);
         if (take_range(bits, base, block_bytes, size_class->first_starting[page], size_class->first_starting[page + 1],
                        want, &taking))
-            meta->available_pages &= (OsPageSet)~(1u << page);
+            slab->available_pages &= (OsPageSet)~(1u << page);
         size_t last_page = ((size_t)taking.last_block * block_bytes + block_bytes - 1) >> os_page_shift;
-        unsigned touched = page_span(page, last_page) & meta->free_pages;
+        unsigned touched = page_span(page, last_page) & slab->free_pages;
         if (touched != 0) {
-            int64_t reused_bytes = os_page_set_bytes((OsPageSet)(touched & ~(unsigned)meta->unbacked_pages));
+            int64_t reused_bytes = os_page_set_bytes((OsPageSet)(touched & ~(unsigned)slab->unbacked_pages));
             if (reused_bytes != 0)
                 atomic_fetch_sub_explicit(&backed_free_bytes, reused_bytes, memory_order_relaxed);
-            meta->free_pages &= (OsPageSet)~touched;
-            meta->unbacked_pages &= (OsPageSet)~touched;
+            slab->free_pages &= (OsPageSet)~touched;
+            slab->unbacked_pages &= (OsPageSet)~touched;
         }
     }
-    meta->used_blocks = (uint16_t)(meta->used_blocks + taking.taken);
+    slab->used_blocks = (uint16_t)(slab->used_blocks + taking.taken);
     return taking.taken;
 }
 
 /* ---- Return ---- */
 
-static HAK_COLD void report_not_live(const TinySlabMeta *meta, const void *block, bool is_start) {
+static HAK_COLD void report_not_live(const Slab *slab, const void *block, bool is_start) {
     bool report_only = option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT;
-    uint64_t block_bytes = size_classes[meta->class_index].block_bytes, thread = os_thread_id();
+    uint64_t block_bytes = size_classes[slab->class_index].block_bytes, thread = os_thread_id();
     if (is_start)
         message_misuse(report_only, "double free of %p (size class %u bytes, thread %u)", block, block_bytes, thread);
     else
@@ -159,7 +159,7 @@ static bool bits_set_clear_range(uint64_t *bits, unsigned first, unsigned count)
 }
 
 typedef struct Returning {
-    TinySlabMeta *meta;
+    Slab *slab;
     const SizeClass *size_class;
     uint64_t *bits;
     uintptr_t base;
@@ -185,7 +185,7 @@ HAK_INLINE void return_one(Returning *returning, const void *pointer) {
     bool is_start = block * (size_t)size_class->block_bytes == offset && block < size_class->blocks_per_slab;
     uint64_t *bits = returning->bits + block / 64, word = *bits, bit = (uint64_t)1 << (block % 64);
     if (HAK_UNLIKELY(!is_start || (word & bit) != 0)) {
-        report_not_live(returning->meta, pointer, is_start);
+        report_not_live(returning->slab, pointer, is_start);
         return;
     }
     *bits = word | bit;
@@ -220,7 +220,7 @@ static unsigned freed_pages(const Returning *returning) {
     const SizeClass *size_class = returning->size_class;
     unsigned touched = returning->started_pages | returning->ended_pages, freed = 0;
     if (size_class->block_bytes > os_page_bytes) touched = os_page_set_all();
-    for (unsigned rest = touched & ~(unsigned)returning->meta->free_pages; rest != 0; rest &= rest - 1) {
+    for (unsigned rest = touched & ~(unsigned)returning->slab->free_pages; rest != 0; rest &= rest - 1) {
         unsigned page = lowest_bit_index(rest);
         if (bits_are_all_set(returning->bits, size_class->first_touching[page], size_class->first_starting[page + 1]))
             freed |= 1u << page;
@@ -228,14 +228,14 @@ static unsigned freed_pages(const Returning *returning) {
     return freed;
 }
 
-static void note_freed_pages(TinySlabMeta *meta, unsigned freed) {
+static void note_freed_pages(Slab *slab, unsigned freed) {
     if (freed == 0) return;
-    meta->free_pages |= (OsPageSet)freed;
+    slab->free_pages |= (OsPageSet)freed;
     atomic_fetch_add_explicit(&backed_free_bytes, os_page_set_bytes((OsPageSet)freed), memory_order_relaxed);
 }
 
-unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count, unsigned *dealt_with) {
-    Returning returning = {meta, &size_classes[meta->class_index], slab_free_bits(meta), slab_address(meta), 0, 0, 0};
+unsigned slab_return_blocks(Slab *slab, void *const *blocks, unsigned count, unsigned *dealt_with) {
+    Returning returning = {slab, &size_classes[slab->class_index], slab_free_bits(slab), slab_address(slab), 0, 0, 0};
     unsigned number = 0;
     do {
         unsigned run = return_neighbours(&returning, blocks + number, count - number);
@@ -246,20 +246,20 @@ unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned co
         number += run;
     } while (number < count && (uintptr_t)blocks[number] - returning.base < SLAB_BYTES);
     *dealt_with = number;
-    meta->available_pages |= (OsPageSet)returning.started_pages;
-    meta->used_blocks = (uint16_t)(meta->used_blocks - returning.returned);
-    note_freed_pages(meta, freed_pages(&returning));
+    slab->available_pages |= (OsPageSet)returning.started_pages;
+    slab->used_blocks = (uint16_t)(slab->used_blocks - returning.returned);
+    note_freed_pages(slab, freed_pages(&returning));
     return returning.returned;
 }
 
 /* ---- Questions ---- */
 
-OsPageSet slab_free_pages_from_bits(TinySlabMeta *meta) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
+OsPageSet slab_free_pages_from_bits(Slab *slab) {
+    const SizeClass *size_class = &size_classes[slab->class_index];
     unsigned free_pages = 0;
     for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++) {
         unsigned first = size_class->first_touching[page], end = size_class->first_starting[page + 1];
-        if (first >= end || bits_are_all_set(slab_free_bits(meta), first, end)) free_pages |= 1u << page;
+        if (first >= end || bits_are_all_set(slab_free_bits(slab), first, end)) free_pages |= 1u << page;
     }
     return (OsPageSet)free_pages;
 }

@@ -13,21 +13,21 @@
 #include "superslab/superslab.h"
 
 /* A slab fresh from the supply: all blocks free. */
-void slab_initialize(TinySlabMeta *meta);
+void slab_initialize(Slab *slab);
 
 /* Takes up to `want` free blocks and writes them below `end`, the first one taken at end[-1], so that a magazine pops
  * them in the order taken: partly used OS pages first, then free backed ones, then unbacked ones; ascending in each.
  * Returns how many. */
-unsigned slab_take_blocks(TinySlabMeta *meta, void **end, unsigned want);
+unsigned slab_take_blocks(Slab *slab, void **end, unsigned want);
 
 /* Takes blocks back: the first of `blocks`, which lies in this slab, and those right behind it that do so too.
  * `dealt_with` is how many these were. One that is not live is reported as misuse and left alone. Returns how many were
  * taken. */
-unsigned slab_return_blocks(TinySlabMeta *meta, void *const *blocks, unsigned count, unsigned *dealt_with);
+unsigned slab_return_blocks(Slab *slab, void *const *blocks, unsigned count, unsigned *dealt_with);
 
 /* Backed OS pages that no used block touches. */
-HAK_INLINE OsPageSet slab_backed_free_pages(const TinySlabMeta *meta) {
-    return (OsPageSet)(meta->free_pages & ~meta->unbacked_pages);
+HAK_INLINE OsPageSet slab_backed_free_pages(const Slab *slab) {
+    return (OsPageSet)(slab->free_pages & ~slab->unbacked_pages);
 }
 
 /* Where in the header of a SuperSlab the bitmaps of a class's slabs lie: that of slab i at `offset` + i * `stride`. */
@@ -36,11 +36,11 @@ typedef struct SlabRows {
 } SlabRows;
 
 HAK_INLINE SlabRows slab_rows_of(const SizeClass *size_class) {
-    SlabRows few = {offsetof(SuperSlab, few_free_bits), sizeof((SuperSlab *)NULL)->few_free_bits[0]};
-    SlabRows middle = {offsetof(SuperSlab, short_free_bits), sizeof((SuperSlab *)NULL)->short_free_bits[0]};
-    SlabRows many = {offsetof(SuperSlab, long_free_bits), sizeof((SuperSlab *)NULL)->long_free_bits[0]};
+    SlabRows few = {offsetof(SuperSlab, large_block_bits), sizeof((SuperSlab *)NULL)->large_block_bits[0]};
+    SlabRows middle = {offsetof(SuperSlab, medium_block_bits), sizeof((SuperSlab *)NULL)->medium_block_bits[0]};
+    SlabRows many = {offsetof(SuperSlab, small_block_bits), sizeof((SuperSlab *)NULL)->small_block_bits[0]};
     unsigned blocks = size_class->blocks_per_slab;
-    return blocks <= FEW_ROW_BLOCKS ? few : blocks <= SHORT_ROW_BLOCKS ? middle : many;
+    return blocks <= LARGE_BLOCK_ROW_BLOCKS ? few : blocks <= MEDIUM_BLOCK_ROW_BLOCKS ? middle : many;
 }
 
 /* Does not read the slab's metadata. */
@@ -48,8 +48,8 @@ HAK_INLINE uint64_t *slab_free_bits_in(SuperSlab *superslab, unsigned slab_index
     return (uint64_t *)((char *)superslab + rows.offset + slab_index * rows.stride);
 }
 
-HAK_INLINE uint64_t *slab_free_bits(TinySlabMeta *meta) {
-    return slab_free_bits_in(superslab_of_slab(meta), meta->slab_index, slab_rows_of(&size_classes[meta->class_index]));
+HAK_INLINE uint64_t *slab_free_bits(Slab *slab) {
+    return slab_free_bits_in(superslab_of_slab(slab), slab->slab_index, slab_rows_of(&size_classes[slab->class_index]));
 }
 
 /* Are the bits first .. end - 1 all set? first < end */
@@ -63,6 +63,6 @@ HAK_INLINE bool bits_are_all_set(const uint64_t *bits, unsigned first, unsigned 
 }
 
 /* Recomputes the OS pages that no used block touches, from the bitmap alone; for checks. */
-OsPageSet slab_free_pages_from_bits(TinySlabMeta *meta);
+OsPageSet slab_free_pages_from_bits(Slab *slab);
 
 #endif

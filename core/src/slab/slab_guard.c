@@ -19,15 +19,15 @@ enum { POISON_FREE = 0xDB, POISON_NEW = 0xCA, NOTHING = -1 };
 
 static bool report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT; }
 
-void slab_guard_poison(TinySlabMeta *meta) {
-    uint8_t *slab = (uint8_t *)slab_address(meta);
+void slab_guard_poison(Slab *slab) {
+    uint8_t *memory = (uint8_t *)slab_address(slab);
     if (os_memory_tool_is_present()) {
-        os_memory_tool_hide(slab, SLAB_BYTES);
+        os_memory_tool_hide(memory, SLAB_BYTES);
         return;
     }
     for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++)
-        if ((meta->unbacked_pages >> page & 1) == 0)
-            memset(slab + ((size_t)page << os_page_shift), POISON_FREE, os_page_bytes);
+        if ((slab->unbacked_pages >> page & 1) == 0)
+            memset(memory + ((size_t)page << os_page_shift), POISON_FREE, os_page_bytes);
 }
 
 /* ---- Written to after it was freed ---- */
@@ -103,11 +103,11 @@ void slab_guard_end(void *block, unsigned class_index) {
     memset(block, POISON_FREE, size_class->block_bytes);
 }
 
-void slab_guard_discard(TinySlabMeta *meta) {
-    const SizeClass *size_class = &size_classes[meta->class_index];
+void slab_guard_discard(Slab *slab) {
+    const SizeClass *size_class = &size_classes[slab->class_index];
     if (!os_memory_tool_is_present()) return;
     for (unsigned block = 0; block < size_class->blocks_per_slab; block++)
-        if ((slab_free_bits(meta)[block / 64] >> (block % 64) & 1) == 0)
-            os_memory_tool_end((uint8_t *)slab_address(meta) + (size_t)block * size_class->block_bytes,
+        if ((slab_free_bits(slab)[block / 64] >> (block % 64) & 1) == 0)
+            os_memory_tool_end((uint8_t *)slab_address(slab) + (size_t)block * size_class->block_bytes,
                                size_class->block_bytes);
 }

@@ -14,7 +14,7 @@
 HAK_INLINE bool slab_is_guarded(void) { return option_value(OPTION_DEBUG) == OPTION_DEBUG_GUARD; }
 
 /* Poisons the backed OS pages of a slab whose blocks are all free. For the owner of the slab's lock. */
-void slab_guard_poison(TinySlabMeta *meta);
+void slab_guard_poison(Slab *slab);
 
 /* A free block was taken: reports a write to it since it was freed. Sets its canary. */
 void slab_guard_begin(void *block, unsigned class_index);
@@ -23,6 +23,6 @@ void slab_guard_begin(void *block, unsigned class_index);
 void slab_guard_end(void *block, unsigned class_index);
 
 /* The slab goes together with the blocks that live in it. */
-void slab_guard_discard(TinySlabMeta *meta);
+void slab_guard_discard(Slab *slab);
 
 #endif

@@ -76,27 +76,27 @@ newborn:;
 
 /* The block now has `bytes`: which OS pages are used. Returns false when one of those that were not used before is
  * backed, so that its contents are not known to be zero. */
-static bool pages_become(TinySlabMeta *first, unsigned count, size_t bytes) {
+static bool pages_become(Slab *first, unsigned count, size_t bytes) {
     int64_t newly_used_bytes = 0, newly_free_bytes = 0;
-    for (unsigned slab = 0; slab < count; slab++) {
-        TinySlabMeta *meta = first + slab;
-        unsigned used = pages_of_block(bytes, slab);
-        unsigned backed_free = meta->free_pages & ~(unsigned)meta->unbacked_pages;
+    for (unsigned index = 0; index < count; index++) {
+        Slab *slab = first + index;
+        unsigned used = pages_of_block(bytes, index);
+        unsigned backed_free = slab->free_pages & ~(unsigned)slab->unbacked_pages;
         newly_used_bytes += os_page_set_bytes((OsPageSet)(used & backed_free));
-        newly_free_bytes += os_page_set_bytes((OsPageSet)(~used & ~(unsigned)meta->free_pages & os_page_set_all()));
-        meta->free_pages = (OsPageSet)(os_page_set_all() & ~used);
-        meta->unbacked_pages &= meta->free_pages;
+        newly_free_bytes += os_page_set_bytes((OsPageSet)(~used & ~(unsigned)slab->free_pages & os_page_set_all()));
+        slab->free_pages = (OsPageSet)(os_page_set_all() & ~used);
+        slab->unbacked_pages &= slab->free_pages;
     }
     atomic_fetch_add_explicit(&backed_free_bytes, newly_free_bytes - newly_used_bytes, memory_order_relaxed);
     return newly_used_bytes == 0;
 }
 
 /* Backed OS pages behind the block's end: room to grow without a page fault, until they are purged by age. */
-static void tails_update(TinySlabMeta *first, unsigned count) {
+static void tails_update(Slab *first, unsigned count) {
     SuperSlab *superslab = superslab_of_slab(first);
-    for (unsigned slab = 0; slab < count; slab++) {
-        uint32_t bit = (uint32_t)1 << first[slab].slab_index;
-        bool is_backed = (first[slab].free_pages & ~(unsigned)first[slab].unbacked_pages) != 0;
+    for (unsigned index = 0; index < count; index++) {
+        uint32_t bit = (uint32_t)1 << first[index].slab_index;
+        bool is_backed = (first[index].free_pages & ~(unsigned)first[index].unbacked_pages) != 0;
         superslab->backed_tails = is_backed ? superslab->backed_tails | bit : superslab->backed_tails & ~bit;
     }
     supply_queue_update(superslab);
@@ -104,17 +104,17 @@ static void tails_update(TinySlabMeta *first, unsigned count) {
 
 /* ---- Take, return, resize ---- */
 
-static void slabs_become_run(TinySlabMeta *first, unsigned from, unsigned to) {
-    for (unsigned slab = from; slab < to; slab++) {
-        TinySlabMeta *meta = first + slab;
-        meta->class_index = 0;
-        meta->used_blocks = 0;
-        STORE_RELAXED(meta->owner, RUN_OWNER);
-        registry_slab_class_set(slab_address(meta), slab == 0 ? SLAB_CLASS_LARGE : SLAB_CLASS_LARGE_INNER);
+static void slabs_become_run(Slab *first, unsigned from, unsigned to) {
+    for (unsigned index = from; index < to; index++) {
+        Slab *slab = first + index;
+        slab->class_index = 0;
+        slab->used_blocks = 0;
+        STORE_RELAXED(slab->owner, RUN_OWNER);
+        registry_slab_class_set(slab_address(slab), index == 0 ? SLAB_CLASS_LARGE : SLAB_CLASS_LARGE_INNER);
     }
 }
 
-TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
+Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
     RunPlace place;
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);
@@ -125,7 +125,7 @@ TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *
         os_unlock(&supply_lock);
         return NULL;
     }
-    TinySlabMeta *first = &place.superslab->slab[place.first];
+    Slab *first = &place.superslab->slab[place.first];
     (void)supply_slabs_leave(place.superslab, slab_mask(place.first, count));
     slabs_become_run(first, 0, count);
     *is_zero = pages_become(first, count, bytes);
@@ -142,12 +142,12 @@ TinySlabMeta *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *
     return first;
 }
 
-static void purged_pages_become_free(TinySlabMeta *meta) {
-    meta->unbacked_pages |= (OsPageSet)(os_page_set_all() & ~meta->free_pages);
-    meta->free_pages = os_page_set_all();
+static void purged_pages_become_free(Slab *slab) {
+    slab->unbacked_pages |= (OsPageSet)(os_page_set_all() & ~slab->free_pages);
+    slab->free_pages = os_page_set_all();
 }
 
-bool run_return(TinySlabMeta *first, const void *block) {
+bool run_return(Slab *first, const void *block) {
     SuperSlab *superslab = superslab_of_slab(first);
     os_lock(&supply_lock);
     if (registry_slab_class(block) != SLAB_CLASS_LARGE || ptr_to_superslab(block) != superslab) {
@@ -163,7 +163,7 @@ bool run_return(TinySlabMeta *first, const void *block) {
     return true;
 }
 
-void run_return_purged(TinySlabMeta *first) {
+void run_return_purged(Slab *first) {
     /* Still the caller's alone: no lock while the kernel works. */
     huge_pages_split(superslab_of_slab(first));
     if (os_purge((void *)slab_address(first), first->run_bytes)) {
@@ -175,7 +175,7 @@ void run_return_purged(TinySlabMeta *first) {
     (void)run_return(first, (void *)slab_address(first));
 }
 
-bool run_resize(TinySlabMeta *first, size_t bytes) {
+bool run_resize(Slab *first, size_t bytes) {
     SuperSlab *superslab = superslab_of_slab(first);
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);

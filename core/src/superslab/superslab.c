@@ -155,12 +155,12 @@ static SuperSlab *superslab_new(void) {
     superslab->purging_slabs = 0;
     superslab->is_queued = false;
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
-        TinySlabMeta *meta = &superslab->slab[index];
-        meta->slab_index = (uint8_t)index;
-        meta->free_pages = os_page_set_all();
-        meta->unbacked_pages = is_huge ? 0 : os_page_set_all();
-        meta->purging_pages = 0;
-        STORE_RELAXED(meta->owner, NULL);
+        Slab *slab = &superslab->slab[index];
+        slab->slab_index = (uint8_t)index;
+        slab->free_pages = os_page_set_all();
+        slab->unbacked_pages = is_huge ? 0 : os_page_set_all();
+        slab->purging_pages = 0;
+        STORE_RELAXED(slab->owner, NULL);
     }
     if (is_huge) atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)SUPERSLAB_BYTES, memory_order_relaxed);
     supply_queue_update(superslab);
@@ -211,7 +211,7 @@ bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs) {
     return is_born;
 }
 
-TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source) {
+Slab *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source) {
     os_lock(&supply_lock);
     SuperSlab *superslab = superslab_with_free_slab();
     if (superslab == NULL) {
@@ -219,18 +219,18 @@ TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource 
         return NULL;
     }
     uint32_t choice = superslab->backed_free_slabs != 0 ? superslab->backed_free_slabs : superslab->free_slabs;
-    TinySlabMeta *meta = &superslab->slab[31u - (unsigned)__builtin_clz(choice)]; /* runs grow from below */
-    bool is_born = supply_slabs_leave(superslab, (uint32_t)1 << meta->slab_index);
-    meta->class_index = (uint8_t)class_index;
-    meta->used_blocks = 0;
-    STORE_RELAXED(meta->owner, owner);
-    registry_slab_class_set(slab_address(meta), class_index);
+    Slab *slab = &superslab->slab[31u - (unsigned)__builtin_clz(choice)]; /* runs grow from below */
+    bool is_born = supply_slabs_leave(superslab, (uint32_t)1 << slab->slab_index);
+    slab->class_index = (uint8_t)class_index;
+    slab->used_blocks = 0;
+    STORE_RELAXED(slab->owner, owner);
+    registry_slab_class_set(slab_address(slab), class_index);
     bool is_first_touch = superslab->is_huge_untouched;
     superslab->is_huge_untouched = false;
     os_unlock(&supply_lock);
-    if (is_first_touch) huge_pages_touch((void *)slab_address(meta));
+    if (is_first_touch) huge_pages_touch((void *)slab_address(slab));
     *source = is_born ? SLAB_OF_NEW_SUPERSLAB : SLAB_RECYCLED;
-    return meta;
+    return slab;
 }
 
 /* ---- Death ---- */
@@ -253,12 +253,12 @@ bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs) {
     list_remove(superslab);
     superslab->free_slabs |= slabs;
     for (uint32_t rest = slabs; rest != 0; rest &= rest - 1) {
-        TinySlabMeta *meta = &superslab->slab[lowest_bit_index(rest)];
-        meta->free_pages = os_page_set_all();
-        if (meta->unbacked_pages != os_page_set_all())
-            superslab->backed_free_slabs |= (uint32_t)1 << meta->slab_index;
-        registry_slab_class_set(slab_address(meta), SLAB_CLASS_FREE);
-        STORE_RELAXED(meta->owner, NULL);
+        Slab *slab = &superslab->slab[lowest_bit_index(rest)];
+        slab->free_pages = os_page_set_all();
+        if (slab->unbacked_pages != os_page_set_all())
+            superslab->backed_free_slabs |= (uint32_t)1 << slab->slab_index;
+        registry_slab_class_set(slab_address(slab), SLAB_CLASS_FREE);
+        STORE_RELAXED(slab->owner, NULL);
     }
     supply_queue_update(superslab);
     if (supply_used_slabs(superslab) == 0) return superslab_free(superslab);
@@ -273,25 +273,25 @@ void supply_slabs_return(SuperSlab *superslab, uint32_t slabs) {
     if (is_released) (void)supply_release_finish(superslab, &given_back_bytes);
 }
 
-void superslab_slab_return(TinySlabMeta *meta) {
-    HAK_ASSERT_OP(meta->used_blocks, ==, 0);
+void superslab_slab_return(Slab *slab) {
+    HAK_ASSERT_OP(slab->used_blocks, ==, 0);
     os_lock(&supply_lock);
-    supply_slabs_return(superslab_of_slab(meta), (uint32_t)1 << meta->slab_index);
+    supply_slabs_return(superslab_of_slab(slab), (uint32_t)1 << slab->slab_index);
 }
 
-void superslab_slab_discard(TinySlabMeta *meta) {
-    int64_t backed_bytes = os_page_set_bytes((OsPageSet)(os_page_set_all() & ~meta->unbacked_pages));
-    int64_t counted_bytes = os_page_set_bytes((OsPageSet)(meta->free_pages & ~meta->unbacked_pages));
-    huge_pages_split(superslab_of_slab(meta));
-    bool is_purged = os_purge((void *)slab_address(meta), SLAB_BYTES);
+void superslab_slab_discard(Slab *slab) {
+    int64_t backed_bytes = os_page_set_bytes((OsPageSet)(os_page_set_all() & ~slab->unbacked_pages));
+    int64_t counted_bytes = os_page_set_bytes((OsPageSet)(slab->free_pages & ~slab->unbacked_pages));
+    huge_pages_split(superslab_of_slab(slab));
+    bool is_purged = os_purge((void *)slab_address(slab), SLAB_BYTES);
     os_lock(&supply_lock); /* whoever counts reads these under it; the heap has let go of the slab */
-    meta->used_blocks = 0;
+    slab->used_blocks = 0;
     if (is_purged) {
-        meta->unbacked_pages = os_page_set_all();
+        slab->unbacked_pages = os_page_set_all();
         supply.purged_bytes += (uint64_t)backed_bytes;
     }
     atomic_fetch_add_explicit(&backed_free_bytes, (is_purged ? 0 : backed_bytes) - counted_bytes, memory_order_relaxed);
-    supply_slabs_return(superslab_of_slab(meta), (uint32_t)1 << meta->slab_index);
+    supply_slabs_return(superslab_of_slab(slab), (uint32_t)1 << slab->slab_index);
 }
 
 /* ---- Release: a spare SuperSlab goes back to the OS ---- */

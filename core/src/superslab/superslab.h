@@ -35,14 +35,14 @@ typedef enum SlabSource { SLAB_RECYCLED, SLAB_OF_NEW_SUPERSLAB } SlabSource;
 
 /* A free slab, from now on `owner`'s, of `class_index`; its used_blocks is 0, its OS page sets say which OS pages are
  * backed, its free_bits are undefined. NULL when the OS gives no memory. */
-TinySlabMeta *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source);
+Slab *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source);
 
 /* Takes an empty slab back. The last one of a SuperSlab is its death. */
-void superslab_slab_return(TinySlabMeta *meta);
+void superslab_slab_return(Slab *slab);
 
 /* The same for a slab that may hold used blocks: they are gone, and its OS pages go to the OS first. It is in no list,
  * and nobody else knows of a block in it. */
-void superslab_slab_discard(TinySlabMeta *meta);
+void superslab_slab_discard(Slab *slab);
 
 /* Gives back free slabs and spare SuperSlabs, oldest first, that are at least `age_ms` old, until backed_free_bytes is
  * at most `target_bytes`, or `bytes_max` or a little more are given back. Returns the bytes given back. Holds no lock
@@ -57,12 +57,12 @@ SupplyCounts superslab_counts(void);
 /* Calls `visit` for every SuperSlab, spare ones first, with the supply lock held; returns the counts of that moment. */
 SupplyCounts superslab_walk(void (*visit)(SuperSlab *superslab, void *context), void *context);
 
-HAK_INLINE SuperSlab *superslab_of_slab(TinySlabMeta *meta) {
-    return (SuperSlab *)((char *)(meta - meta->slab_index) - offsetof(SuperSlab, slab));
+HAK_INLINE SuperSlab *superslab_of_slab(Slab *slab) {
+    return (SuperSlab *)((char *)(slab - slab->slab_index) - offsetof(SuperSlab, slab));
 }
 
-HAK_INLINE uintptr_t slab_address(TinySlabMeta *meta) {
-    return superslab_of_slab(meta)->base + ((uintptr_t)meta->slab_index << SLAB_SHIFT);
+HAK_INLINE uintptr_t slab_address(Slab *slab) {
+    return superslab_of_slab(slab)->base + ((uintptr_t)slab->slab_index << SLAB_SHIFT);
 }
 
 /* I8, as a function. Exact when no other thread allocates. */

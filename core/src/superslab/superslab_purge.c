@@ -34,7 +34,7 @@ static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
 static size_t purge_tails(SuperSlab *superslab) {
     int64_t purged_bytes = 0;
     for (uint32_t rest = superslab->backed_tails; rest != 0; rest &= rest - 1) {
-        TinySlabMeta *last = &superslab->slab[lowest_bit_index(rest)];
+        Slab *last = &superslab->slab[lowest_bit_index(rest)];
         size_t used_bytes = (size_t)lowest_bit_index(last->free_pages) << os_page_shift;
         if (!os_purge((void *)(slab_address(last) + used_bytes), SLAB_BYTES - used_bytes)) continue;
         purged_bytes += os_page_set_bytes((OsPageSet)(last->free_pages & ~(unsigned)last->unbacked_pages));
@@ -49,9 +49,9 @@ static size_t purge_tails(SuperSlab *superslab) {
 static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refused) {
     int64_t purged_bytes = 0;
     for (uint32_t rest = slabs & ~refused; rest != 0; rest &= rest - 1) {
-        TinySlabMeta *meta = &superslab->slab[lowest_bit_index(rest)];
-        purged_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~meta->unbacked_pages));
-        meta->unbacked_pages = os_page_set_all();
+        Slab *slab = &superslab->slab[lowest_bit_index(rest)];
+        purged_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~slab->unbacked_pages));
+        slab->unbacked_pages = os_page_set_all();
     }
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     superslab->purging_slabs &= ~slabs;

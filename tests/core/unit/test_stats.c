@@ -15,12 +15,12 @@
 static void add_pinned(SuperSlab *superslab, void *context) {
     uint64_t *pinned_bytes = context;
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
-        TinySlabMeta *meta = &superslab->slab[index];
-        Heap *owner = LOAD_RELAXED(meta->owner);
+        Slab *slab = &superslab->slab[index];
+        Heap *owner = LOAD_RELAXED(slab->owner);
         if (owner == NULL || owner == RUN_OWNER) continue;
-        OsPageSet used_pages = (OsPageSet)(os_page_set_all() & ~slab_free_pages_from_bits(meta));
+        OsPageSet used_pages = (OsPageSet)(os_page_set_all() & ~slab_free_pages_from_bits(slab));
         *pinned_bytes += (uint64_t)os_page_set_bytes(used_pages);
-        *pinned_bytes -= (uint64_t)meta->used_blocks * size_classes[meta->class_index].block_bytes;
+        *pinned_bytes -= (uint64_t)slab->used_blocks * size_classes[slab->class_index].block_bytes;
     }
 }
 
