@@ -49,7 +49,7 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
         return_without_magazine(heap, block, class_index);
     } else {
         void *oldest[MAGAZINE_BLOCKS_MAX];
-        os_lock(&heap->lock);
+        lock_acquire(&heap->lock);
         if (HAK_UNLIKELY(heap->cache.is_closed)) heap_open(heap);
         heap_class_open(heap, class_index);
         unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
@@ -59,7 +59,7 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
             heap_take_oldest(heap, class_index, returned, oldest);
         }
         (void)magazine_push(&heap->magazine[class_index], block);
-        os_unlock(&heap->lock);
+        lock_release(&heap->lock);
         if (returned > 0) heap_return_blocks(heap, oldest, returned);
     }
     heap_free_done(heap, number);

@@ -31,9 +31,9 @@ static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end,
     bool has_own = class->lists_in_use != 0 || heap_tls_slab_has_free_blocks(class, class_index);
     if (heap->kind != HEAP_THREAD || has_own || !is_cold(magazine, class_index))
         return heap_take_blocks(heap, class_index, end, want);
-    os_lock(&heap_shared.lock);
+    lock_acquire(&heap_shared.lock);
     unsigned taken = heap_take_blocks(&heap_shared, class_index, end, want);
-    os_unlock(&heap_shared.lock);
+    lock_release(&heap_shared.lock);
     magazine->shared_blocks = (uint16_t)(magazine->shared_blocks + taken);
     return taken;
 }
@@ -81,13 +81,13 @@ static void *refill_and_pop(Heap *heap, unsigned class_index) {
 
 static void *pop_or_refill(Heap *heap, unsigned class_index) {
     void *block;
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     if (HAK_UNLIKELY(heap->cache.is_closed)) heap_open(heap);
     if (magazine_pop(&heap->magazine[class_index], &block))
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
         block = refill_and_pop(heap, class_index);
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
     retention_after_refill(heap);
     return block;
 }
@@ -107,10 +107,10 @@ void *heap_malloc_slow(Heap *heap, unsigned class_index) {
 }
 
 static bool take_one(Heap *heap, unsigned class_index, void **block) {
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     unsigned taken = take_own_or_shared(heap, class_index, block + 1, 1);
     if (taken != 0) STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) + 1);
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
     retention_after_birth();
     return taken != 0;
 }

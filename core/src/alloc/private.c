@@ -61,7 +61,7 @@ static void free_large_blocks(Slab *large) {
 }
 
 void heap_private_destroy(Heap *heap) {
-    os_lock(&heap_list_lock); /* no reclaimer has blocks of it in hand */
+    lock_acquire(&heap_list_lock); /* no reclaimer has blocks of it in hand */
     heap_lock_at_rest(heap);
     /* What follows is in nobody's list: a fork and hak_check wait for it. */
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
@@ -69,8 +69,8 @@ void heap_private_destroy(Heap *heap) {
     int64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
     Slab *slabs = heap_slabs_take_all(heap), *large = heap_large_take_all(heap);
     (void)heap_retire(heap);
-    os_unlock(&heap->lock);
-    os_unlock(&heap_list_lock);
+    lock_release(&heap->lock);
+    lock_release(&heap_list_lock);
     discard_slabs(slabs);
     free_large_blocks(large);
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);

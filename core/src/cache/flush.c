@@ -13,11 +13,11 @@
 
 static void flush_class(Heap *heap, unsigned class_index) {
     void *blocks[MAGAZINE_BLOCKS_MAX];
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
     if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
     heap_class_start_over(heap, class_index);
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
     if (count == 0) return;
     heap_return_blocks(heap, blocks, count);
     heap->retention.unshown_bytes += (int64_t)count * size_classes[class_index].block_bytes;
@@ -25,9 +25,9 @@ static void flush_class(Heap *heap, unsigned class_index) {
 
 void heap_flush_all(Heap *heap) {
     for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) {
-        os_lock(&heap->lock); /* who reclaims may have come before */
+        lock_acquire(&heap->lock); /* who reclaims may have come before */
         uint64_t classes = heap->cache.classes_in_use[word];
-        os_unlock(&heap->lock);
+        lock_release(&heap->lock);
         for (; classes != 0; classes &= classes - 1) flush_class(heap, word * 64 + lowest_bit_index(classes));
     }
 }

@@ -46,23 +46,23 @@ static bool is_candidate(Heap *heap, bool idle_only) {
 static bool reclaim_class(Heap *heap, unsigned class_index) {
     void *blocks[MAGAZINE_BLOCKS_MAX];
     unsigned count = 0;
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     bool is_reclaimable = heap->cache.is_closed && owner_is_outside(heap);
     if (is_reclaimable) {
         count = (unsigned)(LOAD_RELAXED(heap->magazine[class_index].top) - heap_slots(heap, class_index));
         if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
         heap_class_start_over(heap, class_index);
     }
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
     if (count > 0) heap_return_blocks(heap, blocks, count);
     return is_reclaimable;
 }
 
 static void reclaim(Heap *heap) {
     for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) {
-        os_lock(&heap->lock);
+        lock_acquire(&heap->lock);
         uint64_t classes = heap->cache.is_closed ? heap->cache.classes_in_use[word] : 0;
-        os_unlock(&heap->lock);
+        lock_release(&heap->lock);
         for (; classes != 0; classes &= classes - 1)
             if (!reclaim_class(heap, word * 64 + lowest_bit_index(classes))) return;
     }
@@ -70,16 +70,16 @@ static void reclaim(Heap *heap) {
 
 void heap_reclaim_others(bool idle_only) {
     bool is_any_closed = false;
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) {
-        os_lock(&heap->lock);
+        lock_acquire(&heap->lock);
         if (is_candidate(heap, idle_only)) {
             heap_close(heap);
             is_any_closed = true;
         }
-        os_unlock(&heap->lock);
+        lock_release(&heap->lock);
     }
     if (is_any_closed && os_barrier_in_all_threads())
         for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) reclaim(heap);
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
 }

@@ -39,23 +39,23 @@ int numbered_new(const hak_heap_options_t *options, uint64_t *number) {
         return error;
     }
     added->heap = heap;
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     added->number = ++last_number;
     *find(added->number) = added;
     *number = added->number;
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
     return 0;
 }
 
 int numbered_destroy(uint64_t number) {
     NumberedHeap *removed = NULL;
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     NumberedHeap **link = find(number);
     if (is_at(link, number)) {
         removed = *link;
         *link = removed->next;
     }
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
     if (removed == NULL) return ENOENT;
     hak_heap_destroy(removed->heap);
     hak_free(removed);
@@ -63,34 +63,34 @@ int numbered_destroy(uint64_t number) {
 }
 
 int numbered_set_limit(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     NumberedHeap **link = find(number);
     int error = is_at(link, number) ? hak_heap_set_limit((*link)->heap, soft_limit_bytes, hard_limit_bytes) : ENOENT;
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
     return error;
 }
 
 int numbered_stats_get(uint64_t number, hak_heap_stats_t *stats) {
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     NumberedHeap **link = find(number);
     int error = is_at(link, number) ? hak_heap_stats_get((*link)->heap, stats) : ENOENT;
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
     return error;
 }
 
 hak_heap_t *numbered_heap(uint64_t number) {
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     NumberedHeap **link = find(number);
     hak_heap_t *heap = is_at(link, number) ? (*link)->heap : NULL;
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
     return heap;
 }
 
 uint64_t numbered_next(uint64_t number) {
     if (number == UINT64_MAX) return 0;
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     const NumberedHeap *next = *find(number + 1);
     uint64_t next_number = next == NULL ? 0 : next->number;
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
     return next_number;
 }

@@ -120,7 +120,7 @@ struct Heap {
      * no size class stay zero, which is empty and full at once. */
     Magazine magazine[SLAB_CLASS_COUNT];
     _Alignas(CACHE_LINE_BYTES) HeapRequests requests;
-    _Alignas(CACHE_LINE_BYTES) os_lock_t lock; /* other threads' writes stay off the owner's line */
+    _Alignas(CACHE_LINE_BYTES) Lock lock; /* other threads' writes stay off the owner's line */
     HeapKind kind;
     Heap *next;                 /* all heaps ever made; under heap_list_lock, never removed */
     _Atomic int64_t used_bytes; /* beside `next`: sums over all heaps read both; under the heap lock */

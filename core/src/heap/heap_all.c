@@ -7,7 +7,7 @@
 
 #include "platform/option.h"
 
-os_lock_t heap_list_lock = {.rank = LOCK_RANK_HEAP_LIST};
+Lock heap_list_lock = {.rank = LOCK_RANK_HEAP_LIST};
 Heap *_Atomic heap_list;
 Heap heap_none; /* kind HEAP_NONE, magazines without room: every operation takes the slow path */
 Heap heap_shared = {.kind = HEAP_SHARED, .lock = {.rank = LOCK_RANK_SHARED_HEAP}};
@@ -30,19 +30,19 @@ void heap_list_add(Heap *heap) {
 }
 
 void heap_lock_all(void) {
-    os_lock_order_suspend(true);
-    os_lock(&heap_list_lock);
+    lock_order_suspend(true);
+    lock_acquire(&heap_list_lock);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-        if (heap != &heap_shared) os_lock(&heap->lock);
-    os_lock(&heap_shared.lock);
+        if (heap != &heap_shared) lock_acquire(&heap->lock);
+    lock_acquire(&heap_shared.lock);
 }
 
 void heap_unlock_all(void) {
-    os_unlock(&heap_shared.lock);
+    lock_release(&heap_shared.lock);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
-        if (heap != &heap_shared) os_unlock(&heap->lock);
-    os_unlock(&heap_list_lock);
-    os_lock_order_suspend(false);
+        if (heap != &heap_shared) lock_release(&heap->lock);
+    lock_release(&heap_list_lock);
+    lock_order_suspend(false);
 }
 
 /* ---- Counters ---- */

@@ -9,7 +9,7 @@
 
 #include "heap/heap.h"
 
-extern os_lock_t heap_list_lock;
+extern Lock heap_list_lock;
 extern Heap *_Atomic heap_list;
 extern Heap heap_none;
 extern Heap heap_shared;

@@ -40,7 +40,7 @@ static void settle(HeapHolding *holding) {
 void heap_holding_end(HeapHolding *holding) {
     if (holding->heap == NULL) return;
     settle(holding);
-    os_unlock(&holding->heap->lock);
+    lock_release(&holding->heap->lock);
     holding->heap = NULL;
 }
 
@@ -50,7 +50,7 @@ void heap_holding_change(HeapHolding *holding, const Slab *slab) {
         if (HAK_LIKELY(owner == holding->heap)) return;
         heap_holding_end(holding);
         if (owner == NULL || owner == RUN_OWNER) return;
-        os_lock(&owner->lock);
+        lock_acquire(&owner->lock);
         holding->heap = owner; /* unless it changed hands in between */
     }
 }

@@ -12,7 +12,7 @@ static void hold(HeapHolding *holding, const Slab *slab) {
     if (holding->heap != NULL && heap_holding_is_refused(holding)) heap_holding_end(holding);
     if (holding->heap != NULL) return;
     holding->heap = holding->own;
-    os_lock(&holding->heap->lock);
+    lock_acquire(&holding->heap->lock);
 }
 
 /* Of another heap than is held, the last one in its OS page, or misuse. */

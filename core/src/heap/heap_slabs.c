@@ -112,10 +112,10 @@ size_t heap_slab_from_purging(Heap *heap, Slab *slab, OsPageSet refused) {
     if (slab->used_blocks == 0) {
         heap_slab_became_empty(heap, slab);
     } else if (heap->kind == HEAP_POOLED) { /* its thread ended meanwhile */
-        os_lock(&heap_shared.lock);
+        lock_acquire(&heap_shared.lock);
         heap_slab_change_owner(&heap_shared, heap, slab);
         heap_slab_insert(&heap_shared, slab);
-        os_unlock(&heap_shared.lock);
+        lock_release(&heap_shared.lock);
     } else {
         heap_slab_insert(heap, slab);
         heap_slab_queue_update(heap, slab);

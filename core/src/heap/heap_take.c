@@ -34,11 +34,11 @@ static Slab *fullest_slab(Heap *heap, unsigned class_index) {
 static Slab *adopted_slab(Heap *heap, unsigned class_index) {
     if (heap->kind != HEAP_THREAD) return NULL;
     HeapClass *class = &heap_shared.class[class_index];
-    os_lock(&heap_shared.lock);
+    lock_acquire(&heap_shared.lock);
     Slab *slab = fullest_slab(&heap_shared, class_index);
     if (slab == NULL && heap_tls_slab_has_free_blocks(class, class_index)) slab = class->tls.slab;
     if (slab != NULL) heap_slab_change_owner(heap, &heap_shared, slab);
-    os_unlock(&heap_shared.lock);
+    lock_release(&heap_shared.lock);
     return slab;
 }
 

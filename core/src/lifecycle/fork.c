@@ -18,13 +18,13 @@
 
 static void lock_all(void) {
     heap_lock_all();
-    os_lock(&supply_lock);
-    os_lock(&metadata_lock);
+    lock_acquire(&supply_lock);
+    lock_acquire(&metadata_lock);
 }
 
 static void unlock_all(void) {
-    os_unlock(&metadata_lock);
-    os_unlock(&supply_lock);
+    lock_release(&metadata_lock);
+    lock_release(&supply_lock);
     heap_unlock_all();
 }
 

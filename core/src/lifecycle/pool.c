@@ -14,16 +14,16 @@ static Heap *pool; /* under heap_list_lock */
 
 void heap_lock_at_rest(Heap *heap) {
     enum { WAIT_MS = 1 };
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     while (heap->slabs.purging_slabs != 0) {
-        os_unlock(&heap->lock);
+        lock_release(&heap->lock);
         os_wait_ms(&purges_in_flight, LOAD_RELAXED(purges_in_flight), WAIT_MS);
-        os_lock(&heap->lock);
+        lock_acquire(&heap->lock);
     }
 }
 
 Heap *heap_take(HeapKind kind) {
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     Heap *heap = pool;
     if (heap != NULL) {
         pool = heap->next_pooled;
@@ -34,7 +34,7 @@ Heap *heap_take(HeapKind kind) {
             heap_list_add(heap);
         }
     }
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
     if (heap == NULL) return NULL;
     heap_lock_at_rest(heap); /* a slab of its former thread comes back to that thread's heirs, not to this one */
     heap->kind = kind;
@@ -42,7 +42,7 @@ Heap *heap_take(HeapKind kind) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
         STORE_RELAXED(heap->magazine[index].top, heap_slots(heap, index));
     heap_open(heap);
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
     return heap;
 }
 
@@ -74,13 +74,13 @@ static void forget_arrays(Heap *heap) {
 
 void heap_pool(Heap *heap) {
     enum { WARM_HEAPS = 8 };
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     unsigned pooled_count = 0;
     for (Heap *pooled = pool; pooled != NULL && pooled_count < WARM_HEAPS; pooled = pooled->next_pooled) pooled_count++;
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
     if (pooled_count == WARM_HEAPS) forget_arrays(heap);
-    os_lock(&heap_list_lock);
+    lock_acquire(&heap_list_lock);
     heap->next_pooled = pool;
     pool = heap;
-    os_unlock(&heap_list_lock);
+    lock_release(&heap_list_lock);
 }

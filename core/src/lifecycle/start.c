@@ -20,13 +20,13 @@
 
 /* ---- Start ---- */
 
-static os_lock_t start_lock = {.rank = LOCK_RANK_START};
+static Lock start_lock = {.rank = LOCK_RANK_START};
 static _Atomic bool is_started;
 
 void heap_start(void) {
     /* acquire; pairs with the release below */
     if (HAK_LIKELY(atomic_load_explicit(&is_started, memory_order_acquire))) return;
-    os_lock(&start_lock);
+    lock_acquire(&start_lock);
     if (!LOAD_RELAXED(is_started)) {
         os_initialize();
         registry_initialize();
@@ -39,7 +39,7 @@ void heap_start(void) {
         os_thread_exit_hook_set(heap_detach_thread);
         atomic_store_explicit(&is_started, true, memory_order_release);
     }
-    os_unlock(&start_lock);
+    lock_release(&start_lock);
 }
 
 /* ---- The end of the process ---- */
@@ -54,18 +54,18 @@ __attribute__((destructor)) static void flush_at_end(void) {
 /* The start, too, is over or has not begun in a child. Here and not in fork.c: of the archive a program gets the objects that
  * something refers to, and nothing refers to a constructor. */
 static void before_fork(void) {
-    os_lock(&start_lock);
+    lock_acquire(&start_lock);
     fork_prepare();
 }
 
 static void after_fork_in_parent(void) {
     fork_parent();
-    os_unlock(&start_lock);
+    lock_release(&start_lock);
 }
 
 static void after_fork_in_child(void) {
     fork_child();
-    os_unlock(&start_lock);
+    lock_release(&start_lock);
 }
 
 /* Before any request: another thread may fork in the middle of the first. */

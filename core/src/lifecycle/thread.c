@@ -36,13 +36,13 @@ Heap *heap_attach(void) {
 
 /* Sums of the heap go to the retired ones, its slabs to the shared heap. The magazines are empty. */
 static void hand_over(Heap *heap) {
-    os_lock(&heap->lock);
-    os_lock(&heap_shared.lock);
+    lock_acquire(&heap->lock);
+    lock_acquire(&heap_shared.lock);
     heap_slabs_adopt(&heap_shared, heap);
-    os_unlock(&heap_shared.lock);
+    lock_release(&heap_shared.lock);
     atomic_fetch_add_explicit(&heap_retired_live, (int64_t)heap_retire(heap), memory_order_relaxed);
     atomic_fetch_sub_explicit(&heap_thread_count, 1, memory_order_relaxed);
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
 }
 
 int64_t heap_detach(Heap *heap) {

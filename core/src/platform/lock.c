@@ -16,17 +16,17 @@ static void cpu_pause(void) {
 #endif
 }
 
-void os_lock_slow(os_lock_t *lock) {
+void lock_acquire_slow(Lock *lock) {
     enum { SPIN_COUNT = 100 }; /* critical sections take a fraction of a microsecond, a sleep takes ten */
     for (int spin = 0; spin < SPIN_COUNT; spin++) {
-        if (LOAD_RELAXED(lock->state) == 0 && os_trylock(lock)) return;
+        if (LOAD_RELAXED(lock->state) == 0 && lock_try_acquire(lock)) return;
         cpu_pause();
     }
-    /* acquire; pairs with the release in os_unlock */
+    /* acquire; pairs with the release in lock_release */
     while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0) os_wait(&lock->state, 2);
 }
 
-void os_unlock_slow(os_lock_t *lock) { os_wake_one(&lock->state); }
+void lock_release_slow(Lock *lock) { os_wake_one(&lock->state); }
 
 /* ---- The order ---- */
 
@@ -35,16 +35,16 @@ void os_unlock_slow(os_lock_t *lock) { os_wake_one(&lock->state); }
 static _Thread_local unsigned held_ranks; /* bit n: a lock of rank n is held */
 static _Thread_local bool is_order_suspended;
 
-void os_lock_order_enter(const os_lock_t *lock) {
+void lock_order_enter(const Lock *lock) {
     if (is_order_suspended) return;
     HAK_ASSERT_OP(held_ranks >> lock->rank, ==, 0);
     held_ranks |= 1u << lock->rank;
 }
 
-void os_lock_order_leave(const os_lock_t *lock) {
+void lock_order_leave(const Lock *lock) {
     if (!is_order_suspended) held_ranks &= ~(1u << lock->rank);
 }
 
-void os_lock_order_suspend(bool is_suspended) { is_order_suspended = is_suspended; }
+void lock_order_suspend(bool is_suspended) { is_order_suspended = is_suspended; }
 
 #endif

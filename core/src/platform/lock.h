@@ -19,41 +19,41 @@ typedef enum LockRank {
     LOCK_RANK_METADATA
 } LockRank;
 
-typedef struct os_lock {
+typedef struct Lock {
     _Atomic uint32_t state; /* 0 unlocked, 1 locked, 2 locked and somebody sleeps */
     LockRank rank;
-} os_lock_t;
+} Lock;
 
 /* Each thread checks itself; an assertion fails where the order is broken. */
 #if HAK_DEBUG_CHECKS
-void os_lock_order_enter(const os_lock_t *lock);
-void os_lock_order_leave(const os_lock_t *lock);
-void os_lock_order_suspend(bool is_suspended); /* for the calling thread, around fork */
+void lock_order_enter(const Lock *lock);
+void lock_order_leave(const Lock *lock);
+void lock_order_suspend(bool is_suspended); /* for the calling thread, around fork */
 #else
-#define os_lock_order_enter(lock) ((void)0)
-#define os_lock_order_leave(lock) ((void)0)
-#define os_lock_order_suspend(is_suspended) ((void)0)
+#define lock_order_enter(lock) ((void)0)
+#define lock_order_leave(lock) ((void)0)
+#define lock_order_suspend(is_suspended) ((void)0)
 #endif
 
-void os_lock_slow(os_lock_t *lock);
-void os_unlock_slow(os_lock_t *lock);
+void lock_acquire_slow(Lock *lock);
+void lock_release_slow(Lock *lock);
 
-HAK_INLINE bool os_trylock(os_lock_t *lock) {
+HAK_INLINE bool lock_try_acquire(Lock *lock) {
     uint32_t unlocked = 0;
-    /* acquire; pairs with the release in os_unlock */
+    /* acquire; pairs with the release in lock_release */
     return atomic_compare_exchange_strong_explicit(&lock->state, &unlocked, 1, memory_order_acquire,
                                                    memory_order_relaxed);
 }
 
-HAK_INLINE void os_lock(os_lock_t *lock) {
-    os_lock_order_enter(lock);
-    if (HAK_UNLIKELY(!os_trylock(lock))) os_lock_slow(lock);
+HAK_INLINE void lock_acquire(Lock *lock) {
+    lock_order_enter(lock);
+    if (HAK_UNLIKELY(!lock_try_acquire(lock))) lock_acquire_slow(lock);
 }
 
-HAK_INLINE void os_unlock(os_lock_t *lock) {
-    os_lock_order_leave(lock);
-    /* release; pairs with the acquire in os_trylock and os_lock_slow */
-    if (HAK_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2)) os_unlock_slow(lock);
+HAK_INLINE void lock_release(Lock *lock) {
+    lock_order_leave(lock);
+    /* release; pairs with the acquire in lock_try_acquire and lock_acquire_slow */
+    if (HAK_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2)) lock_release_slow(lock);
 }
 
 #endif

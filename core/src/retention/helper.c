@@ -17,7 +17,7 @@
 
 typedef enum HelperState { HELPER_ABSENT, HELPER_RUNNING, HELPER_FINISHED, HELPER_FORBIDDEN, HELPER_BROKEN } HelperState;
 
-static os_lock_t helper_lock = {.rank = LOCK_RANK_HELPER};
+static Lock helper_lock = {.rank = LOCK_RANK_HELPER};
 static HelperState helper_state;        /* under helper_lock */
 static uint32_t helper_tried_ms;        /* under helper_lock: when the OS was last asked for a thread */
 static _Atomic uint32_t helper_stopping;
@@ -52,20 +52,20 @@ static void helper_run(void) {
 static void helper_main(void) {
     for (;;) {
         helper_run();
-        os_lock(&helper_lock); /* so that a wake-up sees either a helper that looks again or one that has finished */
+        lock_acquire(&helper_lock); /* so that a wake-up sees either a helper that looks again or one that has finished */
         bool is_done = is_within_bound() || atomic_load(&helper_stopping) != 0;
         if (is_done && helper_state == HELPER_RUNNING) {
             helper_state = HELPER_FINISHED;
             purge_look_again();
         }
-        os_unlock(&helper_lock);
+        lock_release(&helper_lock);
         if (is_done) return;
     }
 }
 
 bool helper_wake(void) {
     enum { RETRY_MS = 1000 };
-    os_lock(&helper_lock);
+    lock_acquire(&helper_lock);
     uint32_t now_ms = (uint32_t)os_now_ms();
     if (helper_state == HELPER_FINISHED) {
         os_helper_await_end();
@@ -79,7 +79,7 @@ bool helper_wake(void) {
         helper_state = os_helper_start(helper_main) == 0 ? HELPER_RUNNING : HELPER_BROKEN;
     }
     bool is_kept = helper_state == HELPER_RUNNING;
-    os_unlock(&helper_lock);
+    lock_release(&helper_lock);
     return is_kept;
 }
 
@@ -92,19 +92,19 @@ void helper_look_now(void) {
  * must not inherit it from a thread that it does not have, and a second fork waits for the first. */
 void helper_fork_prepare(void) {
     for (;;) {
-        os_lock(&helper_lock);
+        lock_acquire(&helper_lock);
         bool is_awaited = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED;
         if (!is_awaited && helper_state != HELPER_FORBIDDEN) return;
         if (is_awaited) helper_state = HELPER_FORBIDDEN;
         atomic_store(&helper_stopping, 1);
-        os_unlock(&helper_lock);
+        lock_release(&helper_lock);
         if (!is_awaited) { /* another thread that forks is waiting for it */
             os_wait_ms(&helper_stopping, 1, 1);
             continue;
         }
         helper_look_now();
         os_helper_await_gone();
-        os_lock(&helper_lock);
+        lock_acquire(&helper_lock);
         helper_state = HELPER_ABSENT;
         return;
     }
@@ -112,6 +112,6 @@ void helper_fork_prepare(void) {
 
 void helper_fork_done(void) {
     if (helper_state == HELPER_BROKEN) helper_state = HELPER_ABSENT;
-    os_unlock(&helper_lock);
+    lock_release(&helper_lock);
     purge_look_again();
 }

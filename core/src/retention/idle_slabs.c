@@ -10,7 +10,7 @@
 
 static void share_if_idle(Heap *heap, uint32_t now_ms) {
     enum { IDLE_MS = 10, SLABS_MAX = 512 }; /* what a malloc of another thread spends on it: some 20 us */
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     uint64_t requests = LOAD_RELAXED(heap->requests.mallocs) + LOAD_RELAXED(heap->requests.frees);
     if (heap->kind != HEAP_THREAD) {
         /* pooled, private, or the shared one */
@@ -20,12 +20,12 @@ static void share_if_idle(Heap *heap, uint32_t now_ms) {
         heap->retention.share_used_bytes = -1;
     } else if (os_has_aged(now_ms, heap->retention.share_since_ms, IDLE_MS) &&
                heap->retention.share_used_bytes != LOAD_RELAXED(heap->used_bytes)) {
-        os_lock(&heap_shared.lock);
+        lock_acquire(&heap_shared.lock);
         bool are_all_shared = heap_slabs_share(heap, SLABS_MAX);
-        os_unlock(&heap_shared.lock);
+        lock_release(&heap_shared.lock);
         heap->retention.share_used_bytes = are_all_shared ? LOAD_RELAXED(heap->used_bytes) : -1;
     }
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
 }
 
 void heap_share_idle(const Heap *own) {

@@ -53,7 +53,7 @@ static void batch_add(Batch *batch, Slab *slab) {
 static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_ms, int64_t target_bytes) {
     batch->slab_count = batch->range_count = 0;
     int64_t left_bytes = LOAD_RELAXED(backed_free_bytes);
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     while (left_bytes > target_bytes && batch_has_room(batch)) {
         Slab *slab = heap->slabs.purge_oldest;
         if (slab == NULL || !os_has_aged(now_ms, slab->purge_since_ms, age_ms)) break;
@@ -62,7 +62,7 @@ static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_m
         batch_add(batch, slab);
     }
     if (batch->slab_count > 0) atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
 }
 
 static void batch_purge(Batch *batch) {
@@ -82,13 +82,13 @@ static void batch_purge(Batch *batch) {
  * kernel refused something. */
 static bool batch_return(const Batch *batch, Heap *heap, size_t *given_back_bytes) {
     bool is_refused = false;
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     for (unsigned number = 0; number < batch->slab_count; number++) {
         *given_back_bytes += heap_slab_from_purging(heap, batch->slab[number], batch->refused[number]);
         is_refused |= batch->refused[number] != 0;
     }
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
     return !is_refused;
 }
 
@@ -133,9 +133,9 @@ void purge_abandon_all(void) {
         Slab *slab = purging;
         purging = slab->next;
         Heap *owner = LOAD_RELAXED(slab->owner);
-        os_lock(&owner->lock);
+        lock_acquire(&owner->lock);
         (void)heap_slab_from_purging(owner, slab, slab->purging_pages);
-        os_unlock(&owner->lock);
+        lock_release(&owner->lock);
     }
 }
 

@@ -128,7 +128,7 @@ static void discount_block(const SuperSlab *mapping) {
 static SuperSlab *mapping_new(size_t mapping_bytes) {
     uintptr_t address = map_aligned(mapping_bytes);
     if (address == 0) return NULL;
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     SuperSlab *mapping = supply_header_take();
     if (mapping != NULL) {
         mapping->base = address;
@@ -144,7 +144,7 @@ static SuperSlab *mapping_new(size_t mapping_bytes) {
             mapping = NULL;
         }
     }
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     if (mapping == NULL) os_unmap_or_purge((void *)address, mapping_bytes);
     return mapping;
 }
@@ -153,20 +153,20 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES) return NULL;
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
     size_t mapping_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     SuperSlab *mapping = queue_find(mapping_bytes);
     *is_zero = mapping == NULL;
     if (mapping != NULL) {
         discount_block(mapping);
         count_block(mapping, block_bytes, true); /* with a tail: the next block may grow as the former one did */
     }
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     if (mapping != NULL) return mapping;
     mapping = mapping_new(mapping_bytes);
     if (mapping == NULL) return NULL;
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     count_block(mapping, block_bytes, true);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return mapping;
 }
 
@@ -174,9 +174,9 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
 static void purge_tail_of_unlisted(SuperSlab *mapping) {
     size_t tail_bytes = mapping->backed_bytes - mapping->block_bytes;
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     bool is_purged = os_purge((void *)(mapping->base + mapping->block_bytes), tail_bytes);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
     if (!is_purged) return;
     supply.purged_bytes += tail_bytes;
@@ -184,7 +184,7 @@ static void purge_tail_of_unlisted(SuperSlab *mapping) {
 }
 
 bool mapping_return(SuperSlab *mapping, const void *block) {
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     bool is_live = registry_slab_class(block) == SLAB_CLASS_LARGE && ptr_to_superslab(block) == mapping;
     if (is_live) {
         discount_block(mapping);
@@ -195,7 +195,7 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
         }
         count_block(mapping, mapping->block_bytes, false);
     }
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return is_live;
 }
 
@@ -206,12 +206,12 @@ static size_t release(SuperSlab *mapping) {
     discount_block(mapping);
     units_remove_begin(mapping);
     atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     uintptr_t address = mapping->base;
     size_t mapping_bytes = mapping->mapping_bytes;
     os_unmap_or_purge((void *)address, mapping_bytes);
     (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     units_remove_finish(address, mapping_bytes);
     supply.purged_bytes += bytes;
     supply_header_return(mapping);
@@ -233,15 +233,15 @@ static size_t purge_tail_piece(SuperSlab *mapping) {
     supply.purged_bytes += bytes;
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)bytes, memory_order_relaxed);
     if (free_bytes_of(mapping) == 0) queue_remove(mapping);
-    os_unlock(&supply_lock);
-    os_lock(&supply_lock);
+    lock_release(&supply_lock);
+    lock_acquire(&supply_lock);
     return bytes;
 }
 
 size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     while (LOAD_RELAXED(backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
         SuperSlab *mapping = supply.mapping_oldest;
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
@@ -253,17 +253,17 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
         }
         given_back_bytes += bytes;
     }
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return given_back_bytes;
 }
 
 /* ---- Resize ---- */
 
 static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     discount_block(mapping);
     count_block(mapping, block_bytes, true);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
 }
 
 /* A fresh mapping whose first `lost_bytes` a failed os_move may have unmapped, so that they may be somebody else's by
@@ -271,14 +271,14 @@ static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
 static void abandon(SuperSlab *mapping, size_t lost_bytes) {
     uintptr_t address = mapping->base;
     size_t bytes = mapping->mapping_bytes;
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     units_remove_begin(mapping);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     if (bytes > lost_bytes) os_unmap_or_purge((void *)(address + lost_bytes), bytes - lost_bytes);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     units_remove_finish(address, bytes);
     supply_header_return(mapping);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
 }
 
 SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
@@ -292,26 +292,26 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     if (moved == NULL) return NULL;
     uintptr_t old_address = mapping->base;
     size_t old_bytes = mapping->mapping_bytes;
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     discount_block(mapping);
     if (mapping->is_queued) queue_remove(mapping);
     size_t moved_bytes = mapping->backed_bytes;
     units_remove_begin(mapping);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     if (os_move((void *)old_address, moved_bytes, (void *)moved->base)) {
         if (old_bytes > moved_bytes) os_unmap_or_purge((void *)(old_address + moved_bytes), old_bytes - moved_bytes);
     } else {
-        os_lock(&supply_lock);
+        lock_acquire(&supply_lock);
         (void)units_add(mapping); /* its entries exist */
         count_block(mapping, mapping->block_bytes, true);
-        os_unlock(&supply_lock);
+        lock_release(&supply_lock);
         abandon(moved, moved_bytes);
         return NULL;
     }
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     units_remove_finish(old_address, old_bytes);
     supply_header_return(mapping);
     count_block(moved, block_bytes, true);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return moved;
 }

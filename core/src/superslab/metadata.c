@@ -7,19 +7,19 @@
 
 #define METADATA_CHUNK_BYTES ((size_t)2 << 20)
 
-os_lock_t metadata_lock = {.rank = LOCK_RANK_METADATA};
+Lock metadata_lock = {.rank = LOCK_RANK_METADATA};
 static uintptr_t chunk_next, chunk_end;
 static _Atomic uint64_t mapped_bytes;
 
 void *metadata_map(size_t bytes) {
     bytes = round_up_bytes(bytes, os_page_bytes);
-    os_lock(&metadata_lock);
+    lock_acquire(&metadata_lock);
     if (chunk_end - chunk_next < bytes) {
         size_t chunk_bytes = bytes > METADATA_CHUNK_BYTES ? bytes : METADATA_CHUNK_BYTES;
         void *chunk = os_map(0, chunk_bytes);
         if (chunk == NULL && chunk_bytes > bytes) chunk = os_map(0, chunk_bytes = bytes); /* a tight address space */
         if (chunk == NULL) {
-            os_unlock(&metadata_lock);
+            lock_release(&metadata_lock);
             return NULL;
         }
         os_huge_pages_forbid(chunk, chunk_bytes);
@@ -29,7 +29,7 @@ void *metadata_map(size_t bytes) {
     }
     void *piece = (void *)chunk_next;
     chunk_next += bytes;
-    os_unlock(&metadata_lock);
+    lock_release(&metadata_lock);
     return piece;
 }
 

@@ -10,7 +10,7 @@
 #include "platform/lock.h"
 #include "platform/os.h"
 
-extern os_lock_t metadata_lock; /* for fork */
+extern Lock metadata_lock; /* for fork */
 
 /* `bytes` of zeroed memory, OS-page aligned, cut from larger mappings, never unmapped; NULL when the OS has none. */
 void *metadata_map(size_t bytes);

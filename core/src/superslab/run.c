@@ -118,11 +118,11 @@ Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero)
     RunPlace place;
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     if (room_bytes > bytes && find_place(slabs_of(room_bytes), alignment, &place)) {
         count = slabs_of(room_bytes);
     } else if (!find_place(count, alignment, &place)) {
-        os_unlock(&supply_lock);
+        lock_release(&supply_lock);
         return NULL;
     }
     Slab *first = &place.superslab->slab[place.first];
@@ -137,7 +137,7 @@ Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero)
     supply.large_bytes += bytes;
     bool is_first_touch = place.superslab->is_huge_untouched;
     place.superslab->is_huge_untouched = false;
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     if (is_first_touch) huge_pages_touch((void *)slab_address(first));
     return first;
 }
@@ -149,9 +149,9 @@ static void purged_pages_become_free(Slab *slab) {
 
 bool run_return(Slab *first, const void *block) {
     SuperSlab *superslab = superslab_of_slab(first);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     if (registry_slab_class(block) != SLAB_CLASS_LARGE || ptr_to_superslab(block) != superslab) {
-        os_unlock(&supply_lock);
+        lock_release(&supply_lock);
         return false;
     }
     unsigned count = first->used_blocks;
@@ -167,10 +167,10 @@ void run_return_purged(Slab *first) {
     /* Still the caller's alone: no lock while the kernel works. */
     huge_pages_split(superslab_of_slab(first));
     if (os_purge((void *)slab_address(first), first->run_bytes)) {
-        os_lock(&supply_lock);
+        lock_acquire(&supply_lock);
         supply.purged_bytes += first->run_bytes;
         for (unsigned slab = 0; slab < first->used_blocks; slab++) purged_pages_become_free(first + slab);
-        os_unlock(&supply_lock);
+        lock_release(&supply_lock);
     }
     (void)run_return(first, (void *)slab_address(first));
 }
@@ -179,13 +179,13 @@ bool run_resize(Slab *first, size_t bytes) {
     SuperSlab *superslab = superslab_of_slab(first);
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     unsigned old_count = first->used_blocks; /* with the room that a growing block got */
     bool is_growing = bytes >= first->run_bytes;
     if (count > old_count) {
         uint32_t more = slab_mask(first->slab_index + old_count, count - old_count);
         if (first->slab_index + count > SLABS_PER_SUPERSLAB || (superslab->free_slabs & more) != more) {
-            os_unlock(&supply_lock);
+            lock_release(&supply_lock);
             return false;
         }
         (void)supply_slabs_leave(superslab, more);
@@ -201,6 +201,6 @@ bool run_resize(Slab *first, size_t bytes) {
     supply.large_bytes += bytes - first->run_bytes;
     first->run_bytes = bytes;
     tails_update(first, count);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return true;
 }

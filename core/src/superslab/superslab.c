@@ -16,7 +16,7 @@
 #include "superslab/registry.h"
 #include "superslab/supply.h"
 
-os_lock_t supply_lock = {.rank = LOCK_RANK_SUPPLY};
+Lock supply_lock = {.rank = LOCK_RANK_SUPPLY};
 _Atomic int64_t backed_free_bytes;
 _Atomic uint32_t purges_in_flight;
 Supply supply;
@@ -212,10 +212,10 @@ bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs) {
 }
 
 Slab *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source) {
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     SuperSlab *superslab = superslab_with_free_slab();
     if (superslab == NULL) {
-        os_unlock(&supply_lock);
+        lock_release(&supply_lock);
         return NULL;
     }
     uint32_t choice = superslab->backed_free_slabs != 0 ? superslab->backed_free_slabs : superslab->free_slabs;
@@ -227,7 +227,7 @@ Slab *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source)
     registry_slab_class_set(slab_address(slab), class_index);
     bool is_first_touch = superslab->is_huge_untouched;
     superslab->is_huge_untouched = false;
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     if (is_first_touch) huge_pages_touch((void *)slab_address(slab));
     *source = is_born ? SLAB_OF_NEW_SUPERSLAB : SLAB_RECYCLED;
     return slab;
@@ -268,14 +268,14 @@ bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs) {
 
 void supply_slabs_return(SuperSlab *superslab, uint32_t slabs) {
     bool is_released = supply_slabs_join(superslab, slabs);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     size_t given_back_bytes = 0;
     if (is_released) (void)supply_release_finish(superslab, &given_back_bytes);
 }
 
 void superslab_slab_return(Slab *slab) {
     HAK_ASSERT_OP(slab->used_blocks, ==, 0);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     supply_slabs_return(superslab_of_slab(slab), (uint32_t)1 << slab->slab_index);
 }
 
@@ -284,7 +284,7 @@ void superslab_slab_discard(Slab *slab) {
     int64_t counted_bytes = os_page_set_bytes((OsPageSet)(slab->free_pages & ~slab->unbacked_pages));
     huge_pages_split(superslab_of_slab(slab));
     bool is_purged = os_purge((void *)slab_address(slab), SLAB_BYTES);
-    os_lock(&supply_lock); /* whoever counts reads these under it; the heap has let go of the slab */
+    lock_acquire(&supply_lock); /* whoever counts reads these under it; the heap has let go of the slab */
     slab->used_blocks = 0;
     if (is_purged) {
         slab->unbacked_pages = os_page_set_all();
@@ -318,7 +318,7 @@ void supply_release_begin(SuperSlab *superslab) {
 static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_t *given_back_bytes) {
     huge_pages_split(superslab);
     bool is_purged = backed_bytes == 0 || os_purge((void *)superslab->base, SUPERSLAB_BYTES);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     (void)registry_add(superslab, superslab->base, SLAB_CLASS_FREE); /* its entry exists */
     supply.mapped_count++;
     if (is_purged) {
@@ -334,7 +334,7 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
         list_insert(superslab);
     }
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
 }
 
 bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes) {
@@ -346,13 +346,13 @@ bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes) {
     }
     huge_pages_end(superslab);
     (void)os_purge(superslab, round_up_bytes(sizeof *superslab, os_page_bytes));
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     registry_remove_finish(base);
     supply.purged_bytes += (uint64_t)backed_bytes;
     *given_back_bytes += (size_t)backed_bytes;
     supply_header_return(superslab);
     atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return true;
 }
 
@@ -373,20 +373,20 @@ static SupplyCounts counts_now(void) {
 }
 
 SupplyCounts superslab_counts(void) {
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     SupplyCounts counts = counts_now();
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return counts;
 }
 
 SupplyCounts superslab_walk(void (*visit)(SuperSlab *superslab, void *context), void *context) {
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
         SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
         for (; superslab != NULL; superslab = superslab->next) visit(superslab, context);
     }
     SupplyCounts counts = counts_now();
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return counts;
 }
 

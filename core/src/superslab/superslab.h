@@ -16,7 +16,7 @@
 #include "platform/lock.h"
 #include "platform/os.h"
 
-extern os_lock_t supply_lock; /* for fork, stats and checks */
+extern Lock supply_lock; /* for fork, stats and checks */
 
 /* Backed OS pages without a used block, in slabs of heaps and in free ones, in bytes: what the retain bound limits. */
 extern _Atomic int64_t backed_free_bytes;

@@ -66,9 +66,9 @@ static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refuse
 /* Called with the lock, given up meanwhile. False: the kernel refused. */
 static bool release(SuperSlab *superslab, size_t *given_back_bytes) {
     supply_release_begin(superslab);
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     bool is_unmapped = supply_release_finish(superslab, given_back_bytes);
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     return is_unmapped;
 }
 
@@ -90,7 +90,7 @@ static void release_refused(void) {
 size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
-    os_lock(&supply_lock);
+    lock_acquire(&supply_lock);
     while (LOAD_RELAXED(backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
         SuperSlab *superslab = supply.queue_oldest;
         if (superslab == NULL || !os_has_aged(now_ms, superslab->queue_since_ms, age_ms)) break;
@@ -116,17 +116,17 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) 
         superslab->purging_slabs |= slabs;
         supply_queue_update(superslab);
         atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
-        os_unlock(&supply_lock);
+        lock_release(&supply_lock);
         huge_pages_split(superslab);
         uint32_t refused = purge_slabs(superslab, slabs);
-        os_lock(&supply_lock);
+        lock_acquire(&supply_lock);
         given_back_bytes += purge_finish(superslab, slabs, refused);
         if (refused != 0) break;
         if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0 && superslab->backed_free_slabs == 0)
             (void)release(superslab, &given_back_bytes);
     }
     release_refused();
-    os_unlock(&supply_lock);
+    lock_release(&supply_lock);
     return given_back_bytes;
 }
 

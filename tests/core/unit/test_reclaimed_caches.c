@@ -66,10 +66,10 @@ static void start_caching(pthread_t *threads, unsigned count) {
 
 /* As a reclaimer leaves a heap whose owner is inside. */
 static void close_heap(Heap *heap) {
-    os_lock(&heap->lock);
+    lock_acquire(&heap->lock);
     heap->cache.is_closed = true;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
-    os_unlock(&heap->lock);
+    lock_release(&heap->lock);
 }
 
 static void closed_before(void *unused) {
