@@ -8,7 +8,7 @@
 
 #include "cache/owner.h"
 #include "heap/heap_all.h"
-#include "heap/heap_holding.h"
+#include "heap/owner_lock.h"
 #include "heap/heap_return.h"
 #include "lifecycle/thread.h"
 #include "retention/retention.h"

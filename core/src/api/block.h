@@ -6,7 +6,7 @@
 #ifndef HAK_API_BLOCK_H
 #define HAK_API_BLOCK_H
 
-#include "heap/heap_holding.h"
+#include "heap/owner_lock.h"
 #include "alloc/large.h"
 #include "slab/slab_guard.h"
 #include "superslab/registry.h"

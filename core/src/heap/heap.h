@@ -45,7 +45,7 @@ typedef struct HeapClass {
     TlsSlab tls;
     Slab *list[SLAB_LIST_FULL + 1]; /* by eighths of fullness; the last one: full */
     uint16_t lists_in_use;                  /* bit n: list n is not empty; full ones not counted */
-    _Atomic uint8_t scattered_flushes;      /* so many next ones are not worth sorting; heap_return.c alone, unlocked */
+    _Atomic uint8_t scattered_flushes;      /* the next flushes that are not sorted; heap_return.c alone, unlocked */
 } HeapClass;
 
 /* A piece loses fewer slots at its start than a magazine has: these are enough for all classes. */

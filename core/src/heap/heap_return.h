@@ -8,7 +8,8 @@
 
 #include "heap/heap.h"
 
-/* Returns blocks of one class, at most MAGAZINE_BLOCKS_MAX, to their slabs, whoever owns these. No lock is held. */
-void heap_return_blocks(Heap *own, void *const *blocks, unsigned count);
+/* Returns 1 to MAGAZINE_BLOCKS_MAX blocks of one class to their slabs. `freeing` is the heap that frees them. Misuse is
+ * reported. */
+void heap_return_blocks(Heap *freeing, void *const *blocks, unsigned count);
 
 #endif

@@ -6,9 +6,9 @@
 #ifndef HAK_HEAP_HEAP_RETURN_SCATTERED_H
 #define HAK_HEAP_HEAP_RETURN_SCATTERED_H
 
-#include "heap/heap_holding.h"
+#include "heap/return_batch.h"
 
 /* At least one block. */
-void heap_return_scattered(Heap *own, const HeapBatch *of_blocks, void *const *blocks, unsigned count);
+void heap_return_scattered(Heap *freeing, const ReturnBatch *of_blocks, void *const *blocks, unsigned count);
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include "superslab/run.h"
 
-#include "platform/message.h"
 #include "superslab/huge_pages.h"
 #include "superslab/registry.h"
 #include "superslab/supply.h"
