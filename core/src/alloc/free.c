@@ -50,21 +50,21 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     } else {
         void *oldest[MAGAZINE_BLOCKS_MAX];
         lock_acquire(&heap->lock);
-        if (HAK_UNLIKELY(heap->cache.is_closed)) heap_open(heap);
-        heap_class_open(heap, class_index);
-        unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
-        if (count == heap_capacity(heap, class_index) && count < capacity) heap_class_grow(heap, class_index);
-        if (count == heap_capacity(heap, class_index)) {
+        if (HAK_UNLIKELY(heap->cache.is_closed)) magazines_open(heap);
+        magazines_open_class(heap, class_index);
+        unsigned count = magazine_count(&heap->magazine[class_index], magazine_slots(heap, class_index));
+        if (count == magazine_capacity(heap, class_index) && count < capacity) magazines_grow_class(heap, class_index);
+        if (count == magazine_capacity(heap, class_index)) {
             returned = next_flush_blocks(&heap->magazine[class_index], count);
-            heap_take_oldest(heap, class_index, returned, oldest);
+            magazines_take_oldest(heap, class_index, returned, oldest);
         }
         (void)magazine_push(&heap->magazine[class_index], block);
         lock_release(&heap->lock);
         if (returned > 0) heap_return_blocks(heap, oldest, returned);
     }
-    heap_free_done(heap, number);
+    owner_free_done(heap, number);
     if (HAK_UNLIKELY(zero_is_due_to_settle(heap))) zero_settle(heap);
     if (number == LOAD_RELAXED(heap->requests.mallocs)) heap_zero(heap);
     retention_after_cache_growth(heap);
-    purge_after_return(heap, (int64_t)returned * size_classes[class_index].block_bytes);
+    retention_after_return(heap, (int64_t)returned * size_classes[class_index].block_bytes);
 }

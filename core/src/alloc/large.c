@@ -29,7 +29,7 @@ static void *take(size_t size_bytes, size_t room_bytes, size_t alignment, bool *
 static void *large_malloc_with_room(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
     bool is_known_zero = false;
     void *block = take(size_bytes, room_bytes, alignment, &is_known_zero);
-    if (HAK_UNLIKELY(block == NULL) && purge_make_room(NULL))
+    if (HAK_UNLIKELY(block == NULL) && retention_make_room(NULL))
         block = take(size_bytes, size_bytes, alignment, &is_known_zero);
     if (is_zero != NULL) *is_zero = is_known_zero;
     if (block == NULL) {
@@ -85,7 +85,7 @@ void large_free(void *block) {
         message_misuse(report_only, "invalid free of %p: inside a large block (size class large, thread %u)", block,
                        os_thread_id());
     } else if (place.mapping != NULL ? mapping_return(place.mapping, block) : run_return(place.run, block)) {
-        purge_if_over_bound(LOAD_RELAXED(backed_free_bytes) - free_bytes);
+        retention_poll_if_due(LOAD_RELAXED(backed_free_bytes) - free_bytes);
     } else {
         message_misuse(report_only, "double free of %p (size class large, thread %u)", block, os_thread_id());
     }
@@ -94,7 +94,7 @@ void large_free(void *block) {
 void large_free_outgrown(void *block) {
     LargePlace place = place_of(block);
     bool is_run = place.run != NULL && place.run->large_heap == NULL;
-    if (is_run && LOAD_RELAXED(backed_free_bytes) > purge_old_bound_bytes())
+    if (is_run && LOAD_RELAXED(backed_free_bytes) > bounds_idle_bytes())
         run_return_purged(place.run);
     else
         large_free(block);
@@ -130,6 +130,6 @@ void *large_resize(void *block, size_t size_bytes) {
         if (mapping != NULL) resized = (void *)mapping->base;
     }
     if (resized != NULL) os_memory_tool_show(resized, round_up_bytes(size_bytes, os_page_bytes));
-    purge_if_over_bound(LOAD_RELAXED(backed_free_bytes) - free_bytes); /* a shrunk one left free OS pages */
+    retention_poll_if_due(LOAD_RELAXED(backed_free_bytes) - free_bytes); /* a shrunk one left free OS pages */
     return resized;
 }

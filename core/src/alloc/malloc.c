@@ -43,7 +43,7 @@ static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end,
 static void *out_of_memory(Heap *heap) {
     uint64_t number = LOAD_RELAXED(heap->requests.mallocs) - 1; /* the request is not served and not counted */
     STORE_RELAXED(heap->requests.mallocs, number);
-    heap_malloc_done(heap, number);
+    owner_malloc_done(heap, number);
     heap_count_if_on(heap, COUNTER_early_return_out_of_memory, 1);
     errno = ENOMEM;
     return NULL;
@@ -68,10 +68,10 @@ static void *refill_and_pop(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
     magazine->flushes = 0;
     unsigned want = next_refill_blocks(magazine, &size_classes[class_index]);
-    if (want > heap_capacity(heap, class_index)) heap_class_grow(heap, class_index);
-    if (want > heap_capacity(heap, class_index)) want = heap_capacity(heap, class_index);
-    heap_class_open(heap, class_index);
-    void **slots = heap_slots(heap, class_index);
+    if (want > magazine_capacity(heap, class_index)) magazines_grow_class(heap, class_index);
+    if (want > magazine_capacity(heap, class_index)) want = magazine_capacity(heap, class_index);
+    magazines_open_class(heap, class_index);
+    void **slots = magazine_slots(heap, class_index);
     unsigned taken = take_own_or_shared(heap, class_index, slots + want, want);
     if (taken == 0) return NULL;
     if (taken < want) memmove(slots, slots + (want - taken), taken * sizeof *slots);
@@ -82,7 +82,7 @@ static void *refill_and_pop(Heap *heap, unsigned class_index) {
 static void *pop_or_refill(Heap *heap, unsigned class_index) {
     void *block;
     lock_acquire(&heap->lock);
-    if (HAK_UNLIKELY(heap->cache.is_closed)) heap_open(heap);
+    if (HAK_UNLIKELY(heap->cache.is_closed)) magazines_open(heap);
     if (magazine_pop(&heap->magazine[class_index], &block))
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
@@ -96,13 +96,13 @@ void *heap_malloc_slow(Heap *heap, unsigned class_index) {
     if (size_classes[class_index].magazine_blocks == 0) {
         STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) - 1); /* counted there */
         void *block = heap_malloc_direct(heap, class_index);
-        heap_malloc_done(heap, LOAD_RELAXED(heap->requests.mallocs));
+        owner_malloc_done(heap, LOAD_RELAXED(heap->requests.mallocs));
         return block;
     }
     void *block = pop_or_refill(heap, class_index);
-    if (HAK_UNLIKELY(block == NULL) && purge_make_room(heap)) block = pop_or_refill(heap, class_index);
+    if (HAK_UNLIKELY(block == NULL) && retention_make_room(heap)) block = pop_or_refill(heap, class_index);
     if (HAK_UNLIKELY(block == NULL)) return out_of_memory(heap);
-    heap_malloc_done(heap, LOAD_RELAXED(heap->requests.mallocs));
+    owner_malloc_done(heap, LOAD_RELAXED(heap->requests.mallocs));
     return block;
 }
 
@@ -117,7 +117,7 @@ static bool take_one(Heap *heap, unsigned class_index, void **block) {
 
 void *heap_malloc_direct(Heap *heap, unsigned class_index) {
     void *block;
-    if (take_one(heap, class_index, &block) || (purge_make_room(NULL) && take_one(heap, class_index, &block))) {
+    if (take_one(heap, class_index, &block) || (retention_make_room(NULL) && take_one(heap, class_index, &block))) {
         if (HAK_UNLIKELY(slab_is_guarded())) slab_guard_begin(block, class_index);
         return block;
     }

@@ -64,8 +64,8 @@ void heap_private_destroy(Heap *heap) {
     lock_acquire(&heap_list_lock); /* no reclaimer has blocks of it in hand */
     heap_lock_at_rest(heap);
     /* What follows is in nobody's list: a fork and hak_check wait for it. */
-    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    heap_classes_start_over(heap);
+    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+    magazines_reset_all(heap);
     int64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
     Slab *slabs = heap_slabs_take_all(heap), *large = heap_large_take_all(heap);
     (void)heap_retire(heap);
@@ -73,7 +73,7 @@ void heap_private_destroy(Heap *heap) {
     lock_release(&heap_list_lock);
     discard_slabs(slabs);
     free_large_blocks(large);
-    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
-    purge_after_return(heap, used_bytes);
+    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    retention_after_return(heap, used_bytes);
     heap_pool(heap);
 }

@@ -29,7 +29,7 @@ void zero_settle(Heap *heap) {
     STORE_RELAXED(heap->alloc.settled, LOAD_RELAXED(heap->alloc.settled) + shift);
     uint64_t mallocs = LOAD_RELAXED(heap->requests.mallocs) + (uint64_t)shift;
     STORE_RELAXED(heap->requests.mallocs, mallocs);
-    heap_malloc_done(heap, mallocs);
+    owner_malloc_done(heap, mallocs);
     heap->alloc.settle_at_frees = frees + live / 2 + MAGAZINE_BLOCKS_MAX / 2;
 }
 
@@ -67,7 +67,7 @@ static bool zero_flush_is_due(Heap *heap) {
 void zero_flush(Heap *heap) {
     heap->alloc.frees_at_flush = LOAD_RELAXED(heap->requests.frees);
     heap->alloc.is_zero_put_off = false;
-    heap_flush_own(heap);
+    flush_own(heap);
 }
 
 void heap_zero(Heap *heap) {
@@ -76,14 +76,14 @@ void heap_zero(Heap *heap) {
     if (is_due) zero_flush(heap);
     bool is_alone = LOAD_RELAXED(heap_thread_count) < 2 && LOAD_RELAXED(heap->alloc.settled) == 0;
     if (!is_alone && (is_due || LOAD_RELAXED(heap->alloc.settled) != 0)) {
-        if (heap_live_blocks() == 0 && is_due) heap_reclaim_others(false);
+        if (heap_live_blocks() == 0 && is_due) reclaim_others(false);
         if (heap_live_blocks() != 0 && LOAD_RELAXED(heap->alloc.settled) != 0) zero_settle(heap);
     }
-    if (is_due) purge_after_return(heap, 0); /* a fast path came here */
+    if (is_due) retention_after_return(heap, 0); /* a fast path came here */
 }
 
 void heap_finish_zero(void) {
     if (heap_live_blocks() != 0) return;
     if (heap_of_thread->kind == HEAP_THREAD) zero_flush(heap_of_thread);
-    heap_reclaim_others(false);
+    reclaim_others(false);
 }

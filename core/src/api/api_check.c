@@ -119,8 +119,8 @@ static void check_heap(Findings *findings, Heap *heap) {
     check_large(findings, heap);
     if (heap->kind != HEAP_THREAD && heap->kind != HEAP_PRIVATE) return;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
-        void **slots = heap_slots(heap, index), **top = LOAD_RELAXED(heap->magazine[index].top);
-        bool is_inside = top >= slots && top <= slots + heap_capacity(heap, index);
+        void **slots = magazine_slots(heap, index), **top = LOAD_RELAXED(heap->magazine[index].top);
+        bool is_inside = top >= slots && top <= slots + magazine_capacity(heap, index);
         expect(findings, is_inside, "I9", &heap->magazine[index], (uintptr_t)top, (uintptr_t)slots);
     }
 }

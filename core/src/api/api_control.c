@@ -21,14 +21,14 @@ const char *hak_version(void) { return HAK_VERSION_STRING; }
 void hak_thread_flush(void) {
     if (heap_of_thread->kind != HEAP_THREAD) return;
     zero_flush(heap_of_thread);
-    purge_after_return(heap_of_thread, 0);
+    retention_after_return(heap_of_thread, 0);
 }
 
 size_t hak_trim(void) {
     heap_start();
     uint64_t before_bytes = superslab_counts().purged_bytes + purge_bytes_total();
     hak_thread_flush();
-    heap_reclaim_others(false);
+    reclaim_others(false);
     (void)purge_run(0, 0, SIZE_MAX);
     return (size_t)(superslab_counts().purged_bytes + purge_bytes_total() - before_bytes);
 }
@@ -45,6 +45,6 @@ int hak_option_get(const char *name, char *value, size_t value_bytes) {
 int hak_option_set(const char *name, const char *value, char *message, size_t message_bytes) {
     heap_start();
     int error = option_set(name, value, message, message_bytes);
-    if (error == 0) purge_look_now();
+    if (error == 0) retention_poll_now();
     return error;
 }

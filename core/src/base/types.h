@@ -147,7 +147,7 @@ typedef struct TlsSlab {
  * A stack of free blocks of one class that only the owning thread touches. It begins small, so that a thread that holds
  * little of many classes touches few OS pages, and grows once to the capacity of its class.
  *
- *   I9   slots <= top <= slots + capacity (heap_slots, heap_capacity); open: floor = slots, ceiling = slots + capacity,
+ *   I9   slots <= top <= slots + capacity (magazine_slots, magazine_capacity); open: floor = slots, ceiling = slots + capacity,
  *        or ceiling = slots while the class is not among the heap's classes in use; then it is empty
  *   I10  closed (being reclaimed by another thread): floor = the end of the address space, ceiling = NULL, so both
  *        fast paths take the slow one, which waits for the heap lock

@@ -14,16 +14,16 @@
 static void flush_class(Heap *heap, unsigned class_index) {
     void *blocks[MAGAZINE_BLOCKS_MAX];
     lock_acquire(&heap->lock);
-    unsigned count = magazine_count(&heap->magazine[class_index], heap_slots(heap, class_index));
-    if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
-    heap_class_start_over(heap, class_index);
+    unsigned count = magazine_count(&heap->magazine[class_index], magazine_slots(heap, class_index));
+    if (count > 0) magazines_take_oldest(heap, class_index, count, blocks);
+    magazines_reset_class(heap, class_index);
     lock_release(&heap->lock);
     if (count == 0) return;
     heap_return_blocks(heap, blocks, count);
-    heap->retention.unshown_bytes += (int64_t)count * size_classes[class_index].block_bytes;
+    heap->cache.flushed_bytes += (int64_t)count * size_classes[class_index].block_bytes;
 }
 
-void heap_flush_all(Heap *heap) {
+void flush_all(Heap *heap) {
     for (unsigned word = 0; word <= SIZE_CLASS_COUNT / 64; word++) {
         lock_acquire(&heap->lock); /* who reclaims may have come before */
         uint64_t classes = heap->cache.classes_in_use[word];
@@ -32,8 +32,8 @@ void heap_flush_all(Heap *heap) {
     }
 }
 
-void heap_flush_own(Heap *heap) {
-    heap_enter(heap);
-    heap_flush_all(heap);
-    heap_leave(heap);
+void flush_own(Heap *heap) {
+    owner_enter(heap);
+    flush_all(heap);
+    owner_leave(heap);
 }

@@ -8,8 +8,8 @@
 
 #include "heap/heap.h"
 
-/* Returns all blocks of all magazines. For the owner, between heap_enter and heap_leave. */
-void heap_flush_all(Heap *heap);
-void heap_flush_own(Heap *heap); /* the same from outside, for the calling thread's heap */
+/* Returns all blocks of all magazines. For the owner, between owner_enter and owner_leave. */
+void flush_all(Heap *heap);
+void flush_own(Heap *heap); /* the same from outside, for the calling thread's heap */
 
 #endif

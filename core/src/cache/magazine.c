@@ -11,35 +11,35 @@
 #include "cache/magazine.h"
 #include "superslab/metadata.h"
 
-void heap_magazines_initialize(Heap *heap) {
+void magazines_initialize(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
         heap->magazine[index].usable_granules = (uint16_t)(size_class_usable_bytes[index] / 8);
 }
 
-void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out) {
+void magazines_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out) {
     Magazine *magazine = &heap->magazine[class_index];
-    void **slots = heap_slots(heap, class_index);
+    void **slots = magazine_slots(heap, class_index);
     unsigned left = magazine_count(magazine, slots) - count;
     memcpy(out, slots, count * sizeof *out);
     memmove(slots, slots + count, left * sizeof *slots);
     STORE_RELAXED(magazine->top, slots + left);
 }
 
-_Atomic int64_t heap_cache_bytes;
+_Atomic int64_t magazine_capacity_bytes;
 
 /* Full magazines are assumed: what is in them changes without a lock. */
 static void cache_bytes_add(const Heap *heap, unsigned class_index, int64_t sign) {
-    int64_t bytes = (int64_t)heap_capacity(heap, class_index) * size_classes[class_index].block_bytes;
-    atomic_fetch_add_explicit(&heap_cache_bytes, sign * bytes, memory_order_relaxed);
+    int64_t bytes = (int64_t)magazine_capacity(heap, class_index) * size_classes[class_index].block_bytes;
+    atomic_fetch_add_explicit(&magazine_capacity_bytes, sign * bytes, memory_order_relaxed);
 }
 
-void heap_class_open(Heap *heap, unsigned class_index) {
-    if (!heap_class_is_in_use(heap, class_index)) {
+void magazines_open_class(Heap *heap, unsigned class_index) {
+    if (!magazine_is_in_use(heap, class_index)) {
         heap->cache.classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
         cache_bytes_add(heap, class_index, 1);
         heap->cache.growth_count++;
     }
-    magazine_open(&heap->magazine[class_index], heap_slots(heap, class_index), heap_capacity(heap, class_index));
+    magazine_open(&heap->magazine[class_index], magazine_slots(heap, class_index), magazine_capacity(heap, class_index));
 }
 
 /* Slots for a class, once for the heap's life, from a piece of memory that classes share: a thread that uses few classes
@@ -48,7 +48,7 @@ static void **grown_slots_of(Heap *heap, unsigned class_index) {
     size_t wanted = size_classes[class_index].magazine_blocks;
     if (heap->cache.grown_slots[class_index] != NULL) return heap->cache.grown_slots[class_index];
     if (heap->cache.slot_piece_left < wanted) {
-        size_t piece_bytes = heap_slot_piece_bytes();
+        size_t piece_bytes = magazine_slot_piece_bytes();
         void *piece = heap->cache.slot_piece_count < SLOT_PIECES_MAX ? metadata_map(piece_bytes) : NULL;
         if (piece == NULL) return NULL;
         heap->cache.slot_piece[heap->cache.slot_piece_count++] = piece;
@@ -59,41 +59,41 @@ static void **grown_slots_of(Heap *heap, unsigned class_index) {
     return heap->cache.grown_slots[class_index] = piece + heap->cache.slot_piece_left;
 }
 
-void heap_class_grow(Heap *heap, unsigned class_index) {
+void magazines_grow_class(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
-    void **small = heap_slots(heap, class_index), **slots = grown_slots_of(heap, class_index);
+    void **small = magazine_slots(heap, class_index), **slots = grown_slots_of(heap, class_index);
     if (slots == NULL) return;
     unsigned count = magazine_count(magazine, small);
-    bool is_in_use = heap_class_is_in_use(heap, class_index);
+    bool is_in_use = magazine_is_in_use(heap, class_index);
     if (is_in_use) cache_bytes_add(heap, class_index, -1);
     magazine->is_grown = true;
     if (is_in_use) cache_bytes_add(heap, class_index, 1);
     heap->cache.growth_count++;
     memcpy(slots, small, count * sizeof *slots);
     STORE_RELAXED(magazine->top, slots + count);
-    heap_class_open(heap, class_index);
+    magazines_open_class(heap, class_index);
 }
 
-void heap_class_start_over(Heap *heap, unsigned class_index) {
+void magazines_reset_class(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
-    if (heap_class_is_in_use(heap, class_index)) cache_bytes_add(heap, class_index, -1);
+    if (magazine_is_in_use(heap, class_index)) cache_bytes_add(heap, class_index, -1);
     magazine->refill_blocks = 0;
     magazine->shared_blocks = 0;
     magazine->flushes = 0;
     magazine->is_grown = false;
     heap->cache.classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
-    STORE_RELAXED(magazine->top, heap_slots(heap, class_index));
-    if (!heap->cache.is_closed) magazine_open(magazine, heap_slots(heap, class_index), 0);
+    STORE_RELAXED(magazine->top, magazine_slots(heap, class_index));
+    if (!heap->cache.is_closed) magazine_open(magazine, magazine_slots(heap, class_index), 0);
 }
 
-void heap_classes_start_over(Heap *heap) {
+void magazines_reset_all(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        if (heap_class_is_in_use(heap, index)) heap_class_start_over(heap, index);
+        if (magazine_is_in_use(heap, index)) magazines_reset_class(heap, index);
 }
 
-void heap_open(Heap *heap) {
+void magazines_open(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        magazine_open(&heap->magazine[index], heap_slots(heap, index),
-                      heap_class_is_in_use(heap, index) ? heap_capacity(heap, index) : 0);
+        magazine_open(&heap->magazine[index], magazine_slots(heap, index),
+                      magazine_is_in_use(heap, index) ? magazine_capacity(heap, index) : 0);
     heap->cache.is_closed = false;
 }

@@ -49,42 +49,42 @@ HAK_INLINE unsigned magazine_count(const Magazine *magazine, void *const *slots)
 
 /* ---- The magazines of a heap: for the owner, under the heap lock, but where it is said ---- */
 
-extern _Atomic int64_t heap_cache_bytes;   /* what the magazines of all heaps hold at most */
+extern _Atomic int64_t magazine_capacity_bytes;   /* what the magazines of all heaps hold at most */
 
 /* Both under the heap lock. */
-HAK_INLINE void **heap_slots(Heap *heap, unsigned class_index) {
+HAK_INLINE void **magazine_slots(Heap *heap, unsigned class_index) {
     return heap->magazine[class_index].is_grown ? heap->cache.grown_slots[class_index]
                                                 : heap->small_slots[class_index];
 }
 
-HAK_INLINE size_t heap_slot_piece_bytes(void) {
+HAK_INLINE size_t magazine_slot_piece_bytes(void) {
     return os_page_bytes > SLOT_PIECE_BYTES_MIN ? os_page_bytes : SLOT_PIECE_BYTES_MIN;
 }
 
-HAK_INLINE unsigned heap_capacity(const Heap *heap, unsigned class_index) {
+HAK_INLINE unsigned magazine_capacity(const Heap *heap, unsigned class_index) {
     unsigned blocks = size_classes[class_index].magazine_blocks;
     return blocks <= MAGAZINE_SMALL_BLOCKS || heap->magazine[class_index].is_grown ? blocks : MAGAZINE_SMALL_BLOCKS;
 }
 
-HAK_INLINE bool heap_class_is_in_use(const Heap *heap, unsigned class_index) {
+HAK_INLINE bool magazine_is_in_use(const Heap *heap, unsigned class_index) {
     return (heap->cache.classes_in_use[class_index / 64] >> (class_index % 64) & 1) != 0;
 }
 
-void heap_magazines_initialize(Heap *heap); /* the constants, before its first use; no lock */
+void magazines_initialize(Heap *heap); /* the constants, before its first use; no lock */
 
-void heap_class_open(Heap *heap, unsigned class_index); /* its magazine may be used from now on */
+void magazines_open_class(Heap *heap, unsigned class_index); /* its magazine may be used from now on */
 
 /* Gives a small magazine the slots of its class, its blocks included. Without memory for them it stays small. */
-void heap_class_grow(Heap *heap, unsigned class_index);
+void magazines_grow_class(Heap *heap, unsigned class_index);
 
 /* As at its first use; what is in the magazine is forgotten. */
-void heap_class_start_over(Heap *heap, unsigned class_index);
-void heap_classes_start_over(Heap *heap);
+void magazines_reset_class(Heap *heap, unsigned class_index);
+void magazines_reset_all(Heap *heap);
 
 /* Takes the oldest `count` blocks of a magazine into `out`. Also for whoever reclaims. */
-void heap_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
+void magazines_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
 
 /* Opens the magazines of the classes in use after a reclaimer closed them. */
-void heap_open(Heap *heap);
+void magazines_open(Heap *heap);
 
 #endif

@@ -12,20 +12,20 @@
 
 /* The owner is outside again. Release, both; they pair with the acquires in owner_is_outside: whoever takes the cache
  * then sees what the owner did to it, and to the blocks in it. */
-HAK_INLINE void heap_malloc_done(Heap *heap, uint64_t number) {
+HAK_INLINE void owner_malloc_done(Heap *heap, uint64_t number) {
     atomic_store_explicit(&heap->requests.mallocs_done, number, memory_order_release);
 }
 
-HAK_INLINE void heap_free_done(Heap *heap, uint64_t number) {
+HAK_INLINE void owner_free_done(Heap *heap, uint64_t number) {
     atomic_store_explicit(&heap->requests.frees_done, number, memory_order_release);
 }
 
 /* Around what the owner does to its magazines outside a malloc or free. */
-HAK_INLINE void heap_enter(Heap *heap) {
+HAK_INLINE void owner_enter(Heap *heap) {
     STORE_RELAXED(heap->requests.frees_done, LOAD_RELAXED(heap->requests.frees) - 1);
     COMPILER_BARRIER();
 }
 
-HAK_INLINE void heap_leave(Heap *heap) { heap_free_done(heap, LOAD_RELAXED(heap->requests.frees)); }
+HAK_INLINE void owner_leave(Heap *heap) { owner_free_done(heap, LOAD_RELAXED(heap->requests.frees)); }
 
 #endif

@@ -15,12 +15,12 @@
 #include "heap/heap_return.h"
 #include "cache/magazine.h"
 
-static void heap_close(Heap *heap) {
+static void magazines_close(Heap *heap) {
     heap->cache.is_closed = true;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
 }
 
-/* acquire; pairs with the releases in alloc/malloc.h and free.h, heap_malloc_done and heap_free_done: what the owner did is seen. */
+/* acquire; pairs with the releases in alloc/malloc.h and free.h, owner_malloc_done and owner_free_done: what the owner did is seen. */
 static bool owner_is_outside(const Heap *heap) {
     uint64_t mallocs_done = atomic_load_explicit(&heap->requests.mallocs_done, memory_order_acquire);
     uint64_t frees_done = atomic_load_explicit(&heap->requests.frees_done, memory_order_acquire);
@@ -49,9 +49,9 @@ static bool reclaim_class(Heap *heap, unsigned class_index) {
     lock_acquire(&heap->lock);
     bool is_reclaimable = heap->cache.is_closed && owner_is_outside(heap);
     if (is_reclaimable) {
-        count = (unsigned)(LOAD_RELAXED(heap->magazine[class_index].top) - heap_slots(heap, class_index));
-        if (count > 0) heap_take_oldest(heap, class_index, count, blocks);
-        heap_class_start_over(heap, class_index);
+        count = (unsigned)(LOAD_RELAXED(heap->magazine[class_index].top) - magazine_slots(heap, class_index));
+        if (count > 0) magazines_take_oldest(heap, class_index, count, blocks);
+        magazines_reset_class(heap, class_index);
     }
     lock_release(&heap->lock);
     if (count > 0) heap_return_blocks(heap, blocks, count);
@@ -68,13 +68,13 @@ static void reclaim(Heap *heap) {
     }
 }
 
-void heap_reclaim_others(bool idle_only) {
+void reclaim_others(bool idle_only) {
     bool is_any_closed = false;
     lock_acquire(&heap_list_lock);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) {
         lock_acquire(&heap->lock);
         if (is_candidate(heap, idle_only)) {
-            heap_close(heap);
+            magazines_close(heap);
             is_any_closed = true;
         }
         lock_release(&heap->lock);

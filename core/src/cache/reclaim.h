@@ -10,6 +10,6 @@
 
 /* Flushes the caches of other threads that are outside the allocator. `idle_only`: just those that made no request
  * since the last such call. */
-void heap_reclaim_others(bool idle_only);
+void reclaim_others(bool idle_only);
 
 #endif

@@ -78,6 +78,7 @@ typedef struct HeapSlabs {
 typedef struct HeapCache {
     bool is_closed;                                     /* the magazines are; the owner alone opens them again */
     uint32_t growth_count;                              /* classes that were opened or grew, ever */
+    int64_t flushed_bytes;                              /* returned by flushes, ever; the owner's */
     uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1]; /* classes with an open magazine: those to flush */
     uint64_t reclaim_seen;                              /* mallocs + frees at the last visit of reclaim */
     uint32_t slot_piece_count;
@@ -95,14 +96,15 @@ typedef struct HeapAlloc {
     bool is_zero_put_off;        /* reached zero since that flush and did not flush */
 } HeapAlloc;
 
-/* What retention/ has seen of the heap. The owner's, but for share_..., which are under the heap lock. */
+/* What retention/ knows of the heap. The owner's; idle_... under the heap lock, by any thread. */
 typedef struct HeapRetention {
-    int64_t unshown_bytes;            /* of blocks returned to slabs, not yet added to the process's sum */
+    int64_t unreported_bytes;         /* returned to slabs, not yet added to the process's sum */
+    int64_t seen_flushed_bytes;       /* cache.flushed_bytes when it was last added to that */
     uint32_t seen_slabs_taken_count;  /* slabs.taken_count when it was last acted on */
     uint32_t seen_cache_growth_count; /* cache.growth_count, likewise */
-    uint32_t share_since_ms;          /* when share_seen last changed */
-    uint64_t share_seen;              /* mallocs + frees at the last visit of idle_slabs */
-    int64_t share_used_bytes;         /* used_bytes after all slabs were handed over; -1: they were not */
+    uint32_t idle_since_ms;           /* when idle_seen_requests last changed */
+    uint64_t idle_seen_requests;      /* mallocs + frees at the last visit of idle_slabs */
+    int64_t idle_shared_used_bytes;   /* used_bytes after all slabs were handed over; -1: they were not */
 } HeapRetention;
 
 /*

@@ -32,28 +32,28 @@ static void unlock_all(void) {
 enum { WAITS_FOR_PURGES_MAX = 100, WAIT_MS = 1 };
 
 void fork_prepare(void) {
-    purge_to_old_bound(); /* before others have to wait; what they free meanwhile goes after the fork */
-    helper_fork_prepare();
+    purge_to_idle_bound(); /* before others have to wait; what they free meanwhile goes after the fork */
+    helper_stop();
     lock_all();
-    for (unsigned waits = 0; waits < WAITS_FOR_PURGES_MAX && LOAD_RELAXED(purges_in_flight) != 0; waits++) {
+    for (unsigned waits = 0; waits < WAITS_FOR_PURGES_MAX && LOAD_RELAXED(detached_count) != 0; waits++) {
         unlock_all();
-        os_wait_ms(&purges_in_flight, LOAD_RELAXED(purges_in_flight), WAIT_MS);
+        os_sleep_ms(WAIT_MS);
         lock_all();
     }
 }
 
 void fork_parent(void) {
     unlock_all();
-    helper_fork_done();
-    purge_to_old_bound();
+    helper_allow();
+    purge_to_idle_bound();
 }
 
 void fork_child(void) {
-    STORE_RELAXED(purges_in_flight, 0);
+    STORE_RELAXED(detached_count, 0);
     unlock_all();
-    helper_fork_done();
+    helper_allow();
     purge_abandon_all();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
         if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)heap_detach(heap); /* one look for all of them, below */
-    purge_to_old_bound();
+    purge_to_idle_bound();
 }

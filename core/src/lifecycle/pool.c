@@ -8,7 +8,6 @@
 #include "cache/magazine.h"
 #include "heap/heap_all.h"
 #include "superslab/metadata.h"
-#include "superslab/superslab.h"
 
 static Heap *pool; /* under heap_list_lock */
 
@@ -17,7 +16,7 @@ void heap_lock_at_rest(Heap *heap) {
     lock_acquire(&heap->lock);
     while (heap->slabs.purging_slabs != 0) {
         lock_release(&heap->lock);
-        os_wait_ms(&purges_in_flight, LOAD_RELAXED(purges_in_flight), WAIT_MS);
+        os_sleep_ms(WAIT_MS);
         lock_acquire(&heap->lock);
     }
 }
@@ -38,10 +37,10 @@ Heap *heap_take(HeapKind kind) {
     if (heap == NULL) return NULL;
     heap_lock_at_rest(heap); /* a slab of its former thread comes back to that thread's heirs, not to this one */
     heap->kind = kind;
-    heap_magazines_initialize(heap);
+    magazines_initialize(heap);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        STORE_RELAXED(heap->magazine[index].top, heap_slots(heap, index));
-    heap_open(heap);
+        STORE_RELAXED(heap->magazine[index].top, magazine_slots(heap, index));
+    magazines_open(heap);
     lock_release(&heap->lock);
     return heap;
 }
@@ -69,7 +68,7 @@ static void forget_arrays(Heap *heap) {
     uintptr_t end = ((uintptr_t)heap + sizeof *heap) / os_page_bytes * os_page_bytes;
     if (end > start) (void)os_purge((void *)start, end - start);
     for (unsigned piece = 0; piece < heap->cache.slot_piece_count; piece++)
-        (void)os_purge(heap->cache.slot_piece[piece], heap_slot_piece_bytes());
+        (void)os_purge(heap->cache.slot_piece[piece], magazine_slot_piece_bytes());
 }
 
 void heap_pool(Heap *heap) {

@@ -34,8 +34,8 @@ void heap_start(void) {
         if (os_memory_tool_is_present()) STORE_RELAXED(option_values[OPTION_DEBUG], OPTION_DEBUG_GUARD);
         size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, slab_is_guarded());
         heap_list_add(&heap_shared);
-        heap_magazines_initialize(&heap_none);
-        heap_magazines_initialize(&heap_shared);
+        magazines_initialize(&heap_none);
+        magazines_initialize(&heap_shared);
         os_thread_exit_hook_set(heap_detach_thread);
         atomic_store_explicit(&is_started, true, memory_order_release);
     }
@@ -46,7 +46,7 @@ void heap_start(void) {
 
 /* What is in the magazines goes to its slabs, where a block that was freed twice shows. */
 __attribute__((destructor)) static void flush_at_end(void) {
-    if (heap_of_thread->kind == HEAP_THREAD) heap_flush_own(heap_of_thread);
+    if (heap_of_thread->kind == HEAP_THREAD) flush_own(heap_of_thread);
 }
 
 /* ---- Fork ---- */

@@ -46,13 +46,12 @@ static void hand_over(Heap *heap) {
 }
 
 int64_t heap_detach(Heap *heap) {
-    heap_enter(heap);
-    heap_flush_all(heap);
+    owner_enter(heap);
+    flush_all(heap);
     hand_over(heap);
-    int64_t unshown_bytes = heap->retention.unshown_bytes;
-    heap->retention.unshown_bytes = 0;
+    int64_t unreported_bytes = retention_take_unreported(heap);
     heap_pool(heap);
-    return unshown_bytes;
+    return unreported_bytes;
 }
 
 void heap_detach_thread(void) {
@@ -60,7 +59,7 @@ void heap_detach_thread(void) {
     exits_seen++;
     if (heap->kind != HEAP_THREAD) return;
     heap_of_thread = &heap_none;
-    int64_t unshown_bytes = heap_detach(heap);
-    if (heap_live_blocks() == 0) heap_reclaim_others(false);
-    purge_show_returned(unshown_bytes);
+    int64_t unreported_bytes = heap_detach(heap);
+    if (heap_live_blocks() == 0) reclaim_others(false);
+    retention_report_returned(unreported_bytes);
 }

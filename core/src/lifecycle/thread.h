@@ -13,7 +13,7 @@
 Heap *heap_attach(void);
 
 /* Ends the heap's service for a thread that has ended: flushes, hands all slabs to the shared heap, pools it. Returns what is
- * still to be told to purge_show_returned. */
+ * still to be told to retention_report_returned. */
 int64_t heap_detach(Heap *heap);
 void heap_detach_thread(void); /* the same for the calling thread, at its exit */
 

@@ -87,6 +87,9 @@ void os_wait_ms(_Atomic uint32_t *word, uint32_t expected, uint32_t milliseconds
 void os_wake(_Atomic uint32_t *word); /* all who sleep on it */
 void os_wake_one(_Atomic uint32_t *word);
 
+/* No cancellation point, unlike nanosleep: a lock may be held. */
+void os_sleep_ms(uint32_t milliseconds);
+
 /* Calls around fork; once per process. */
 void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 

@@ -1,7 +1,14 @@
 /*
  * retention/bounds.h - the two retain bounds, and when free memory is next compared with them.
  *
- * Layer: retention. Arithmetic alone: gives nothing back. Thread rule: any thread.
+ * Layer: retention. Arithmetic alone: gives nothing back. Thread rule: any thread, no lock.
+ *
+ *   idle bound  = retain_bytes + retain_percent of used bytes                      free for longer than purge_delay_ms
+ *   burst bound = the larger of retain_burst_bytes, retain_burst_percent of used   free at all
+ *                 bytes, and the idle bound
+ *
+ * A poll compares backed_free_bytes with them. It sums over all heaps, so slow paths poll only when one of three sums says
+ * that a bound may be exceeded: free bytes, bytes that heaps reported as returned (which lower the bounds), cached bytes.
  */
 #ifndef HAK_RETENTION_BOUNDS_H
 #define HAK_RETENTION_BOUNDS_H
@@ -9,38 +16,39 @@
 #include "cache/magazine.h"
 #include "superslab/superslab.h"
 
-/* A retain bound, and how many percent of the used bytes are in it. */
+/* A bound for some used bytes, and the percentage of used bytes that it contains. */
 typedef struct Bound {
     int64_t bytes, percent;
 } Bound;
 
-Bound bounds_old(int64_t used_bytes);
-Bound bounds_young(int64_t used_bytes); /* never below the old one */
+Bound bounds_idle(int64_t used_bytes);
+Bound bounds_burst(int64_t used_bytes);
 
-/* How many free bytes may stay for longer, for the used bytes of now. */
-int64_t purge_old_bound_bytes(void);
+/* The idle bound for the used bytes of now. */
+int64_t bounds_idle_bytes(void);
 
-/* What one purge of a thread that frees gives back, about: so that calls are batched, and not more, for it is a pause. */
-enum { AIR_BYTES_MAX = SUPERSLAB_BYTES };
+/* What a purge in a thread that frees gives back, about: enough to batch system calls, and a pause of less than 1 ms. */
+enum { PURGE_STEP_BYTES = SUPERSLAB_BYTES };
 
-/* From here on a look is due when free bytes that grow can meet the bound at the earliest. */
-void bounds_set_next_look(Bound bound);
+/* ---- When to poll ---- */
 
-/* The next look is due when there are so many backed free bytes, or when heaps have returned so many bytes that the bounds are
- * much lower; a heap shows what it returned as soon as it has purge_show_bytes. */
-extern _Atomic int64_t purge_check_bytes, purge_show_bytes;
-extern _Atomic int64_t bounds_shown_bytes_max; /* a look is due when heaps have shown so many since the last one */
-extern _Atomic int64_t purge_cache_check_bytes; /* with fewer of them and of cached ones nothing to wake the helper for */
+extern _Atomic int64_t bounds_poll_at_free_bytes;     /* poll when backed_free_bytes exceeds it */
+extern _Atomic int64_t bounds_poll_at_reported_bytes; /* poll when heaps have reported more since the last poll */
+extern _Atomic int64_t bounds_report_portion_bytes;   /* a heap reports what it returned when that exceeds it */
+extern _Atomic int64_t bounds_poll_at_cached_bytes;   /* poll when free and cached bytes exceed it */
 
-/* Free and cached bytes, as the old bound counts them. */
-HAK_INLINE int64_t purge_free_and_cached_bytes(void) {
-    return LOAD_RELAXED(backed_free_bytes) + LOAD_RELAXED(heap_cache_bytes);
+/* Sets the first two and the portion so that the next poll comes before free bytes can exceed `bound`. */
+void bounds_set_next_poll(Bound bound);
+
+/* The next slow path polls. */
+HAK_INLINE void bounds_poll_next_time(void) {
+    STORE_RELAXED(bounds_poll_at_free_bytes, 0);
+    STORE_RELAXED(bounds_poll_at_cached_bytes, 0);
 }
 
-/* The helper has ended: the next slow paths look again. */
-HAK_INLINE void purge_look_again(void) {
-    STORE_RELAXED(purge_check_bytes, 0);
-    STORE_RELAXED(purge_cache_check_bytes, 0);
+/* What the idle bound limits once the threads are idle: free bytes, and caches as if they were full. */
+HAK_INLINE int64_t bounds_free_and_cached_bytes(void) {
+    return LOAD_RELAXED(backed_free_bytes) + LOAD_RELAXED(magazine_capacity_bytes);
 }
 
 #endif

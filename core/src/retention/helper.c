@@ -1,12 +1,12 @@
 /*
- * retention/helper.c - the helper thread: gives old free OS pages back while nobody calls the allocator.
+ * retention/helper.c - the helper: a thread that keeps the idle bound while nobody calls the allocator.
  *
- * Layer: retention. Thread rule: one helper at most; it blocks all signals, holds no lock while it sleeps or while the
- * kernel works, and lives only as long as there is something to give back.
+ * Layer: retention. Thread rule: one helper at most. It blocks all signals, holds no lock while it sleeps or while the kernel
+ * works, and ends when there is nothing left to give back.
  *
  * States: absent -helper_wake-> running -nothing left-> finished -helper_wake-> running; running or finished
- *         -helper_fork_prepare-> forbidden -ended-> absent;
- *         absent -the OS gives no thread-> broken -fork, or a helper_wake after RETRY_MS-> absent.
+ *         -helper_stop-> forbidden -ended-> absent;
+ *         absent -the OS refuses a thread-> broken -fork, or a helper_wake RETRY_MS later-> absent.
  */
 #include "retention/helper.h"
 
@@ -23,40 +23,40 @@ static uint32_t helper_tried_ms;        /* under helper_lock: when the OS was la
 static _Atomic uint32_t helper_stopping;
 static _Atomic uint32_t helper_signals; /* what it sleeps on */
 
-/* Looks four times a delay: an OS page outlives the bound by a quarter of it at most. What is old goes altogether, not
- * just down to the bound: it has not been missed for that long. */
-enum { LOOKS_PER_DELAY = 4 };
+/* So an OS page outlives its delay by a quarter of it at most. */
+enum { POLLS_PER_DELAY = 4 };
 
-/* With the caches, which it can take as soon as their threads are idle: until then it has something to wait for. */
-static bool is_within_bound(void) { return purge_free_and_cached_bytes() <= purge_old_bound_bytes(); }
+/* Caches count: the helper takes them as soon as their threads are idle, so until then it has something to wait for. */
+static bool is_within_idle_bound(void) { return bounds_free_and_cached_bytes() <= bounds_idle_bytes(); }
 
+/* Everything that is old goes, not just what exceeds the idle bound: it was not missed for a whole delay. */
 static void helper_run(void) {
-    unsigned looks_in_vain = 0;
-    bool is_purging = false; /* not when it is caches alone that it was woken for */
-    while (looks_in_vain < LOOKS_PER_DELAY) {
-        uint32_t signals = atomic_load(&helper_signals); /* before what they are about */
+    unsigned idle_polls = 0;
+    bool has_exceeded = false; /* the free bytes alone, without caches, have exceeded the idle bound */
+    while (idle_polls < POLLS_PER_DELAY) {
+        uint32_t signals = atomic_load(&helper_signals); /* before the values that a signal is about */
         if (atomic_load(&helper_stopping) != 0) return;
         uint32_t delay_ms = (uint32_t)option_value(OPTION_PURGE_DELAY_MS);
-        uint32_t look_ms = delay_ms / LOOKS_PER_DELAY + 1;
-        os_wait_ms(&helper_signals, signals, look_ms);
+        uint32_t poll_ms = delay_ms / POLLS_PER_DELAY + 1;
+        os_wait_ms(&helper_signals, signals, poll_ms);
         if (atomic_load(&helper_stopping) != 0) return;
-        heap_reclaim_others(true);
-        bool is_in_vain = purge_to_young_bound() == 0; /* the caches of many threads may have become free just now */
-        is_purging = is_purging || LOAD_RELAXED(backed_free_bytes) > purge_old_bound_bytes();
-        if (is_purging) is_in_vain &= purge_run(delay_ms > look_ms ? delay_ms - look_ms : 0, 0, SIZE_MAX) == 0;
-        bool was_signalled = atomic_load(&helper_signals) != signals; /* too early for what is not old enough yet */
-        looks_in_vain = is_in_vain && is_within_bound() && !was_signalled ? looks_in_vain + 1 : 0;
+        reclaim_others(true);
+        bool is_idle = purge_to_burst_bound() == 0; /* many threads' caches may have become free just now */
+        has_exceeded = has_exceeded || LOAD_RELAXED(backed_free_bytes) > bounds_idle_bytes();
+        if (has_exceeded) is_idle &= purge_run(delay_ms > poll_ms ? delay_ms - poll_ms : 0, 0, SIZE_MAX) == 0;
+        bool was_signalled = atomic_load(&helper_signals) != signals; /* a poll too early for what becomes old */
+        idle_polls = is_idle && is_within_idle_bound() && !was_signalled ? idle_polls + 1 : 0;
     }
 }
 
 static void helper_main(void) {
     for (;;) {
         helper_run();
-        lock_acquire(&helper_lock); /* so that a wake-up sees either a helper that looks again or one that has finished */
-        bool is_done = is_within_bound() || atomic_load(&helper_stopping) != 0;
+        lock_acquire(&helper_lock); /* a wake-up finds a helper that polls again, or one that has finished */
+        bool is_done = is_within_idle_bound() || atomic_load(&helper_stopping) != 0;
         if (is_done && helper_state == HELPER_RUNNING) {
             helper_state = HELPER_FINISHED;
-            purge_look_again();
+            bounds_poll_next_time();
         }
         lock_release(&helper_lock);
         if (is_done) return;
@@ -83,14 +83,13 @@ bool helper_wake(void) {
     return is_kept;
 }
 
-void helper_look_now(void) {
+void helper_poll_now(void) {
     atomic_fetch_add(&helper_signals, 1);
     os_wake(&helper_signals);
 }
 
-/* The helper's last act takes the lock, so it is awaited without. Then the lock is kept until helper_fork_done: the child
- * must not inherit it from a thread that it does not have, and a second fork waits for the first. */
-void helper_fork_prepare(void) {
+/* The helper's last act takes the lock, so its end is awaited without the lock. */
+void helper_stop(void) {
     for (;;) {
         lock_acquire(&helper_lock);
         bool is_awaited = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED;
@@ -99,10 +98,10 @@ void helper_fork_prepare(void) {
         atomic_store(&helper_stopping, 1);
         lock_release(&helper_lock);
         if (!is_awaited) { /* another thread that forks is waiting for it */
-            os_wait_ms(&helper_stopping, 1, 1);
+            os_sleep_ms(1);
             continue;
         }
-        helper_look_now();
+        helper_poll_now();
         os_helper_await_gone();
         lock_acquire(&helper_lock);
         helper_state = HELPER_ABSENT;
@@ -110,8 +109,8 @@ void helper_fork_prepare(void) {
     }
 }
 
-void helper_fork_done(void) {
+void helper_allow(void) {
     if (helper_state == HELPER_BROKEN) helper_state = HELPER_ABSENT;
     lock_release(&helper_lock);
-    purge_look_again();
+    bounds_poll_next_time();
 }

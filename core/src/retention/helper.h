@@ -1,17 +1,22 @@
 /*
- * retention/helper.h - the helper thread: gives old free OS pages back while nobody calls the allocator.
+ * retention/helper.h - the helper: a thread that keeps the idle bound while nobody calls the allocator.
  *
- * Layer: retention. Thread rule: any thread; helper_fork_prepare returns with the helper's lock held.
+ * Layer: retention. Thread rule: any thread, no lock held by the caller; helper_stop returns with the helper's lock held.
  */
 #ifndef HAK_RETENTION_HELPER_H
 #define HAK_RETENTION_HELPER_H
 
 #include "base/base.h"
 
-/* Starts the helper unless it runs. False where it cannot run: then memory is given back at once. */
+/* Starts the helper unless it runs. False: it cannot run, so the caller gives back at once. */
 bool helper_wake(void);
-void helper_look_now(void);     /* if it runs: its delay may be another */
-void helper_fork_prepare(void); /* returns when the kernel counts the helper no more */
-void helper_fork_done(void);
+
+/* A running helper polls now: its delay may have changed. */
+void helper_poll_now(void);
+
+/* For a fork: stops the helper, returns when the kernel does not count its thread any more, and keeps the helper's lock until
+ * helper_allow, so that a child does not inherit the lock from a thread that it does not have. */
+void helper_stop(void);
+void helper_allow(void);
 
 #endif

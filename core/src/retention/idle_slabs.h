@@ -1,5 +1,5 @@
 /*
- * retention/idle_slabs.h - slabs with free blocks of threads that make no requests go to the shared heap.
+ * retention/idle_slabs.h - hands slabs with free blocks of idle threads to the shared heap.
  *
  * Layer: retention. Thread rule: any thread, no lock held.
  */
@@ -8,8 +8,8 @@
 
 #include "heap/heap.h"
 
-/* Hands slabs with free blocks of threads that make no requests to the shared heap, a few threads at a time: else what a
- * blocked thread's survivors leave free between them would serve nobody. `own` is growing; no lock is held. */
-void heap_share_idle(const Heap *own);
+/* `own`, the calling thread's heap, grows. A few other heaps are visited; what the survivors of an idle one leave free is
+ * moved to the shared heap, where the next refill of any heap finds it. */
+void idle_slabs_share(const Heap *own);
 
 #endif

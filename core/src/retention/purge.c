@@ -1,8 +1,8 @@
 /*
- * retention/purge.c - free OS pages of slabs in use go back to the OS.
+ * retention/purge.c - gives free OS pages back to the OS: mappings', the supply's, then those of slabs in use.
  *
- * Layer: retention. Thread rule: any thread. No lock is held while the kernel works: a slab leaves its lists first, so that
- * nobody is handed a block of it, and comes back afterwards.
+ * Layer: retention. Thread rule: see purge.h. No lock is held while the kernel works: a slab leaves its lists before, so that
+ * nobody is handed a block of it, and returns to them afterwards.
  */
 #include "retention/purge.h"
 
@@ -20,14 +20,14 @@ uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
 
 /* ---- The slabs of a heap ---- */
 
-/* Slabs whose free OS pages are given back together. */
+/* A batch: slabs whose free OS pages go back in one system call. */
 enum { BATCH_SLABS = OS_RANGES_MAX / 2, RUNS_PER_SLAB_MAX = OS_PAGES_PER_SLAB_MAX / 2 };
 
 typedef struct Batch {
     Slab *slab[BATCH_SLABS];
     OsPageSet refused[BATCH_SLABS];
     unsigned slab_count;
-    OsRange range[OS_RANGES_MAX]; /* neighbouring OS pages in one */
+    OsRange range[OS_RANGES_MAX]; /* neighbouring OS pages are one range */
     uint8_t slab_of_range[OS_RANGES_MAX];
     unsigned range_count;
 } Batch;
@@ -49,7 +49,7 @@ static void batch_add(Batch *batch, Slab *slab) {
     batch->slab[batch->slab_count++] = slab;
 }
 
-/* The oldest slabs of a heap, as far as they are old enough and needed to reach the target. */
+/* Takes the heap's oldest slabs: those at least `age_ms` old, until `target_bytes` would be reached. */
 static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_ms, int64_t target_bytes) {
     batch->slab_count = batch->range_count = 0;
     int64_t left_bytes = LOAD_RELAXED(backed_free_bytes);
@@ -61,7 +61,7 @@ static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_m
         left_bytes -= os_page_set_bytes(slab->purging_pages);
         batch_add(batch, slab);
     }
-    if (batch->slab_count > 0) atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    if (batch->slab_count > 0) atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     lock_release(&heap->lock);
 }
 
@@ -78,8 +78,8 @@ static void batch_purge(Batch *batch) {
     }
 }
 
-/* In no list the slabs stay with their owner, whose thread may end meanwhile; the heap itself is never unmapped. False: the
- * kernel refused something. */
+/* Puts the slabs back into their owner's lists; its thread may have ended meanwhile, but a heap is never unmapped. False: the
+ * kernel refused an OS page. */
 static bool batch_return(const Batch *batch, Heap *heap, size_t *given_back_bytes) {
     bool is_refused = false;
     lock_acquire(&heap->lock);
@@ -87,12 +87,12 @@ static bool batch_return(const Batch *batch, Heap *heap, size_t *given_back_byte
         *given_back_bytes += heap_slab_from_purging(heap, batch->slab[number], batch->refused[number]);
         is_refused |= batch->refused[number] != 0;
     }
-    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
     lock_release(&heap->lock);
     return !is_refused;
 }
 
-/* False: nothing to do here (any more). */
+/* One batch. False: the heap has nothing (more) to give back. */
 static bool purge_oldest_slabs(Heap *heap, uint32_t now_ms, uint32_t age_ms, int64_t target_bytes,
                                size_t *given_back_bytes) {
     Batch batch;
@@ -139,11 +139,11 @@ void purge_abandon_all(void) {
     }
 }
 
-void purge_to_old_bound(void) {
-    if (purge_free_and_cached_bytes() <= purge_old_bound_bytes()) return;
-    heap_reclaim_others(false);
-    int64_t more_bytes = purge_old_bound_bytes() - LOAD_RELAXED(heap_cache_bytes); /* some stay, the own at least */
-    (void)purge_run(0, more_bytes > 0 ? more_bytes : 0, SIZE_MAX);
+void purge_to_idle_bound(void) {
+    if (bounds_free_and_cached_bytes() <= bounds_idle_bytes()) return;
+    reclaim_others(false);
+    int64_t target_bytes = bounds_idle_bytes() - LOAD_RELAXED(magazine_capacity_bytes);
+    (void)purge_run(0, target_bytes > 0 ? target_bytes : 0, SIZE_MAX);
 }
 
-size_t purge_to_young_bound(void) { return purge_run(0, bounds_young(heap_used_bytes_all()).bytes, SIZE_MAX); }
+size_t purge_to_burst_bound(void) { return purge_run(0, bounds_burst(heap_used_bytes_all()).bytes, SIZE_MAX); }

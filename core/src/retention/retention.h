@@ -2,6 +2,9 @@
  * retention/retention.h - how much free memory stays, and who gives it back when: the one door of this layer.
  *
  * Layer: retention. Thread rule: any thread, no lock held by the caller; `heap` is the calling thread's.
+ *
+ * The slow paths above report what they did (blocks returned, caches grown, a slab taken). A report costs one comparison
+ * unless a poll is due (bounds.h).
  */
 #ifndef HAK_RETENTION_RETENTION_H
 #define HAK_RETENTION_RETENTION_H
@@ -9,51 +12,63 @@
 #include "heap/heap.h"
 #include "retention/bounds.h"
 
-/* A look: keeps the young bound, and sees to it that the old one will be kept (helper.c). After a call that made so many
- * bytes free, about. */
-void purge_if_over_bound_slow(int64_t freed_bytes);
+/* ---- After blocks were returned, or a large block was freed or shrunk ---- */
 
-HAK_INLINE void purge_if_over_bound(int64_t freed_bytes) {
-    if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(purge_check_bytes)))
-        purge_if_over_bound_slow(freed_bytes);
+/* Compares free bytes with both bounds. Above the idle bound: wakes the helper. Above the burst bound, or where no helper can
+ * run: gives back at once. `freed_bytes` is what the caller made free, about. */
+void retention_poll(int64_t freed_bytes);
+
+HAK_INLINE void retention_poll_if_due(int64_t freed_bytes) {
+    if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(bounds_poll_at_free_bytes)))
+        retention_poll(freed_bytes);
 }
 
-/* Adds so many returned bytes to those of all heaps and looks where that is due. */
-void purge_show_returned(int64_t bytes);
+/* Adds `bytes` to the sum of what heaps have returned since the last poll; polls when that is due. */
+void retention_report_returned(int64_t bytes);
 
-/* As purge_if_over_bound, after blocks went back, which makes the bounds lower: they may go back for long without an OS page
- * becoming free, and then many at once. For the heap's owner. */
-HAK_INLINE void purge_after_return(Heap *heap, int64_t returned_bytes) {
-    int64_t unshown_bytes = heap->retention.unshown_bytes + returned_bytes;
-    bool is_shown = unshown_bytes > LOAD_RELAXED(purge_show_bytes);
-    heap->retention.unshown_bytes = is_shown ? 0 : unshown_bytes;
-    if (HAK_UNLIKELY(is_shown))
-        purge_show_returned(unshown_bytes);
+/* What the heap returned, flushes included, and has not reported; from now on 0. */
+HAK_INLINE int64_t retention_take_unreported(Heap *heap) {
+    HeapRetention *seen = &heap->retention;
+    int64_t bytes = seen->unreported_bytes + (heap->cache.flushed_bytes - seen->seen_flushed_bytes);
+    seen->unreported_bytes = 0;
+    seen->seen_flushed_bytes = heap->cache.flushed_bytes;
+    return bytes;
+}
+
+/* Blocks of `returned_bytes` went back to slabs, which lowers the bounds even where no OS page became free. */
+HAK_INLINE void retention_after_return(Heap *heap, int64_t returned_bytes) {
+    int64_t unreported_bytes = retention_take_unreported(heap) + returned_bytes;
+    bool is_reported = unreported_bytes > LOAD_RELAXED(bounds_report_portion_bytes);
+    heap->retention.unreported_bytes = is_reported ? 0 : unreported_bytes;
+    if (HAK_UNLIKELY(is_reported))
+        retention_report_returned(unreported_bytes);
     else
-        purge_if_over_bound(returned_bytes);
+        retention_poll_if_due(returned_bytes);
 }
 
-/* Where caches grow: sees to it that those of threads that go idle are taken when all of them, and what is free, exceed the
- * old bound. */
-void purge_if_caches_over_bound_slow(void);
+/* ---- After caches grew, after a refill ---- */
 
-HAK_INLINE void purge_if_caches_over_bound(void) {
-    if (HAK_UNLIKELY(purge_free_and_cached_bytes() > LOAD_RELAXED(purge_cache_check_bytes)))
-        purge_if_caches_over_bound_slow();
+/* Wakes the helper when free bytes and caches together exceed the idle bound: it takes the caches of threads that fall
+ * idle. */
+void retention_poll_caches(void);
+
+HAK_INLINE void retention_poll_caches_if_due(void) {
+    if (HAK_UNLIKELY(bounds_free_and_cached_bytes() > LOAD_RELAXED(bounds_poll_at_cached_bytes)))
+        retention_poll_caches();
 }
 
-/* Acts on what the heap's refill has left to do: a SuperSlab was born, a slab was taken, its caches grew. */
+/* Acts on what a refill did, in all of these ways: a SuperSlab was born, the heap's caches grew, it took a slab. */
 void retention_after_refill(Heap *heap);
-
-/* The parts of it: for a SuperSlab that may have been born, for caches that may have grown. */
 void retention_after_birth(void);
 void retention_after_cache_growth(Heap *heap);
 
-/* The bounds have changed, and there may be no slow path for long: looks at once. */
-void purge_look_now(void);
+/* ---- Others ---- */
 
-/* After the OS refused memory: gives back all that is free, addresses included, cached blocks of `heap` and of parked
- * threads first. True when it is worth asking again. `heap` is the calling thread's, entered (heap_enter), or NULL. */
-bool purge_make_room(Heap *heap);
+/* Polls at once, and has the helper poll: an option that the bounds depend on was set. */
+void retention_poll_now(void);
+
+/* The OS refused memory: gives back all that is free, addresses included, after flushing `heap` and the caches of parked
+ * threads. True: ask the OS again. `heap` is entered (cache/owner.h), or NULL. */
+bool retention_make_room(Heap *heap);
 
 #endif

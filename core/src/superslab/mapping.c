@@ -173,11 +173,11 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
 /* The kernel works without the lock. Called with it; the mapping is in no list. */
 static void purge_tail_of_unlisted(SuperSlab *mapping) {
     size_t tail_bytes = mapping->backed_bytes - mapping->block_bytes;
-    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     lock_release(&supply_lock);
     bool is_purged = os_purge((void *)(mapping->base + mapping->block_bytes), tail_bytes);
     lock_acquire(&supply_lock);
-    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
     if (!is_purged) return;
     supply.purged_bytes += tail_bytes;
     mapping->backed_bytes = mapping->block_bytes;
@@ -205,7 +205,7 @@ static size_t release(SuperSlab *mapping) {
     queue_remove(mapping);
     discount_block(mapping);
     units_remove_begin(mapping);
-    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     lock_release(&supply_lock);
     uintptr_t address = mapping->base;
     size_t mapping_bytes = mapping->mapping_bytes;
@@ -215,7 +215,7 @@ static size_t release(SuperSlab *mapping) {
     units_remove_finish(address, mapping_bytes);
     supply.purged_bytes += bytes;
     supply_header_return(mapping);
-    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
     return bytes;
 }
 

@@ -18,7 +18,7 @@
 
 Lock supply_lock = {.rank = LOCK_RANK_SUPPLY};
 _Atomic int64_t backed_free_bytes;
-_Atomic uint32_t purges_in_flight;
+_Atomic uint32_t detached_count;
 Supply supply;
 
 /* ---- Lists ---- */
@@ -310,7 +310,7 @@ void supply_release_begin(SuperSlab *superslab) {
     list_remove(superslab);
     registry_remove_begin(superslab->base);
     supply.mapped_count--;
-    atomic_fetch_add_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes_of(superslab), memory_order_relaxed);
 }
 
@@ -333,7 +333,7 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
         supply_queue_update(superslab); /* as young: the kernel is asked again later */
         list_insert(superslab);
     }
-    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
     lock_release(&supply_lock);
 }
 
@@ -351,7 +351,7 @@ bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes) {
     supply.purged_bytes += (uint64_t)backed_bytes;
     *given_back_bytes += (size_t)backed_bytes;
     supply_header_return(superslab);
-    atomic_fetch_sub_explicit(&purges_in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
     lock_release(&supply_lock);
     return true;
 }

@@ -18,12 +18,12 @@
 
 extern Lock supply_lock; /* for fork, stats and checks */
 
-/* Backed OS pages without a used block, in slabs of heaps and in free ones, in bytes: what the retain bound limits. */
+/* Backed OS pages without a used block, in slabs of heaps and in free ones, in bytes: what the retain bounds limit. */
 extern _Atomic int64_t backed_free_bytes;
 
-/* Slabs, SuperSlabs and mappings that are in nobody's list because the kernel is giving them back: up and down under the
- * lock of whoever they belong to. A fork waits for none, since the child has no thread to put them back. */
-extern _Atomic uint32_t purges_in_flight;
+/* Number of slabs, SuperSlabs, mappings and destroyed heaps that are detached from all lists while the kernel works on them.
+ * A fork waits, for a bounded time, until it is 0: the child has no thread to put them back. Changed under the owner's lock. */
+extern _Atomic uint32_t detached_count;
 
 typedef struct SupplyCounts {
     uint64_t active, spare, born, died, mapped_bytes, purged_bytes;

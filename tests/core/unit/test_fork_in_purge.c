@@ -39,13 +39,13 @@ static void *free_late_block(void *unused) {
     return unused;
 }
 
-void __real_hak_core_helper_fork_prepare(void);
-void __wrap_hak_core_helper_fork_prepare(void);
+void __real_hak_core_helper_stop(void);
+void __wrap_hak_core_helper_stop(void);
 
-void __wrap_hak_core_helper_fork_prepare(void) {
+void __wrap_hak_core_helper_stop(void) {
     if (is_freed_late) threads_join(threads_start(free_late_block, NULL));
     is_freed_late = false;
-    __real_hak_core_helper_fork_prepare();
+    __real_hak_core_helper_stop();
 }
 
 /* All blocks of some slabs, and some of others: slabs of the supply and slabs of a heap are given back. */

@@ -42,7 +42,7 @@ bool __wrap_hak_core_os_unmap(void *address, size_t bytes);
 
 /* As the helper might in that moment. */
 static void reclaim_in_purge(void) {
-    if (is_reclaimed_in_purge) heap_reclaim_others(false);
+    if (is_reclaimed_in_purge) reclaim_others(false);
     is_reclaimed_in_purge = false;
 }
 
@@ -98,7 +98,7 @@ static void many_at_once(void *when) {
         memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
     is_reclaimed_in_purge = *(const bool *)when;
     if (!is_reclaimed_in_purge) {
-        heap_reclaim_others(false); /* as the helper does it, whose next look would give back what is above the bound */
+        reclaim_others(false); /* as the helper does it, whose next look would give back what is above the bound */
         REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 30 * MIB);
     }
     uint64_t most_bytes = 0, before_bytes = stats_now().purged_bytes_total;

@@ -41,6 +41,16 @@ void os_wait_ms(_Atomic uint32_t *word, uint32_t expected, uint32_t milliseconds
 void os_wake(_Atomic uint32_t *word) { futex_wake(word, INT_MAX); }
 void os_wake_one(_Atomic uint32_t *word) { futex_wake(word, 1); }
 
+static void sleep_for(const struct timespec *duration) {
+    static _Atomic uint32_t nobody_wakes;
+    futex_wait(&nobody_wakes, 0, duration);
+}
+
+void os_sleep_ms(uint32_t milliseconds) {
+    struct timespec duration = {milliseconds / 1000u, (long)(milliseconds % 1000u) * 1000000L};
+    sleep_for(&duration);
+}
+
 /* ---- Threads ---- */
 
 static pthread_key_t exit_key;
@@ -122,13 +132,12 @@ void os_helper_await_end(void) {
 
 void os_helper_await_gone(void) {
     enum { EXIT_MS_MAX = 100, MOMENT_US = 20 }; /* after that, the number may be another thread's */
-    static _Atomic uint32_t nobody_wakes;
     int saved = errno;
     os_helper_await_end();
     uint64_t id = atomic_load(&helper_thread_id), end_ms = atomic_load(&helper_end_ms);
     struct timespec moment = {0, MOMENT_US * 1000L};
     while (os_now_ms() - end_ms < EXIT_MS_MAX && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0)
-        futex_wait(&nobody_wakes, 0, &moment); /* not nanosleep: a thread that is cancelled would end in it */
+        sleep_for(&moment);
     errno = saved;
 }
 
