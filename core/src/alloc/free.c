@@ -35,7 +35,7 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     uint64_t number = LOAD_RELAXED(heap->requests.frees);
     unsigned returned = 0;
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
-        Heap *attached = heap_attach();
+        Heap *attached = thread_heap_attach();
         if (attached != NULL) {
             heap_free(attached, block, class_index);
             return;
@@ -63,8 +63,8 @@ void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
         if (returned > 0) heap_return_blocks(heap, oldest, returned);
     }
     owner_free_done(heap, number);
-    if (HAK_UNLIKELY(zero_is_due_to_settle(heap))) zero_settle(heap);
-    if (number == LOAD_RELAXED(heap->requests.mallocs)) heap_zero(heap);
+    if (HAK_UNLIKELY(empty_heap_rebase_is_due(heap))) empty_heap_rebase(heap);
+    if (number == LOAD_RELAXED(heap->requests.mallocs)) empty_heap_flush_if_due(heap);
     retention_after_cache_growth(heap);
     retention_after_return(heap, (int64_t)returned * size_classes[class_index].block_bytes);
 }

@@ -7,18 +7,18 @@
 #ifndef HAK_ALLOC_FREE_H
 #define HAK_ALLOC_FREE_H
 
-#include "alloc/zero.h"
+#include "alloc/empty_heap.h"
 #include "heap/heap.h"
 #include "cache/magazine.h"
 
-/* How far a free has come; what is left to do is a call that the caller can make its last. */
+/* How far a free has come. The rest is one call, which the caller can make its last. */
 typedef enum HeapFreeStep {
     HEAP_FREE_DONE,
-    HEAP_FREE_ZERO, /* go on with heap_zero */
+    HEAP_FREE_LAST, /* go on with empty_heap_flush_if_due */
     HEAP_FREE_SLOW  /* go on with heap_free_slow, or with heap_free_withdraw; it stays announced until then */
 } HeapFreeStep;
 
-/* Takes any slab class: what is not of a size class is HEAP_FREE_SLOW. */
+/* Takes any slab class. One that is no size class gives HEAP_FREE_SLOW. */
 HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_class) {
     Magazine *magazine = &heap->magazine[slab_class];
     COMPILER_FORGETS(magazine);
@@ -26,10 +26,10 @@ HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_cl
     COMPILER_BARRIER();
     if (HAK_UNLIKELY(!magazine_push(magazine, block))) return HEAP_FREE_SLOW;
     ADD_RELEASE(heap->requests.frees_done, 1);
-    return HAK_UNLIKELY(LOAD_RELAXED(heap->requests.frees) == LOAD_RELAXED(heap->requests.mallocs)) ? HEAP_FREE_ZERO : HEAP_FREE_DONE;
+    return HAK_UNLIKELY(LOAD_RELAXED(heap->requests.frees) == LOAD_RELAXED(heap->requests.mallocs)) ? HEAP_FREE_LAST : HEAP_FREE_DONE;
 }
 
-/* As if the free had not been announced. */
+/* Takes back the announcement of a free. */
 HAK_INLINE void heap_free_withdraw(Heap *heap) { STORE_RELAXED(heap->requests.frees, LOAD_RELAXED(heap->requests.frees) - 1); }
 
 HAK_NOINLINE void heap_free_slow(Heap *heap, void *block, unsigned class_index);
@@ -38,8 +38,8 @@ HAK_INLINE void heap_free(Heap *heap, void *block, unsigned class_index) {
     HeapFreeStep step = heap_free_fast(heap, block, class_index);
     if (HAK_UNLIKELY(step == HEAP_FREE_SLOW))
         heap_free_slow(heap, block, class_index);
-    else if (HAK_UNLIKELY(step == HEAP_FREE_ZERO))
-        heap_zero(heap);
+    else if (HAK_UNLIKELY(step == HEAP_FREE_LAST))
+        empty_heap_flush_if_due(heap);
 }
 
 #endif

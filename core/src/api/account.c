@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "alloc/private.h"
+#include "alloc/private_heap.h"
 #include "api/block.h"
 #include "platform/message.h"
 
@@ -41,7 +41,7 @@ hak_heap_t *hak_heap_new(const hak_heap_options_t *options) {
     }
     hak_heap_t *heap = hak_calloc(1, sizeof *heap);
     if (heap == NULL) return NULL;
-    if (chosen.is_private != 0 && (heap->private_heap = heap_private_new()) == NULL) {
+    if (chosen.is_private != 0 && (heap->private_heap = private_heap_new()) == NULL) {
         hak_free(heap);
         errno = ENOMEM;
         return NULL;
@@ -65,7 +65,7 @@ void hak_heap_destroy(hak_heap_t *heap) {
     heap->mark = 0;
     heap->ceiling_bytes = 0;
     heap->used_bytes = 1; /* above the ceiling, whatever the request */
-    if (heap->private_heap != NULL) heap_private_destroy(heap->private_heap);
+    if (heap->private_heap != NULL) private_heap_destroy(heap->private_heap);
     hak_free(heap);
 }
 

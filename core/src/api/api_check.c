@@ -8,7 +8,7 @@
 #include "cache/magazine.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
-#include "lifecycle/fork.h"
+#include "lifecycle/freeze.h"
 #include "lifecycle/start.h"
 #include "platform/message.h"
 #include "slab/slab.h"
@@ -127,8 +127,8 @@ static void check_heap(Findings *findings, Heap *heap) {
 
 size_t hak_check(void) {
     Findings findings = {0, 0, 0};
-    heap_start();
-    fork_prepare();
+    core_start();
+    core_freeze();
     for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
         SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
         for (; superslab != NULL; superslab = superslab->next) check_superslab(&findings, superslab, list != 0);
@@ -139,6 +139,6 @@ size_t hak_check(void) {
     EXPECT_EQUAL(&findings, "I13", &heap_list, findings.used_bytes, heap_used_bytes_all());
     EXPECT_EQUAL(&findings, "backed free bytes", &backed_free_bytes, findings.backed_free_bytes,
                  LOAD_RELAXED(backed_free_bytes));
-    fork_parent();
+    core_thaw();
     return findings.count;
 }

@@ -5,7 +5,7 @@
  */
 #include <hakmem.h>
 
-#include "alloc/zero.h"
+#include "alloc/empty_heap.h"
 #include "cache/reclaim.h"
 #include "heap/heap.h"
 #include "lifecycle/start.h"
@@ -20,12 +20,12 @@ const char *hak_version(void) { return HAK_VERSION_STRING; }
 
 void hak_thread_flush(void) {
     if (heap_of_thread->kind != HEAP_THREAD) return;
-    zero_flush(heap_of_thread);
+    empty_heap_flush(heap_of_thread);
     retention_after_return(heap_of_thread, 0);
 }
 
 size_t hak_trim(void) {
-    heap_start();
+    core_start();
     uint64_t before_bytes = superslab_counts().purged_bytes + purge_bytes_total();
     hak_thread_flush();
     reclaim_others(false);
@@ -38,12 +38,12 @@ size_t hak_trim(void) {
 const hak_option_info_t *hak_option_info(size_t index) { return option_info(index); }
 
 int hak_option_get(const char *name, char *value, size_t value_bytes) {
-    heap_start();
+    core_start();
     return option_get(name, value, value_bytes);
 }
 
 int hak_option_set(const char *name, const char *value, char *message, size_t message_bytes) {
-    heap_start();
+    core_start();
     int error = option_set(name, value, message, message_bytes);
     if (error == 0) retention_poll_now();
     return error;

@@ -9,8 +9,8 @@
 
 #include "alloc/free.h"
 #include "alloc/malloc.h"
-#include "alloc/private.h"
-#include "alloc/zero.h"
+#include "alloc/private_heap.h"
+#include "alloc/empty_heap.h"
 #include "api/account.h"
 #include "api/block.h"
 #include "platform/message.h"
@@ -44,7 +44,7 @@ static void *malloc_uncounted(hak_heap_t *heap, size_t size_bytes) {
     void *block;
     if (class_index == 0) {
         block = large_malloc(size_bytes, os_page_bytes, NULL);
-        if (block != NULL && heap->private_heap != NULL) heap_private_large_add(heap->private_heap, block);
+        if (block != NULL && heap->private_heap != NULL) private_heap_large_add(heap->private_heap, block);
         return block;
     }
     if (heap_malloc(source_of(heap), class_index, &block)) return block;
@@ -134,14 +134,14 @@ static void free_uncounted(hak_heap_t *heap, void *block) {
         heap_free(source_of(heap), block, class_index);
         return;
     }
-    if (heap->private_heap != NULL) heap_private_large_remove(heap->private_heap, block);
+    if (heap->private_heap != NULL) private_heap_large_remove(heap->private_heap, block);
     large_free(block);
 }
 
 /* 0: not a live block's start, or not of this heap; reported. */
 HAK_INLINE size_t own_usable_bytes(const hak_heap_t *heap, const void *block) {
     size_t usable_bytes = block_usable_bytes(block);
-    bool is_own = usable_bytes != 0 && (heap->private_heap == NULL || heap_private_owns(heap->private_heap, block));
+    bool is_own = usable_bytes != 0 && (heap->private_heap == NULL || private_heap_owns(heap->private_heap, block));
     if (HAK_LIKELY(is_own)) return usable_bytes;
     report_not_of_heap(block);
     return 0;
@@ -170,8 +170,8 @@ static HAK_NOINLINE void *free_slow_or(Heap *source, hak_heap_t *heap, void *blo
     return free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
 }
 
-static HAK_NOINLINE void *zero_or(Heap *source) {
-    heap_zero(source);
+static HAK_NOINLINE void *last_free_or(Heap *source) {
+    empty_heap_flush_if_due(source);
     return NULL;
 }
 
@@ -186,7 +186,7 @@ HAK_INLINE void *free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_f
         return free_slow_or(source, heap, block, size_bytes, foreign_free, context);
     ADD_RELAXED(heap->used_bytes, -magazine_usable_bytes(&source->magazine[slab_class]));
     count_blocks(heap, (uint64_t)-1);
-    return HAK_LIKELY(step == HEAP_FREE_DONE) ? NULL : zero_or(source);
+    return HAK_LIKELY(step == HEAP_FREE_DONE) ? NULL : last_free_or(source);
 }
 
 static HAK_COLD void *free_foreign(void *heap, void *block, size_t size_bytes) {
@@ -206,15 +206,15 @@ void *hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_for
 
 /* NULL: not possible in its place, nothing changed. */
 static void *resize_large(hak_heap_t *heap, void *block, size_t size_bytes) {
-    heap_private_large_remove(heap->private_heap, block);
+    private_heap_large_remove(heap->private_heap, block);
     void *resized = large_resize(block, size_bytes);
-    heap_private_large_add(heap->private_heap, resized != NULL ? resized : block);
+    private_heap_large_add(heap->private_heap, resized != NULL ? resized : block);
     return resized;
 }
 
 static void *private_malloc_growing(hak_heap_t *heap, size_t size_bytes) {
     void *block = large_malloc_growing(size_bytes);
-    if (block != NULL) heap_private_large_add(heap->private_heap, block);
+    if (block != NULL) private_heap_large_add(heap->private_heap, block);
     return block;
 }
 

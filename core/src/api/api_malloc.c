@@ -10,7 +10,7 @@
 #include "alloc/free.h"
 #include "alloc/large.h"
 #include "alloc/malloc.h"
-#include "alloc/zero.h"
+#include "alloc/empty_heap.h"
 #include "api/block.h"
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"
@@ -31,7 +31,7 @@ static HAK_COLD void check_now_and_then(const Heap *heap) {
 }
 
 HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) {
-    heap_start();
+    core_start();
     if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX)) {
         heap_count_if_on(heap_of_thread, COUNTER_early_return_too_large, 1);
         errno = ENOMEM;
@@ -41,7 +41,7 @@ HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) 
     if (class_index == 0) return large_malloc(size_bytes, os_page_bytes, NULL);
     Heap *heap = heap_of_thread;
     if (heap->kind != HEAP_THREAD) {
-        heap = heap_attach();
+        heap = thread_heap_attach();
         if (heap == NULL) return heap_malloc_direct(&heap_shared, class_index);
         void *block;
         if (heap_malloc(heap, class_index, &block)) return block; /* announces it */
@@ -71,7 +71,7 @@ void *hak_calloc(size_t count, size_t size_bytes) {
     if (__builtin_mul_overflow(count, size_bytes, &bytes)) bytes = SIZE_MAX;
     if (bytes > SLAB_CLASS_BYTES_MAX && bytes <= PTRDIFF_MAX) {
         bool is_zero;
-        heap_start();
+        core_start();
         void *block = large_malloc(bytes, os_page_bytes, &is_zero);
         if (block != NULL && !is_zero) memset(block, 0, bytes);
         return block;
@@ -89,7 +89,7 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
     }
     if (alignment <= 16) return hak_malloc(size_bytes > 8 || alignment <= 8 ? size_bytes : 16);
     if (size_bytes > PTRDIFF_MAX) return hak_malloc(size_bytes);
-    heap_start();
+    core_start();
     if (size_bytes == 0) size_bytes = 1;
     /* A slab lies on 64 KiB: a power-of-two class lies on its own size, up to there. */
     size_t class_bytes = alignment, canary_bytes = size_class_canary_bytes();
@@ -135,8 +135,8 @@ static HAK_NOINLINE int free_slow(void *block) {
 
 /* Each entry point ends in a call where the fast path does not do, so that none needs a frame. */
 
-static HAK_NOINLINE int zero_after_free(Heap *heap) {
-    heap_zero(heap);
+static HAK_NOINLINE int after_last_free(Heap *heap) {
+    empty_heap_flush_if_due(heap);
     return 1;
 }
 
@@ -144,15 +144,15 @@ int hak_free_if_owned(void *block) {
     Heap *heap = heap_of_thread;
     HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
     if (HAK_LIKELY(step == HEAP_FREE_DONE)) return 1;
-    return step == HEAP_FREE_ZERO ? zero_after_free(heap) : free_slow(block);
+    return step == HEAP_FREE_LAST ? after_last_free(heap) : free_slow(block);
 }
 
 static HAK_NOINLINE void *free_slow_or(void *block, hak_foreign_free *foreign_free, void *context) {
     return free_slow(block) ? NULL : foreign_free(context, block);
 }
 
-static HAK_NOINLINE void *zero_or(Heap *heap) {
-    heap_zero(heap);
+static HAK_NOINLINE void *last_free_or(Heap *heap) {
+    empty_heap_flush_if_due(heap);
     return NULL;
 }
 
@@ -160,7 +160,7 @@ HAK_INLINE void *free_or(void *block, hak_foreign_free *foreign_free, void *cont
     Heap *heap = heap_of_thread;
     HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
     if (HAK_LIKELY(step == HEAP_FREE_DONE)) return NULL;
-    return step == HEAP_FREE_ZERO ? zero_or(heap) : free_slow_or(block, foreign_free, context);
+    return step == HEAP_FREE_LAST ? last_free_or(heap) : free_slow_or(block, foreign_free, context);
 }
 
 void *hak_free_or(void *block, hak_foreign_free *foreign_free, void *context) {

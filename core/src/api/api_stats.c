@@ -8,7 +8,7 @@
 #include <hakmem.h>
 #include <string.h>
 
-#include "alloc/zero.h"
+#include "alloc/empty_heap.h"
 #include "cache/magazine.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
@@ -73,7 +73,7 @@ static uint64_t at_most(uint64_t value, uint64_t limit) { return value < limit ?
 
 size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
     Sums sums;
-    heap_start();
+    core_start();
     heap_lock_all();
     (void)sum_all(&sums);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT && index <= capacity; index++) {
@@ -95,15 +95,15 @@ size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
 static uint64_t served_requests(void) {
     uint64_t requests = LOAD_RELAXED(heap_retired_mallocs) + LOAD_RELAXED(heap_large_mallocs);
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
-        requests += LOAD_RELAXED(heap->requests.mallocs) - (uint64_t)LOAD_RELAXED(heap->alloc.settled);
+        requests += LOAD_RELAXED(heap->requests.mallocs) - (uint64_t)LOAD_RELAXED(heap->alloc.rebased);
     return requests;
 }
 
 int hak_stats_get(hak_stats_t *stats) {
     if (stats == NULL || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;
-    heap_start();
+    core_start();
     uint32_t struct_bytes = stats->struct_bytes < sizeof *stats ? stats->struct_bytes : (uint32_t)sizeof *stats;
-    heap_finish_zero();
+    empty_heap_flush_deferred();
     hak_stats_t full = {.struct_bytes = struct_bytes, .version = HAK_STATS_VERSION};
     Sums sums;
     heap_lock_all();
@@ -158,7 +158,7 @@ const char *hak_stats_counter(size_t index, uint64_t *value) {
     if (index >= HEAP_COUNTER_COUNT) return NULL;
     if (value == NULL) return counter_names[index];
     *value = 0;
-    heap_start();
+    core_start();
     if (option_value(OPTION_COUNTERS) == 0) return counter_names[index];
     if (index == COUNTER_refill_magazine) {
         uint64_t refills = 0;

@@ -16,7 +16,7 @@ const hak_core_t core_table = {
     .version = HAK_CORE_VERSION,
     .is_started = is_started,
     .library_version = HAK_VERSION_STRING,
-    .start = heap_start,
+    .start = core_start,
 
     .malloc = hak_malloc,
     .calloc = hak_calloc,

@@ -87,13 +87,13 @@ typedef struct HeapCache {
     void **grown_slots[SIZE_CLASS_COUNT + 1];
 } HeapCache;
 
-/* What the flush at zero goes by. The owner's; `settled` is read by sums over all heaps. */
+/* When an empty heap flushes (alloc/empty_heap.c). The owner's; any thread reads `rebased` in sums. */
 typedef struct HeapAlloc {
-    _Atomic int64_t settled;     /* added to `mallocs` so that the last free of another heap's block shows (I12) */
-    uint64_t settle_at_frees;    /* no settling before */
-    uint64_t frees_at_flush;     /* at the last flush of all magazines */
-    uint32_t quick_zero_flushes; /* in succession, with few frees between them */
-    bool is_zero_put_off;        /* reached zero since that flush and did not flush */
+    _Atomic int64_t rebased;   /* sum of what rebases added to `mallocs` (I12) */
+    uint64_t rebase_at_frees;  /* no rebase before */
+    uint64_t frees_at_flush;   /* at the last flush of all magazines */
+    uint32_t quick_flushes;    /* in succession, with few frees between them */
+    bool is_flush_deferred;    /* the heap was empty since that flush and did not flush */
 } HeapAlloc;
 
 /* What retention/ knows of the heap. The owner's; idle_... under the heap lock, by any thread. */
@@ -111,7 +111,7 @@ typedef struct HeapRetention {
  * A part is written by the folder of its name only, `slabs`, `class` and `used_bytes` by heap/, `requests` by alloc/ and
  * cache/; lifecycle/ resets them all when a heap changes hands. tests/lint/writers.py checks it.
  *
- *   I12  live blocks of all heaps = sum of (mallocs - settled - frees) over heaps, plus heap_retired_live
+ *   I12  live blocks of all heaps = sum of (mallocs - rebased - frees) over heaps, plus heap_retired_live
  *   I13  used_bytes = sum of used_blocks * block_bytes over the slabs it owns
  *   I14  a slab is in the purge queue <=> it has backed free OS pages and is not being purged
  *   I15  large lists the first slab of each live large block of a private heap; large_heap of that slab is the heap, and

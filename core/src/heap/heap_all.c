@@ -55,7 +55,7 @@ void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount) {
 uint64_t heap_live_blocks(void) {
     int64_t live = LOAD_RELAXED(heap_retired_live);
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
-        live += (int64_t)(LOAD_RELAXED(heap->requests.mallocs) - LOAD_RELAXED(heap->requests.frees)) - LOAD_RELAXED(heap->alloc.settled);
+        live += (int64_t)(LOAD_RELAXED(heap->requests.mallocs) - LOAD_RELAXED(heap->requests.frees)) - LOAD_RELAXED(heap->alloc.rebased);
     return live < 0 ? 0 : (uint64_t)live;
 }
 

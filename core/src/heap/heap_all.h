@@ -27,7 +27,7 @@ void heap_list_add(Heap *heap);
 void heap_lock_all(void);
 void heap_unlock_all(void);
 
-/* live blocks = sum of (mallocs - settled - frees), plus heap_retired_live (I12). */
+/* live blocks = sum of (mallocs - rebased - frees), plus heap_retired_live (I12). */
 uint64_t heap_live_blocks(void);
 
 /* Sum of used_bytes (I13): live and cached blocks, without large ones. */

@@ -1,17 +1,16 @@
 /*
- * lifecycle/fork.h - what happens around fork().
+ * lifecycle/fork.h - keeps the child of a multi-threaded process usable.
  *
- * Layer: lifecycle. Thread rule: called by the C library in the forking thread, once per fork, with the start-up lock held
- * (start.c); the first two also by hak_check.
+ * Layer: lifecycle. Thread rule: called by the C library in the thread that forks (start.c sets the hooks).
  */
 #ifndef HAK_LIFECYCLE_FORK_H
 #define HAK_LIFECYCLE_FORK_H
 
 #include "base/base.h"
 
-/* With the helper stopped the old bound is kept here, before and after: either process may be idle from then on. */
-void fork_prepare(void); /* stops the helper, then takes every lock in the lock order */
-void fork_parent(void);  /* releases them */
-void fork_child(void);   /* releases them and takes over what the other threads held */
+/* In the child of a fork that was made between core_freeze and core_thaw: releases the locks, puts back what other threads
+ * were purging, and detaches their heaps as if they had ended. Either process may be idle from then on, so the child
+ * keeps the idle bound, too. */
+void fork_child(void);
 
 #endif

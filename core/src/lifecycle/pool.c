@@ -11,7 +11,7 @@
 
 static Heap *pool; /* under heap_list_lock */
 
-void heap_lock_at_rest(Heap *heap) {
+void pool_lock_at_rest(Heap *heap) {
     enum { WAIT_MS = 1 };
     lock_acquire(&heap->lock);
     while (heap->slabs.purging_slabs != 0) {
@@ -21,7 +21,7 @@ void heap_lock_at_rest(Heap *heap) {
     }
 }
 
-Heap *heap_take(HeapKind kind) {
+Heap *pool_take(HeapKind kind) {
     lock_acquire(&heap_list_lock);
     Heap *heap = pool;
     if (heap != NULL) {
@@ -35,7 +35,7 @@ Heap *heap_take(HeapKind kind) {
     }
     lock_release(&heap_list_lock);
     if (heap == NULL) return NULL;
-    heap_lock_at_rest(heap); /* a slab of its former thread comes back to that thread's heirs, not to this one */
+    pool_lock_at_rest(heap); /* a slab that its former thread was purging goes to heap_shared, not to the new thread */
     heap->kind = kind;
     magazines_initialize(heap);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
@@ -45,25 +45,24 @@ Heap *heap_take(HeapKind kind) {
     return heap;
 }
 
-uint64_t heap_retire(Heap *heap) {
-    uint64_t mallocs = LOAD_RELAXED(heap->requests.mallocs) - (uint64_t)LOAD_RELAXED(heap->alloc.settled);
+uint64_t pool_retire(Heap *heap) {
+    uint64_t mallocs = LOAD_RELAXED(heap->requests.mallocs) - (uint64_t)LOAD_RELAXED(heap->alloc.rebased);
     atomic_fetch_add_explicit(&heap_retired_mallocs, mallocs, memory_order_relaxed);
     uint64_t live = mallocs - LOAD_RELAXED(heap->requests.frees);
     STORE_RELAXED(heap->requests.mallocs, 0);
     STORE_RELAXED(heap->requests.mallocs_done, 0);
     STORE_RELAXED(heap->requests.frees, 0);
     STORE_RELAXED(heap->requests.frees_done, 0);
-    STORE_RELAXED(heap->alloc.settled, 0);
+    STORE_RELAXED(heap->alloc.rebased, 0);
     heap->alloc.frees_at_flush = 0;
-    heap->alloc.quick_zero_flushes = 0;
-    heap->alloc.settle_at_frees = 0;
+    heap->alloc.quick_flushes = 0;
+    heap->alloc.rebase_at_frees = 0;
     heap->kind = HEAP_POOLED;
     return live;
 }
 
-/* What a pooled heap knows is zero, or garbage in unused slots: beyond a few heaps that are warm for the next threads,
- * its OS pages go to the OS. */
-static void forget_arrays(Heap *heap) {
+/* A retired heap's lists are zero and its slots unused, so its OS pages can go. WARM_HEAPS keep theirs for the next threads. */
+static void purge_arrays(Heap *heap) {
     uintptr_t start = round_up_bytes((uintptr_t)heap->small_slots, os_page_bytes);
     uintptr_t end = ((uintptr_t)heap + sizeof *heap) / os_page_bytes * os_page_bytes;
     if (end > start) (void)os_purge((void *)start, end - start);
@@ -71,13 +70,13 @@ static void forget_arrays(Heap *heap) {
         (void)os_purge(heap->cache.slot_piece[piece], magazine_slot_piece_bytes());
 }
 
-void heap_pool(Heap *heap) {
+void pool_put(Heap *heap) {
     enum { WARM_HEAPS = 8 };
     lock_acquire(&heap_list_lock);
     unsigned pooled_count = 0;
     for (Heap *pooled = pool; pooled != NULL && pooled_count < WARM_HEAPS; pooled = pooled->next_pooled) pooled_count++;
     lock_release(&heap_list_lock);
-    if (pooled_count == WARM_HEAPS) forget_arrays(heap);
+    if (pooled_count == WARM_HEAPS) purge_arrays(heap);
     lock_acquire(&heap_list_lock);
     heap->next_pooled = pool;
     pool = heap;

@@ -8,15 +8,17 @@
 
 #include "heap/heap.h"
 
-/* Takes the heap's lock at a moment when the kernel works on none of its slabs. */
-void heap_lock_at_rest(Heap *heap);
+/* A heap from the pool, or a new one. NULL: no memory. */
+Heap *pool_take(HeapKind kind);
 
-/* A heap from the pool or a new one, and back. */
-Heap *heap_take(HeapKind kind);
-void heap_pool(Heap *heap);
-
-/* Its requests are added to those of retired heaps, and it serves nobody any more. Returns its live blocks. Under the heap
+/* The heap serves nobody from now on: adds its requests to those of retired heaps. Returns its live blocks. Under the heap
  * lock. */
-uint64_t heap_retire(Heap *heap);
+uint64_t pool_retire(Heap *heap);
+
+/* A retired heap goes into the pool. Beyond a few, its arrays go back to the OS. */
+void pool_put(Heap *heap);
+
+/* Takes the heap's lock when no slab of it is detached: waits until the kernel has done. */
+void pool_lock_at_rest(Heap *heap);
 
 #endif

@@ -10,6 +10,7 @@
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "lifecycle/fork.h"
+#include "lifecycle/freeze.h"
 #include "lifecycle/thread.h"
 #include "platform/option.h"
 #include "platform/os.h"
@@ -23,7 +24,7 @@
 static Lock start_lock = {.rank = LOCK_RANK_START};
 static _Atomic bool is_started;
 
-void heap_start(void) {
+void core_start(void) {
     /* acquire; pairs with the release below */
     if (HAK_LIKELY(atomic_load_explicit(&is_started, memory_order_acquire))) return;
     lock_acquire(&start_lock);
@@ -36,7 +37,7 @@ void heap_start(void) {
         heap_list_add(&heap_shared);
         magazines_initialize(&heap_none);
         magazines_initialize(&heap_shared);
-        os_thread_exit_hook_set(heap_detach_thread);
+        os_thread_exit_hook_set(thread_heap_detach_own);
         atomic_store_explicit(&is_started, true, memory_order_release);
     }
     lock_release(&start_lock);
@@ -44,22 +45,22 @@ void heap_start(void) {
 
 /* ---- The end of the process ---- */
 
-/* What is in the magazines goes to its slabs, where a block that was freed twice shows. */
+/* Flushes the magazines: a block that was freed twice shows when it goes to its slab. */
 __attribute__((destructor)) static void flush_at_end(void) {
     if (heap_of_thread->kind == HEAP_THREAD) flush_own(heap_of_thread);
 }
 
 /* ---- Fork ---- */
 
-/* The start, too, is over or has not begun in a child. Here and not in fork.c: of the archive a program gets the objects that
- * something refers to, and nothing refers to a constructor. */
+/* With the start lock held, a child finds the start either done or not begun. The hooks stand here and not in fork.c because a
+ * linker takes from an archive only what something refers to, and nothing refers to a constructor. */
 static void before_fork(void) {
     lock_acquire(&start_lock);
-    fork_prepare();
+    core_freeze();
 }
 
 static void after_fork_in_parent(void) {
-    fork_parent();
+    core_thaw();
     lock_release(&start_lock);
 }
 

@@ -8,7 +8,8 @@
 
 #include "base/base.h"
 
-/* Start-up of everything, once per process; cheap afterwards. */
-void heap_start(void);
+/* Starts the process's core unless that is done: OS page size, registry, options, size classes, thread-exit hook. Cheap
+ * afterwards. */
+void core_start(void);
 
 #endif

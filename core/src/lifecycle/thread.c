@@ -1,9 +1,9 @@
 /*
  * lifecycle/thread.c - the heap of a thread, from its first block to its end.
  *
- * Layer: lifecycle. Thread rule: heap_attach and the exit hook run in the thread whose heap it is.
+ * Layer: lifecycle. Thread rule: thread_heap_attach and the exit hook run in the thread whose heap it is.
  *
- * States of a heap: (unmade) -heap_attach-> HEAP_THREAD -thread exit-> HEAP_POOLED -heap_attach-> HEAP_THREAD.
+ * States of a heap: (unmade) -thread_heap_attach-> HEAP_THREAD -thread exit-> HEAP_POOLED -thread_heap_attach-> HEAP_THREAD.
  * At exit the magazines are flushed and all slabs move to heap_shared, where any heap finds them.
  */
 #include "lifecycle/thread.h"
@@ -18,15 +18,15 @@
 #include "platform/message.h"
 #include "retention/retention.h"
 
-/* Destructors of other thread-specific data may allocate after ours ran. The hook is armed again for them this often;
- * then the shared heap serves what is left of the thread. */
+/* Destructors of other thread-specific data may allocate after ours ran. The thread then gets a heap, and the hook is armed,
+ * REATTACH_MAX times; after that the shared heap serves it. */
 enum { REATTACH_MAX = 2 };
 static _Thread_local unsigned exits_seen;
 
-Heap *heap_attach(void) {
+Heap *thread_heap_attach(void) {
     HAK_ASSERT(LOAD_RELAXED(heap_list) != NULL); /* started: by malloc, or before the block that is freed was made */
     if (exits_seen >= REATTACH_MAX) return NULL;
-    Heap *heap = heap_take(HEAP_THREAD);
+    Heap *heap = pool_take(HEAP_THREAD);
     if (heap == NULL) return NULL;
     atomic_fetch_add_explicit(&heap_thread_count, 1, memory_order_relaxed);
     heap_of_thread = heap;
@@ -34,32 +34,32 @@ Heap *heap_attach(void) {
     return heap;
 }
 
-/* Sums of the heap go to the retired ones, its slabs to the shared heap. The magazines are empty. */
+/* The heap's sums go to the retired ones, its slabs to the shared heap. Its magazines are empty. */
 static void hand_over(Heap *heap) {
     lock_acquire(&heap->lock);
     lock_acquire(&heap_shared.lock);
     heap_slabs_adopt(&heap_shared, heap);
     lock_release(&heap_shared.lock);
-    atomic_fetch_add_explicit(&heap_retired_live, (int64_t)heap_retire(heap), memory_order_relaxed);
+    atomic_fetch_add_explicit(&heap_retired_live, (int64_t)pool_retire(heap), memory_order_relaxed);
     atomic_fetch_sub_explicit(&heap_thread_count, 1, memory_order_relaxed);
     lock_release(&heap->lock);
 }
 
-int64_t heap_detach(Heap *heap) {
+int64_t thread_heap_detach(Heap *heap) {
     owner_enter(heap);
     flush_all(heap);
     hand_over(heap);
     int64_t unreported_bytes = retention_take_unreported(heap);
-    heap_pool(heap);
+    pool_put(heap);
     return unreported_bytes;
 }
 
-void heap_detach_thread(void) {
+void thread_heap_detach_own(void) {
     Heap *heap = heap_of_thread;
     exits_seen++;
     if (heap->kind != HEAP_THREAD) return;
     heap_of_thread = &heap_none;
-    int64_t unreported_bytes = heap_detach(heap);
+    int64_t unreported_bytes = thread_heap_detach(heap);
     if (heap_live_blocks() == 0) reclaim_others(false);
     retention_report_returned(unreported_bytes);
 }

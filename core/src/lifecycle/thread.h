@@ -8,13 +8,15 @@
 
 #include "heap/heap.h"
 
-/* The calling thread's heap, made or taken from the pool; the process is started (start.h). NULL: no memory, or the thread is
- * past its end; then heap_shared serves it (heap_malloc_direct). */
-Heap *heap_attach(void);
+/* Gives the calling thread a heap; the core is started (start.h). NULL: no memory, or the thread is past its end; then
+ * heap_shared serves it (heap_malloc_direct). */
+Heap *thread_heap_attach(void);
 
-/* Ends the heap's service for a thread that has ended: flushes, hands all slabs to the shared heap, pools it. Returns what is
- * still to be told to retention_report_returned. */
-int64_t heap_detach(Heap *heap);
-void heap_detach_thread(void); /* the same for the calling thread, at its exit */
+/* The heap's thread has ended: flushes, hands all slabs to the shared heap, pools the heap. Returns the bytes that
+ * retention_report_returned is still to be told. */
+int64_t thread_heap_detach(Heap *heap);
+
+/* The same for the calling thread, at its exit. */
+void thread_heap_detach_own(void);
 
 #endif

@@ -1,24 +1,24 @@
 /*
- * alloc/private.h - a heap that belongs to a host: its slabs serve nobody else, and go with it.
+ * alloc/private_heap.h - a heap that belongs to a host: its slabs serve nobody else, and go with it.
  *
  * Layer: alloc. Thread rule: a private heap is used by one thread at a time.
  */
-#ifndef HAK_ALLOC_PRIVATE_H
-#define HAK_ALLOC_PRIVATE_H
+#ifndef HAK_ALLOC_PRIVATE_HEAP_H
+#define HAK_ALLOC_PRIVATE_HEAP_H
 
 #include "heap/heap.h"
 
 /* NULL: no memory. */
-Heap *heap_private_new(void);
+Heap *private_heap_new(void);
 
 /* All its blocks, live ones too, are gone, and their OS pages given back. The caller is the only one who uses it. */
-void heap_private_destroy(Heap *heap);
+void private_heap_destroy(Heap *heap);
 
 /* A large block of the heap was made, or is about to be resized or freed. */
-void heap_private_large_add(Heap *heap, void *block);
-void heap_private_large_remove(Heap *heap, void *block);
+void private_heap_large_add(Heap *heap, void *block);
+void private_heap_large_remove(Heap *heap, void *block);
 
 /* Does `block` lie in a slab of this heap, or is it a large block of it? */
-bool heap_private_owns(const Heap *heap, const void *block);
+bool private_heap_owns(const Heap *heap, const void *block);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * alloc/private.c - a heap that belongs to a host: its slabs serve nobody else, and go with it.
+ * alloc/private_heap.c - a heap that belongs to a host: its slabs serve nobody else, and go with it.
  *
  * Layer: alloc. Thread rule: a private heap is used by one thread at a time. Reclaim, purge, fork, stats and checks treat
  * it like a thread's.
  *
- * States: (pool) -heap_private_new-> HEAP_PRIVATE -heap_private_destroy-> (pool).
+ * States: (pool) -private_heap_new-> HEAP_PRIVATE -private_heap_destroy-> (pool).
  */
-#include "alloc/private.h"
+#include "alloc/private_heap.h"
 
 #include "alloc/large.h"
 #include "cache/magazine.h"
@@ -20,18 +20,18 @@
 #include "superslab/registry.h"
 #include "superslab/superslab.h"
 
-Heap *heap_private_new(void) {
-    heap_start();
-    return heap_take(HEAP_PRIVATE);
+Heap *private_heap_new(void) {
+    core_start();
+    return pool_take(HEAP_PRIVATE);
 }
 
 /* ---- Large blocks ---- */
 
-void heap_private_large_add(Heap *heap, void *block) { heap_large_insert(heap, large_first_slab(block)); }
+void private_heap_large_add(Heap *heap, void *block) { heap_large_insert(heap, large_first_slab(block)); }
 
-void heap_private_large_remove(Heap *heap, void *block) { heap_large_remove(heap, large_first_slab(block)); }
+void private_heap_large_remove(Heap *heap, void *block) { heap_large_remove(heap, large_first_slab(block)); }
 
-bool heap_private_owns(const Heap *heap, const void *block) {
+bool private_heap_owns(const Heap *heap, const void *block) {
     SuperSlab *superslab = ptr_to_superslab(block);
     if (superslab == NULL) return false;
     if (registry_slab_class(block) - 1u < SIZE_CLASS_COUNT)
@@ -60,20 +60,20 @@ static void free_large_blocks(Slab *large) {
     }
 }
 
-void heap_private_destroy(Heap *heap) {
+void private_heap_destroy(Heap *heap) {
     lock_acquire(&heap_list_lock); /* no reclaimer has blocks of it in hand */
-    heap_lock_at_rest(heap);
+    pool_lock_at_rest(heap);
     /* What follows is in nobody's list: a fork and hak_check wait for it. */
     atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     magazines_reset_all(heap);
     int64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
     Slab *slabs = heap_slabs_take_all(heap), *large = heap_large_take_all(heap);
-    (void)heap_retire(heap);
+    (void)pool_retire(heap);
     lock_release(&heap->lock);
     lock_release(&heap_list_lock);
     discard_slabs(slabs);
     free_large_blocks(large);
     atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
     retention_after_return(heap, used_bytes);
-    heap_pool(heap);
+    pool_put(heap);
 }

@@ -1,0 +1,48 @@
+/*
+ * lifecycle/freeze.c - holds the whole core still: for a fork, and for a check of all invariants.
+ *
+ * Layer: lifecycle. Thread rule: see freeze.h.
+ */
+#include "lifecycle/freeze.h"
+
+#include "heap/heap_all.h"
+#include "retention/helper.h"
+#include "retention/purge.h"
+#include "superslab/metadata.h"
+#include "superslab/superslab.h"
+
+static void lock_all(void) {
+    heap_lock_all();
+    lock_acquire(&supply_lock);
+    lock_acquire(&metadata_lock);
+}
+
+static void unlock_all(void) {
+    lock_release(&metadata_lock);
+    lock_release(&supply_lock);
+    heap_unlock_all();
+}
+
+/* Each purge of another thread is brief, but where threads purge all the time one may always be on its way. */
+enum { WAITS_MAX = 100, WAIT_MS = 1 };
+
+void core_freeze(void) {
+    purge_to_idle_bound(); /* before the others have to wait */
+    helper_stop();
+    lock_all();
+    for (unsigned waits = 0; waits < WAITS_MAX && LOAD_RELAXED(detached_count) != 0; waits++) {
+        unlock_all();
+        os_sleep_ms(WAIT_MS);
+        lock_all();
+    }
+}
+
+void core_release_locks(void) {
+    unlock_all();
+    helper_allow();
+}
+
+void core_thaw(void) {
+    core_release_locks();
+    purge_to_idle_bound(); /* what others freed since the first purge */
+}
