@@ -30,18 +30,23 @@ static void return_without_magazine(Heap *heap, void *block, unsigned class_inde
     heap_return_blocks(heap, &block, 1);
 }
 
+/* The thread has no heap yet, or no more. */
+static HAK_NOINLINE void free_first(void *block, unsigned class_index) {
+    Heap *heap = thread_heap_attach();
+    if (heap != NULL) {
+        heap_free(heap, block, class_index);
+        return;
+    }
+    atomic_fetch_sub_explicit(&heap_retired_live, 1, memory_order_relaxed);
+    return_without_magazine(&heap_shared, block, class_index);
+}
+
 void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
     uint64_t number = LOAD_RELAXED(heap->requests.frees);
     unsigned returned = 0;
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
-        Heap *attached = thread_heap_attach();
-        if (attached != NULL) {
-            heap_free(attached, block, class_index);
-            return;
-        }
-        atomic_fetch_sub_explicit(&heap_retired_live, 1, memory_order_relaxed);
-        return_without_magazine(&heap_shared, block, class_index);
+        free_first(block, class_index);
         return;
     }
     if (capacity == 0) {

@@ -14,6 +14,7 @@
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "heap/heap_take.h"
+#include "lifecycle/thread.h"
 #include "retention/retention.h"
 #include "slab/slab_guard.h"
 
@@ -92,7 +93,16 @@ static void *pop_or_refill(Heap *heap, unsigned class_index) {
     return block;
 }
 
+/* The thread has no heap yet, or no more. */
+static HAK_NOINLINE void *malloc_first(unsigned class_index) {
+    Heap *heap = thread_heap_attach();
+    if (heap == NULL) return heap_malloc_direct(&heap_shared, class_index);
+    void *block;
+    return heap_malloc(heap, class_index, &block) ? block : heap_malloc_slow(heap, class_index);
+}
+
 void *heap_malloc_slow(Heap *heap, unsigned class_index) {
+    if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) return malloc_first(class_index);
     if (size_classes[class_index].magazine_blocks == 0) {
         STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) - 1); /* counted there */
         void *block = heap_malloc_direct(heap, class_index);

@@ -25,7 +25,8 @@ HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
     return true;
 }
 
-/* After heap_malloc failed: refills the magazine. NULL, errno ENOMEM: out of memory. */
+/* After heap_malloc failed: gives the thread a heap if it has none, refills the magazine. NULL, errno ENOMEM: out of
+ * memory. */
 void *heap_malloc_slow(Heap *heap, unsigned class_index);
 
 /* Without a magazine: large classes, and threads past their end. Counts the request. */

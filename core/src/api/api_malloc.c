@@ -7,14 +7,13 @@
 #include <hakmem.h>
 #include <string.h>
 
+#include "alloc/empty_heap.h"
 #include "alloc/free.h"
 #include "alloc/large.h"
 #include "alloc/malloc.h"
-#include "alloc/empty_heap.h"
 #include "api/block.h"
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"
-#include "lifecycle/thread.h"
 #include "platform/message.h"
 #include "platform/option.h"
 #include "slab/slab_guard.h"
@@ -25,7 +24,7 @@
 /* hak_check takes as long as the heap is large: not at each request. */
 static HAK_COLD void check_now_and_then(const Heap *heap) {
     enum { REQUESTS_BETWEEN_CHECKS = 1024 };
-    if (LOAD_RELAXED(heap->requests.mallocs) % REQUESTS_BETWEEN_CHECKS != 0) return;
+    if (heap->kind != HEAP_THREAD || LOAD_RELAXED(heap->requests.mallocs) % REQUESTS_BETWEEN_CHECKS != 0) return;
     size_t violations = hak_check();
     if (violations > 0 && option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_ABORT) os_abort();
 }
@@ -40,12 +39,6 @@ HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) 
     unsigned class_index = size_class_of(size_bytes, alignment);
     if (class_index == 0) return large_malloc(size_bytes, os_page_bytes, NULL);
     Heap *heap = heap_of_thread;
-    if (heap->kind != HEAP_THREAD) {
-        heap = thread_heap_attach();
-        if (heap == NULL) return heap_malloc_direct(&heap_shared, class_index);
-        void *block;
-        if (heap_malloc(heap, class_index, &block)) return block; /* announces it */
-    }
     if (size_bytes == 0) heap_count_if_on(heap, COUNTER_early_return_zero_size, 1);
     if (HAK_UNLIKELY(slab_is_guarded())) check_now_and_then(heap);
     return heap_malloc_slow(heap, class_index);
