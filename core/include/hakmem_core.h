@@ -75,12 +75,12 @@ typedef struct hak_core {
     size_t (*check)(void);
 
     /* Heaps that have a number (hakmem_control.h); numbers begin at 1 and are never used again. 0 or ENOENT, or as above. */
-    int (*numbered_new)(const hak_heap_options_t *options, uint64_t *number);
-    int (*numbered_destroy)(uint64_t number);
-    int (*numbered_set_limit)(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes);
-    int (*numbered_stats_get)(uint64_t number, hak_heap_stats_t *stats);
-    hak_heap_t *(*numbered_heap)(uint64_t number); /* NULL: none */
-    uint64_t (*numbered_next)(uint64_t number);    /* the lowest number above `number`, 0: none */
+    int (*heap_id_new)(const hak_heap_options_t *options, uint64_t *number);
+    int (*heap_id_destroy)(uint64_t number);
+    int (*heap_id_set_limit)(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes);
+    int (*heap_id_stats_get)(uint64_t number, hak_heap_stats_t *stats);
+    hak_heap_t *(*heap_id_heap)(uint64_t number); /* NULL: none */
+    uint64_t (*heap_id_next)(uint64_t number);    /* the lowest number above `number`, 0: none */
 } hak_core_t;
 
 /* The table of the core that this shared object or program contains, whichever core serves. */

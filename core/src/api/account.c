@@ -100,7 +100,7 @@ HAK_COLD bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes) {
     return is_first;
 }
 
-HAK_COLD void account_look_before_less(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes) {
+HAK_COLD void account_note_peak(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes) {
     if (used_bytes > LOAD_RELAXED(heap->peak_bytes)) STORE_RELAXED(heap->peak_bytes, used_bytes);
     if (heap->soft_refused && used_bytes - bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) {
         heap->soft_refused = false;

@@ -15,12 +15,12 @@
 /*
  *   used_bytes <= hard_limit_bytes, unless the limit was lowered below what was held
  *   soft_refused: the soft limit has refused once since used_bytes was last below it
- *   the peak so far is the larger of peak_bytes and used_bytes
+ *   peak so far = the larger of peak_bytes and used_bytes
  *
- * So that a fast path compares once:
- *   ceiling_bytes: a request that leads beyond it needs a look; the hard limit, or the soft one until that has refused
- *   watch_bytes: a free from so many bytes or more needs a look; 0, so each free, while soft_refused and for private heaps;
- *   else peak_bytes + 1
+ * A fast path compares once:
+ *   malloc: used_bytes + size <= ceiling_bytes, which is the soft limit until it has refused, then the hard one
+ *   free:   used_bytes < watch_bytes, which is peak_bytes + 1; 0 while soft_refused and for private heaps, so that each of
+ *           their frees is checked
  */
 struct hak_heap {
     Heap *private_heap; /* NULL: blocks come from the calling thread's heap */
@@ -36,38 +36,34 @@ struct hak_heap {
 
 #define ACCOUNT_MARK UINT64_C(0x68656170206f6b21)
 
-/* ---- account.c: where a fast path needs a look ---- */
+/* ---- Where the comparison of a fast path fails ---- */
 
-/* False, and reported: it was destroyed. As far as its memory shows; a fast path comes here, for the ceiling is 0 then. */
+/* False, and reported: the heap was destroyed, as far as its memory shows. Its ceiling is 0, so each malloc comes here. */
 bool account_is_alive(const hak_heap_t *heap);
 
-/* The heap would hold so much, which is beyond its ceiling. True: refused, and counted; errno is ENOMEM. */
+/* The heap would hold `wanted_bytes`, more than its ceiling. True: refused and counted, errno is ENOMEM. */
 bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes);
 
-/* A free of so many bytes brings used_bytes down from watch_bytes or more. */
-void account_look_before_less(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes);
+/* Keeps the peak: `used_bytes`, at least watch_bytes, are about to fall by `bytes`. */
+void account_note_peak(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes);
 
 /* ---- On the fast paths ---- */
 
-/* May the heap grow by so much? */
-HAK_INLINE bool is_refused(hak_heap_t *heap, uint64_t more_bytes) {
+/* True: the heap may not grow by `more_bytes`; see account_refuses. */
+HAK_INLINE bool account_forbids(hak_heap_t *heap, uint64_t more_bytes) {
     uint64_t wanted_bytes = LOAD_RELAXED(heap->used_bytes) + more_bytes;
     return HAK_UNLIKELY(wanted_bytes > LOAD_RELAXED(heap->ceiling_bytes)) && account_refuses(heap, wanted_bytes);
 }
 
-/* The peak is looked at when the count falls, and by those who ask for it: growing costs nothing. */
-HAK_INLINE void count_more(hak_heap_t *heap, uint64_t bytes) {
-    ADD_RELAXED(heap->used_bytes, bytes);
-}
+/* Growing does not touch the peak: it is noted when the count falls, and computed by whoever asks for it. */
+HAK_INLINE void account_add_bytes(hak_heap_t *heap, uint64_t bytes) { ADD_RELAXED(heap->used_bytes, bytes); }
 
-HAK_INLINE void count_less(hak_heap_t *heap, uint64_t bytes) {
+HAK_INLINE void account_subtract_bytes(hak_heap_t *heap, uint64_t bytes) {
     uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
-    if (HAK_UNLIKELY(used_bytes >= heap->watch_bytes)) account_look_before_less(heap, used_bytes, bytes);
+    if (HAK_UNLIKELY(used_bytes >= heap->watch_bytes)) account_note_peak(heap, used_bytes, bytes);
     STORE_RELAXED(heap->used_bytes, used_bytes - bytes);
 }
 
-HAK_INLINE void count_blocks(hak_heap_t *heap, uint64_t more) {
-    ADD_RELAXED(heap->used_blocks, more);
-}
+HAK_INLINE void account_add_blocks(hak_heap_t *heap, uint64_t more) { ADD_RELAXED(heap->used_blocks, more); }
 
 #endif

@@ -52,16 +52,16 @@ static void *malloc_uncounted(hak_heap_t *heap, size_t size_bytes) {
 }
 
 /* Large, or beyond the ceiling. */
-static HAK_NOINLINE void *malloc_with_a_look(hak_heap_t *heap, size_t size_bytes) {
+static HAK_NOINLINE void *malloc_checked(hak_heap_t *heap, size_t size_bytes) {
     if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX || !account_is_alive(heap))) {
         errno = ENOMEM;
         return NULL;
     }
-    if (is_refused(heap, usable_bytes_of_request(heap, size_bytes))) return NULL;
+    if (account_forbids(heap, usable_bytes_of_request(heap, size_bytes))) return NULL;
     void *block = malloc_uncounted(heap, size_bytes);
     if (block == NULL) return NULL;
-    count_more(heap, block_usable_bytes(block));
-    count_blocks(heap, 1);
+    account_add_bytes(heap, block_usable_bytes(block));
+    account_add_blocks(heap, 1);
     return block;
 }
 
@@ -69,26 +69,26 @@ static HAK_NOINLINE void *malloc_small_slow_counted(hak_heap_t *heap, size_t siz
     unsigned class_index = class_of(heap, size_bytes);
     void *block = malloc_small_slow(heap, size_bytes, class_index);
     if (block == NULL) return NULL;
-    count_more(heap, size_class_usable_bytes[class_index]);
-    count_blocks(heap, 1);
+    account_add_bytes(heap, size_class_usable_bytes[class_index]);
+    account_add_blocks(heap, 1);
     return block;
 }
 
-typedef enum MallocStep { MALLOC_DONE, MALLOC_LOOK, MALLOC_SLOW } MallocStep;
+typedef enum MallocStep { MALLOC_DONE, MALLOC_CHECKED, MALLOC_SLOW } MallocStep;
 
-/* How far it comes without a call; the rest is malloc_with_a_look or malloc_small_slow_counted. */
+/* How far it comes without a call; the rest is malloc_checked or malloc_small_slow_counted. */
 HAK_INLINE MallocStep malloc_fast(hak_heap_t *heap, size_t size_bytes, void **block) {
     unsigned class_index;
     if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX))
         class_index = LOAD_RELAXED(heap->small_classes[(size_bytes + 7) / 8]);
     else if ((class_index = size_class_of_medium(size_bytes)) == 0)
-        return MALLOC_LOOK;
+        return MALLOC_CHECKED;
     Heap *source = source_of(heap);
     uint64_t usable_bytes = magazine_usable_bytes(&source->magazine[class_index]);
-    if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) + usable_bytes > LOAD_RELAXED(heap->ceiling_bytes))) return MALLOC_LOOK;
+    if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) + usable_bytes > LOAD_RELAXED(heap->ceiling_bytes))) return MALLOC_CHECKED;
     if (HAK_UNLIKELY(!heap_malloc(source, class_index, block))) return MALLOC_SLOW;
-    count_more(heap, usable_bytes);
-    count_blocks(heap, 1);
+    account_add_bytes(heap, usable_bytes);
+    account_add_blocks(heap, 1);
     return MALLOC_DONE;
 }
 
@@ -96,13 +96,13 @@ void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
     void *block;
     MallocStep step = malloc_fast(heap, size_bytes, &block);
     if (HAK_LIKELY(step == MALLOC_DONE)) return block;
-    return step == MALLOC_LOOK ? malloc_with_a_look(heap, size_bytes)
+    return step == MALLOC_CHECKED ? malloc_checked(heap, size_bytes)
                                : malloc_small_slow_counted(heap, size_bytes);
 }
 
-static HAK_NOINLINE void *malloc_look_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context,
+static HAK_NOINLINE void *malloc_checked_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context,
                                          uintptr_t word) {
-    void *block = malloc_with_a_look(heap, size_bytes);
+    void *block = malloc_checked(heap, size_bytes);
     return block != NULL ? block : refused(context, word, size_bytes);
 }
 
@@ -116,7 +116,7 @@ void *hak_heap_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refus
     void *block;
     MallocStep step = malloc_fast(heap, size_bytes, &block);
     if (HAK_LIKELY(step == MALLOC_DONE)) return block;
-    return step == MALLOC_LOOK ? malloc_look_or(heap, size_bytes, refused, context, word)
+    return step == MALLOC_CHECKED ? malloc_checked_or(heap, size_bytes, refused, context, word)
                                : malloc_slow_or(heap, size_bytes, refused, context, word);
 }
 
@@ -148,18 +148,18 @@ HAK_INLINE size_t own_usable_bytes(const hak_heap_t *heap, const void *block) {
 }
 
 /* Large, NULL, of a private heap, or to be reported. */
-static HAK_NOINLINE void free_with_a_look(hak_heap_t *heap, void *block) {
+static HAK_NOINLINE void free_checked(hak_heap_t *heap, void *block) {
     size_t usable_bytes = block == NULL ? 0 : own_usable_bytes(heap, block);
     if (usable_bytes == 0) return;
-    count_less(heap, usable_bytes);
-    count_blocks(heap, (uint64_t)-1);
+    account_subtract_bytes(heap, usable_bytes);
+    account_add_blocks(heap, (uint64_t)-1);
     free_uncounted(heap, block);
 }
 
-static HAK_NOINLINE void *free_with_a_look_or(hak_heap_t *heap, void *block, size_t size_bytes,
+static HAK_NOINLINE void *free_checked_or(hak_heap_t *heap, void *block, size_t size_bytes,
                                               hak_foreign_free_sized *foreign_free, void *context) {
     if (registry_slab_class(block) == SLAB_CLASS_FOREIGN) return foreign_free(context, block, size_bytes);
-    free_with_a_look(heap, block);
+    free_checked(heap, block);
     return NULL;
 }
 
@@ -167,7 +167,7 @@ static HAK_NOINLINE void *free_with_a_look_or(hak_heap_t *heap, void *block, siz
 static HAK_NOINLINE void *free_slow_or(Heap *source, hak_heap_t *heap, void *block, size_t size_bytes,
                                        hak_foreign_free_sized *foreign_free, void *context) {
     heap_free_withdraw(source);
-    return free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
+    return free_checked_or(heap, block, size_bytes, foreign_free, context);
 }
 
 static HAK_NOINLINE void *last_free_or(Heap *source) {
@@ -178,20 +178,20 @@ static HAK_NOINLINE void *last_free_or(Heap *source) {
 HAK_INLINE void *free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
                          void *context) {
     if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) >= heap->watch_bytes)) /* so in private heaps, too */
-        return free_with_a_look_or(heap, block, size_bytes, foreign_free, context);
+        return free_checked_or(heap, block, size_bytes, foreign_free, context);
     Heap *source = heap_of_thread;
     unsigned slab_class = registry_slab_class_near(block);
     HeapFreeStep step = heap_free_fast(source, block, slab_class);
     if (HAK_UNLIKELY(step == HEAP_FREE_SLOW))
         return free_slow_or(source, heap, block, size_bytes, foreign_free, context);
     ADD_RELAXED(heap->used_bytes, -magazine_usable_bytes(&source->magazine[slab_class]));
-    count_blocks(heap, (uint64_t)-1);
+    account_add_blocks(heap, (uint64_t)-1);
     return HAK_LIKELY(step == HEAP_FREE_DONE) ? NULL : last_free_or(source);
 }
 
 static HAK_COLD void *free_foreign(void *heap, void *block, size_t size_bytes) {
     (void)size_bytes;
-    free_with_a_look(heap, block); /* reports it */
+    free_checked(heap, block); /* reports it */
     return NULL;
 }
 
@@ -247,7 +247,7 @@ static void *realloc_uncounted(hak_heap_t *heap, void *block, size_t usable_byte
 static void *move_small(hak_heap_t *heap, void *block, size_t size_bytes, unsigned from_class, unsigned to_class) {
     uint64_t from_bytes = size_class_usable_bytes[from_class], to_bytes = size_class_usable_bytes[to_class];
     bool is_growing = to_bytes > from_bytes;
-    if (is_growing && is_refused(heap, to_bytes - from_bytes)) return NULL;
+    if (is_growing && account_forbids(heap, to_bytes - from_bytes)) return NULL;
     int saved = errno;
     void *moved;
     if (!heap_malloc(heap_of_thread, to_class, &moved)) moved = malloc_small_slow(heap, size_bytes, to_class);
@@ -259,9 +259,9 @@ static void *move_small(hak_heap_t *heap, void *block, size_t size_bytes, unsign
     memcpy(moved, block, size_bytes < from_bytes ? size_bytes : from_bytes);
     heap_free(heap_of_thread, block, from_class);
     if (is_growing)
-        count_more(heap, to_bytes - from_bytes);
+        account_add_bytes(heap, to_bytes - from_bytes);
     else
-        count_less(heap, from_bytes - to_bytes);
+        account_subtract_bytes(heap, from_bytes - to_bytes);
     return moved;
 }
 
@@ -278,14 +278,14 @@ void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
         errno = ENOMEM;
         return NULL;
     }
-    if (size_bytes > usable_bytes && is_refused(heap, usable_bytes_of_request(heap, size_bytes) - usable_bytes))
+    if (size_bytes > usable_bytes && account_forbids(heap, usable_bytes_of_request(heap, size_bytes) - usable_bytes))
         return NULL;
     void *resized = realloc_uncounted(heap, block, usable_bytes, size_bytes);
     if (resized == NULL) return NULL;
     size_t resized_bytes = block_usable_bytes(resized);
     if (resized_bytes >= usable_bytes)
-        count_more(heap, resized_bytes - usable_bytes);
+        account_add_bytes(heap, resized_bytes - usable_bytes);
     else
-        count_less(heap, usable_bytes - resized_bytes);
+        account_subtract_bytes(heap, usable_bytes - resized_bytes);
     return resized;
 }

@@ -96,14 +96,14 @@ static void tell_options_document(const hak_core_t *core, const Figures *figures
     (void)figures;
     visitor->begin_map(visitor->context, NULL);
     visitor->count(visitor->context, "version", HAK_STATS_VERSION);
-    figures_tell_options(core, "options", visitor);
+    figures_visit_options(core, "options", visitor);
     visitor->end_map(visitor->context, NULL);
 }
 
 static void tell_stats_document(const hak_core_t *core, const Figures *figures, const hak_visitor_t *visitor) {
     visitor->begin_map(visitor->context, NULL);
-    figures_tell(figures, visitor);
-    figures_tell_heaps(core, "heaps", visitor);
+    figures_visit(figures, visitor);
+    figures_visit_heaps(core, "heaps", visitor);
     visitor->end_map(visitor->context, NULL);
 }
 
@@ -135,7 +135,7 @@ int hak_control_options(const hak_visitor_t *visitor, hak_error_t *error) {
     if (visitor == NULL) return missing(error, "the visitor");
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
-    figures_tell_options(core, NULL, visitor);
+    figures_visit_options(core, NULL, visitor);
     return no_error(error);
 }
 
@@ -153,7 +153,7 @@ int hak_control_stats(const hak_visitor_t *visitor, hak_error_t *error) {
     Figures figures;
     figures_take(core, &figures);
     visitor->begin_map(visitor->context, NULL);
-    figures_tell(&figures, visitor);
+    figures_visit(&figures, visitor);
     visitor->end_map(visitor->context, NULL);
     return no_error(error);
 }
@@ -207,19 +207,19 @@ int hak_control_heap_new(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes, i
     options.is_private = (uint32_t)is_private;
     options.soft_limit_bytes = soft_limit_bytes;
     options.hard_limit_bytes = hard_limit_bytes;
-    return heap_result(core->numbered_new(&options, number), 0, soft_limit_bytes, hard_limit_bytes, error);
+    return heap_result(core->heap_id_new(&options, number), 0, soft_limit_bytes, hard_limit_bytes, error);
 }
 
 int hak_control_heap_destroy(uint64_t number, hak_error_t *error) {
     const hak_core_t *core = serving(error);
-    return core == NULL ? HAK_ERROR_CORE : heap_result(core->numbered_destroy(number), number, 0, 0, error);
+    return core == NULL ? HAK_ERROR_CORE : heap_result(core->heap_id_destroy(number), number, 0, 0, error);
 }
 
 int hak_control_heap_set_limit(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes,
                                hak_error_t *error) {
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
-    int result = core->numbered_set_limit(number, soft_limit_bytes, hard_limit_bytes);
+    int result = core->heap_id_set_limit(number, soft_limit_bytes, hard_limit_bytes);
     return heap_result(result, number, soft_limit_bytes, hard_limit_bytes, error);
 }
 
@@ -227,18 +227,18 @@ int hak_control_heap_stats(uint64_t number, const hak_visitor_t *visitor, hak_er
     if (visitor == NULL) return missing(error, "the visitor");
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
-    return heap_result(figures_tell_heap(core, number, visitor) ? 0 : ENOENT, number, 0, 0, error);
+    return heap_result(figures_visit_heap(core, number, visitor) ? 0 : ENOENT, number, 0, 0, error);
 }
 
 int hak_control_heaps(const hak_visitor_t *visitor, hak_error_t *error) {
     if (visitor == NULL) return missing(error, "the visitor");
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
-    figures_tell_heaps(core, NULL, visitor);
+    figures_visit_heaps(core, NULL, visitor);
     return no_error(error);
 }
 
 hak_heap_t *hak_control_heap(uint64_t number) {
     const hak_core_t *core = serving(NULL);
-    return core == NULL ? NULL : core->numbered_heap(number);
+    return core == NULL ? NULL : core->heap_id_heap(number);
 }

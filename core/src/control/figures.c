@@ -61,7 +61,7 @@ static void tell_class(const hak_class_stats_t *row, const hak_visitor_t *visito
     visitor->end_map(visitor->context, NULL);
 }
 
-void figures_tell(const Figures *figures, const hak_visitor_t *visitor) {
+void figures_visit(const Figures *figures, const hak_visitor_t *visitor) {
 #define TELL(field) visitor->count(visitor->context, #field, figures->stats.field);
     STATS_FIELDS(TELL)
 #undef TELL
@@ -76,9 +76,9 @@ void figures_tell(const Figures *figures, const hak_visitor_t *visitor) {
 
 /* ---- Heaps ---- */
 
-bool figures_tell_heap(const hak_core_t *core, uint64_t number, const hak_visitor_t *visitor) {
+bool figures_visit_heap(const hak_core_t *core, uint64_t number, const hak_visitor_t *visitor) {
     hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    if (core->numbered_stats_get(number, &stats) != 0) return false;
+    if (core->heap_id_stats_get(number, &stats) != 0) return false;
     visitor->begin_map(visitor->context, NULL);
     visitor->count(visitor->context, "heap", number);
 #define TELL(field) visitor->count(visitor->context, #field, stats.field);
@@ -88,10 +88,10 @@ bool figures_tell_heap(const hak_core_t *core, uint64_t number, const hak_visito
     return true;
 }
 
-void figures_tell_heaps(const hak_core_t *core, const char *key, const hak_visitor_t *visitor) {
+void figures_visit_heaps(const hak_core_t *core, const char *key, const hak_visitor_t *visitor) {
     visitor->begin_list(visitor->context, key);
-    uint64_t number = core->numbered_next(0);
-    for (; number != 0; number = core->numbered_next(number)) (void)figures_tell_heap(core, number, visitor);
+    uint64_t number = core->heap_id_next(0);
+    for (; number != 0; number = core->heap_id_next(number)) (void)figures_visit_heap(core, number, visitor);
     visitor->end_list(visitor->context, key);
 }
 
@@ -156,7 +156,7 @@ static void tell_option(const hak_core_t *core, const hak_option_info_t *row, co
     visitor->end_map(visitor->context, NULL);
 }
 
-void figures_tell_options(const hak_core_t *core, const char *key, const hak_visitor_t *visitor) {
+void figures_visit_options(const hak_core_t *core, const char *key, const hak_visitor_t *visitor) {
     visitor->begin_list(visitor->context, key);
     const hak_option_info_t *row;
     for (size_t index = 0; (row = core->option_info(index)) != NULL; index++) tell_option(core, row, visitor);

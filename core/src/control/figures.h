@@ -27,16 +27,16 @@ typedef struct Figures {
 void figures_take(const hak_core_t *core, Figures *figures);
 
 /* Items of a map that has begun. */
-void figures_tell(const Figures *figures, const hak_visitor_t *visitor);
+void figures_visit(const Figures *figures, const hak_visitor_t *visitor);
 
 /* A map, without a key. False, and nothing told: there is no such heap. */
-bool figures_tell_heap(const hak_core_t *core, uint64_t number, const hak_visitor_t *visitor);
+bool figures_visit_heap(const hak_core_t *core, uint64_t number, const hak_visitor_t *visitor);
 
 /* A list of such maps. */
-void figures_tell_heaps(const hak_core_t *core, const char *key, const hak_visitor_t *visitor);
+void figures_visit_heaps(const hak_core_t *core, const char *key, const hak_visitor_t *visitor);
 
 /* A list of maps. */
-void figures_tell_options(const hak_core_t *core, const char *key, const hak_visitor_t *visitor);
+void figures_visit_options(const hak_core_t *core, const char *key, const hak_visitor_t *visitor);
 
 /* Are the values of this option decimal numbers? */
 bool figures_option_is_number(const hak_option_info_t *row);

@@ -5,7 +5,7 @@
  */
 #include "control/table.h"
 
-#include "control/numbered.h"
+#include "control/heap_id.h"
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"
 
@@ -52,12 +52,12 @@ const hak_core_t core_table = {
     .option_set = hak_option_set,
     .check = hak_check,
 
-    .numbered_new = numbered_new,
-    .numbered_destroy = numbered_destroy,
-    .numbered_set_limit = numbered_set_limit,
-    .numbered_stats_get = numbered_stats_get,
-    .numbered_heap = numbered_heap,
-    .numbered_next = numbered_next,
+    .heap_id_new = heap_id_new,
+    .heap_id_destroy = heap_id_destroy,
+    .heap_id_set_limit = heap_id_set_limit,
+    .heap_id_stats_get = heap_id_stats_get,
+    .heap_id_heap = heap_id_heap,
+    .heap_id_next = heap_id_next,
 };
 
 const hak_core_t *hak_published(void) { return &core_table; }

@@ -1,10 +1,10 @@
 /*
- * control/numbered.c - heaps that have a number, for runtimes that cannot hold a pointer safely.
+ * control/heap_id.c - heaps by number: a stale number is an error, where a stale pointer would be a crash.
  *
  * Layer: control. Thread rule: any thread. The list is under the lock of the heap list, which fork takes, too; limits and
  * stats are read and set under it, so that a heap does not end meanwhile.
  */
-#include "control/numbered.h"
+#include "control/heap_id.h"
 
 #include <errno.h>
 
@@ -28,7 +28,7 @@ static NumberedHeap **find(uint64_t number) {
 
 static bool is_at(NumberedHeap *const *link, uint64_t number) { return *link != NULL && (*link)->number == number; }
 
-int numbered_new(const hak_heap_options_t *options, uint64_t *number) {
+int heap_id_new(const hak_heap_options_t *options, uint64_t *number) {
     int saved = errno;
     hak_heap_t *heap = hak_heap_new(options);
     NumberedHeap *added = heap == NULL ? NULL : hak_calloc(1, sizeof *added);
@@ -47,7 +47,7 @@ int numbered_new(const hak_heap_options_t *options, uint64_t *number) {
     return 0;
 }
 
-int numbered_destroy(uint64_t number) {
+int heap_id_destroy(uint64_t number) {
     NumberedHeap *removed = NULL;
     lock_acquire(&heap_list_lock);
     NumberedHeap **link = find(number);
@@ -62,7 +62,7 @@ int numbered_destroy(uint64_t number) {
     return 0;
 }
 
-int numbered_set_limit(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
+int heap_id_set_limit(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
     lock_acquire(&heap_list_lock);
     NumberedHeap **link = find(number);
     int error = is_at(link, number) ? hak_heap_set_limit((*link)->heap, soft_limit_bytes, hard_limit_bytes) : ENOENT;
@@ -70,7 +70,7 @@ int numbered_set_limit(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard
     return error;
 }
 
-int numbered_stats_get(uint64_t number, hak_heap_stats_t *stats) {
+int heap_id_stats_get(uint64_t number, hak_heap_stats_t *stats) {
     lock_acquire(&heap_list_lock);
     NumberedHeap **link = find(number);
     int error = is_at(link, number) ? hak_heap_stats_get((*link)->heap, stats) : ENOENT;
@@ -78,7 +78,7 @@ int numbered_stats_get(uint64_t number, hak_heap_stats_t *stats) {
     return error;
 }
 
-hak_heap_t *numbered_heap(uint64_t number) {
+hak_heap_t *heap_id_heap(uint64_t number) {
     lock_acquire(&heap_list_lock);
     NumberedHeap **link = find(number);
     hak_heap_t *heap = is_at(link, number) ? (*link)->heap : NULL;
@@ -86,7 +86,7 @@ hak_heap_t *numbered_heap(uint64_t number) {
     return heap;
 }
 
-uint64_t numbered_next(uint64_t number) {
+uint64_t heap_id_next(uint64_t number) {
     if (number == UINT64_MAX) return 0;
     lock_acquire(&heap_list_lock);
     const NumberedHeap *next = *find(number + 1);
