@@ -96,7 +96,7 @@ def test_trim_is_enough_when_nothing_is_purged_by_itself() -> None:
     before, peak, kept, trimmed, given_back = json_of(
         RESIDENT
         + """
-for name in ("retain_bytes", "retain_young_bytes"):
+for name in ("retain_bytes", "retain_burst_bytes"):
     hakmem.set_option(name, 1 << 40)
 before = resident_bytes()
 keep = [bytes(3000) for _ in range(30_000)]

@@ -2,7 +2,7 @@
  * platform/option.c - parses, checks and names option values.
  *
  * Layer: platform. The only reader of the environment. Does not act on options.
- * Thread rule: option_initialize once, under the start-up lock of heap/start.c; the rest from any thread.
+ * Thread rule: option_initialize once, under the lock of lifecycle/start.c; the rest from any thread.
  */
 #include "platform/option.h"
 
@@ -20,6 +20,20 @@ static const hak_option_info_t option_rows[OPTION_COUNT] = {
     OPTION_TABLE(ROW)
 #undef ROW
 };
+
+typedef struct FormerName {
+    const char *name, *variable;
+    OptionIndex index;
+} FormerName;
+
+static const FormerName former_names[] = {
+#define ROW(former_name, FORMER_NAME, NAME) {#former_name, "HAKMEM_" #FORMER_NAME, OPTION_##NAME},
+    OPTION_FORMER_NAMES(ROW)
+#undef ROW
+};
+
+enum { FORMER_NAME_COUNT = sizeof former_names / sizeof former_names[0] };
+static _Atomic bool has_warned_of[FORMER_NAME_COUNT];
 
 const hak_option_info_t *option_info(size_t index) { return index < OPTION_COUNT ? &option_rows[index] : NULL; }
 
@@ -78,9 +92,21 @@ static void describe_allowed(const hak_option_info_t *row, char *text, size_t te
 
 /* ---- Names ---- */
 
+static void warn_of_former_name(size_t number, const char *former, const char *now) {
+    if (!atomic_exchange_explicit(&has_warned_of[number], true, memory_order_relaxed))
+        message_warning("%s is called %s now; the former name works until hakmem 0.3.0", former, now);
+}
+
+/* Also by a former name. -1: there is none. */
 static int64_t row_of_name(const char *name) {
     for (size_t index = 0; index < OPTION_COUNT; index++)
         if (strcmp(option_rows[index].name, name) == 0) return (int64_t)index;
+    for (size_t number = 0; number < FORMER_NAME_COUNT; number++) {
+        const FormerName *former = &former_names[number];
+        if (strcmp(former->name, name) != 0) continue;
+        warn_of_former_name(number, former->name, option_rows[former->index].name);
+        return former->index;
+    }
     return -1;
 }
 
@@ -144,9 +170,9 @@ static void report_unknown_variable(const char *variable, size_t length) {
 
 /* ---- Start ---- */
 
-static void read_variable(size_t index) {
+static void read_variable(size_t index, const char *variable) {
     const hak_option_info_t *row = &option_rows[index];
-    const char *text = getenv(row->variable);
+    const char *text = getenv(variable);
     int64_t value;
     char allowed[128];
     if (text == NULL) return;
@@ -155,13 +181,32 @@ static void read_variable(size_t index) {
         return;
     }
     describe_allowed(row, allowed, sizeof allowed);
-    message_warning("%s=%s is not %s; %s is used instead", row->variable, text, allowed, row->default_value);
+    message_warning("%s=%s is not %s; %s is used instead", variable, text, allowed, row->default_value);
+}
+
+/* A variable of the present name wins. */
+static void read_former_variables(void) {
+    for (size_t number = 0; number < FORMER_NAME_COUNT; number++) {
+        const FormerName *former = &former_names[number];
+        const char *variable = option_rows[former->index].variable;
+        if (getenv(former->variable) == NULL) continue;
+        if (getenv(variable) != NULL) {
+            message_warning("%s is ignored: it is called %s now, which is set, too", former->variable, variable);
+            continue;
+        }
+        warn_of_former_name(number, former->variable, variable);
+        read_variable(former->index, former->variable);
+    }
 }
 
 static bool variable_is_known(const char *variable, size_t length) {
     for (size_t index = 0; index < OPTION_COUNT; index++)
         if (strlen(option_rows[index].variable) == length && memcmp(option_rows[index].variable, variable, length) == 0)
             return true;
+    for (size_t number = 0; number < FORMER_NAME_COUNT; number++) {
+        const char *former = former_names[number].variable;
+        if (strlen(former) == length && memcmp(former, variable, length) == 0) return true;
+    }
     return false;
 }
 
@@ -172,8 +217,9 @@ void option_initialize(void) {
         int64_t value = 0;
         (void)parse_value(&option_rows[index], option_rows[index].default_value, &value);
         STORE_RELAXED(option_values[index], value);
-        read_variable(index);
+        read_variable(index, option_rows[index].variable);
     }
+    read_former_variables();
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
         size_t length = strcspn(*entry, "=");
         if (strncmp(*entry, "HAKMEM_", 7) == 0 && !variable_is_known(*entry, length))

@@ -16,15 +16,15 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
 /* ROW(name, NAME, kind, default text, minimum, maximum, choices, unit, at start only, help) */
 #define OPTION_TABLE(ROW)                                                                                           \
     ROW(retain_bytes, RETAIN_BYTES, HAK_OPTION_INTEGER, "4194304", 0, INT64_MAX, "", "bytes", OPTION_ANY_TIME,      \
-        "free OS pages older than purge_delay_ms that may stay resident")                                           \
+        "the idle bound: resident OS pages that have been free for longer than purge_delay_ms")                     \
     ROW(retain_percent, RETAIN_PERCENT, HAK_OPTION_INTEGER, "5", 0, 1000, "", "%", OPTION_ANY_TIME,                 \
-        "the same, added: percent of live bytes")                                                                   \
-    ROW(retain_young_bytes, RETAIN_YOUNG_BYTES, HAK_OPTION_INTEGER, "16777216", 0, INT64_MAX, "", "bytes",          \
-        OPTION_ANY_TIME, "free OS pages of any age that may stay resident (the larger of this and the percentage)") \
-    ROW(retain_young_percent, RETAIN_YOUNG_PERCENT, HAK_OPTION_INTEGER, "25", 0, 1000, "", "%", OPTION_ANY_TIME,    \
-        "the same, as percent of live bytes")                                                                       \
+        "added to the idle bound: percent of used bytes (live and cached)")                                         \
+    ROW(retain_burst_bytes, RETAIN_BURST_BYTES, HAK_OPTION_INTEGER, "16777216", 0, INT64_MAX, "", "bytes",          \
+        OPTION_ANY_TIME, "the burst bound: resident OS pages that are free at all (the larger of this and the next)") \
+    ROW(retain_burst_percent, RETAIN_BURST_PERCENT, HAK_OPTION_INTEGER, "25", 0, 1000, "", "%", OPTION_ANY_TIME,    \
+        "the burst bound as percent of used bytes; never below the idle bound")                                     \
     ROW(purge_delay_ms, PURGE_DELAY_MS, HAK_OPTION_INTEGER, "250", 0, 3600000, "", "ms", OPTION_ANY_TIME,           \
-        "how long a free OS page counts as young; 0 gives every free OS page back at once")                         \
+        "how long a free OS page is exempt from the idle bound; 0: no burst bound, and no helper thread")           \
     ROW(thp, THP, HAK_OPTION_CHOICE, "auto", 0, 0, "never,auto,always", "", OPTION_AT_START,                        \
         "transparent huge pages for SuperSlabs; auto: for those of a heap that is dense and grows")                 \
     ROW(align, ALIGN, HAK_OPTION_CHOICE, "8", 0, 0, "8,16", "bytes", OPTION_AT_START,                               \
@@ -60,6 +60,11 @@ enum { OPTION_THP_NEVER, OPTION_THP_AUTO, OPTION_THP_ALWAYS };
 enum { OPTION_ON_ERROR_ABORT, OPTION_ON_ERROR_REPORT };
 enum { OPTION_ALIGN_8, OPTION_ALIGN_16 };
 enum { OPTION_DEBUG_OFF, OPTION_DEBUG_SIZES, OPTION_DEBUG_GUARD };
+
+/* Former names, which work with one warning until 0.3.0: ROW(former name, FORMER NAME, NAME) */
+#define OPTION_FORMER_NAMES(ROW)                                            \
+    ROW(retain_young_bytes, RETAIN_YOUNG_BYTES, RETAIN_BURST_BYTES)         \
+    ROW(retain_young_percent, RETAIN_YOUNG_PERCENT, RETAIN_BURST_PERCENT)
 
 /* Defaults, then the environment; bad values and unknown names are reported on stderr, once. */
 void option_initialize(void);

@@ -59,8 +59,8 @@ static void children_can_give_everything_back(void **state) {
     (void)state;
     stats_option_set("retain_bytes", "0");
     stats_option_set("retain_percent", "0");
-    stats_option_set("retain_young_bytes", "65536");
-    stats_option_set("retain_young_percent", "0");
+    stats_option_set("retain_burst_bytes", "65536");
+    stats_option_set("retain_burst_percent", "0");
     stats_option_set("purge_delay_ms", "5");
     REQUIRE_EQUAL(pthread_barrier_init(&started, NULL, WORKERS + 1), 0);
     pthread_t worker[WORKERS];

@@ -18,7 +18,7 @@ static void *blocks[BLOCKS];
 /* 35 MiB free: within the young bound, above the old one. */
 static void leave_free_bytes(void) {
     stats_option_set("purge_delay_ms", "200");
-    stats_option_set("retain_young_bytes", "1073741824");
+    stats_option_set("retain_burst_bytes", "1073741824");
     for (size_t number = 0; number < BLOCKS; number++)
         memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
     for (size_t number = 0; number < BLOCKS; number++)

@@ -61,7 +61,7 @@ static void run_drop(void *given) {
     /* At this size of heap as with the defaults in a larger one: a share of it is the bound. */
     stats_option_set("retain_percent", "25");
     stats_option_set("retain_bytes", "0");
-    stats_option_set("retain_young_bytes", "4194304");
+    stats_option_set("retain_burst_bytes", "4194304");
     memset(slots, 1, count * sizeof *slots);
     size_t base = resident_bytes();
     fill(drop, count);

@@ -201,7 +201,7 @@ static void trim_says_the_truth(void *block_bytes_pointer) {
     size_t block_bytes = *(size_t *)block_bytes_pointer;
     blocks_prepare(GROWN_MIB * MIB / block_bytes);
     stats_option_set("retain_bytes", "1000000000000"); /* nothing goes before */
-    stats_option_set("retain_young_bytes", "1000000000000");
+    stats_option_set("retain_burst_bytes", "1000000000000");
     size_t count = grow(block_bytes);
     for (unsigned round = 0; round < 2; round++) {
         for (size_t number = 0; number < count; number++)

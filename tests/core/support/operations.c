@@ -280,9 +280,9 @@ static void do_flush(Machine *machine) {
 static void do_option(Machine *machine) {
     static const char *const settings[][2] = {
         {"purge_delay_ms", "0"},      {"purge_delay_ms", "1"},     {"purge_delay_ms", "250"},
-        {"retain_bytes", "0"},        {"retain_bytes", "4194304"}, {"retain_young_bytes", "0"},
-        {"retain_young_bytes", "16777216"}, {"retain_percent", "0"}, {"retain_percent", "1000"},
-        {"retain_young_percent", "0"}, {"retain_young_percent", "25"}, {"counters", "1"}, {"counters", "0"},
+        {"retain_bytes", "0"},        {"retain_bytes", "4194304"}, {"retain_burst_bytes", "0"},
+        {"retain_burst_bytes", "16777216"}, {"retain_percent", "0"}, {"retain_percent", "1000"},
+        {"retain_burst_percent", "0"}, {"retain_burst_percent", "25"}, {"counters", "1"}, {"counters", "0"},
     };
     const char *const *setting = settings[stream_byte(&machine->stream) % (sizeof settings / sizeof *settings)];
     stats_option_set(setting[0], setting[1]);

@@ -82,7 +82,7 @@ static void live_in_child(void) {
 }
 
 static void require_usable_child(size_t kept_every) {
-    stats_option_set("retain_young_bytes", "1073741824");
+    stats_option_set("retain_burst_bytes", "1073741824");
     stats_option_set("purge_delay_ms", "3600000");
     story.step = 0;
     pthread_t thread = threads_start(free_and_trim, &kept_every);

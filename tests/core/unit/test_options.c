@@ -15,7 +15,7 @@
 static void test_table_is_complete(void **state) {
     (void)state;
     static const char *const names[] = {
-        "retain_bytes", "retain_percent", "retain_young_bytes", "retain_young_percent", "purge_delay_ms", "thp",
+        "retain_bytes", "retain_percent", "retain_burst_bytes", "retain_burst_percent", "purge_delay_ms", "thp",
         "align", "on_error", "counters", "stats_at_exit", "stats_socket", "domains", "debug",
         "tiny_use_superslab",
     };
@@ -26,6 +26,8 @@ static void test_table_is_complete(void **state) {
         if (!is_found) print_error("no option %s\n", names[index]);
         REQUIRE(is_found);
     }
+    REQUIRE(hak_option_info(sizeof names / sizeof *names - 1) != NULL);
+    REQUIRE(hak_option_info(sizeof names / sizeof *names) == NULL); /* a new row belongs into the list above */
 }
 
 static void test_rows_are_whole(void **state) {
@@ -196,6 +198,47 @@ static void test_unknown_names_in_environment(void **state) {
                         "hakmem: warning: HAKMEM_thp is not an option and is ignored; the nearest is HAKMEM_THP\n");
 }
 
+/* ---- Former names ---- */
+
+static void test_former_names_in_environment(void **state) {
+    (void)state;
+    require_environment((const char *const[]){"HAKMEM_RETAIN_YOUNG_BYTES=123", "HAKMEM_RETAIN_YOUNG_PERCENT=7", NULL},
+                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES is called HAKMEM_RETAIN_BURST_BYTES now; the former "
+                        "name works until hakmem 0.3.0\n"
+                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_PERCENT is called HAKMEM_RETAIN_BURST_PERCENT now; the "
+                        "former name works until hakmem 0.3.0\n"
+                        "retain_burst_bytes is 123\nretain_burst_percent is 7\n");
+    require_environment((const char *const[]){"HAKMEM_RETAIN_YOUNG_BYTES=1", "HAKMEM_RETAIN_BURST_BYTES=2", NULL},
+                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES is ignored: it is called HAKMEM_RETAIN_BURST_BYTES "
+                        "now, which is set, too\n"
+                        "retain_burst_bytes is 2\n");
+    require_environment((const char *const[]){"HAKMEM_RETAIN_YOUNG_BYTES=x", NULL},
+                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES is called HAKMEM_RETAIN_BURST_BYTES now; the former "
+                        "name works until hakmem 0.3.0\n"
+                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES=x is not a whole number from 0 to "
+                        "9223372036854775807; 16777216 is used instead\n");
+}
+
+/* Set and get twice by a former name: one warning for all four calls. */
+static int use_former_name(void) {
+    for (int time = 0; time < 2; time++) {
+        char value[64], present[64];
+        if (hak_option_set("retain_young_percent", "33", NULL, 0) != 0) return 1;
+        if (hak_option_get("retain_young_percent", value, sizeof value) != 0) return 1;
+        if (hak_option_get("retain_burst_percent", present, sizeof present) != 0) return 1;
+        if (strcmp(value, "33") != 0 || strcmp(present, "33") != 0) return 1;
+    }
+    return 0;
+}
+
+static void test_former_names_at_run_time(void **state) {
+    (void)state;
+    ChildResult result = child_run_self("former", (const char *const[]){NULL});
+    child_require_success(&result);
+    assert_string_equal(result.errors, "hakmem: warning: retain_young_percent is called retain_burst_percent now; the "
+                                       "former name works until hakmem 0.3.0\n");
+}
+
 /* Whatever the environment holds, each warning is one line and the process goes on. */
 static void test_monstrous_environment(void **state) {
     (void)state;
@@ -221,8 +264,7 @@ static void test_a_value_with_line_breaks_is_one_line(void **state) {
 }
 
 int main(int count, char **arguments) {
-    (void)arguments;
-    if (count > 1) return print_values();
+    if (count > 1) return strcmp(arguments[1], "former") == 0 ? use_former_name() : print_values();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_is_complete),
         cmocka_unit_test(test_rows_are_whole),
@@ -232,6 +274,8 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_good_environment),
         cmocka_unit_test(test_bad_values_in_environment),
         cmocka_unit_test(test_unknown_names_in_environment),
+        cmocka_unit_test(test_former_names_in_environment),
+        cmocka_unit_test(test_former_names_at_run_time),
         cmocka_unit_test(test_monstrous_environment),
         cmocka_unit_test(test_a_value_with_line_breaks_is_one_line),
     };

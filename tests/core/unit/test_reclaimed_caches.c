@@ -89,8 +89,8 @@ static void many_at_once(void *when) {
     enum { BLOCK_BYTES = 20000, BLOCKS = 600 };
     static void *blocks[BLOCKS];
     stats_option_set("purge_delay_ms", "3600000"); /* the helper runs, and does nothing for so long */
-    stats_option_set("retain_young_bytes", "4194304");
-    stats_option_set("retain_young_percent", "0");
+    stats_option_set("retain_burst_bytes", "4194304");
+    stats_option_set("retain_burst_percent", "0");
     stats_option_set("retain_bytes", "0");
     stats_option_set("retain_percent", "0");
     start_caching(threads, THREADS_MAX);
