@@ -12,7 +12,7 @@
  *
  * Thread rule: the thread that runs the state.
  */
-#include "state.h"
+#include "collect.h"
 
 static bool was_refused_softly(hak_lua_state_t *state) {
     hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;

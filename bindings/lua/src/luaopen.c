@@ -4,17 +4,11 @@
  * Layer: bindings/lua, top; not part of the archives, for its name is Lua's choice. Section 6.3, package.searchers.
  * Thread rule: the thread that runs the state.
  */
-#include <hakmem_lua.h>
+#include "luaopen.h"
+
 #include <lauxlib.h>
 
 #include "serve.h"
-
-HAK_EXPORT int luaopen_hakmem(lua_State *L);
-
-#if HAKMEM_LUA_HAS_CONTROL
-/* Of swig/languages/lua.i: pushes a table of the functions that every language has. */
-void hak_lua_control_push(lua_State *L);
-#endif
 
 /* Before anything asks for memory. */
 static void attach(lua_State *L) {

@@ -3,11 +3,14 @@
  *
  * Layer: bindings/lua, top. Thread rule: the thread that runs the state.
  */
+#include "module.h"
+
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "convert.h"
+#include "registry.h"
 #include "swap.h"
 
 /* HAKMEM=0 wins over everything. */

@@ -3,6 +3,8 @@
  *
  * Layer: bindings/lua. Does what lauxlib's luaL_newstate does, with another allocator. Thread rule: any thread.
  */
+#include "open.h"
+
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
@@ -10,7 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "state.h"
+#include "alloc.h"
+#include "registry.h"
+
+/* The main thread of the private state that was closed last: its memory is gone, so a second close must not read it.
+ * Stored before the memory goes; NULL again once a new state lies at the same address. */
+static _Atomic(lua_State *) last_private;
 
 /* Where Lua would end the process: an error outside of any protected call (section 4.4). */
 static int panic(lua_State *L) {
@@ -78,7 +85,7 @@ lua_State *hak_lua_open(const hak_lua_options *options) {
     if (L != NULL) {
         state->main_thread = L;
         lua_State *former = L;
-        (void)atomic_compare_exchange_strong(&hak_lua_last_private, &former, NULL);
+        (void)atomic_compare_exchange_strong(&last_private, &former, NULL);
         (void)lua_atpanic(L, panic);
 #if LUA_VERSION_NUM >= 504
         lua_setwarnf(L, warn, state);
@@ -97,7 +104,7 @@ lua_State *hak_lua_open(const hak_lua_options *options) {
 
 void hak_lua_close(lua_State *L) {
     if (L == NULL) return;
-    if (L == atomic_load(&hak_lua_last_private)) hak_lua_report_closed(L, "hak_lua_close");
+    if (L == atomic_load(&last_private)) hak_lua_report_closed(L, "hak_lua_close");
     hak_lua_state_t *state = hak_lua_state_of(L);
     if (state != NULL) hak_lua_state_check(state, "hak_lua_close");
     if (state != NULL && state->is_private) {
@@ -107,6 +114,6 @@ void hak_lua_close(lua_State *L) {
     bool is_swap = state != NULL && state->previous != NULL; /* its account goes with the state's last block */
     lua_State *closed_private = state != NULL && state->is_private ? state->main_thread : NULL;
     lua_close(L);
-    if (closed_private != NULL) atomic_store(&hak_lua_last_private, closed_private);
+    if (closed_private != NULL) atomic_store(&last_private, closed_private);
     if (!is_swap) hak_lua_state_free(state);
 }

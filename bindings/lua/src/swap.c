@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "registry.h"
 
 static APART void *previous_call(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     if (new_bytes != 0) serve_note_passed(new_bytes);
