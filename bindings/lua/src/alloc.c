@@ -25,12 +25,12 @@ __attribute__((cold, noinline)) bool hak_lua_size_does_not_fit(void *block, size
 
 /* ---- lua_Alloc ---- */
 
-/* Lua 5.2 and later collect by themselves when an object is refused, or a block that grows. */
 __attribute__((cold, noinline)) void *hak_lua_refused_new(void *context, uintptr_t type_tag, size_t size_bytes) {
     hak_lua_state_t *state = context;
     return hak_lua_ask_again(state, type_tag != 0) ? serve_malloc(state->heap, size_bytes) : NULL;
 }
 
+/* Never "an object": the block may be a buffer of lauxlib, and Lua does not collect when such a one cannot grow. */
 __attribute__((cold, noinline)) void *hak_lua_refused_resized(hak_lua_state_t *state, void *block, size_t size_bytes) {
     if (state == NULL || !hak_lua_ask_again(state, false)) return NULL;
     return serve_realloc(state->heap, block, size_bytes);

@@ -2,7 +2,8 @@
  * alloc.h - making, freeing and resizing a block of a state. Inlined into both allocators: that of a state which hakmem
  * serves from its start (alloc.c), and that of a state which had another one before (swap.c).
  *
- * Layer: bindings/lua, above collect.h. hakmem_lua.h declares hak_lua_alloc. Thread rule: the thread that runs the state.
+ * Layer: bindings/lua, above collect.h. Thread rule: the thread that runs the state. hakmem_lua.h declares
+ * hak_lua_alloc.
  */
 #ifndef HAKMEM_LUA_ALLOC_H
 #define HAKMEM_LUA_ALLOC_H

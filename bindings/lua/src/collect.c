@@ -1,19 +1,22 @@
 /*
- * collect.c - what is done when a request was refused, so that garbage goes before a program fails.
+ * collect.c - after a refused request: makes Lua collect its garbage, so that the limit fails no program that has some.
  *
- * Layer: bindings/lua. The heap refuses once at its soft limit. Lua 5.2 and later collect all garbage when a new object is
- * refused, and ask again. They do not for buffers of lauxlib, which call the allocator themselves and raise at once: such a
- * request is served, and the next object is refused in its place.
+ * Layer: bindings/lua, above state.h. Thread rule: the thread that runs the state.
  *
- * Lua 5.1 and LuaJIT always raise at once, and nothing can be collected in the middle of a request. What can be done there
- * is to tell the collector to begin at its next opportunity (LUA_GCRESTART sets its threshold to what is held now) and to
- * run to the end of its cycle (a step multiplier of 0); both are plain assignments. After a refusal at the hard limit the way
- * to that opportunity may need some memory, too: a reserve below the limit is opened for it.
+ * The heap refuses one request when the state passes its soft limit.
  *
- * Thread rule: the thread that runs the state.
+ * Lua 5.2 and later collect all garbage when a new object is refused, and ask again. Buffers of lauxlib call the
+ * allocator themselves and raise at once: such a request is served, and the next new object is refused instead.
+ *
+ * Lua 5.1 and LuaJIT always raise at once, and cannot collect in the middle of a request. So a soft refusal is
+ * served, and the collector is told to begin at its next opportunity (LUA_GCRESTART sets its threshold to the bytes
+ * held now) and to run to the end of its cycle (a step multiplier of 0). Both calls are plain assignments. After a
+ * refusal at the hard limit, the script may need memory until that opportunity comes: a reserve below the hard limit
+ * is opened for it.
  */
 #include "collect.h"
 
+/* Has the heap counted a soft refusal since this was last asked? */
 static bool was_refused_softly(hak_lua_state_t *state) {
     hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
     if (serve_heap_stats(state->heap, &stats) != 0 || stats.soft_refusals == state->soft_refusals) return false;

@@ -8,8 +8,8 @@
 
 #include "state.h"
 
-/* To be called when the heap has refused a request. True: ask the heap again, it will serve. `is_object`: the request is
- * for a new object; Lua 5.2 and later collect by themselves when one is refused. */
+/* To be called when the heap has refused a request. True: ask the heap again, it will serve. `is_object`: the request
+ * is for a new object; Lua 5.2 and later collect by themselves when one is refused. */
 bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object);
 
 #if !LUA_COLLECTS_WHEN_REFUSED

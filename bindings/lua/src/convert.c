@@ -1,7 +1,7 @@
 /*
  * convert.c - figures and options of the core as Lua values, and back, by the functions of hakmem_control.h.
  *
- * Layer: bindings/lua. Does not know swaps. Thread rule: the thread that runs the state; no state of its own.
+ * Layer: bindings/lua, above state.h. Does not know swaps. Thread rule: the thread that runs the state.
  */
 #include "convert.h"
 
@@ -58,11 +58,11 @@ void hak_lua_push_options(lua_State *L) { push_answer(L, hak_control_options); }
 
 /* ---- From Lua ---- */
 
-/* A text of the value at `index`, for messages; stays on the stack. */
+/* The value at `index` as a text for messages, which stays on the stack. */
 static const char *describe(lua_State *L, int index) {
     int type = lua_type(L, index);
     if (type != LUA_TNUMBER && type != LUA_TSTRING) return luaL_typename(L, index);
-    lua_pushvalue(L, index); /* lua_tostring would change a number in its place */
+    lua_pushvalue(L, index); /* a copy, since lua_tostring changes a number into a string in its place */
     return lua_tostring(L, -1);
 }
 

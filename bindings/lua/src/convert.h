@@ -1,7 +1,7 @@
 /*
  * convert.h - figures and options of the core as Lua values, and back.
  *
- * Layer: bindings/lua, beside swap.h. Thread rule: the thread that runs the state. All may raise errors of Lua.
+ * Layer: bindings/lua, above state.h. Thread rule: the thread that runs the state. All functions may raise Lua errors.
  */
 #ifndef HAKMEM_LUA_CONVERT_H
 #define HAKMEM_LUA_CONVERT_H
@@ -11,7 +11,7 @@
 /* Pushes a count: a Lua integer from 5.3 on, a number before. */
 void hak_lua_push_count(lua_State *L, uint64_t count);
 
-/* Pushes the table of hakmem.stats(). `state_stats` are the figures of the state, NULL: it has none. */
+/* Pushes the table of hakmem.stats(). `state_stats` are the figures of the state; NULL: it has no account. */
 void hak_lua_push_stats(lua_State *L, const hak_heap_stats_t *state_stats, bool is_private);
 
 /* Pushes the list of hakmem.options(). */

@@ -1,7 +1,7 @@
 /*
  * luaopen.c - the function that require() looks for in the loadable module.
  *
- * Layer: bindings/lua, top; not part of the archives, for its name is Lua's choice. Section 6.3, package.searchers.
+ * Layer: bindings/lua, top. Not part of the archives, whose names all begin with hak_: Lua fixes this one.
  * Thread rule: the thread that runs the state.
  */
 #include "luaopen.h"
@@ -10,7 +10,7 @@
 
 #include "serve.h"
 
-/* Before anything asks for memory. */
+/* Decides which core serves, before the first request. */
 static void attach(lua_State *L) {
     char message[HAK_CORE_MESSAGE_BYTES];
     const hak_core_t *core = hak_core(message, sizeof message);

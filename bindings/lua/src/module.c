@@ -1,7 +1,7 @@
 /*
  * module.c - the functions of the Lua module `hakmem`.
  *
- * Layer: bindings/lua, top. Thread rule: the thread that runs the state.
+ * Layer: bindings/lua, above swap.h and convert.h. Thread rule: the thread that runs the state.
  */
 #include "module.h"
 
@@ -13,13 +13,13 @@
 #include "registry.h"
 #include "swap.h"
 
-/* HAKMEM=0 wins over everything. */
+/* HAKMEM=0 in the environment wins over everything. */
 static bool is_switched_off(void) {
     const char *value = getenv("HAKMEM");
     return value != NULL && strcmp(value, "0") == 0;
 }
 
-/* Limits that were set while hakmem was switched off hold from here on. */
+/* Limits that were kept while the state had no account hold from here on. */
 static void enable(lua_State *L) {
     bool is_first = hak_lua_state_of(L) == NULL;
     hak_lua_swap_enable(L);
@@ -35,7 +35,8 @@ static int module_enable(lua_State *L) {
 }
 
 static int module_disable(lua_State *L) {
-    if (hak_lua_is_native(L)) return luaL_error(L, "hakmem: this state was opened on hakmem; there is no other allocator");
+    if (hak_lua_is_native(L))
+        return luaL_error(L, "hakmem: this state was opened on hakmem; there is no other allocator");
     hak_lua_swap_disable(L);
     return 0;
 }
@@ -45,7 +46,8 @@ static int module_is_enabled(lua_State *L) {
     return 1;
 }
 
-/* Of the account, or of a state that hakmem is kept out of. False: the host made the state with neither. */
+/* The account's figures; without an account the kept limits. False: a state that was made with hak_lua_alloc and no
+ * `ud`. */
 static bool get_figures(lua_State *L, hak_heap_stats_t *stats) {
     const hak_lua_state_t *state = hak_lua_state_of(L);
     if (state != NULL) return hak_lua_stats_get(state, stats) == 0;
@@ -56,7 +58,8 @@ static bool get_figures(lua_State *L, hak_heap_stats_t *stats) {
 
 static int module_stats(lua_State *L) {
     const hak_lua_state_t *state = hak_lua_state_of(L);
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT; /* before the first table is made, like all figures */
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    /* Read before the tables of the answer are made, as the process's figures are. */
     bool has_figures = get_figures(L, &stats);
     hak_lua_push_stats(L, has_figures ? &stats : NULL, state != NULL && state->is_private);
     return 1;
@@ -71,7 +74,7 @@ static void set_limit(lua_State *L, hak_lua_state_t *state) {
     uint64_t soft = hak_lua_check_bytes(L, 1, "the soft limit");
     uint64_t hard = hak_lua_check_bytes(L, 2, "the hard limit");
     if (state == NULL ? hak_lua_limits_keep(L, soft, hard) : hak_lua_set_limit(state, soft, hard) == 0) return;
-    lua_settop(L, 2); /* both are numbers: they may become strings in their place */
+    lua_settop(L, 2); /* both are numbers; lua_tostring changes them into strings in their place */
     luaL_error(L, "hakmem: the soft limit %s is above the hard limit %s; give soft <= hard, or 0 for none",
                lua_tostring(L, 1), lua_tostring(L, 2));
 }

@@ -1,7 +1,7 @@
 /*
- * open.c - opens and closes a state whose memory is hakmem's.
+ * open.c - opens and closes a state whose memory is hakmem's: luaL_newstate and lua_close with another allocator.
  *
- * Layer: bindings/lua. Does what lauxlib's luaL_newstate does, with another allocator. Thread rule: any thread.
+ * Layer: bindings/lua, above registry.h. Thread rule: as hakmem_lua.h says.
  */
 #include "open.h"
 
@@ -19,7 +19,7 @@
  * Stored before the memory goes; NULL again once a new state lies at the same address. */
 static _Atomic(lua_State *) last_private;
 
-/* Where Lua would end the process: an error outside of any protected call (section 4.4). */
+/* Lua calls it, and then ends the process, after an error outside of any protected call (section 4.4). */
 static int panic(lua_State *L) {
     const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error object is not a string";
     fprintf(stderr, "PANIC: unprotected error in call to Lua API (%s)\n", message);
@@ -28,7 +28,7 @@ static int panic(lua_State *L) {
 }
 
 #if LUA_VERSION_NUM >= 504
-/* Warnings as the stock interpreter writes them: off, until a script says warn("@on") (section 6.1, warn). */
+/* Writes warnings as the stock interpreter does: none until the script says warn("@on") (section 6.1, warn). */
 static void warn(void *ud, const char *message, int to_be_continued) {
     hak_lua_state_t *state = ud;
     bool is_first = !state->is_warning_continued;
@@ -51,7 +51,7 @@ static lua_State *new_state(hak_lua_state_t *state) {
 #endif
 }
 
-/* Runs protected. */
+/* Called by lua_pcall or lua_cpcall. */
 static int open_libraries(lua_State *L) {
     hak_lua_state_t *state = lua_touserdata(L, 1);
     hak_lua_state_note(L, state);
@@ -61,7 +61,7 @@ static int open_libraries(lua_State *L) {
 
 static int call_open_libraries(lua_State *L, hak_lua_state_t *state) {
 #if LUA_VERSION_NUM >= 502
-    lua_pushcfunction(L, open_libraries); /* from 5.2 on this asks for no memory */
+    lua_pushcfunction(L, open_libraries); /* from Lua 5.2 on it needs no memory */
     lua_pushlightuserdata(L, state);
     return lua_pcall(L, 1, 0, 0);
 #else
@@ -80,7 +80,7 @@ lua_State *hak_lua_open(const hak_lua_options *options) {
     static const hak_lua_options defaults = HAK_LUA_OPTIONS_INIT;
     if (options == NULL) options = &defaults;
     uint64_t grace_bytes = options->grace_bytes == 0 ? HAK_LUA_GRACE_BYTES : options->grace_bytes;
-    (void)hak_lua_set_limit(state, 0, 0); /* LuaJIT's lua_newstate crashes when it is refused something */
+    (void)hak_lua_set_limit(state, 0, 0); /* LuaJIT's lua_newstate crashes when a request is refused */
     lua_State *L = new_state(state);
     if (L != NULL) {
         state->main_thread = L;
@@ -111,7 +111,7 @@ void hak_lua_close(lua_State *L) {
         void *ud;
         if (lua_getallocf(L, &ud) == hak_lua_alloc) lua_setallocf(L, hak_lua_alloc_at_end, state);
     }
-    bool is_swap = state != NULL && state->previous != NULL; /* its account goes with the state's last block */
+    bool is_swap = state != NULL && state->previous != NULL; /* swap.c frees its account with the state's last block */
     lua_State *closed_private = state != NULL && state->is_private ? state->main_thread : NULL;
     lua_close(L);
     if (closed_private != NULL) atomic_store(&last_private, closed_private);

@@ -32,12 +32,13 @@ hak_lua_state_t *hak_lua_state_of(lua_State *L) {
 /* ---- Limits of a state without an account ---- */
 
 typedef struct {
-    uint64_t soft_limit_bytes, hard_limit_bytes;
+    uint64_t soft_limit_bytes; /* 0: none */
+    uint64_t hard_limit_bytes; /* 0: none */
 } KeptLimits;
 
 static char kept_limits_key;
 
-/* NULL: none were set. The registry holds them. */
+/* NULL: none were kept. The Lua registry owns them. */
 static KeptLimits *kept_limits(lua_State *L) {
     lua_pushlightuserdata(L, &kept_limits_key);
     lua_rawget(L, LUA_REGISTRYINDEX);

@@ -1,5 +1,5 @@
 /*
- * serve.c - the value of a numeric option, for those who need it before any Lua state is there; which core serves.
+ * serve.c - which core serves, the ways through the table of another core, and the value of a numeric option.
  *
  * Layer: bindings/lua, bottom. Thread rule: any thread.
  */
@@ -20,7 +20,8 @@ COLD void *hak_lua_table_malloc(hak_heap_t *heap, size_t size_bytes) {
     return heap == NULL ? hak_lua_core->malloc_align8(size_bytes) : hak_lua_core->heap_malloc(heap, size_bytes);
 }
 
-COLD void *hak_lua_table_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context, uintptr_t word) {
+COLD void *hak_lua_table_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context,
+                                   uintptr_t word) {
     void *block = hak_lua_core->heap_malloc(heap, size_bytes);
     return block != NULL ? block : refused(context, word, size_bytes);
 }
@@ -38,7 +39,8 @@ COLD void *hak_lua_table_free(hak_heap_t *heap, void *block) {
     return NULL;
 }
 
-COLD void *hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context) {
+COLD void *hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
+                                 void *context) {
     if (!hak_lua_core->owns(block)) return foreign_free(context, block, size_bytes);
     hak_lua_core->heap_free(heap, block);
     return NULL;

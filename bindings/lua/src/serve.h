@@ -10,15 +10,16 @@
 #include <hakmem_core.h>
 #include <stdbool.h>
 
-/* The core that was in this process before the module's own, as luaopen.c finds it, or NULL. Hosts that link the archive use
- * the core that they are linked with: there it is always NULL, and the compiler knows. */
+/* The core that another binding, or the program, brought before the module did (luaopen.c looks for it); NULL: the
+ * module's own serves. A host that links the archive uses the core that it is linked with: there HAKMEM_LUA_ATTACHES
+ * is 0, and the compiler drops the other way. */
 extern const hak_core_t *hak_lua_core;
 #define SERVE_IS_ATTACHED (HAKMEM_LUA_ATTACHES && __builtin_expect(hak_lua_core != NULL, 0))
 #define CORE(name, ...) (SERVE_IS_ATTACHED ? hak_lua_core->name(__VA_ARGS__) : hak_##name(__VA_ARGS__))
 
-/* ---- Blocks: Lua's lie on 8 ---- */
+/* ---- Blocks, all aligned to 8 ---- */
 
-/* Through the table; apart, so that the other way costs a test and no more. */
+/* hak_lua_table_*: by the other core's table. Not inlined: the way to the own core has one test more, and no code. */
 void *hak_lua_table_malloc(hak_heap_t *heap, size_t size_bytes);
 void *hak_lua_table_realloc(hak_heap_t *heap, void *block, size_t size_bytes);
 void *hak_lua_table_free(hak_heap_t *heap, void *block);
@@ -28,10 +29,11 @@ static inline void *serve_malloc(hak_heap_t *heap, size_t size_bytes) {
     return heap == NULL ? hak_malloc_align8(size_bytes) : hak_heap_malloc(heap, size_bytes);
 }
 
-/* What is refused goes to `refused`, with `context` and `word`. */
+/* A request that is refused: the answer is refused(context, word, size_bytes). */
 void *hak_lua_table_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context, uintptr_t word);
 
-static inline void *serve_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context, uintptr_t word) {
+static inline void *serve_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context,
+                                    uintptr_t word) {
     if (SERVE_IS_ATTACHED) return hak_lua_table_malloc_or(heap, size_bytes, refused, context, word);
     return hak_heap_malloc_or(heap, size_bytes, refused, context, word);
 }
@@ -41,7 +43,7 @@ static inline void *serve_realloc(hak_heap_t *heap, void *block, size_t size_byt
     return heap == NULL ? hak_realloc_align8(block, size_bytes) : hak_heap_realloc(heap, block, size_bytes);
 }
 
-/* What is not hakmem's is reported. NULL: as lua_Alloc has to answer, so that a call of this can be its last. */
+/* Report a block that is not hakmem's. The answer is NULL, as that of a lua_Alloc that frees, which can tail-call. */
 void *hak_lua_report_foreign(void *heap, void *block);
 void *hak_lua_report_foreign_sized(void *heap, void *block, size_t size_bytes);
 
@@ -51,10 +53,12 @@ static inline void *serve_free(hak_heap_t *heap, void *block) {
     return hak_heap_free_or(heap, block, 0, hak_lua_report_foreign_sized, heap);
 }
 
-/* What is not hakmem's goes to `foreign_free`, with `context` and `size_bytes`. */
-void *hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context);
+/* A block that is not hakmem's: the answer is foreign_free(context, block, size_bytes). */
+void *hak_lua_table_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
+                            void *context);
 
-static inline void *serve_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free, void *context) {
+static inline void *serve_free_or(hak_heap_t *heap, void *block, size_t size_bytes,
+                                  hak_foreign_free_sized *foreign_free, void *context) {
     if (SERVE_IS_ATTACHED) return hak_lua_table_free_or(heap, block, size_bytes, foreign_free, context);
     return hak_heap_free_or(heap, block, size_bytes, foreign_free, context);
 }
@@ -62,12 +66,12 @@ static inline void *serve_free_or(hak_heap_t *heap, void *block, size_t size_byt
 static inline bool serve_owns(const void *address) { return CORE(owns, address) != 0; }
 static inline size_t serve_usable_bytes(const void *block) { return CORE(usable_size, block); }
 
-/* Only where a size does not fit: with debug checks on, the core reports it and leaves the block alone. */
+/* Reports a size that does not fit the block, which stays as it is. The option `debug` must be 1 or more. */
 static inline void serve_report_wrong_size(void *block, size_t size_bytes) { CORE(free_sized, block, size_bytes); }
 
 static inline void serve_note_passed(size_t size_bytes) { CORE(stats_passed, size_bytes); }
 
-/* What the binding needs for itself. */
+/* The binding's own structs: zeroed, in no state's account. */
 static inline void *serve_own_malloc(size_t size_bytes) { return CORE(calloc, 1, size_bytes); }
 static inline void serve_own_free(void *block) { CORE(free, block); }
 
@@ -92,7 +96,7 @@ static inline const char *serve_version(void) {
     return SERVE_IS_ATTACHED ? hak_lua_core->library_version : hak_version();
 }
 
-/* An option that is an integer or a choice among integers. */
+/* The value of an option that is an integer or a choice among integers. */
 long hak_lua_option_number(const char *name);
 
 #endif

@@ -14,16 +14,16 @@ enum { RESERVE_BYTES_MAX = 64 * 1024 };
 
 static uint64_t smaller(uint64_t one, uint64_t other) { return one < other ? one : other; }
 
-/* The heap refuses once at its soft limit, so that garbage goes before the hard limit is met. */
+/* The heap's soft limit is set also where the state has none, so that garbage goes before the hard limit is met. */
 void hak_lua_limits_follow(hak_lua_state_t *state) {
     uint64_t soft, hard;
-    do {
+    do { /* again, if another thread has set the limits meanwhile */
         soft = state->soft_limit_bytes, hard = state->hard_limit_bytes;
         bool has_reserve = !LUA_COLLECTS_WHEN_REFUSED && !state->is_reserve_open;
         uint64_t heap_hard = hard - (has_reserve ? smaller(hard / 16, RESERVE_BYTES_MAX) : 0);
         uint64_t heap_soft = soft == 0 ? hard - hard / 8 : hard == 0 ? soft : smaller(soft, heap_hard);
         (void)serve_heap_limit(state->heap, heap_soft, heap_hard);
-    } while (soft != state->soft_limit_bytes || hard != state->hard_limit_bytes); /* set meanwhile */
+    } while (soft != state->soft_limit_bytes || hard != state->hard_limit_bytes);
 }
 
 bool hak_lua_are_limits(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
@@ -31,8 +31,8 @@ bool hak_lua_are_limits(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
 }
 
 _Noreturn void hak_lua_report_closed(const void *closed, const char *caller) {
-    fprintf(stderr, "hakmem: error: %s: the state %p was closed before; close it once, and do not use it afterwards\n", caller,
-            closed);
+    fprintf(stderr, "hakmem: error: %s: the state %p was closed before; close it once, and do not use it afterwards\n",
+            caller, closed);
     abort();
 }
 

@@ -1,12 +1,13 @@
 /*
- * swap.c - the allocator of a state that had another one before: tells the two kinds of blocks apart by their addresses.
+ * swap.c - the allocator of a state that had another one before: tells both kinds of blocks apart by their addresses.
  *
- * Layer: bindings/lua. The previous allocator is kept in the state's account, which is the allocator's `ud`, so that every
- * state has its own. A swap is never undone, for only it can tell the blocks apart.
- * Thread rule: the thread that runs the state.
+ * Layer: bindings/lua, above registry.h. Thread rule: the thread that runs the state.
  *
- * Lua tells the size of every block, so a block of the previous allocator that grows can move to hakmem, and one of ours to
- * the previous allocator while hakmem is disabled. A block that shrinks stays where it is: that must not fail.
+ * The allocator's `ud` is the state's account, which holds the previous allocator: each state has its own. A swap is
+ * never undone, since the previous allocator does not know hakmem's blocks.
+ *
+ * Lua tells the size of every block, so a block can move when it grows: from the previous allocator to hakmem, and
+ * while hakmem is disabled the other way. A block that shrinks stays where it is, since shrinking must not fail.
  */
 #include "swap.h"
 
@@ -21,7 +22,7 @@ static APART void *previous_call(hak_lua_state_t *state, void *block, size_t old
     return state->previous(state->previous_ud, block, old_bytes, new_bytes);
 }
 
-/* The block that holds the main thread is the state's first and last. */
+/* Lua makes the block that holds the main thread first, and frees it last. */
 static bool is_last_block(const hak_lua_state_t *state, const void *block, size_t size_bytes) {
     return state->main_thread != NULL && (uintptr_t)state->main_thread - (uintptr_t)block < size_bytes;
 }
@@ -49,11 +50,14 @@ static APART void *move_to_previous(hak_lua_state_t *state, void *block, size_t 
     return moved;
 }
 
-static void *drop_previous(void *state, void *block, size_t old_bytes) { return resize_previous(state, block, old_bytes, 0); }
+static void *drop_previous(void *state, void *block, size_t old_bytes) {
+    return resize_previous(state, block, old_bytes, 0);
+}
 
 static APART void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     if (UNLIKELY(!serve_owns(block))) return resize_previous(state, block, old_bytes, new_bytes);
-    if (UNLIKELY(!state->is_serving) && new_bytes > old_bytes) return move_to_previous(state, block, old_bytes, new_bytes);
+    if (UNLIKELY(!state->is_serving) && new_bytes > old_bytes)
+        return move_to_previous(state, block, old_bytes, new_bytes);
     return alloc_resize(state, state->heap, block, old_bytes, new_bytes);
 }
 
@@ -62,7 +66,7 @@ static APART void *drop_checked(hak_lua_state_t *state, void *block, size_t size
     return serve_free_or(state->heap, block, size_bytes, drop_previous, state);
 }
 
-/* A swapped state has an account. The ways part at once, so that none saves registers for another. */
+/* make, drop and resize are separate functions, so that none saves registers which only another one needs. */
 
 static APART HOT void *make(hak_lua_state_t *state, size_t type_tag, size_t size_bytes) {
     if (UNLIKELY(!state->is_serving)) return previous_call(state, NULL, type_tag, size_bytes);
@@ -72,7 +76,7 @@ static APART HOT void *make(hak_lua_state_t *state, size_t type_tag, size_t size
 }
 
 static APART HOT void *drop(hak_lua_state_t *state, void *block, size_t size_bytes) {
-    alloc_note_free(state); /* before: with the last block the account ends */
+    alloc_note_free(state); /* before the free, since the account ends with the last block */
     if (sizes_are_checked()) return drop_checked(state, block, size_bytes);
     return serve_free_or(state->heap, block, size_bytes, drop_previous, state);
 }
@@ -90,7 +94,7 @@ static lua_State *main_thread_of(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     lua_State *main_thread = lua_tothread(L, -1);
 #else
-    lua_State *main_thread = lua_pushthread(L) ? L : NULL; /* a coroutine cannot tell; the account then stays for good */
+    lua_State *main_thread = lua_pushthread(L) ? L : NULL; /* NULL in a coroutine: the account is then never freed */
 #endif
     lua_pop(L, 1);
     return main_thread;
@@ -102,7 +106,7 @@ static void start_serving(hak_lua_state_t *state) {
 }
 
 static void install(lua_State *L) {
-    hak_lua_state_note(L, NULL); /* raises here or not at all: later the place is there */
+    hak_lua_state_note(L, NULL); /* may raise; the same call below finds the place and raises nothing */
     hak_lua_state_t *state = hak_lua_state_new(NULL);
     if (state == NULL) luaL_error(L, "hakmem: no memory for the account of this state");
     state->main_thread = main_thread_of(L);

@@ -1,24 +1,24 @@
 /*
- * swap.h - hakmem under a state that runs already.
+ * swap.h - puts hakmem under a state that runs already.
  *
- * Layer: bindings/lua, above state.h. Thread rule: the thread that runs the state.
+ * Layer: bindings/lua, above registry.h. Thread rule: the thread that runs the state.
  */
 #ifndef HAKMEM_LUA_SWAP_H
 #define HAKMEM_LUA_SWAP_H
 
 #include "state.h"
 
-/* Puts hakmem under the state, once; afterwards new blocks are ours again after a disable. May raise a memory error, and
- * then nothing has changed. */
+/* New blocks come from hakmem. The first call swaps the allocator; a call after a disable undoes the disable. May
+ * raise a memory error, and then nothing has changed. */
 void hak_lua_swap_enable(lua_State *L);
 
-/* New blocks come from the previous allocator; ours stay valid. Nothing where there was no swap. */
+/* New blocks come from the previous allocator; blocks of hakmem stay valid. Does nothing if there was no swap. */
 void hak_lua_swap_disable(lua_State *L);
 
-/* Are new blocks ours? Also true in states that were made with hak_lua_alloc. */
+/* Do new blocks come from hakmem? Always true in a state that was made with hak_lua_alloc. */
 bool hak_lua_swap_is_enabled(lua_State *L);
 
-/* Was the state made with hak_lua_alloc? Then there is no previous allocator. */
+/* Was the state made with hak_lua_alloc? Then it has no previous allocator. */
 bool hak_lua_is_native(lua_State *L);
 
 #endif
