@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lua_support import ABIS, Abi, Build, Interpreter, run
+from lua_support import ABIS, Abi, Build, Host, Interpreter, run
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +42,15 @@ def lua(abi: Abi, lua_build: Build) -> Interpreter:
     if shutil.which(abi.interpreter) is None:
         pytest.skip(f"{abi.interpreter} is not here (Debian: {abi.packages})")
     return Interpreter(abi, lua_build.module(abi))
+
+
+@pytest.fixture(scope="session")
+def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("host")
+
+
+@pytest.fixture
+def host(abi: Abi, lua_build: Build, program_folder: Path) -> Host:
+    if run(["pkg-config", "--exists", abi.pkg_config]).returncode != 0:
+        pytest.skip(f"no library of {abi.name} to link here (Debian: {abi.packages})")
+    return Host(abi, lua_build, program_folder)

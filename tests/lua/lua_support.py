@@ -1,13 +1,16 @@
-"""What the Lua tests share: which Luas there are, the binding built for them, an interpreter that finds the module."""
+"""What the Lua tests share: which Luas there are, the binding built for them, an interpreter that finds the module, and
+hosts in C that are built against the installed binding."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS_MAX = 120
+HOST_SOURCES = Path(__file__).resolve().parent / "host"
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,33 @@ class Interpreter:
         """Of a script that begins with the module in the local `hakmem`; sizes are checked at every free."""
         script = 'local hakmem = require "hakmem"\n' + script
         return output_of(self.run(script, *flags, **{"HAKMEM_DEBUG": "1", **environment}))
+
+
+class Host:
+    """Builds programs of tests/lua/host for one Lua."""
+
+    def __init__(self, abi: Abi, build: Build, folder: Path) -> None:
+        self.abi, self.build, self.folder = abi, build, folder
+        (file,) = build.prefix.rglob(f"hakmem-{abi.name}.pc")
+        paths = [str(file.parent), os.environ.get("PKG_CONFIG_PATH", "")]
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("HAKMEM")},
+            "PKG_CONFIG_PATH": ":".join(paths),
+            "LD_LIBRARY_PATH": str(file.parent.parent),
+        }
+
+    def flags(self) -> list[str]:
+        result = run(["pkg-config", "--cflags", "--libs", f"hakmem-{self.abi.name}"], env=self.environment)
+        assert result.returncode == 0, result.stderr
+        return shlex.split(result.stdout)
+
+    def program(self, name: str) -> Path:
+        program = self.folder / f"{name}-{self.abi.name}"
+        if not program.exists():
+            options = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]
+            flags = self.flags()
+            output_of(run(["cc", *options, HOST_SOURCES / f"{name}.c", "-o", program, *flags, "-lm", "-ldl"]))
+        return program
+
+    def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return run([self.program(name), *arguments], env={**self.environment, **environment})

@@ -2,60 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
-from lua_support import Abi, Build, output_of, run
+from lua_support import HOST_SOURCES, Abi, Build, Host, output_of, run
 
-HERE = Path(__file__).resolve().parent
-CASES = re.findall(r'^        \{"(\w+)", test_', (HERE / "host" / "states.c").read_text(), re.MULTILINE)
-
-
-class Host:
-    """Builds programs of tests/lua/host for one Lua."""
-
-    def __init__(self, abi: Abi, build: Build, folder: Path) -> None:
-        self.abi, self.build, self.folder = abi, build, folder
-        (file,) = build.prefix.rglob(f"hakmem-{abi.name}.pc")
-        paths = [str(file.parent), os.environ.get("PKG_CONFIG_PATH", "")]
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("HAKMEM")},
-            "PKG_CONFIG_PATH": ":".join(paths),
-            "LD_LIBRARY_PATH": str(file.parent.parent),
-        }
-
-    def flags(self) -> list[str]:
-        result = run(["pkg-config", "--cflags", "--libs", f"hakmem-{self.abi.name}"], env=self.environment)
-        assert result.returncode == 0, result.stderr
-        return shlex.split(result.stdout)
-
-    def program(self, name: str) -> Path:
-        program = self.folder / f"{name}-{self.abi.name}"
-        if not program.exists():
-            options = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]
-            flags = self.flags()
-            output_of(run(["cc", *options, HERE / "host" / f"{name}.c", "-o", program, *flags, "-lm", "-ldl"]))
-        return program
-
-    def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return run([self.program(name), *arguments], env={**self.environment, **environment})
-
-
-@pytest.fixture(scope="session")
-def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("host")
-
-
-@pytest.fixture
-def host(abi: Abi, lua_build: Build, program_folder: Path) -> Host:
-    if run(["pkg-config", "--exists", abi.pkg_config]).returncode != 0:
-        pytest.skip(f"no library of {abi.name} to link here (Debian: {abi.packages})")
-    return Host(abi, lua_build, program_folder)
-
+CASES = re.findall(r'^        \{"(\w+)", test_', (HOST_SOURCES / "states.c").read_text(), re.MULTILINE)
 
 ENDS_ITSELF = ("wrong_size", "warnings", "panic", "closed_twice", "closed_twice_private")
 
@@ -104,7 +57,7 @@ def test_warnings_and_panic_are_as_in_the_stock_interpreter(host: Host) -> None:
 
 def test_example_host(host: Host) -> None:
     program = host.folder / f"example-{host.abi.name}"
-    source = HERE.parents[1] / "bindings" / "lua" / "example" / "host.c"
+    source = HOST_SOURCES.parents[2] / "bindings" / "lua" / "example" / "host.c"
     options = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]
     output_of(run(["cc", *options, source, "-o", program, *host.flags(), "-lm", "-ldl"]))
     output = output_of(run([program, "24", "3"], env=host.environment))
