@@ -238,6 +238,9 @@ def test_set_option(lua: Interpreter) -> None:
 
 
 BAD = {
+    "hakmem.enable(nil)": r'enable takes no argument or "replace", not nil$',
+    "hakmem.enable(7)": r'enable takes no argument or "replace", not 7$',
+    "hakmem.enable('force')": r'enable takes no argument or "replace", not "force"$',
     "hakmem.limit(1)": r"takes no argument or both, limit\(soft, hard\), not 1",
     "hakmem.limit(1, 2, 3)": r"not 3$",
     "hakmem.limit(nil, nil)": r"the soft limit must be a whole number of bytes, 0 for none, not nil",

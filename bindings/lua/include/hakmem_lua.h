@@ -99,7 +99,9 @@ HAK_EXPORT int hak_lua_stats_get(const hak_lua_state_t *state, hak_heap_stats_t 
 
 /* A lua_CFunction that pushes the module `hakmem` (docs/lua.md), for hosts that want it in their states:
  *     luaL_requiref(L, "hakmem", hak_lua_module, 0);
- * A script can change the limits of its state with it: leave it out where scripts are not trusted. */
+ * A script can change the limits of its state with it: leave it out where scripts are not trusted. The state moves to
+ * hakmem, unless its allocator is neither hakmem's nor that of luaL_newstate: then one line on stderr says so, and the
+ * state stays as it is until its script calls hakmem.enable("replace"). */
 HAK_EXPORT int hak_lua_module(lua_State *L);
 
 #ifdef __cplusplus

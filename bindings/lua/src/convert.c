@@ -115,6 +115,15 @@ uint64_t hak_lua_check_bytes(lua_State *L, int index, const char *what) {
     return bytes;
 }
 
+bool hak_lua_check_word(lua_State *L, const char *name, const char *word) {
+    int type = lua_type(L, 1);
+    if (type == LUA_TNONE) return false;
+    if (type == LUA_TSTRING && strcmp(lua_tostring(L, 1), word) == 0) return true;
+    const char *quote = type == LUA_TSTRING ? "\"" : "";
+    luaL_error(L, "hakmem: %s takes no argument or \"%s\", not %s%s%s", name, word, quote, describe(L, 1), quote);
+    return false;
+}
+
 void hak_lua_set_option(lua_State *L, int index) {
     const char *name = check_text(L, index, "the name of an option");
     uint64_t number;

@@ -23,6 +23,9 @@ void hak_lua_push_option(lua_State *L, int index);
 /* Sets the option whose name is argument `index` to the value behind it. */
 void hak_lua_set_option(lua_State *L, int index);
 
+/* True: argument 1 of hakmem.NAME is `word`. False: there is no argument. */
+bool hak_lua_check_word(lua_State *L, const char *name, const char *word);
+
 /* Argument `index` as a number of bytes; `what` names it in the error. */
 uint64_t hak_lua_check_bytes(lua_State *L, int index, const char *what);
 

@@ -6,6 +6,8 @@
 #include "module.h"
 
 #include <lauxlib.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,17 +21,20 @@ static bool is_switched_off(void) {
     return value != NULL && strcmp(value, "0") == 0;
 }
 
-/* Limits that were kept while the state had no account hold from here on. */
-static void enable(lua_State *L) {
+/* The answer of hak_lua_swap_enable. Limits that were kept while the state had no account hold from here on. */
+static const char *enable(lua_State *L, bool may_replace) {
+    if (is_switched_off()) return NULL;
     bool is_first = hak_lua_state_of(L) == NULL;
-    hak_lua_swap_enable(L);
-    if (!is_first) return;
+    const char *reason = hak_lua_swap_enable(L, may_replace);
+    if (!is_first || reason != NULL) return reason;
     hak_heap_stats_t kept = hak_lua_limits_kept(L);
     (void)hak_lua_set_limit(hak_lua_state_of(L), kept.soft_limit_bytes, kept.hard_limit_bytes);
+    return NULL;
 }
 
 static int module_enable(lua_State *L) {
-    if (!is_switched_off()) enable(L);
+    const char *reason = enable(L, hak_lua_check_word(L, "enable", "replace"));
+    if (reason != NULL) return luaL_error(L, "hakmem: %s", reason);
     lua_pushboolean(L, hak_lua_swap_is_enabled(L));
     return 1;
 }
@@ -112,6 +117,12 @@ static int module_set_option(lua_State *L) {
     return 0;
 }
 
+/* Once in a process, however many states ask for the module: a server may have thousands. */
+static void warn(const char *reason) {
+    static atomic_flag is_said = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&is_said)) fprintf(stderr, "hakmem: warning: not enabled: %s\n", reason);
+}
+
 int hak_lua_module(lua_State *L) {
     static const struct {
         const char *name;
@@ -135,6 +146,7 @@ int hak_lua_module(lua_State *L) {
     }
     lua_pushstring(L, serve_version());
     lua_setfield(L, -2, "version");
-    if (!is_switched_off()) enable(L);
+    const char *reason = enable(L, false);
+    if (reason != NULL) warn(reason);
     return 1;
 }

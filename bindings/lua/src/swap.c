@@ -16,6 +16,7 @@
 
 #include "alloc.h"
 #include "registry.h"
+#include "stock.h"
 
 static APART void *previous_call(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     if (new_bytes != 0) serve_note_passed(new_bytes);
@@ -122,13 +123,29 @@ bool hak_lua_is_native(lua_State *L) {
     return state == NULL ? lua_getallocf(L, &ud) == hak_lua_alloc : state->previous == NULL;
 }
 
-void hak_lua_swap_enable(lua_State *L) {
-    if (hak_lua_is_native(L)) return;
+#define REMEDY "; hakmem.enable(\"replace\") puts hakmem in its place"
+
+/* NULL: the state's allocator is the stock one. Else why hakmem does not take its place unasked. */
+static const char *reason_to_keep(lua_State *L) {
+    void *ud;
+    lua_Alloc stock = hak_lua_stock_alloc();
+    if (stock == NULL)
+        return "whether this state's allocator is its host's own cannot be told, since luaL_newstate makes no state "
+               "here" REMEDY;
+    if (lua_getallocf(L, &ud) == stock) return NULL;
+    return "the host gave this state an allocator of its own, which may limit its memory" REMEDY;
+}
+
+const char *hak_lua_swap_enable(lua_State *L, bool may_replace) {
+    if (hak_lua_is_native(L)) return NULL;
     hak_lua_state_t *state = hak_lua_state_of(L);
-    if (state == NULL)
-        install(L);
-    else
+    if (state != NULL) {
         start_serving(state);
+        return NULL;
+    }
+    const char *reason = may_replace ? NULL : reason_to_keep(L);
+    if (reason == NULL) install(L);
+    return reason;
 }
 
 void hak_lua_swap_disable(lua_State *L) {

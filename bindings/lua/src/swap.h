@@ -9,8 +9,11 @@
 #include "state.h"
 
 /* New blocks come from hakmem. The first call swaps the allocator; a call after a disable undoes the disable. May
- * raise a memory error, and then nothing has changed. */
-void hak_lua_swap_enable(lua_State *L);
+ * raise a memory error, and then nothing has changed.
+ *
+ * NULL: done. Else one line that says why not, and nothing has changed: the state's allocator is not the stock one, so
+ * its host may limit the state with it, and `may_replace` is false. */
+const char *hak_lua_swap_enable(lua_State *L, bool may_replace);
 
 /* New blocks come from the previous allocator; blocks of hakmem stay valid. Does nothing if there was no swap. */
 void hak_lua_swap_disable(lua_State *L);
