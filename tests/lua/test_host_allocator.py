@@ -93,6 +93,34 @@ def test_stock_states_are_enabled(host: Host, origin: str) -> None:
     assert lines_of(start(host, "stock", origin, script)) == ["true\ttrue", "left 0"]
 
 
+ENFORCED = {  # the table of docs/lua.md
+    "enabled": ("stock", {}, "", True),
+    "disabled": ("stock", {}, "hakmem.disable()", False),
+    "enabled again": ("stock", {}, "hakmem.disable() hakmem.enable()", True),
+    "HAKMEM=0": ("stock", {"HAKMEM": "0"}, "", False),
+    "HAKMEM_TINY_USE_SUPERSLAB=0": ("stock", {"HAKMEM_TINY_USE_SUPERSLAB": "0"}, "", False),
+    "the host's own": ("limited", {}, "", False),
+    "replaced": ("limited", {}, "hakmem.enable('replace')", True),
+    "opened": ("opened", {}, "", True),
+    "opened, HAKMEM=0": ("opened", {"HAKMEM": "0"}, "", True),
+    "opened, HAKMEM_TINY_USE_SUPERSLAB=0": ("opened", {"HAKMEM_TINY_USE_SUPERSLAB": "0"}, "", True),
+}
+
+
+@pytest.mark.parametrize("row", ENFORCED)
+def test_limits_are_remembered_and_enforced_as_the_manual_says(host: Host, row: str) -> None:
+    kind, environment, action, is_enforced = ENFORCED[row]
+    script = f"""
+    hakmem.limit(0, 2^19)
+    {action}
+    print(hakmem.limit())
+    print(hakmem.stats().state.hard_limit_bytes, not pcall(string.rep, "x", 2^20))
+    """
+    warnings = [warning(TAKEN)] if kind == "limited" else []
+    found = lines_of(start(host, kind, "linked", script, **environment), *warnings)
+    assert found == ["0\t524288", f"524288\t{str(is_enforced).lower()}", "left 0"]
+
+
 def test_environment_wins_over_replace(host: Host) -> None:
     script = 'print(hakmem.enable(), hakmem.enable("replace"), hakmem.is_enabled())'
     assert lines_of(start(host, "limited", "linked", script, HAKMEM="0")) == ["false\tfalse\tfalse", "left 0"]
