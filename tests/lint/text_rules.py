@@ -7,8 +7,13 @@ import subprocess
 from pathlib import Path
 
 LINES_MAX = 400
+COLUMNS_MAX = 120
 NOT_KEPT = {".git", "build", "dist", "__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis"}
 CODE_SUFFIXES = {".c", ".h", ".i", ".py", ".pyi"}
+# What cannot be broken: an address, a row of a table, and on pages a block of what a program printed or a shell reads.
+URL = re.compile(r"\bhttps?://\S+")
+TABLE_ROW = re.compile(r"\s*\|")
+BLOCK = re.compile(r"^ *(```|~~~).*?^ *\1", re.MULTILINE | re.DOTALL)
 
 
 def kept_files(root: Path) -> list[Path]:
@@ -60,6 +65,18 @@ def check_size(path: Path, text: str) -> list[str]:
     return []
 
 
+def check_columns(path: Path, text: str) -> list[str]:
+    if path.suffix not in CODE_SUFFIXES | {".md"}:
+        return []
+    if path.suffix == ".md":
+        text = BLOCK.sub(lambda block: "\n" * block[0].count("\n"), text)
+    return [
+        f"{path}:{number}: {len(line)} columns; the limit is {COLUMNS_MAX}"
+        for number, line in enumerate(text.split("\n"), 1)
+        if len(URL.sub("", line)) > COLUMNS_MAX and not (path.suffix == ".md" and TABLE_ROW.match(line))
+    ]
+
+
 def check_whitespace(path: Path, text: str) -> list[str]:
     found = [
         f"{path}:{number}: trailing whitespace"
@@ -77,7 +94,12 @@ def check(path: Path) -> list[str]:
     text = text_of(path)
     if text is None:
         return []
-    return [*check_header_comment(path, text), *check_size(path, text), *check_whitespace(path, text)]
+    return [
+        *check_header_comment(path, text),
+        *check_size(path, text),
+        *check_columns(path, text),
+        *check_whitespace(path, text),
+    ]
 
 
 def header_versions(header: Path) -> tuple[str, str]:
