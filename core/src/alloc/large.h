@@ -1,5 +1,5 @@
 /*
- * alloc/large.h - blocks above the largest size class: runs of slabs up to 1 MiB, mappings of their own beyond.
+ * alloc/large.h - blocks above the largest size class: runs of slabs up to RUN_BYTES_MAX, mappings of their own beyond.
  *
  * Layer: alloc. Thread rule: any thread, no lock held by the caller.
  */
@@ -8,30 +8,30 @@
 
 #include "base/types.h"
 
-/* `alignment` is a power of two of at most 1 MiB; `is_zero`, unless NULL, is set when all bytes are known to be zero.
- * NULL, errno ENOMEM: no memory. */
+/* `alignment` is a power of two, RUN_BYTES_MAX at most. `*is_zero`, unless NULL: all bytes are known to be zero. Returns NULL,
+ * errno ENOMEM: no memory. */
 void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero);
 
-/* large_malloc for a block that outgrew its place and may grow on: where there is room behind it. */
+/* For a block that outgrew its place and may grow on: is put where there is room behind it. */
 void *large_malloc_growing(size_t size_bytes);
 
-/* These take an address in whose slab the class is SLAB_CLASS_LARGE or SLAB_CLASS_LARGE_INNER; large_free reports
- * anything but the start of a live block as misuse, large_usable_bytes gives 0 for it. */
+/* For an address whose slab class is SLAB_CLASS_LARGE or SLAB_CLASS_LARGE_INNER. One that is not the start of a live block is
+ * reported as misuse by large_free; large_usable_bytes returns 0 for it. */
 void large_free(void *block);
 size_t large_usable_bytes(const void *block);
 
-/* Frees what was copied to a larger place. Many blocks that grow by turns leave holes that none of them fits: beyond the
- * retain bound these go to the OS at once. */
+/* Frees the former place of a block that was copied to a larger one. Blocks that grow by turns leave holes that fit none of
+ * them, so above the idle bound its OS pages go to the OS at once. */
 void large_free_outgrown(void *block);
 
-/* Its OS pages go to the OS at once. */
+/* Frees the block and gives its OS pages back at once. */
 void large_free_purged(void *block);
 
-/* The metadata that stands for the block; NULL: no large block starts there. */
+/* The metadata of the block's first slab; NULL: no large block starts there. */
 Slab *large_first_slab(const void *block);
 
-/* Resizes without copying; the block may lie elsewhere afterwards. NULL: not possible, or in a private heap's list; nothing
- * changed. */
+/* Resizes without copying; returns where the block lies then. NULL: not possible, or the block is in a private heap's list;
+ * nothing changed. */
 void *large_resize(void *block, size_t size_bytes);
 
 #endif

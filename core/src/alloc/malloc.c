@@ -1,8 +1,8 @@
 /*
  * alloc/malloc.c - malloc of a small block where the magazine is empty, closed, or none.
  *
- * Layer: alloc. Does not choose slabs (heap/heap_take.c). Thread rule: called by the heap's owner; takes the heap's lock for
- * one batch.
+ * Layer: alloc. Does not choose slabs (heap/heap_take.c). Thread rule: for the heap's owner; takes the heap's lock for one
+ * refill.
  */
 #include "alloc/malloc.h"
 
@@ -18,8 +18,10 @@
 #include "retention/retention.h"
 #include "slab/slab_guard.h"
 
-/* Until a class has taken an OS page's worth of blocks, they come from slabs of the shared heap: a slab of its own costs
- * an OS page at least and 64 KiB of addresses, for each class of each thread. */
+/* ---- Refill ---- */
+
+/* A class is cold until the heap has taken an OS page's worth of its blocks. Cold classes of all threads share slabs: a slab of its
+ * own would cost each an OS page at least, and SLAB_BYTES of addresses. */
 static bool is_cold(const Magazine *magazine, unsigned class_index) {
     enum { COLD_BLOCKS_MIN = 12 };
     size_t blocks = magazine->shared_blocks;
@@ -27,14 +29,10 @@ static bool is_cold(const Magazine *magazine, unsigned class_index) {
 }
 
 static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end, unsigned want) {
-    const HeapClass *class = &heap->class[class_index];
     Magazine *magazine = &heap->magazine[class_index];
-    bool has_own = class->lists_in_use != 0 || heap_tls_slab_has_free_blocks(class, class_index);
-    if (heap->kind != HEAP_THREAD || has_own || !is_cold(magazine, class_index))
+    if (heap->kind != HEAP_THREAD || heap_has_free_blocks(heap, class_index) || !is_cold(magazine, class_index))
         return heap_take_blocks(heap, class_index, end, want);
-    lock_acquire(&heap_shared.lock);
-    unsigned taken = heap_take_blocks(&heap_shared, class_index, end, want);
-    lock_release(&heap_shared.lock);
+    unsigned taken = heap_take_shared_blocks(class_index, end, want);
     magazine->shared_blocks = (uint16_t)(magazine->shared_blocks + taken);
     return taken;
 }
@@ -56,7 +54,7 @@ static unsigned first_refill_blocks(unsigned block_bytes) {
     return blocks > FIRST_REFILL_BLOCKS_MAX ? FIRST_REFILL_BLOCKS_MAX : blocks > 1 ? blocks : 1;
 }
 
-/* Starts with few, so that a thread that allocates once caches little; doubles up to half a magazine. */
+/* Doubles from refill to refill, up to half a magazine: a thread that allocates once caches little. */
 static unsigned next_refill_blocks(Magazine *magazine, const SizeClass *size_class) {
     unsigned half = size_class->magazine_blocks > 1 ? size_class->magazine_blocks / 2u : 1;
     unsigned want = magazine->refill_blocks != 0 ? magazine->refill_blocks : first_refill_blocks(size_class->block_bytes);
@@ -104,7 +102,7 @@ static HAK_NOINLINE void *malloc_first(unsigned class_index) {
 void *heap_malloc_slow(Heap *heap, unsigned class_index) {
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) return malloc_first(class_index);
     if (size_classes[class_index].magazine_blocks == 0) {
-        STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) - 1); /* counted there */
+        STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) - 1); /* heap_malloc_direct counts it */
         void *block = heap_malloc_direct(heap, class_index);
         owner_malloc_done(heap, LOAD_RELAXED(heap->requests.mallocs));
         return block;

@@ -61,9 +61,9 @@ static void free_large_blocks(Slab *large) {
 }
 
 void private_heap_destroy(Heap *heap) {
-    lock_acquire(&heap_list_lock); /* no reclaimer has blocks of it in hand */
+    lock_acquire(&heap_list_lock); /* so that reclaim has no blocks of the heap in hand */
     pool_lock_at_rest(heap);
-    /* What follows is in nobody's list: a fork and hak_check wait for it. */
+    /* The slabs are detached until they are back in the supply: a fork and hak_check wait. */
     atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     magazines_reset_all(heap);
     int64_t used_bytes = LOAD_RELAXED(heap->used_bytes);

@@ -8,17 +8,17 @@
 
 #include "heap/heap.h"
 
-/* NULL: no memory. */
+/* Returns NULL: no memory. */
 Heap *private_heap_new(void);
 
-/* All its blocks, live ones too, are gone, and their OS pages given back. The caller is the only one who uses it. */
+/* Gives back the OS pages of all blocks, live ones included. Nobody else uses the heap. */
 void private_heap_destroy(Heap *heap);
 
-/* A large block of the heap was made, or is about to be resized or freed. */
+/* Puts a large block into the heap's list, after it was made; takes it out, before it is resized or freed. */
 void private_heap_large_add(Heap *heap, void *block);
 void private_heap_large_remove(Heap *heap, void *block);
 
-/* Does `block` lie in a slab of this heap, or is it a large block of it? */
+/* True: the block lies in a slab of the heap, or in its list of large blocks. */
 bool private_heap_owns(const Heap *heap, const void *block);
 
 #endif

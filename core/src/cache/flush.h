@@ -8,8 +8,10 @@
 
 #include "heap/heap.h"
 
-/* Returns all blocks of all magazines. For the owner, between owner_enter and owner_leave. */
+/* Returns all blocks of all magazines. Between owner_enter and owner_leave. */
 void flush_all(Heap *heap);
-void flush_own(Heap *heap); /* the same from outside, for the calling thread's heap */
+
+/* The same with both around it. */
+void flush_own(Heap *heap);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * cache/magazine.c - the magazines of a heap: where their slots lie, opening, growing, starting over.
+ * cache/magazine.c - the magazines of a heap: where their slots lie, opening, growing, beginning anew.
  *
  * Layer: cache. Does not know slabs. Thread rule: see magazine.h.
  */
@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "heap/heap.h"
-#include "cache/magazine.h"
 #include "superslab/metadata.h"
 
 void magazines_initialize(Heap *heap) {
@@ -27,8 +25,8 @@ void magazines_take_oldest(Heap *heap, unsigned class_index, unsigned count, voi
 
 _Atomic int64_t magazine_capacity_bytes;
 
-/* Full magazines are assumed: what is in them changes without a lock. */
-static void cache_bytes_add(const Heap *heap, unsigned class_index, int64_t sign) {
+/* Counts a magazine as full: its count changes without a lock. */
+static void capacity_bytes_add(const Heap *heap, unsigned class_index, int64_t sign) {
     int64_t bytes = (int64_t)magazine_capacity(heap, class_index) * size_classes[class_index].block_bytes;
     atomic_fetch_add_explicit(&magazine_capacity_bytes, sign * bytes, memory_order_relaxed);
 }
@@ -36,14 +34,14 @@ static void cache_bytes_add(const Heap *heap, unsigned class_index, int64_t sign
 void magazines_open_class(Heap *heap, unsigned class_index) {
     if (!magazine_is_in_use(heap, class_index)) {
         heap->cache.classes_in_use[class_index / 64] |= (uint64_t)1 << (class_index % 64);
-        cache_bytes_add(heap, class_index, 1);
+        capacity_bytes_add(heap, class_index, 1);
         heap->cache.growth_count++;
     }
     magazine_open(&heap->magazine[class_index], magazine_slots(heap, class_index), magazine_capacity(heap, class_index));
 }
 
-/* Slots for a class, once for the heap's life, from a piece of memory that classes share: a thread that uses few classes
- * touches few OS pages, and has few mapped. NULL: no memory. */
+/* Slots for a class, cut once in the heap's life from a piece of memory that classes share: a thread that uses few classes maps
+ * and touches few OS pages. NULL: no memory. */
 static void **grown_slots_of(Heap *heap, unsigned class_index) {
     size_t wanted = size_classes[class_index].magazine_blocks;
     if (heap->cache.grown_slots[class_index] != NULL) return heap->cache.grown_slots[class_index];
@@ -65,9 +63,9 @@ void magazines_grow_class(Heap *heap, unsigned class_index) {
     if (slots == NULL) return;
     unsigned count = magazine_count(magazine, small);
     bool is_in_use = magazine_is_in_use(heap, class_index);
-    if (is_in_use) cache_bytes_add(heap, class_index, -1);
+    if (is_in_use) capacity_bytes_add(heap, class_index, -1);
     magazine->is_grown = true;
-    if (is_in_use) cache_bytes_add(heap, class_index, 1);
+    if (is_in_use) capacity_bytes_add(heap, class_index, 1);
     heap->cache.growth_count++;
     memcpy(slots, small, count * sizeof *slots);
     STORE_RELAXED(magazine->top, slots + count);
@@ -76,7 +74,7 @@ void magazines_grow_class(Heap *heap, unsigned class_index) {
 
 void magazines_reset_class(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
-    if (magazine_is_in_use(heap, class_index)) cache_bytes_add(heap, class_index, -1);
+    if (magazine_is_in_use(heap, class_index)) capacity_bytes_add(heap, class_index, -1);
     magazine->refill_blocks = 0;
     magazine->shared_blocks = 0;
     magazine->flushes = 0;

@@ -1,9 +1,9 @@
 /*
- * cache/magazine.h - a stack of free blocks of one class: the fast path; and the magazines of a heap.
+ * cache/magazine.h - a magazine, the stack of free blocks of one class; and the magazines of a heap.
  *
- * Layer: cache. Does not know slabs; does not refill or flush itself. Thread rule: push and pop by the owning thread only, between the two
- * announcements of alloc/malloc.h and free.h; close under the heap lock by anybody, open under it by the owner alone (were another to
- * open it, the owner could pair an old top with the new floor).
+ * Layer: cache. Does not know slabs; does not refill or flush itself. Thread rule: the owner pushes and pops, between the two
+ * announcements of alloc/malloc.h and free.h. Any thread closes, under the heap lock. The owner alone opens, under the heap
+ * lock: another thread that opened could let the owner pair an old top with the new floor.
  */
 #ifndef HAK_CACHE_MAGAZINE_H
 #define HAK_CACHE_MAGAZINE_H
@@ -29,10 +29,10 @@ HAK_INLINE bool magazine_push(Magazine *magazine, void *block) {
     return true;
 }
 
-/* Of a block of its class. 0: not a size class. */
+/* Usable bytes of a block of the magazine's class; 0: no size class. */
 HAK_INLINE size_t magazine_usable_bytes(const Magazine *magazine) { return (size_t)magazine->usable_granules * 8; }
 
-/* `capacity` 0: pops and pushes take the slow path, which notes that the class is in use. */
+/* With capacity 0 pops and pushes take the slow path, which notes that the class is in use. */
 HAK_INLINE void magazine_open(Magazine *magazine, void **slots, unsigned capacity) {
     STORE_RELAXED(magazine->floor, slots);
     STORE_RELAXED(magazine->ceiling, slots + capacity);
@@ -47,11 +47,12 @@ HAK_INLINE unsigned magazine_count(const Magazine *magazine, void *const *slots)
     return (unsigned)(LOAD_RELAXED(magazine->top) - (void **)slots);
 }
 
-/* ---- The magazines of a heap: for the owner, under the heap lock, but where it is said ---- */
+/* ---- The magazines of a heap: under the heap lock, by the owner unless another thread is named ---- */
 
-extern _Atomic int64_t magazine_capacity_bytes;   /* what the magazines of all heaps hold at most */
+/* Bytes that the magazines in use of all heaps hold when full. */
+extern _Atomic int64_t magazine_capacity_bytes;
 
-/* Both under the heap lock. */
+/* Where the magazine's blocks lie: the few small slots, or those of its own after it has grown. Any thread. */
 HAK_INLINE void **magazine_slots(Heap *heap, unsigned class_index) {
     return heap->magazine[class_index].is_grown ? heap->cache.grown_slots[class_index]
                                                 : heap->small_slots[class_index];
@@ -70,21 +71,23 @@ HAK_INLINE bool magazine_is_in_use(const Heap *heap, unsigned class_index) {
     return (heap->cache.classes_in_use[class_index / 64] >> (class_index % 64) & 1) != 0;
 }
 
-void magazines_initialize(Heap *heap); /* the constants, before its first use; no lock */
+/* Sets the constants of all magazines, before the heap's first use. Without the lock. */
+void magazines_initialize(Heap *heap);
 
-void magazines_open_class(Heap *heap, unsigned class_index); /* its magazine may be used from now on */
+/* Takes the class into use, and opens its magazine with its capacity. */
+void magazines_open_class(Heap *heap, unsigned class_index);
 
-/* Gives a small magazine the slots of its class, its blocks included. Without memory for them it stays small. */
+/* Moves a small magazine with its blocks to slots of its own. It stays small if there is no memory for them. */
 void magazines_grow_class(Heap *heap, unsigned class_index);
 
-/* As at its first use; what is in the magazine is forgotten. */
+/* The class begins anew: out of use, small, empty. Blocks in the magazine are forgotten. Also for reclaim. */
 void magazines_reset_class(Heap *heap, unsigned class_index);
 void magazines_reset_all(Heap *heap);
 
-/* Takes the oldest `count` blocks of a magazine into `out`. Also for whoever reclaims. */
+/* Takes the oldest `count` blocks out of a magazine. Also for reclaim. */
 void magazines_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
 
-/* Opens the magazines of the classes in use after a reclaimer closed them. */
+/* Opens all magazines after reclaim closed them. */
 void magazines_open(Heap *heap);
 
 #endif

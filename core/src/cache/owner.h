@@ -10,8 +10,8 @@
 
 #include "heap/heap.h"
 
-/* The owner is outside again. Release, both; they pair with the acquires in owner_is_outside: whoever takes the cache
- * then sees what the owner did to it, and to the blocks in it. */
+/* The owner is outside again. release; pairs with the acquires in owner_is_outside (reclaim.c): the thread that takes the cache
+ * sees all that the owner did to it, and to the blocks in it. */
 HAK_INLINE void owner_malloc_done(Heap *heap, uint64_t number) {
     atomic_store_explicit(&heap->requests.mallocs_done, number, memory_order_release);
 }
@@ -20,7 +20,7 @@ HAK_INLINE void owner_free_done(Heap *heap, uint64_t number) {
     atomic_store_explicit(&heap->requests.frees_done, number, memory_order_release);
 }
 
-/* Around what the owner does to its magazines outside a malloc or free. */
+/* The owner is inside, without a malloc or free: around its own flush. */
 HAK_INLINE void owner_enter(Heap *heap) {
     STORE_RELAXED(heap->requests.frees_done, LOAD_RELAXED(heap->requests.frees) - 1);
     COMPILER_BARRIER();

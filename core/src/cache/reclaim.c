@@ -1,26 +1,27 @@
 /*
  * cache/reclaim.c - takes the cached blocks of a thread that is parked outside the allocator.
  *
- * Layer: cache. Thread rule: any thread; costs the fast paths one plain store (alloc/malloc.h).
+ * Layer: cache. Thread rule: any thread. Costs the fast paths one plain store (alloc/malloc.h).
  *
- * In order: (1) close the magazines: whoever enters from now on takes the slow path and waits for the lock; (2) a
- * barrier in all threads: whoever entered before it is announced; (3) an owner that is not announced is outside, and
- * its blocks can be taken, under its lock. Owners that are inside are left alone. The magazines stay closed until the
- * owner's next slow path opens them. Where the kernel has no such barrier nothing is reclaimed.
+ *   1. Close the magazines, under the heap lock: an owner that enters from now on takes the slow path, and waits for the lock.
+ *   2. Issue a barrier in all threads: an owner that entered before is announced by a counter ahead of its twin.
+ *   3. Under the heap lock again, if the magazines are still closed and the owner is outside: take the blocks.
+ *
+ * An owner that is inside is left alone; its magazines stay closed until its next slow path opens them, and the next reclaim
+ * tries again. Where the kernel has no such barrier nothing is reclaimed.
  */
 #include "cache/reclaim.h"
 
-#include "heap/heap.h"
+#include "cache/magazine.h"
 #include "heap/heap_all.h"
 #include "heap/heap_return.h"
-#include "cache/magazine.h"
 
 static void magazines_close(Heap *heap) {
     heap->cache.is_closed = true;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
 }
 
-/* acquire; pairs with the releases in alloc/malloc.h and free.h, owner_malloc_done and owner_free_done: what the owner did is seen. */
+/* acquire; pairs with the releases in alloc/malloc.h and free.h, and in owner.h: all that the owner did is seen. */
 static bool owner_is_outside(const Heap *heap) {
     uint64_t mallocs_done = atomic_load_explicit(&heap->requests.mallocs_done, memory_order_acquire);
     uint64_t frees_done = atomic_load_explicit(&heap->requests.frees_done, memory_order_acquire);
@@ -33,16 +34,17 @@ static bool has_class_in_use(const Heap *heap) {
     return classes != 0;
 }
 
-/* Also one that is closed already: its owner may have been inside then. */
+/* A closed heap is a candidate, too: its owner may have been inside the last time. */
 static bool is_candidate(Heap *heap, bool idle_only) {
     if ((heap->kind != HEAP_THREAD && heap->kind != HEAP_PRIVATE) || heap == heap_of_thread) return false;
     uint64_t requests = LOAD_RELAXED(heap->requests.mallocs) + LOAD_RELAXED(heap->requests.frees);
-    bool is_idle = heap->cache.reclaim_seen == requests;
-    heap->cache.reclaim_seen = requests;
+    bool is_idle = heap->cache.seen_requests == requests;
+    heap->cache.seen_requests = requests;
     return (is_idle || !idle_only) && has_class_in_use(heap);
 }
 
-/* One class at a time: blocks go back to slabs of other heaps too, and no two heaps are locked at once. */
+/* One class at a time: its blocks go back to slabs of any heap, and no two heaps are locked at once. False: the owner is
+ * inside, or has opened its magazines. */
 static bool reclaim_class(Heap *heap, unsigned class_index) {
     void *blocks[MAGAZINE_BLOCKS_MAX];
     unsigned count = 0;

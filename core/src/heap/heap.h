@@ -4,7 +4,7 @@
  * Layer: heap. The struct and nothing else. Thread rule: `magazine` and `requests` are the owning thread's; the rest is said
  * at each part.
  *
- * Lock order: LockRank in platform/os.h. Never the locks of two threads' heaps at once.
+ * Lock order: LockRank in platform/lock.h. Never the locks of two threads' heaps at once.
  */
 #ifndef HAK_HEAP_HEAP_H
 #define HAK_HEAP_HEAP_H
@@ -14,13 +14,14 @@
 #include "platform/os.h"
 #include "superslab/size_class.h"
 
-/* Debug counters (option `counters`); names are stats/docs names. Those marked derived cost nothing. */
+/* Debug counters (option `counters`), by the names that stats and docs have. Derived ones are computed from others. The three
+ * names tls_sll, ss_local, ss_remote are the original system's (docs/design.md). */
 #define HEAP_COUNTERS(COUNTER)                                                                                    \
-    COUNTER(refill_magazine)          /* served by the magazine alone (derived) */                                \
-    COUNTER(refill_tls_slab)          /* magazine refilled from the TLS slab */                                   \
-    COUNTER(refill_partial_slab)      /* ... from a partly used slab of this heap */                              \
-    COUNTER(refill_adopted_slab)       /* ... from a slab that an ended thread left */                             \
-    COUNTER(refill_recycled_slab)     /* ... from an emptied or never used slab of a living SuperSlab */          \
+    COUNTER(refill_magazine)          /* mallocs that the magazine served (derived) */                            \
+    COUNTER(refill_tls_slab)          /* refills from the TLS slab */                                             \
+    COUNTER(refill_partial_slab)      /* ... from a partly used slab of the heap */                               \
+    COUNTER(refill_adopted_slab)      /* ... from a slab of the shared heap */                                    \
+    COUNTER(refill_recycled_slab)     /* ... from a free slab of an active SuperSlab */                           \
     COUNTER(refill_new_superslab)     /* ... from a SuperSlab that was born for it */                             \
     COUNTER(tls_sll)                  /* frees that stayed in the magazine (derived) */                           \
     COUNTER(ss_local)                 /* blocks returned to a slab of the freeing heap */                         \
@@ -40,27 +41,28 @@ typedef enum HeapCounter {
     HEAP_COUNTER_COUNT
 } HeapCounter;
 
-/* What a heap knows of one class. All zero is a valid start. Under the heap lock. */
+/* The slabs of one class. All zero is a valid start. Under the heap lock. */
 typedef struct HeapClass {
     TlsSlab tls;
-    Slab *list[SLAB_LIST_FULL + 1]; /* by eighths of fullness; the last one: full */
-    uint16_t lists_in_use;                  /* bit n: list n is not empty; full ones not counted */
-    _Atomic uint8_t scattered_flushes;      /* the next flushes that are not sorted; heap_return.c alone, unlocked */
+    Slab *list[SLAB_LIST_FULL + 1];    /* by eighths of fullness; the last one: full */
+    uint16_t lists_in_use;             /* bit n: list n is not empty; the full one has no bit */
+    _Atomic uint8_t scattered_flushes; /* flushes that are not to be sorted; heap_return.c's alone, without the lock */
 } HeapClass;
 
-/* A piece loses fewer slots at its start than a magazine has: these are enough for all classes. */
+/* Slots of magazines are cut from the end of a piece; what is left at its start is less than one magazine's slots. So
+ * SLOT_PIECES_MAX pieces are enough for all classes. */
 #define SLOT_PIECE_BYTES_MIN 8192u
 #define SLOT_PIECES_MAX (MAGAZINE_SLOTS_TOTAL / (SLOT_PIECE_BYTES_MIN / sizeof(void *) - MAGAZINE_BLOCKS_MAX) + 1)
 
 typedef enum HeapKind {
-    HEAP_NONE,    /* the sentinel: every operation takes the slow path */
+    HEAP_NONE,    /* heap_none: every operation takes the slow path */
     HEAP_THREAD,  /* serves a thread */
-    HEAP_PRIVATE, /* belongs to a host, serves the thread that uses it; its slabs serve nobody else */
-    HEAP_POOLED,  /* its thread ended; owns nothing, waits for another */
-    HEAP_SHARED   /* owns the slabs that ended threads left, and those of which many threads take few blocks */
+    HEAP_PRIVATE, /* belongs to a host; its slabs serve nobody else */
+    HEAP_POOLED,  /* owns nothing, waits for the next thread or host */
+    HEAP_SHARED   /* heap_shared: owns slabs, serves no thread of its own */
 } HeapKind;
 
-/* Announced before and after each fast path (alloc/malloc.h, free.h): unequal means that the owner is inside. */
+/* A fast path counts before it touches a magazine, and in ..._done afterwards. Unequal: the owner is inside (cache/owner.h). */
 typedef struct HeapRequests {
     _Atomic uint64_t mallocs, mallocs_done;
     _Atomic uint64_t frees, frees_done;
@@ -69,21 +71,21 @@ typedef struct HeapRequests {
 /* The lists of slabs beside those by class. Under the heap lock. */
 typedef struct HeapSlabs {
     Slab *purge_oldest, *purge_newest; /* the purge queue (I14) */
-    uint32_t purging_slabs;                    /* in no list because the kernel is working on them */
-    uint32_t taken_count;                      /* from the supply, ever */
-    Slab *large;                       /* private heaps: their large blocks (I15) */
+    uint32_t purging_slabs;            /* detached while the kernel works on them */
+    uint32_t taken_count;              /* slabs taken from the supply, ever */
+    Slab *large;                       /* the large blocks of a private heap (I15) */
 } HeapSlabs;
 
-/* The magazines' slots, and who may use them. Under the heap lock; `reclaim_seen` is reclaim's alone. */
+/* The magazines' state and slots. Under the heap lock. */
 typedef struct HeapCache {
-    bool is_closed;                                     /* the magazines are; the owner alone opens them again */
+    bool is_closed;                                     /* all magazines are; the owner alone opens them */
     uint32_t growth_count;                              /* classes that were opened or grew, ever */
-    int64_t flushed_bytes;                              /* returned by flushes, ever; the owner's */
-    uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1]; /* classes with an open magazine: those to flush */
-    uint64_t reclaim_seen;                              /* mallocs + frees at the last visit of reclaim */
+    int64_t flushed_bytes;                              /* bytes of blocks that flushes returned, ever; the owner's */
+    uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1]; /* bit n of all words: class n has an open magazine */
+    uint64_t seen_requests;                             /* mallocs + frees when reclaim last came */
     uint32_t slot_piece_count;
     size_t slot_piece_left;             /* slots at the start of the last piece */
-    void **slot_piece[SLOT_PIECES_MAX]; /* of which the slots of grown magazines are cut, from the end */
+    void **slot_piece[SLOT_PIECES_MAX]; /* memory that the slots of grown magazines are cut from */
     void **grown_slots[SIZE_CLASS_COUNT + 1];
 } HeapCache;
 
@@ -108,8 +110,9 @@ typedef struct HeapRetention {
 } HeapRetention;
 
 /*
- * A part is written by the folder of its name only, `slabs`, `class` and `used_bytes` by heap/, `requests` by alloc/ and
- * cache/; lifecycle/ resets them all when a heap changes hands. tests/lint/writers.py checks it.
+ * Each part has one writer, the folder of its name; `slabs`, `class` and `used_bytes` are heap/'s, `small_slots` cache/'s,
+ * `magazine` and `requests` cache/'s and alloc/'s. lifecycle/pool.c resets a heap that changes hands. tests/lint/writers.py
+ * has the table.
  *
  *   I12  live blocks of all heaps = sum of (mallocs - rebased - frees) over heaps, plus heap_retired_live
  *   I13  used_bytes = sum of used_blocks * block_bytes over the slabs it owns
@@ -118,8 +121,8 @@ typedef struct HeapRetention {
  *        NULL for every other large block
  */
 struct Heap {
-    /* By slab class, at the very start: the fast paths find one by a shift and no test. Those of slab classes that are
-     * no size class stay zero, which is empty and full at once. */
+    /* By slab class, at offset 0: a fast path finds a magazine by one shift and no test. The magazine of a slab class that is
+     * no size class stays zero, which is empty and full at once. */
     Magazine magazine[SLAB_CLASS_COUNT];
     _Alignas(CACHE_LINE_BYTES) HeapRequests requests;
     _Alignas(CACHE_LINE_BYTES) Lock lock; /* other threads' writes stay off the owner's line */
@@ -132,8 +135,8 @@ struct Heap {
     HeapAlloc alloc;
     HeapRetention retention;
     _Atomic uint64_t counter[HEAP_COUNTER_COUNT];
-    /* From here to the end a heap that waits in the pool gives its OS pages back. */
-    void *small_slots[SIZE_CLASS_COUNT + 1][MAGAZINE_SMALL_BLOCKS]; /* cache/ */
+    /* A pooled heap gives back its OS pages from here to the end. */
+    void *small_slots[SIZE_CLASS_COUNT + 1][MAGAZINE_SMALL_BLOCKS];
     HeapClass class[SIZE_CLASS_COUNT + 1];
 };
 

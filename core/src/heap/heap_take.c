@@ -1,5 +1,5 @@
 /*
- * heap/heap_take.c - blocks out of slabs: which slab the next ones come from.
+ * heap/heap_take.c - blocks out of slabs: decides which slab a refill takes.
  *
  * Layer: heap. Does not know magazines. Thread rule: see heap_take.h.
  */
@@ -17,11 +17,11 @@ static void tls_slab_set(HeapClass *class, Slab *slab) {
     class->tls = (TlsSlab){superslab_of_slab(slab), slab, slab->slab_index};
 }
 
-bool heap_tls_slab_has_free_blocks(const HeapClass *class, unsigned class_index) {
+static bool tls_slab_has_free_blocks(const HeapClass *class, unsigned class_index) {
     return class->tls.slab != NULL && class->tls.slab->used_blocks < size_classes[class_index].blocks_per_slab;
 }
 
-/* Its fullest partly used slab: sparse ones are left to drain. */
+/* The heap's fullest partly used slab, taken out of its list. NULL: none. */
 static Slab *fullest_slab(Heap *heap, unsigned class_index) {
     HeapClass *class = &heap->class[class_index];
     if (class->lists_in_use == 0) return NULL;
@@ -30,13 +30,13 @@ static Slab *fullest_slab(Heap *heap, unsigned class_index) {
     return slab;
 }
 
-/* One that ended threads left, or from which this and other threads took few blocks until now. */
+/* The shared heap's fullest slab, else its TLS slab: left by an ended thread, or shared by cold classes. NULL: none. */
 static Slab *adopted_slab(Heap *heap, unsigned class_index) {
     if (heap->kind != HEAP_THREAD) return NULL;
     HeapClass *class = &heap_shared.class[class_index];
     lock_acquire(&heap_shared.lock);
     Slab *slab = fullest_slab(&heap_shared, class_index);
-    if (slab == NULL && heap_tls_slab_has_free_blocks(class, class_index)) slab = class->tls.slab;
+    if (slab == NULL && tls_slab_has_free_blocks(class, class_index)) slab = class->tls.slab;
     if (slab != NULL) heap_slab_change_owner(heap, &heap_shared, slab);
     lock_release(&heap_shared.lock);
     return slab;
@@ -45,7 +45,7 @@ static Slab *adopted_slab(Heap *heap, unsigned class_index) {
 bool superslab_refill(Heap *heap, unsigned class_index) {
     HeapClass *class = &heap->class[class_index];
     Slab *slab = class->tls.slab;
-    if (heap_tls_slab_has_free_blocks(class, class_index)) {
+    if (tls_slab_has_free_blocks(class, class_index)) {
         heap_count_if_on(heap, COUNTER_refill_tls_slab, 1);
         return true;
     }
@@ -84,4 +84,16 @@ unsigned heap_take_blocks(Heap *heap, unsigned class_index, void **end, unsigned
     STORE_RELAXED(heap->used_bytes, LOAD_RELAXED(heap->used_bytes) + taken_bytes);
     heap_slab_queue_update(heap, class->tls.slab);
     return taken;
+}
+
+unsigned heap_take_shared_blocks(unsigned class_index, void **end, unsigned want) {
+    lock_acquire(&heap_shared.lock);
+    unsigned taken = heap_take_blocks(&heap_shared, class_index, end, want);
+    lock_release(&heap_shared.lock);
+    return taken;
+}
+
+bool heap_has_free_blocks(const Heap *heap, unsigned class_index) {
+    const HeapClass *class = &heap->class[class_index];
+    return class->lists_in_use != 0 || tls_slab_has_free_blocks(class, class_index);
 }
