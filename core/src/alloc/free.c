@@ -11,12 +11,13 @@
 #include "heap/owner_lock.h"
 #include "heap/heap_return.h"
 #include "lifecycle/thread.h"
+#include "platform/message.h"
 #include "retention/retention.h"
 #include "slab/slab_guard.h"
 
-/* The older half, so that a loop that frees and allocates by turns comes here seldom. But when nothing was refilled for
- * some flushes, much is being freed: then all goes, for what stayed would pin the OS pages of what dies, and be handed
- * out again before better places are. */
+/* How many blocks a full magazine gives up: the older half, so that a loop that frees and allocates by turns comes here seldom.
+ * After HALF_FLUSHES_MAX flushes without a refill much is being freed, and all blocks go: blocks that stayed would pin the
+ * OS pages of those that die, and be handed out again before better placed ones. */
 static unsigned next_flush_blocks(Magazine *magazine, unsigned count) {
     enum { HALF_FLUSHES_MAX = 2 };
     if (magazine->flushes == HALF_FLUSHES_MAX) return count;
@@ -41,32 +42,50 @@ static HAK_NOINLINE void free_first(void *block, unsigned class_index) {
     return_without_magazine(&heap_shared, block, class_index);
 }
 
+/* Reclaim closed the magazines while the owner returned blocks. */
+static HAK_NOINLINE void push_into_closed(Heap *heap, void *block, unsigned class_index) {
+    lock_acquire(&heap->lock);
+    if (heap->cache.is_closed) magazines_open(heap);
+    bool is_pushed = magazine_push(&heap->magazine[class_index], block);
+    HAK_ASSERT(is_pushed);
+    (void)is_pushed;
+    lock_release(&heap->lock);
+}
+
+/* Pushes the block, after a flush where the magazine is full. Returns how many blocks were returned to slabs. */
+static unsigned flush_and_push(Heap *heap, void *block, unsigned class_index, unsigned capacity) {
+    Magazine *magazine = &heap->magazine[class_index];
+    lock_acquire(&heap->lock);
+    if (HAK_UNLIKELY(heap->cache.is_closed)) magazines_open(heap);
+    magazines_open_class(heap, class_index);
+    unsigned count = magazine_count(magazine, magazine_slots(heap, class_index)), returned = 0;
+    if (count == magazine_capacity(heap, class_index) && count < capacity) magazines_grow_class(heap, class_index);
+    void **oldest = NULL;
+    if (count == magazine_capacity(heap, class_index)) {
+        returned = next_flush_blocks(magazine, count);
+        oldest = magazines_detach_oldest(heap, class_index, returned);
+    } else {
+        (void)magazine_push(magazine, block);
+    }
+    lock_release(&heap->lock);
+    if (returned == 0) return 0;
+    heap_return_blocks(heap, oldest, returned);
+    if (HAK_UNLIKELY(!magazine_push(magazine, block))) push_into_closed(heap, block, class_index);
+    return returned;
+}
+
 void heap_free_slow(Heap *heap, void *block, unsigned class_index) {
     unsigned capacity = size_classes[class_index].magazine_blocks;
     uint64_t number = LOAD_RELAXED(heap->requests.frees);
-    unsigned returned = 0;
+    unsigned returned = 1;
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) {
         free_first(block, class_index);
         return;
     }
-    if (capacity == 0) {
-        returned = 1;
+    if (capacity == 0)
         return_without_magazine(heap, block, class_index);
-    } else {
-        void *oldest[MAGAZINE_BLOCKS_MAX];
-        lock_acquire(&heap->lock);
-        if (HAK_UNLIKELY(heap->cache.is_closed)) magazines_open(heap);
-        magazines_open_class(heap, class_index);
-        unsigned count = magazine_count(&heap->magazine[class_index], magazine_slots(heap, class_index));
-        if (count == magazine_capacity(heap, class_index) && count < capacity) magazines_grow_class(heap, class_index);
-        if (count == magazine_capacity(heap, class_index)) {
-            returned = next_flush_blocks(&heap->magazine[class_index], count);
-            magazines_take_oldest(heap, class_index, returned, oldest);
-        }
-        (void)magazine_push(&heap->magazine[class_index], block);
-        lock_release(&heap->lock);
-        if (returned > 0) heap_return_blocks(heap, oldest, returned);
-    }
+    else
+        returned = flush_and_push(heap, block, class_index, capacity);
     owner_free_done(heap, number);
     if (HAK_UNLIKELY(empty_heap_rebase_is_due(heap))) empty_heap_rebase(heap);
     if (number == LOAD_RELAXED(heap->requests.mallocs)) empty_heap_flush_if_due(heap);

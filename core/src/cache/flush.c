@@ -11,11 +11,11 @@
 #include "cache/owner.h"
 #include "heap/heap_return.h"
 
+/* The owner is inside, so nobody touches the slots while their blocks go back. */
 static void flush_class(Heap *heap, unsigned class_index) {
-    void *blocks[MAGAZINE_BLOCKS_MAX];
     lock_acquire(&heap->lock);
     unsigned count = magazine_count(&heap->magazine[class_index], magazine_slots(heap, class_index));
-    if (count > 0) magazines_take_oldest(heap, class_index, count, blocks);
+    void **blocks = magazines_detach_oldest(heap, class_index, count);
     magazines_reset_class(heap, class_index);
     lock_release(&heap->lock);
     if (count == 0) return;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "platform/message.h"
 #include "superslab/metadata.h"
 
 void magazines_initialize(Heap *heap) {
@@ -14,13 +15,19 @@ void magazines_initialize(Heap *heap) {
         heap->magazine[index].usable_granules = (uint16_t)(size_class_usable_bytes[index] / 8);
 }
 
-void magazines_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out) {
+/* The older blocks change places with the younger ones above them, and the top falls below them. */
+void **magazines_detach_oldest(Heap *heap, unsigned class_index, unsigned count) {
     Magazine *magazine = &heap->magazine[class_index];
     void **slots = magazine_slots(heap, class_index);
-    unsigned left = magazine_count(magazine, slots) - count;
-    memcpy(out, slots, count * sizeof *out);
-    memmove(slots, slots + count, left * sizeof *slots);
+    unsigned total = magazine_count(magazine, slots), left = total - count;
+    HAK_ASSERT(count == total || count <= left);
+    for (unsigned index = 0; index < count && count < total; index++) {
+        void *older = slots[index];
+        slots[index] = slots[left + index];
+        slots[left + index] = older;
+    }
     STORE_RELAXED(magazine->top, slots + left);
+    return slots + left;
 }
 
 _Atomic int64_t magazine_capacity_bytes;

@@ -84,8 +84,9 @@ void magazines_grow_class(Heap *heap, unsigned class_index);
 void magazines_reset_class(Heap *heap, unsigned class_index);
 void magazines_reset_all(Heap *heap);
 
-/* Takes the oldest `count` blocks out of a magazine. Also for reclaim. */
-void magazines_take_oldest(Heap *heap, unsigned class_index, unsigned count, void **out);
+/* Takes the oldest `count` blocks out of a magazine. Returns where they lie: in the magazine's slots, until the owner pushes or
+ * refills. Not a copy, which would take 2 KiB of the stack. Also for reclaim, which copies them. */
+void **magazines_detach_oldest(Heap *heap, unsigned class_index, unsigned count);
 
 /* Opens all magazines after reclaim closed them. */
 void magazines_open(Heap *heap);

@@ -12,6 +12,8 @@
  */
 #include "cache/reclaim.h"
 
+#include <string.h>
+
 #include "cache/magazine.h"
 #include "heap/heap_all.h"
 #include "heap/heap_return.h"
@@ -46,13 +48,13 @@ static bool is_candidate(Heap *heap, bool idle_only) {
 /* One class at a time: its blocks go back to slabs of any heap, and no two heaps are locked at once. False: the owner is
  * inside, or has opened its magazines. */
 static bool reclaim_class(Heap *heap, unsigned class_index) {
-    void *blocks[MAGAZINE_BLOCKS_MAX];
+    static void *blocks[MAGAZINE_BLOCKS_MAX]; /* under heap_list_lock; a copy, since the owner may go on and use its slots */
     unsigned count = 0;
     lock_acquire(&heap->lock);
     bool is_reclaimable = heap->cache.is_closed && owner_is_outside(heap);
     if (is_reclaimable) {
-        count = (unsigned)(LOAD_RELAXED(heap->magazine[class_index].top) - magazine_slots(heap, class_index));
-        if (count > 0) magazines_take_oldest(heap, class_index, count, blocks);
+        count = magazine_count(&heap->magazine[class_index], magazine_slots(heap, class_index));
+        memcpy(blocks, magazines_detach_oldest(heap, class_index, count), count * sizeof *blocks);
         magazines_reset_class(heap, class_index);
     }
     lock_release(&heap->lock);

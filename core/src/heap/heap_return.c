@@ -6,9 +6,10 @@
  */
 #include "heap/heap_return.h"
 
+#include <string.h>
+
 #include "heap/heap_return_scattered.h"
 #include "heap/owner_lock.h"
-#include "platform/message.h"
 
 static ReturnBatch batch_of(const void *block) {
     unsigned slab_class = registry_slab_class(block);
@@ -20,46 +21,6 @@ static ReturnBatch batch_of(const void *block) {
 
 /* Blocks of half an OS page and more: returning one often frees an OS page, which owner_lock_return_block refuses. */
 static bool is_os_page_sized(const ReturnBatch *batch) { return batch->size_class->block_bytes * 2 >= os_page_bytes; }
-
-/* ---- Sorting by slab ---- */
-
-/* The blocks of one slab: a chain through `next` in sort_by_slab. */
-typedef struct Group {
-    uintptr_t slab_number; /* address / SLAB_BYTES */
-    uint8_t first, last;
-} Group;
-
-/* Bounds the stack that sorting takes to 4 KiB. */
-enum { SORTED_MAX = 128 };
-
-/* Sorts at most SORTED_MAX blocks by slab; slabs, and blocks within one, keep their order. Returns the number of slabs. */
-static unsigned sort_by_slab(void *const *blocks, unsigned count, void **sorted) {
-    enum { PLACES = 2 * SORTED_MAX };
-    Group groups[SORTED_MAX];
-    uint8_t next[SORTED_MAX];
-    uint8_t places[PLACES] = {0}; /* open addressing by slab_number: index into groups + 1; 0: empty */
-    unsigned group_count = 0;
-    for (unsigned index = 0; index < count; index++) {
-        uintptr_t slab_number = (uintptr_t)blocks[index] >> SLAB_SHIFT;
-        unsigned place = (unsigned)(slab_number % PLACES);
-        while (places[place] != 0 && groups[places[place] - 1].slab_number != slab_number) place = (place + 1) % PLACES;
-        if (places[place] == 0) {
-            groups[group_count] = (Group){slab_number, (uint8_t)index, (uint8_t)index};
-            places[place] = (uint8_t)++group_count;
-        } else {
-            Group *group = &groups[places[place] - 1];
-            next[group->last] = (uint8_t)index;
-            group->last = (uint8_t)index;
-        }
-    }
-    HAK_ASSERT_OP(group_count, >, 0);
-    for (unsigned group = 0; group < group_count; group++)
-        for (unsigned index = groups[group].first;; index = next[index]) {
-            *sorted++ = blocks[index];
-            if (index == groups[group].last) break;
-        }
-    return group_count;
-}
 
 /* ---- In the order given ---- */
 
@@ -75,10 +36,9 @@ static bool return_lone(OwnerLock *held, const ReturnBatch *batch, const void *b
 }
 
 /* Returns the number of blocks dealt with: all, or, with `stop_at_lone`, those before the second lone block in
- * succession. */
-static unsigned return_in_order(Heap *freeing, const ReturnBatch *batch, void *const *blocks, unsigned count,
+ * succession. The lock of the last block's owner stays held. */
+static unsigned return_in_order(OwnerLock *held, const ReturnBatch *batch, void *const *blocks, unsigned count,
                                 bool stop_at_lone) {
-    OwnerLock held = {freeing, NULL, 0, 0};
     bool was_lone = false, tries_lone = !is_os_page_sized(batch);
     unsigned done = 0;
     uintptr_t slab_index = return_batch_slab_index(batch, blocks[0]);
@@ -88,47 +48,110 @@ static unsigned return_in_order(Heap *freeing, const ReturnBatch *batch, void *c
         if (stop_at_lone && is_lone && was_lone) break;
         was_lone = is_lone;
         unsigned dealt_with = 1;
-        if (!is_lone || !tries_lone || !return_lone(&held, batch, blocks[done])) {
+        if (!is_lone || !tries_lone || !return_lone(held, batch, blocks[done])) {
             SuperSlab *superslab = return_batch_superslab(batch, slab_index);
             Slab *slab = HAK_LIKELY(superslab != NULL) ? &superslab->slab[slab_index % SLABS_PER_SUPERSLAB]
                                                        : heap_slab_of_block(blocks[done]);
-            dealt_with = owner_lock_return_run_inlined(&held, slab, blocks + done, count - done);
+            dealt_with = owner_lock_return_run_inlined(held, slab, blocks + done, count - done);
         }
         done += dealt_with;
         if (done == count) break;
         slab_index = dealt_with == 1 ? next_index : return_batch_slab_index(batch, blocks[done]);
     }
+    return done;
+}
+
+/* ---- Sorted by slab ---- */
+
+/* With the sizes below, sorting takes less than 1.5 KiB of the caller's stack. */
+enum { SORTED_MAX = 128, PLACES = 2 * SORTED_MAX, PART_BLOCKS = 32 };
+
+/* The blocks of a batch as one chain a slab. Slabs, and blocks within one, keep their order. */
+typedef struct Chains {
+    uint32_t slab_number[SORTED_MAX]; /* of each chain: address / SLAB_BYTES, cut to 32 bits */
+    uint8_t first[SORTED_MAX], last[SORTED_MAX]; /* its first and last block: indices into the batch */
+    uint8_t next[SORTED_MAX];                    /* of a block: the next one of its chain */
+    uint8_t places[PLACES];                      /* open addressing by slab_number: chain + 1; 0: empty */
+    unsigned count;
+} Chains;
+
+static void chain_by_slab(Chains *chains, void *const *blocks, unsigned count) {
+    memset(chains->places, 0, sizeof chains->places);
+    chains->count = 0;
+    for (unsigned index = 0; index < count; index++) {
+        uint32_t slab_number = (uint32_t)((uintptr_t)blocks[index] >> SLAB_SHIFT);
+        unsigned place = slab_number % PLACES;
+        while (chains->places[place] != 0 && chains->slab_number[chains->places[place] - 1] != slab_number)
+            place = (place + 1) % PLACES;
+        if (chains->places[place] == 0) {
+            chains->slab_number[chains->count] = slab_number;
+            chains->first[chains->count] = (uint8_t)index;
+            chains->places[place] = (uint8_t)++chains->count;
+        } else {
+            chains->next[chains->last[chains->places[place] - 1]] = (uint8_t)index;
+        }
+        chains->last[chains->places[place] - 1] = (uint8_t)index;
+    }
+}
+
+static void return_chains(Heap *freeing, const ReturnBatch *batch, const Chains *chains, void *const *blocks) {
+    OwnerLock held = {freeing, NULL, 0, 0};
+    void *part[PART_BLOCKS];
+    unsigned filled = 0;
+    for (unsigned chain = 0; chain < chains->count; chain++)
+        for (unsigned index = chains->first[chain];; index = chains->next[index]) {
+            part[filled++] = blocks[index];
+            bool is_last = index == chains->last[chain];
+            if (filled == PART_BLOCKS || (is_last && chain + 1 == chains->count)) {
+                (void)return_in_order(&held, batch, part, filled, false);
+                filled = 0;
+            }
+            if (is_last) break;
+        }
+    owner_lock_end(&held);
+}
+
+/* Visits each slab once. Returns the number of blocks dealt with; 0: there are too few for each slab, nothing was done. */
+static HAK_NOINLINE unsigned return_sorted(Heap *freeing, const ReturnBatch *batch, void *const *blocks, unsigned count) {
+    enum { BLOCKS_PER_SLAB_MIN = 3 };
+    Chains chains;
+    if (count > SORTED_MAX) count = SORTED_MAX;
+    chain_by_slab(&chains, blocks, count);
+    if (chains.count * BLOCKS_PER_SLAB_MIN > count) return 0;
+    return_chains(freeing, batch, &chains, blocks);
+    return count;
+}
+
+/* ---- All ---- */
+
+static unsigned return_until_lone(Heap *freeing, const ReturnBatch *batch, void *const *blocks, unsigned count,
+                                  bool stop_at_lone) {
+    OwnerLock held = {freeing, NULL, 0, 0};
+    unsigned done = return_in_order(&held, batch, blocks, count, stop_at_lone);
     owner_lock_end(&held);
     return done;
 }
 
-/* ---- In no order ---- */
-
-/* Visits each slab once. Where sorting finds few blocks a slab, it is not worth its time: the blocks go back one by one, here
- * and in the next FLUSHES_UNSORTED flushes. */
-static unsigned return_sorted(Heap *freeing, const ReturnBatch *batch, void *const *blocks, unsigned count) {
-    enum { BLOCKS_PER_SLAB_MIN = 3, FLUSHES_UNSORTED = 31 };
-    void *sorted[SORTED_MAX];
-    if (count > SORTED_MAX) count = SORTED_MAX;
-    unsigned slabs = sort_by_slab(blocks, count, sorted);
-    if (slabs * BLOCKS_PER_SLAB_MIN <= count) return return_in_order(freeing, batch, sorted, count, false);
-    STORE_RELAXED(freeing->class[batch->class_index].scattered_flushes, FLUSHES_UNSORTED);
-    heap_return_scattered(freeing, batch, blocks, count);
-    return count;
-}
-
+/* Neighbours go back together, in the order given. From the second lone block in succession on the rest is sorted, or, where
+ * sorting finds few blocks a slab, returned one by one, in the next FLUSHES_UNSORTED flushes, too. */
 void heap_return_blocks(Heap *freeing, void *const *blocks, unsigned count) {
-    enum { SORTED_MIN = 8 };
+    enum { SORTED_MIN = 8, FLUSHES_UNSORTED = 31 };
     ReturnBatch batch = batch_of(blocks[0]);
     if (batch.class_index == SLAB_CLASS_COUNT || is_os_page_sized(&batch) || count < SORTED_MIN) {
-        (void)return_in_order(freeing, &batch, blocks, count, false);
+        (void)return_until_lone(freeing, &batch, blocks, count, false);
         return;
     }
     _Atomic uint8_t *scattered_flushes = &freeing->class[batch.class_index].scattered_flushes;
     unsigned scattered = LOAD_RELAXED(*scattered_flushes);
     if (scattered > 0) STORE_RELAXED(*scattered_flushes, (uint8_t)(scattered - 1));
-    unsigned done = return_in_order(freeing, &batch, blocks, count, true);
-    while (scattered == 0 && count - done >= SORTED_MIN)
-        done += return_sorted(freeing, &batch, blocks + done, count - done);
+    unsigned done = return_until_lone(freeing, &batch, blocks, count, true);
+    while (scattered == 0 && count - done >= SORTED_MIN) {
+        unsigned sorted = return_sorted(freeing, &batch, blocks + done, count - done);
+        if (sorted == 0) {
+            STORE_RELAXED(*scattered_flushes, FLUSHES_UNSORTED);
+            break;
+        }
+        done += sorted;
+    }
     if (done < count) heap_return_scattered(freeing, &batch, blocks + done, count - done);
 }

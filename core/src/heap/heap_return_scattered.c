@@ -34,7 +34,7 @@ static HAK_NOINLINE void return_refused(OwnerLock *held, const ReturnBatch *batc
     move_to_owner_or_freeing(held, slab);
 }
 
-void heap_return_scattered(Heap *freeing, const ReturnBatch *of_blocks, void *const *blocks, unsigned count) {
+HAK_NOINLINE void heap_return_scattered(Heap *freeing, const ReturnBatch *of_blocks, void *const *blocks, unsigned count) {
     enum { LOOKAHEAD_BLOCKS = 16 };
     SlabSingle singles[LOOKAHEAD_BLOCKS];
     const ReturnBatch batch = *of_blocks; /* a copy: the compiler knows that no store below changes it */

@@ -36,14 +36,13 @@ HAK_INLINE void os_unmap_or_purge(void *address, size_t bytes) {
 typedef struct OsRange {
     void *address;
     size_t bytes;
-    bool is_refused; /* out */
 } OsRange;
 
 enum { OS_RANGES_MAX = 64 };
 
-/* os_purge of up to OS_RANGES_MAX ranges, in one call where the kernel can: other processors are then interrupted once
- * and not for each range. */
-void os_purge_ranges(OsRange *ranges, unsigned count);
+/* os_purge of up to OS_RANGES_MAX ranges, in one call where the kernel can: it then interrupts the other processors once
+ * instead of once a range. Returns the set of refused ranges, bit i for ranges[i]. */
+uint64_t os_purge_ranges(const OsRange *ranges, unsigned count);
 
 /* Moves the OS pages behind `bytes` at `from` to `to`, a mapping of ours whose contents are lost, without copying; the
  * range at `from` is unmapped then. False: `from` is as it was, and `to` may be unmapped. */

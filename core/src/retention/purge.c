@@ -41,7 +41,7 @@ static void batch_add(Batch *batch, Slab *slab) {
         unsigned first = lowest_bit_index(rest);
         unsigned count = (unsigned)__builtin_ctz(~(rest >> first));
         batch->range[batch->range_count] = (OsRange){(void *)(slab_address(slab) + ((size_t)first << os_page_shift)),
-                                                     (size_t)count << os_page_shift, false};
+                                                     (size_t)count << os_page_shift};
         batch->slab_of_range[batch->range_count++] = (uint8_t)batch->slab_count;
         rest &= ~(((1u << count) - 1) << first);
     }
@@ -68,10 +68,10 @@ static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_m
 static void batch_purge(Batch *batch) {
     for (unsigned number = 0; number < batch->slab_count; number++)
         huge_pages_split(superslab_of_slab(batch->slab[number]));
-    os_purge_ranges(batch->range, batch->range_count);
-    for (unsigned number = 0; number < batch->range_count; number++) {
+    uint64_t refused = os_purge_ranges(batch->range, batch->range_count);
+    for (; refused != 0; refused &= refused - 1) {
+        unsigned number = lowest_bit_index(refused);
         const OsRange *range = &batch->range[number];
-        if (!range->is_refused) continue;
         unsigned first = (unsigned)(((uintptr_t)range->address % SLAB_BYTES) >> os_page_shift);
         unsigned pages = (1u << (range->bytes >> os_page_shift)) - 1u;
         batch->refused[batch->slab_of_range[number]] |= (OsPageSet)(pages << first);

@@ -19,13 +19,12 @@ static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
         unsigned first = lowest_bit_index(slabs);
         unsigned count = (unsigned)__builtin_ctzll(~((uint64_t)slabs >> first));
         runs[range_count] = (uint32_t)((((uint64_t)1 << count) - 1) << first);
-        ranges[range_count] = (OsRange){(void *)(superslab->base + first * SLAB_BYTES), count * SLAB_BYTES, false};
+        ranges[range_count] = (OsRange){(void *)(superslab->base + first * SLAB_BYTES), count * SLAB_BYTES};
         slabs &= ~runs[range_count++];
     }
-    os_purge_ranges(ranges, range_count);
+    uint64_t refused_ranges = os_purge_ranges(ranges, range_count);
     uint32_t refused = 0;
-    for (unsigned number = 0; number < range_count; number++)
-        if (ranges[number].is_refused) refused |= runs[number];
+    for (; refused_ranges != 0; refused_ranges &= refused_ranges - 1) refused |= runs[lowest_bit_index(refused_ranges)];
     return refused;
 }
 

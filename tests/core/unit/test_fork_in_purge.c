@@ -19,16 +19,16 @@ static Story story = STORY_START;
 static _Thread_local bool is_holding;
 static void *blocks[BLOCKS];
 
-void __real_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
-void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
+uint64_t __real_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
+uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
 
-void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
+uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) {
     if (is_holding) {
         is_holding = false;
         story_reach(&story, STEP_HELD);
         story_await(&story, STEP_FORKED);
     }
-    __real_hak_core_os_purge_ranges(ranges, count);
+    return __real_hak_core_os_purge_ranges(ranges, count);
 }
 
 static _Thread_local bool is_freed_late;

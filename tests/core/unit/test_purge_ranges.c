@@ -28,11 +28,11 @@ static void fill(OsRange *ranges) {
     (void)madvise(area, bytes, MADV_NOHUGEPAGE);
     memset(area, 1, bytes);
     for (size_t number = 0; number < RANGES; number++)
-        ranges[number] = (OsRange){area + 2 * number * os_page_bytes, os_page_bytes, true};
+        ranges[number] = (OsRange){area + 2 * number * os_page_bytes, os_page_bytes};
 }
 
-static void require_purged(const OsRange *range, bool is_purged) {
-    REQUIRE_EQUAL(range->is_refused, !is_purged);
+static void require_purged(const OsRange *range, bool is_refused, bool is_purged) {
+    REQUIRE_EQUAL(is_refused, !is_purged);
     const char *next = (const char *)range->address + os_page_bytes;
     REQUIRE_EQUAL(resident_bytes_in(range->address, os_page_bytes), is_purged ? 0 : os_page_bytes);
     REQUIRE_EQUAL(*(const char *)range->address, is_purged ? 0 : 1);
@@ -45,14 +45,14 @@ static void all_are_purged(void *unused) {
     for (unsigned round = 0; round < 2; round++) {
         fill(ranges);
         errno = 123;
-        os_purge_ranges(ranges, RANGES);
+        REQUIRE_EQUAL(os_purge_ranges(ranges, RANGES), 0);
         REQUIRE_EQUAL(errno, 123);
-        for (size_t number = 0; number < RANGES; number++) require_purged(&ranges[number], true);
+        for (size_t number = 0; number < RANGES; number++) require_purged(&ranges[number], false, true);
     }
     fill(ranges);
-    os_purge_ranges(ranges, 1);
-    require_purged(&ranges[0], true);
-    os_purge_ranges(ranges, 0);
+    REQUIRE_EQUAL(os_purge_ranges(ranges, 1), 0);
+    require_purged(&ranges[0], false, true);
+    REQUIRE_EQUAL(os_purge_ranges(ranges, 0), 0);
 }
 
 /* The kernel stops at the first one that it refuses. */
@@ -62,9 +62,9 @@ static void locked_ones_are_refused(void *first_locked) {
     fill(ranges);
     REQUIRE_EQUAL(mlock(ranges[first].address, os_page_bytes), 0);
     REQUIRE_EQUAL(mlock(ranges[RANGES / 2].address, os_page_bytes), 0);
-    os_purge_ranges(ranges, RANGES);
+    uint64_t refused = os_purge_ranges(ranges, RANGES);
     for (size_t number = 0; number < RANGES; number++)
-        require_purged(&ranges[number], number != first && number != RANGES / 2);
+        require_purged(&ranges[number], (refused >> number & 1) != 0, number != first && number != RANGES / 2);
 }
 
 static void forbid_the_call(void) {
@@ -112,9 +112,10 @@ static void test_an_injected_fault_refuses_all(void **state) {
     OsRange ranges[RANGES];
     fill(ranges);
     os_fault_at(1);
-    os_purge_ranges(ranges, RANGES);
+    uint64_t refused = os_purge_ranges(ranges, RANGES);
     os_fault_at(0);
-    for (size_t number = 0; number < RANGES; number++) require_purged(&ranges[number], false);
+    for (size_t number = 0; number < RANGES; number++)
+        require_purged(&ranges[number], (refused >> number & 1) != 0, false);
 }
 
 int main(void) {

@@ -35,8 +35,8 @@ static void *cache_and_wait(void *unused) {
 
 static bool is_reclaimed_in_purge;
 
-void __real_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
-void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
+uint64_t __real_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
+uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
 bool __real_hak_core_os_unmap(void *address, size_t bytes);
 bool __wrap_hak_core_os_unmap(void *address, size_t bytes);
 
@@ -46,9 +46,9 @@ static void reclaim_in_purge(void) {
     is_reclaimed_in_purge = false;
 }
 
-void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
+uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) {
     reclaim_in_purge();
-    __real_hak_core_os_purge_ranges(ranges, count);
+    return __real_hak_core_os_purge_ranges(ranges, count);
 }
 
 bool __wrap_hak_core_os_unmap(void *address, size_t bytes) {

@@ -34,11 +34,10 @@ bool __wrap_hak_core_os_purge(void *address, size_t bytes) {
     return !refuses_purges && __real_hak_core_os_purge(address, bytes);
 }
 
-void __real_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
-void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count);
-void __wrap_hak_core_os_purge_ranges(OsRange *ranges, unsigned count) {
-    if (!refuses_purges) __real_hak_core_os_purge_ranges(ranges, count);
-    for (unsigned number = 0; refuses_purges && number < count; number++) ranges[number].is_refused = true;
+uint64_t __real_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
+uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
+uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) {
+    return refuses_purges ? UINT64_MAX >> (64 - count) : __real_hak_core_os_purge_ranges(ranges, count);
 }
 
 static uintptr_t next_hint; /* 0: hakmem's */

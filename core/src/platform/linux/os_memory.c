@@ -95,30 +95,33 @@ bool os_purge(void *address, size_t bytes) {
 #define SYS_process_madvise 440 /* the same on every processor */
 #endif
 
-/* How many of the first ranges are done. A kernel before 6.13 gives no memory back this way, one before 6.14 does not know
- * the calling process by this number: 0, and the caller's way tells whether that was the reason. */
+/* The ranges are the kernel's vector: no copy of them, which would take 1 KiB of the caller's stack. */
+_Static_assert(sizeof(OsRange) == sizeof(struct iovec), "an OsRange is an iovec");
+_Static_assert(offsetof(OsRange, address) == offsetof(struct iovec, iov_base), "an OsRange is an iovec");
+_Static_assert(offsetof(OsRange, bytes) == offsetof(struct iovec, iov_len), "an OsRange is an iovec");
+
+/* Returns how many of the first ranges were given back: 0 where the kernel does not do it this way (before Linux 6.13) or does
+ * not know the calling process by PIDFD_SELF (before 6.14). */
 static unsigned purge_together(const OsRange *ranges, unsigned count) {
     enum { THIS_PROCESS = -10000 }; /* PIDFD_SELF */
-    struct iovec vector[OS_RANGES_MAX];
-    for (unsigned number = 0; number < count; number++)
-        vector[number] = (struct iovec){ranges[number].address, ranges[number].bytes};
-    long purged_bytes = syscall(SYS_process_madvise, THIS_PROCESS, vector, (size_t)count, MADV_DONTNEED, 0);
+    long purged_bytes = syscall(SYS_process_madvise, THIS_PROCESS, ranges, (size_t)count, MADV_DONTNEED, 0);
     unsigned done = 0;
     for (; done < count && purged_bytes >= (long)ranges[done].bytes; done++) purged_bytes -= (long)ranges[done].bytes;
     return done;
 }
 
-void os_purge_ranges(OsRange *ranges, unsigned count) {
+uint64_t os_purge_ranges(const OsRange *ranges, unsigned count) {
     static _Atomic bool is_unknown_to_kernel;
     int saved = errno;
-    bool is_refused = fault_is_due(), is_tried = count > 1 && !is_refused && !LOAD_RELAXED(is_unknown_to_kernel);
+    bool is_fault = fault_is_due(), is_tried = count > 1 && !is_fault && !LOAD_RELAXED(is_unknown_to_kernel);
     unsigned done = is_tried ? purge_together(ranges, count) : 0;
-    for (unsigned number = 0; number < count; number++)
-        ranges[number].is_refused =
-            number >= done &&
-            (is_refused || madvise(ranges[number].address, ranges[number].bytes, MADV_DONTNEED) != 0);
-    if (is_tried && done == 0 && !ranges[0].is_refused) STORE_RELAXED(is_unknown_to_kernel, true);
+    uint64_t refused = 0;
+    for (unsigned index = done; index < count; index++)
+        if (is_fault || madvise(ranges[index].address, ranges[index].bytes, MADV_DONTNEED) != 0)
+            refused |= (uint64_t)1 << index;
+    if (is_tried && done == 0 && (refused & 1) == 0) STORE_RELAXED(is_unknown_to_kernel, true);
     errno = saved;
+    return refused;
 }
 
 bool os_move(void *from, size_t bytes, void *to) {
