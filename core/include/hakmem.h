@@ -186,6 +186,13 @@ HAK_EXPORT size_t hak_trim(void);
  * Thread exit does it by itself. */
 HAK_EXPORT void hak_thread_flush(void);
 
+/* Between the two hakmem has no thread of its own: unshare(CLONE_NEWUSER), setns and some debuggers refuse a process with two
+ * threads. They nest. Memory above the idle bound (retain_bytes) is given back at once meanwhile, by the threads that free.
+ * hak_quiesce_begin returns when the kernel does not count the thread any more, after some milliseconds at most.
+ * hak_quiesce_end returns 0, or EINVAL if there is no begin to it. Any thread. */
+HAK_EXPORT void hak_quiesce_begin(void);
+HAK_EXPORT int hak_quiesce_end(void);
+
 /* ---- Stats ------------------------------------------------------------------------------------------------- */
 
 /* Set `struct_bytes` before the call (HAK_STATS_INIT does): the library fills no more than that, so that a program

@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 /* Changes with every change of hak_core_t or of what it leads to. */
-#define HAK_CORE_VERSION 1u
+#define HAK_CORE_VERSION 2u
 
 /* A buffer of this size takes every message of hak_core(). */
 #define HAK_CORE_MESSAGE_BYTES 512
@@ -81,6 +81,9 @@ typedef struct hak_core {
     int (*heap_id_stats_get)(uint64_t number, hak_heap_stats_t *stats);
     hak_heap_t *(*heap_id_heap)(uint64_t number); /* NULL: none */
     uint64_t (*heap_id_next)(uint64_t number);    /* the lowest number above `number`, 0: none */
+
+    void (*quiesce_begin)(void);
+    int (*quiesce_end)(void);
 } hak_core_t;
 
 /* The table of the core that this shared object or program contains, whichever core serves. */

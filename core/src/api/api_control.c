@@ -3,11 +3,13 @@
  *
  * Layer: api. Thread rule: any thread.
  */
+#include <errno.h>
 #include <hakmem.h>
 
 #include "alloc/empty_heap.h"
 #include "cache/reclaim.h"
 #include "heap/heap.h"
+#include "lifecycle/freeze.h"
 #include "lifecycle/start.h"
 #include "platform/option.h"
 #include "retention/purge.h"
@@ -32,6 +34,13 @@ size_t hak_trim(void) {
     (void)purge_run(0, 0, SIZE_MAX);
     return (size_t)(superslab_counts().purged_bytes + purge_bytes_total() - before_bytes);
 }
+
+void hak_quiesce_begin(void) {
+    core_start();
+    core_quiesce_begin();
+}
+
+int hak_quiesce_end(void) { return core_quiesce_end() ? 0 : EINVAL; }
 
 /* ---- Options ---- */
 

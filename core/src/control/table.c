@@ -58,6 +58,8 @@ const hak_core_t core_table = {
     .heap_id_stats_get = heap_id_stats_get,
     .heap_id_heap = heap_id_heap,
     .heap_id_next = heap_id_next,
+    .quiesce_begin = hak_quiesce_begin,
+    .quiesce_end = hak_quiesce_end,
 };
 
 const hak_core_t *hak_published(void) { return &core_table; }

@@ -12,11 +12,13 @@
 #include "heap/heap_all.h"
 #include "lifecycle/freeze.h"
 #include "lifecycle/thread.h"
+#include "platform/os.h"
 #include "retention/purge.h"
 #include "superslab/superslab.h"
 
 void fork_child(void) {
     STORE_RELAXED(detached_count, 0);
+    (void)os_helper_claim_inherited(); /* what a child has inherited is put right below */
     core_release_locks();
     purge_abandon_all();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)

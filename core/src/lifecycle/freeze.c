@@ -46,3 +46,11 @@ void core_thaw(void) {
     core_release_locks();
     purge_to_idle_bound(); /* what others freed since the first purge */
 }
+
+void core_quiesce_begin(void) {
+    purge_to_idle_bound();
+    helper_quiesce_begin();
+    purge_to_idle_bound(); /* what others freed since the first purge, which the helper would have given back */
+}
+
+bool core_quiesce_end(void) { return helper_quiesce_end(); }

@@ -16,6 +16,11 @@ void core_freeze(void);
 /* Releases the locks. Afterwards the next slow path that needs the helper starts it. */
 void core_thaw(void);
 
+/* Between the two, which nest, hakmem has no thread of its own; memory is given back at once. The second returns false if it was
+ * not begun. */
+void core_quiesce_begin(void);
+bool core_quiesce_end(void);
+
 /* For a forked child: releases the locks alone. */
 void core_release_locks(void);
 

@@ -28,6 +28,11 @@ void lock_acquire_slow(Lock *lock) {
 
 void lock_release_slow(Lock *lock) { os_wake_one(&lock->state); }
 
+void lock_reset(Lock *lock) {
+    atomic_store_explicit(&lock->state, 0, memory_order_release);
+    os_wake(&lock->state);
+}
+
 /* ---- The order ---- */
 
 #if HAK_DEBUG_CHECKS

@@ -35,6 +35,9 @@ void lock_order_suspend(bool is_suspended); /* for the calling thread, around fo
 #define lock_order_suspend(is_suspended) ((void)0)
 #endif
 
+/* Unlocks, whoever holds it: for a child whose holder is a thread that it does not have. Wakes all who wait. */
+void lock_reset(Lock *lock);
+
 void lock_acquire_slow(Lock *lock);
 void lock_release_slow(Lock *lock);
 

@@ -75,10 +75,14 @@ uint64_t os_thread_id(void);
  * another thread owns may be taken from it. */
 bool os_barrier_in_all_threads(void);
 
-/* A thread of our own that blocks all signals; 0 or an errno. */
+/* A thread of our own: it blocks all signals, has the ordinary scheduling policy and the main thread's processors, whatever the
+ * calling thread has. Returns 0 or an errno. */
 int os_helper_start(void (*run)(void));
 void os_helper_await_end(void);  /* its function has returned */
-void os_helper_await_gone(void); /* and the kernel counts it no more, but for an exit that takes very long */
+void os_helper_await_gone(void); /* and the kernel counts it no more; an exit that takes very long is not awaited */
+
+/* True, once: this process is a child of the one that last started a helper, and was made without the fork hooks. */
+bool os_helper_claim_inherited(void);
 
 /* Sleeps until the word is no longer `expected`, somebody wakes it, or the time is over. */
 void os_wait(_Atomic uint32_t *word, uint32_t expected);

@@ -2,11 +2,12 @@
  * retention/helper.c - the helper: a thread that keeps the idle bound while nobody calls the allocator.
  *
  * Layer: retention. Thread rule: one helper at most. It blocks all signals, holds no lock while it sleeps or while the kernel
- * works, and ends when there is nothing left to give back.
+ * works, and ends when there is nothing left that it can give back.
  *
- * States: absent -helper_wake-> running -nothing left-> finished -helper_wake-> running; running or finished
- *         -helper_stop-> forbidden -ended-> absent;
- *         absent -the OS refuses a thread-> broken -fork, or a helper_wake RETRY_MS later-> absent.
+ * States: absent -helper_wake-> running -within the idle bound-> finished -helper_wake-> running;
+ *         running -the kernel refuses what is left-> futile -helper_wake, FUTILE_RETRY_MS later-> running;
+ *         running, finished or futile -helper_stop-> forbidden -ended-> absent;
+ *         absent -the OS refuses a thread-> broken -fork, or a helper_wake BROKEN_RETRY_MS later-> absent.
  */
 #include "retention/helper.h"
 
@@ -15,13 +16,21 @@
 #include "retention/bounds.h"
 #include "retention/purge.h"
 
-typedef enum HelperState { HELPER_ABSENT, HELPER_RUNNING, HELPER_FINISHED, HELPER_FORBIDDEN, HELPER_BROKEN } HelperState;
+typedef enum HelperState {
+    HELPER_ABSENT,
+    HELPER_RUNNING,
+    HELPER_FINISHED,
+    HELPER_FUTILE,
+    HELPER_FORBIDDEN,
+    HELPER_BROKEN
+} HelperState;
 
 static Lock helper_lock = {.rank = LOCK_RANK_HELPER};
-static HelperState helper_state;        /* under helper_lock */
-static uint32_t helper_tried_ms;        /* under helper_lock: when the OS was last asked for a thread */
+static HelperState helper_state;  /* under helper_lock */
+static uint32_t helper_tried_ms;  /* under helper_lock: when it was last started, or ended as futile */
+static uint32_t quiesce_count;    /* under helper_lock: of helper_quiesce_begin without its end */
 static _Atomic uint32_t helper_stopping;
-static _Atomic uint32_t helper_signals; /* what it sleeps on */
+static _Atomic uint32_t helper_signals; /* the word it sleeps on */
 
 /* So an OS page outlives its delay by a quarter of it at most. */
 enum { POLLS_PER_DELAY = 4 };
@@ -29,33 +38,42 @@ enum { POLLS_PER_DELAY = 4 };
 /* Caches count: the helper takes them as soon as their threads are idle, so until then it has something to wait for. */
 static bool is_within_idle_bound(void) { return bounds_free_and_cached_bytes() <= bounds_idle_bytes(); }
 
-/* Everything that is old goes, not just what exceeds the idle bound: it was not missed for a whole delay. */
-static void helper_run(void) {
-    unsigned idle_polls = 0;
-    bool has_exceeded = false; /* the free bytes alone, without caches, have exceeded the idle bound */
+/* Free bytes alone exceed the idle bound. */
+static bool exceeds_without_caches(void) { return LOAD_RELAXED(backed_free_bytes) > bounds_idle_bytes(); }
+
+/* Gives back all that is old, not just what exceeds the idle bound: it was not missed for a whole delay. True: ended because the
+ * kernel refuses what is left (mlockall). */
+static bool helper_run(void) {
+    enum { FUTILE_POLLS_MAX = 4 * POLLS_PER_DELAY };
+    unsigned idle_polls = 0, futile_polls = 0;
+    bool has_exceeded = false; /* not if it was woken for caches alone */
     while (idle_polls < POLLS_PER_DELAY) {
         uint32_t signals = atomic_load(&helper_signals); /* before the values that a signal is about */
-        if (atomic_load(&helper_stopping) != 0) return;
+        if (atomic_load(&helper_stopping) != 0) return false;
         uint32_t delay_ms = (uint32_t)option_value(OPTION_PURGE_DELAY_MS);
         uint32_t poll_ms = delay_ms / POLLS_PER_DELAY + 1;
         os_wait_ms(&helper_signals, signals, poll_ms);
-        if (atomic_load(&helper_stopping) != 0) return;
+        if (atomic_load(&helper_stopping) != 0) return false;
         reclaim_others(true);
         bool is_idle = purge_to_burst_bound() == 0; /* many threads' caches may have become free just now */
-        has_exceeded = has_exceeded || LOAD_RELAXED(backed_free_bytes) > bounds_idle_bytes();
+        has_exceeded = has_exceeded || exceeds_without_caches();
         if (has_exceeded) is_idle &= purge_run(delay_ms > poll_ms ? delay_ms - poll_ms : 0, 0, SIZE_MAX) == 0;
         bool was_signalled = atomic_load(&helper_signals) != signals; /* a poll too early for what becomes old */
         idle_polls = is_idle && is_within_idle_bound() && !was_signalled ? idle_polls + 1 : 0;
+        futile_polls = is_idle && exceeds_without_caches() && !was_signalled ? futile_polls + 1 : 0;
+        if (futile_polls == FUTILE_POLLS_MAX) return true;
     }
+    return false;
 }
 
 static void helper_main(void) {
     for (;;) {
-        helper_run();
-        lock_acquire(&helper_lock); /* a wake-up finds a helper that polls again, or one that has finished */
-        bool is_done = is_within_idle_bound() || atomic_load(&helper_stopping) != 0;
+        bool is_futile = helper_run();
+        lock_acquire(&helper_lock); /* a wake-up finds a helper that polls again, or one that has ended */
+        bool is_done = is_futile || is_within_idle_bound() || atomic_load(&helper_stopping) != 0;
         if (is_done && helper_state == HELPER_RUNNING) {
-            helper_state = HELPER_FINISHED;
+            helper_state = is_futile ? HELPER_FUTILE : HELPER_FINISHED;
+            helper_tried_ms = (uint32_t)os_now_ms();
             bounds_poll_next_time();
         }
         lock_release(&helper_lock);
@@ -63,22 +81,37 @@ static void helper_main(void) {
     }
 }
 
+/* A child that was made without the fork hooks (_Fork, clone) has inherited this state, and no thread. The slabs that the helper
+ * was purging are free and backed. Nothing can be done about a lock that it held in that moment. */
+static void forget_inherited(void) {
+    if (HAK_LIKELY(!os_helper_claim_inherited())) return;
+    lock_reset(&helper_lock);
+    lock_acquire(&helper_lock);
+    if (helper_state != HELPER_BROKEN) helper_state = HELPER_ABSENT;
+    atomic_store(&helper_stopping, 0);
+    lock_release(&helper_lock);
+    STORE_RELAXED(detached_count, 0);
+    purge_abandon_all();
+}
+
+static void start(uint32_t now_ms) {
+    atomic_store(&helper_stopping, 0);
+    helper_tried_ms = now_ms;
+    helper_state = os_helper_start(helper_main) == 0 ? HELPER_RUNNING : HELPER_BROKEN;
+}
+
+/* A futile helper counts as woken: a purge by the caller would be as futile. */
 bool helper_wake(void) {
-    enum { RETRY_MS = 1000 };
+    enum { BROKEN_RETRY_MS = 1000, FUTILE_RETRY_MS = 30000 };
+    forget_inherited();
     lock_acquire(&helper_lock);
     uint32_t now_ms = (uint32_t)os_now_ms();
-    if (helper_state == HELPER_FINISHED) {
-        os_helper_await_end();
-        helper_state = HELPER_ABSENT;
-    }
-    if (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, RETRY_MS))
-        helper_state = HELPER_ABSENT;
-    if (helper_state == HELPER_ABSENT) {
-        atomic_store(&helper_stopping, 0);
-        helper_tried_ms = now_ms;
-        helper_state = os_helper_start(helper_main) == 0 ? HELPER_RUNNING : HELPER_BROKEN;
-    }
-    bool is_kept = helper_state == HELPER_RUNNING;
+    bool is_to_retry = (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, BROKEN_RETRY_MS)) ||
+                       (helper_state == HELPER_FUTILE && os_has_aged(now_ms, helper_tried_ms, FUTILE_RETRY_MS));
+    if (helper_state == HELPER_FINISHED || (is_to_retry && helper_state == HELPER_FUTILE)) os_helper_await_end();
+    if (helper_state == HELPER_FINISHED || is_to_retry) helper_state = HELPER_ABSENT;
+    if (helper_state == HELPER_ABSENT && quiesce_count == 0) start(now_ms);
+    bool is_kept = helper_state == HELPER_RUNNING || helper_state == HELPER_FUTILE;
     lock_release(&helper_lock);
     return is_kept;
 }
@@ -90,9 +123,10 @@ void helper_poll_now(void) {
 
 /* The helper's last act takes the lock, so its end is awaited without the lock. */
 void helper_stop(void) {
+    forget_inherited();
     for (;;) {
         lock_acquire(&helper_lock);
-        bool is_awaited = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED;
+        bool is_awaited = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED || helper_state == HELPER_FUTILE;
         if (!is_awaited && helper_state != HELPER_FORBIDDEN) return;
         if (is_awaited) helper_state = HELPER_FORBIDDEN;
         atomic_store(&helper_stopping, 1);
@@ -113,4 +147,19 @@ void helper_allow(void) {
     if (helper_state == HELPER_BROKEN) helper_state = HELPER_ABSENT;
     lock_release(&helper_lock);
     bounds_poll_next_time();
+}
+
+void helper_quiesce_begin(void) {
+    helper_stop();
+    quiesce_count++;
+    lock_release(&helper_lock);
+}
+
+bool helper_quiesce_end(void) {
+    lock_acquire(&helper_lock);
+    bool has_begun = quiesce_count > 0;
+    if (has_begun) quiesce_count--;
+    lock_release(&helper_lock);
+    bounds_poll_next_time();
+    return has_begun;
 }

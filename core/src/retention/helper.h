@@ -19,4 +19,9 @@ void helper_poll_now(void);
 void helper_stop(void);
 void helper_allow(void);
 
+/* Between the two, which nest, no helper runs: memory is given back at once. The first returns when the kernel does not count
+ * the helper's thread any more. The second returns false if it was not begun. */
+void helper_quiesce_begin(void);
+bool helper_quiesce_end(void);
+
 #endif

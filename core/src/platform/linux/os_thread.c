@@ -11,8 +11,10 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,13 +89,50 @@ bool os_barrier_in_all_threads(void) {
 
 /* ---- The helper thread ---- */
 
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
 static _Atomic uint64_t helper_thread_id;
 static _Atomic uint64_t helper_end_ms;
 static _Atomic uint32_t helper_has_ended;
 static void (*helper_function)(void);
 
+/* A word that is 1 in the process that started the helper, and 0 in its children: the kernel wipes its OS page at fork, clone and
+ * _Fork alike. NULL: no helper was started, or the kernel does not wipe (before Linux 4.14); then children are not told. */
+static _Atomic uint32_t *_Atomic process_mark;
+
+static void mark_process(void) {
+    _Atomic uint32_t *mark = atomic_load(&process_mark);
+    if (mark == NULL) {
+        void *page = mmap(NULL, os_page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (page == MAP_FAILED) return;
+        if (madvise(page, os_page_bytes, MADV_WIPEONFORK) != 0) {
+            (void)munmap(page, os_page_bytes);
+            return;
+        }
+        mark = page;
+    }
+    atomic_store(mark, 1);
+    atomic_store(&process_mark, mark);
+}
+
+bool os_helper_claim_inherited(void) {
+    _Atomic uint32_t *mark = atomic_load(&process_mark);
+    uint32_t wiped = 0;
+    return mark != NULL && atomic_load(mark) == 0 && atomic_compare_exchange_strong(mark, &wiped, 1);
+}
+
+/* Also where the main thread has ended: its number is the process's. */
+static void use_processors_of_process(void) {
+    unsigned long processors[1024 / sizeof(unsigned long)]; /* 8192 of them */
+    long bytes = syscall(SYS_sched_getaffinity, getpid(), sizeof processors, processors);
+    if (bytes > 0) (void)syscall(SYS_sched_setaffinity, 0, (size_t)bytes, processors);
+}
+
 static void *helper_main(void *unused) {
     (void)unused;
+    use_processors_of_process();
     atomic_store(&helper_thread_id, os_thread_id());
     helper_function();
     atomic_store(&helper_end_ms, os_now_ms());
@@ -109,16 +148,24 @@ int os_helper_start(void (*run)(void)) {
     helper_function = run;
     atomic_store(&helper_thread_id, 0);
     atomic_store(&helper_has_ended, 0);
+    mark_process();
     if (pthread_attr_init(&attributes) != 0) return ENOMEM;
     /* Detached: it ends when it likes, and nobody may come who would join it. */
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     size_t stack_bytes = (size_t)sysconf(_SC_THREAD_STACK_MIN);
     (void)pthread_attr_setstacksize(&attributes, stack_bytes + (64u << 10));
+    (void)pthread_attr_setschedpolicy(&attributes, SCHED_OTHER);
+    (void)pthread_attr_setschedparam(&attributes, &(struct sched_param){.sched_priority = 0}); /* else the caller's */
+    (void)pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
     /* The new thread inherits the mask: no signal handler of the host ever runs on it. */
     sigfillset(&all_signals);
     pthread_sigmask(SIG_SETMASK, &all_signals, &previous_signals);
     pthread_t thread;
     int result = pthread_create(&thread, &attributes, helper_main, NULL);
+    if (result == EPERM) { /* the process may not choose the policy */
+        (void)pthread_attr_setinheritsched(&attributes, PTHREAD_INHERIT_SCHED);
+        result = pthread_create(&thread, &attributes, helper_main, NULL);
+    }
     pthread_sigmask(SIG_SETMASK, &previous_signals, NULL);
     pthread_attr_destroy(&attributes);
     errno = saved;

@@ -1,0 +1,105 @@
+/*
+ * fork/test_raw_child.c - a child that was made without the C library's fork hooks, by a raw clone: whatever the helper did
+ * in its parent, the child can allocate, give back, check, trim, fork, and give back what is old while it is idle.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/resident.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+enum { BLOCKS = 20000, BLOCK_BYTES = 2000, CHILD_SECONDS_MAX = 30, CHILDREN = 20 };
+static char *blocks[BLOCKS];
+
+static void build_and_drop(void) {
+    for (size_t index = 0; index < BLOCKS; index++) {
+        blocks[index] = hak_malloc(BLOCK_BYTES);
+        REQUIRE(blocks[index] != NULL);
+        memset(blocks[index], 1, BLOCK_BYTES);
+    }
+    for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
+}
+
+static void start_helper(void) {
+    build_and_drop();
+    for (unsigned tries = 0; resident_thread_count() < 2 && tries < 1000; tries++) {
+        build_and_drop();
+        resident_sleep_ms(1);
+    }
+    REQUIRE_AT_LEAST(resident_thread_count(), 2);
+}
+
+/* Returns twice, like fork. */
+static pid_t raw_fork(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL); }
+
+static void require_child_succeeds(pid_t child) {
+    int status;
+    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+    REQUIRE_EQUAL(status, 0);
+}
+
+static void live_in_child(void) {
+    alarm(CHILD_SECONDS_MAX);
+    REQUIRE_EQUAL(hak_check(), 0);
+    build_and_drop();
+    for (unsigned tries = 0; stats_now().free_resident_bytes > 4 * MIB && tries < 100; tries++) resident_sleep_ms(50);
+    REQUIRE_AT_MOST(stats_now().free_resident_bytes, 4 * MIB + stats_now().live_bytes / 20);
+    pid_t grandchild = fork();
+    if (grandchild == 0) {
+        alarm(CHILD_SECONDS_MAX);
+        build_and_drop();
+        REQUIRE_EQUAL(hak_check(), 0);
+        _exit(0);
+    }
+    require_child_succeeds(grandchild);
+    (void)hak_trim();
+    REQUIRE_EQUAL(hak_check(), 0);
+    _exit(0);
+}
+
+static void test_child_of_raw_clone(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    for (unsigned number = 0; number < CHILDREN; number++) {
+        start_helper();
+        pid_t child = raw_fork();
+        REQUIRE(child >= 0);
+        if (child == 0) live_in_child();
+        require_child_succeeds(child);
+    }
+}
+
+/* The first request of the child is what hangs in a lock or waits for a thread that is not there. */
+static void test_each_first_request(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    for (unsigned request = 0; request < 5; request++) {
+        start_helper();
+        pid_t child = raw_fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            alarm(CHILD_SECONDS_MAX);
+            if (request == 0) hak_quiesce_begin();
+            if (request == 1) REQUIRE_EQUAL(hak_check(), 0);
+            if (request == 2) (void)hak_trim();
+            if (request == 3) stats_option_set("purge_delay_ms", "100");
+            if (request == 4 && fork() == 0) _exit(0);
+            _exit(0);
+        }
+        require_child_succeeds(child);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_child_of_raw_clone),
+        cmocka_unit_test(test_each_first_request),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

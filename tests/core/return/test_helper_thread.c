@@ -1,0 +1,198 @@
+/*
+ * return/test_helper_thread.c - the helper is a thread that others can see: a program can ask for none (hak_quiesce_begin), it
+ * has a scheduling policy and processors of its own, and it ends where nothing can be given back.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/child.h"
+#include "support/resident.h"
+#include "support/stats.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { BLOCKS = 20000, BLOCK_BYTES = 2000 };
+static char *blocks[BLOCKS];
+
+static void build_and_drop(void) {
+    for (size_t index = 0; index < BLOCKS; index++) {
+        blocks[index] = hak_malloc(BLOCK_BYTES);
+        REQUIRE(blocks[index] != NULL);
+        memset(blocks[index], 1, BLOCK_BYTES);
+    }
+    for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
+}
+
+static void await_thread_count(size_t wanted) {
+    for (unsigned tries = 0; resident_thread_count() != wanted && tries < 5000; tries++) resident_sleep_ms(1);
+    REQUIRE_EQUAL(resident_thread_count(), wanted);
+}
+
+static void start_helper(void) {
+    build_and_drop();
+    await_thread_count(2);
+}
+
+/* ---- Quiesce ---- */
+
+static void quiesce_nests(void *unused) {
+    (void)unused;
+    REQUIRE_EQUAL(hak_quiesce_end(), EINVAL);
+    start_helper();
+    hak_quiesce_begin();
+    REQUIRE_EQUAL(resident_thread_count(), 1);
+    hak_quiesce_begin();
+    for (unsigned round = 0; round < 3; round++) {
+        build_and_drop();
+        REQUIRE_EQUAL(resident_thread_count(), 1);
+        REQUIRE_AT_MOST(stats_now().free_resident_bytes, 5 * MIB); /* the idle bound is kept all the same */
+    }
+    REQUIRE_EQUAL(hak_quiesce_end(), 0);
+    build_and_drop();
+    REQUIRE_EQUAL(resident_thread_count(), 1);
+    REQUIRE_EQUAL(hak_quiesce_end(), 0);
+    REQUIRE_EQUAL(hak_quiesce_end(), EINVAL);
+    start_helper();
+}
+
+static void namespaces_can_be_left(void *unused) {
+    (void)unused;
+    start_helper();
+    REQUIRE_EQUAL(unshare(CLONE_NEWUSER), -1); /* a process with two threads */
+    REQUIRE_EQUAL(errno, EINVAL);
+    hak_quiesce_begin();
+    if (unshare(CLONE_NEWUSER) != 0) REQUIRE(errno == EPERM || errno == ENOSPC); /* not allowed here at all */
+    REQUIRE_EQUAL(hak_quiesce_end(), 0);
+    start_helper();
+}
+
+static void quiesced_across_fork(void *unused) {
+    (void)unused;
+    start_helper();
+    hak_quiesce_begin();
+    pid_t child = fork();
+    if (child == 0) {
+        build_and_drop();
+        REQUIRE_EQUAL(resident_thread_count(), 1);
+        REQUIRE_EQUAL(hak_quiesce_end(), 0);
+        start_helper();
+        _exit(0);
+    }
+    int status;
+    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+    REQUIRE_EQUAL(status, 0);
+    build_and_drop();
+    REQUIRE_EQUAL(resident_thread_count(), 1);
+    REQUIRE_EQUAL(hak_quiesce_end(), 0);
+}
+
+static void test_quiesce(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(quiesce_nests, NULL);
+    child_must_succeed(namespaces_can_be_left, NULL);
+    child_must_succeed(quiesced_across_fork, NULL);
+}
+
+/* ---- Scheduling ---- */
+
+static pid_t other_thread(void) {
+    pid_t found = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    REQUIRE(tasks != NULL);
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;)
+        if (atoi(entry->d_name) != 0 && atoi(entry->d_name) != getpid() && atoi(entry->d_name) != (int)syscall(SYS_gettid))
+            found = atoi(entry->d_name);
+    (void)closedir(tasks);
+    return found;
+}
+
+static void *free_much_on_one_processor(void *is_real_time) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    (void)sched_setaffinity(0, sizeof one, &one);
+    struct sched_param priority = {.sched_priority = 1};
+    *(bool *)is_real_time = sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
+    build_and_drop();
+    await_thread_count(3);
+    pid_t helper = other_thread();
+    REQUIRE(helper != 0);
+    resident_sleep_ms(20);
+    REQUIRE_EQUAL(sched_getscheduler(helper), SCHED_OTHER);
+    cpu_set_t of_process, of_helper;
+    REQUIRE_EQUAL(sched_getaffinity(getpid(), sizeof of_process, &of_process), 0);
+    REQUIRE_EQUAL(sched_getaffinity(helper, sizeof of_helper, &of_helper), 0);
+    REQUIRE(CPU_EQUAL(&of_process, &of_helper));
+    return NULL;
+}
+
+static void helper_has_its_own_scheduling(void *unused) {
+    (void)unused;
+    bool is_real_time = false;
+    pthread_t thread = threads_start(free_much_on_one_processor, &is_real_time);
+    REQUIRE_EQUAL(pthread_join(thread, NULL), 0);
+    if (!is_real_time) print_message("real-time scheduling is not allowed here\n");
+}
+
+static void test_scheduling(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(helper_has_its_own_scheduling, NULL);
+}
+
+/* ---- mlockall ---- */
+
+enum { SURVIVORS = 400, BLOCKS_PER_SURVIVOR = BLOCKS / SURVIVORS };
+static char *survivors[SURVIVORS];
+
+/* SuperSlabs with a survivor cannot be unmapped, which mlockall would allow. */
+static void build_and_drop_all_but_survivors(void) {
+    for (size_t index = 0; index < BLOCKS; index++) memset(blocks[index] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t index = 0; index < SURVIVORS; index++) {
+        hak_free(survivors[index]);
+        survivors[index] = blocks[index * BLOCKS_PER_SURVIVOR];
+        blocks[index * BLOCKS_PER_SURVIVOR] = NULL;
+    }
+    for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
+}
+
+static void helper_ends_under_mlockall(void *unused) {
+    (void)unused;
+    stats_option_set("purge_delay_ms", "40");
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) return; /* not allowed here */
+    build_and_drop_all_but_survivors();
+    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 10 * MIB);
+    await_thread_count(2);
+    await_thread_count(1);
+    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 10 * MIB);
+    for (unsigned round = 0; round < 3; round++) build_and_drop_all_but_survivors();
+    REQUIRE_EQUAL(resident_thread_count(), 1); /* it does not come again for a while */
+    REQUIRE_EQUAL(munlockall(), 0);
+    (void)hak_trim();
+    REQUIRE_AT_MOST(stats_now().free_resident_bytes, MIB);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void test_mlockall(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(helper_ends_under_mlockall, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quiesce),
+        cmocka_unit_test(test_scheduling),
+        cmocka_unit_test(test_mlockall),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
