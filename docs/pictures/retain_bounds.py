@@ -1,6 +1,6 @@
 """Draws the two retain bounds over time, measured in this process: a heap is built, dropped, and left alone.
 
-    python docs/pictures/retain_bounds.py [--out docs/pictures/retain-bounds.png]
+    python docs/pictures/retain_bounds.py [--out FILE]
 
 The interpreter is one of an environment with hakmem and matplotlib (pip install 'hakmem[measure]').
 """

@@ -45,6 +45,7 @@ FOREIGN_IDENTIFIERS = {
         "BUILD_FOLDER CPU_SECONDS EXTENSION_FOLDER INCLUDE_FOLDER MARKS_FILE PATTERN_INDEX PEAK_KIB"
     ),
     "an example's own": "free_most",
+    "the system's that hakmem comes from": "TinySlabMeta TinyTLSSlab",
 }
 FOREIGN_FILES = {
     "of other projects": "Objects/obmalloc.c malloc/malloc.c",

@@ -3,18 +3,62 @@
  *
  * Layer: base (lowest; includes nothing of ours). Thread rule: constants and pure functions only.
  *
- * Glossary, one meaning each:
- *   OS page       what the kernel pages by: 4, 16 or 64 KiB, read at run time (os_page_bytes).
- *   block         what a caller gets.               size class   the block size that a request is rounded to.
- *   slab          64 KiB, blocks of one size class. SuperSlab    2 MiB, 2 MiB-aligned, 32 slabs of any classes.
- *   magazine      a heap's stack of free blocks of one class: the fast path.
- *   TLS slab      the slab from which a heap refills the magazine of one class.
- *   heap          a set of magazines and TLS slabs; each thread has one.
- *   live          held by a caller.   cached   in a magazine.   free   neither.   used = live + cached.
- *   registry      address -> SuperSlab and slab class, for any address, without reading it.
- *   backed        an OS page with memory behind it; unbacked: never touched, or purged.
- *   purge         give OS pages inside a living SuperSlab back.   release   unmap a SuperSlab.
- *   spare         a SuperSlab without used blocks that is still mapped.
+ * Glossary, one meaning each; made from docs/design.md by: python tests/lint/glossary.py --write
+ *
+ *   OS page       the unit in which the kernel backs memory: os_page_bytes, read at run time (platform/os.h)
+ *   block         the memory that a caller gets for one request (hakmem.h)
+ *   size class    the block size that a request is rounded up to (superslab/size_class.h)
+ *   slab          SLAB_BYTES of address space for blocks of one size class (slab/slab.h)
+ *   SuperSlab     SUPERSLAB_BYTES of address space, aligned to its size: SLABS_PER_SUPERSLAB slabs of any size
+ *                 classes (superslab/superslab.h)
+ *   large block   a block above SLAB_CLASS_BYTES_MAX: a run or a mapping (alloc/large.h)
+ *   run           neighbouring slabs of a SuperSlab that hold one large block of at most RUN_BYTES_MAX
+ *                 (superslab/run.h)
+ *   mapping       address space of its own for one larger block (superslab/mapping.h)
+ *   live          of a block: held by a caller (base/types.h)
+ *   cached        of a block: in a magazine. Of a mapping: kept without a block (cache/magazine.h,
+ *                 superslab/mapping.h)
+ *   used          of a block: live or cached. Of a slab: owned by a heap or a run (base/types.h)
+ *   free          of a block or a slab: not used. Of an OS page: touched by no used block (base/types.h)
+ *   backed        of an OS page: with memory behind it, as far as is known. Unbacked: never touched, or purged
+ *                 (base/types.h)
+ *   supply        all SuperSlabs and mappings, under one lock; hands out free slabs and takes empty ones back
+ *                 (superslab/supply.h)
+ *   active        of a SuperSlab: with a used slab (superslab/superslab.c)
+ *   spare         of a SuperSlab: without used slabs, still mapped (superslab/superslab.c)
+ *   registry      address to slab class and SuperSlab, for any address, without reading it (superslab/registry.h)
+ *   window        the addresses that the registry covers with dense tables; others go through a radix tree
+ *                 (superslab/registry.h)
+ *   heap          a set of magazines and TLS slabs, and the slabs that it owns; each thread has one (heap/heap.h)
+ *   magazine      a heap's stack of blocks of one size class, ready to be handed out: the fast path
+ *                 (cache/magazine.h)
+ *   TLS slab      the slab from which a heap refills the magazine of one size class (heap/heap_take.h)
+ *   refill        blocks of a slab go into an empty magazine (alloc/malloc.c)
+ *   flush         blocks of a magazine go back to their slabs (cache/flush.h, alloc/free.c)
+ *   cold class    a size class of which a heap has taken few blocks: fewer than COLD_BLOCKS_MIN, or less than an OS
+ *                 page's worth (alloc/malloc.c)
+ *   shared heap   the heap that owns the slabs that ended threads left, and those from which cold classes take their
+ *                 blocks (heap/heap_all.h)
+ *   private heap  a heap of a host: its slabs serve nobody else and go with it (alloc/private_heap.h)
+ *   account       what a host's heap holds, in bytes and blocks, and its limits (api/account.h)
+ *   owner lock    the lock of the heap that owns a slab; under it blocks go back to that slab (heap/owner_lock.h)
+ *   empty heap    a heap whose frees have met its mallocs; it flushes its magazines (alloc/empty_heap.h)
+ *   rebase        a heap moves its count of mallocs so that it meets that of its frees at the last free of the
+ *                 process (alloc/empty_heap.c)
+ *   reclaim       one thread flushes the magazines of another that is outside the allocator (cache/reclaim.h)
+ *   purge         give OS pages back; their addresses stay mapped (retention/purge.h)
+ *   release       unmap a SuperSlab or a mapping (superslab/superslab.c, superslab/mapping.c)
+ *   trim          flush, reclaim, purge and release all that can go, now (api/api_control.c)
+ *   detached      in no list, while the kernel works on it: a slab, a SuperSlab, a mapping, or a heap that ends with
+ *                 its slabs (superslab/superslab.h)
+ *   idle bound    limits the OS pages that have been free and backed for longer than purge_delay_ms
+ *                 (retention/bounds.h)
+ *   burst bound   limits all OS pages that are free and backed (retention/bounds.h)
+ *   poll          a comparison of the free backed bytes with both bounds (retention/retention.h)
+ *   report        a heap adds the bytes that it returned to the sum of the process (retention/retention.h)
+ *   helper        the thread that keeps the idle bound while nobody calls the allocator (retention/helper.h)
+ *   freeze        hold all locks with nothing detached, for a fork and for hak_check (lifecycle/freeze.h)
+ *   pool          heaps whose thread or host has ended; they wait for the next (lifecycle/pool.h)
  */
 #ifndef HAK_BASE_BASE_H
 #define HAK_BASE_BASE_H
