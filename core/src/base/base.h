@@ -16,10 +16,10 @@
  *                 (superslab/run.h)
  *   mapping       address space of its own for one larger block (superslab/mapping.h)
  *   live          of a block: held by a caller (base/types.h)
- *   cached        of a block: in a magazine. Of a mapping: kept without a block (cache/magazine.h,
- *                 superslab/mapping.h)
- *   used          of a block: live or cached. Of a slab: owned by a heap or a run (base/types.h)
- *   free          of a block or a slab: not used. Of an OS page: touched by no used block (base/types.h)
+ *   cached        of a block: in a magazine (cache/magazine.h)
+ *   used          of a block: live or cached. Of a slab: owned by a heap, or part of a run (base/types.h)
+ *   free          of a block or a slab: not used. Of a mapping: without a block. Of an OS page: touched by no used
+ *                 block (base/types.h)
  *   backed        of an OS page: with memory behind it, as far as is known. Unbacked: never touched, or purged
  *                 (base/types.h)
  *   supply        all SuperSlabs and mappings, under one lock; hands out free slabs and takes empty ones back
