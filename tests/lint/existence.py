@@ -32,6 +32,7 @@ FOREIGN_IDENTIFIERS = {
     "Ruby's": "ArgumentError NoMemoryError UnsafeError",
     "CPython's": "PyMem_SetupDebugHooks pool_header test_asyncio test_tasks",
     "Lua's": "luaL_requiref",
+    "lupa's": "max_memory",
     "CMake's": "CMAKE_EXPORT_COMPILE_COMMANDS CMAKE_INSTALL_PREFIX CMAKE_PREFIX_PATH",
     "put together by cmake/FindLuaHeaders.cmake": (
         "HAKMEM_lua54_PACKAGE HAKMEM_lua54_VERSION HAKMEM_lua55_INCLUDE_DIR"
