@@ -100,7 +100,7 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
 }
 
 static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
-    size_t used_bytes = mapping->is_cached ? 0 : mapping->block_bytes;
+    size_t used_bytes = mapping->is_free ? 0 : mapping->block_bytes;
     expect(findings, mapping->is_queued, "I16", mapping, mapping->is_queued, true);
     expect(findings, used_bytes < mapping->backed_bytes, "I16", mapping, used_bytes, mapping->backed_bytes);
     expect(findings, mapping->backed_bytes <= mapping->mapping_bytes, "I16", mapping, mapping->backed_bytes,

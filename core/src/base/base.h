@@ -80,8 +80,8 @@
 #define OS_PAGE_BYTES_MAX 65536u
 #define OS_PAGES_PER_SLAB_MAX (SLAB_BYTES / OS_PAGE_BYTES_MIN)
 
-#define BLOCKS_PER_SLAB_MAX 4096u /* so 8-byte blocks fill half a slab; the rest of it is never backed */
-#define SLAB_CLASS_BYTES_MAX 32768u /* larger blocks are mappings of their own */
+#define BLOCKS_PER_SLAB_MAX 4096u   /* 8-byte blocks fill half a slab; the other half is never backed */
+#define SLAB_CLASS_BYTES_MAX 32768u /* larger blocks: runs of slabs up to RUN_BYTES_MAX, mappings beyond */
 
 #define CACHE_LINE_BYTES 64u
 
@@ -94,7 +94,7 @@ _Static_assert(sizeof(void *) == 8, "hakmem is written for 64-bit address spaces
 #define HAK_INLINE static inline __attribute__((always_inline))
 #define HAK_NOINLINE __attribute__((noinline))
 #define HAK_COLD __attribute__((noinline, cold))
-#define HAK_HIDDEN __attribute__((visibility("hidden"))) /* said at a declaration, it saves an access by the GOT */
+#define HAK_HIDDEN __attribute__((visibility("hidden"))) /* on a declaration: addressed without the GOT */
 #else
 #error "hakmem needs GCC or Clang"
 #endif
@@ -103,12 +103,14 @@ _Static_assert(sizeof(void *) == 8, "hakmem is written for 64-bit address spaces
 #define HAK_DEBUG_CHECKS 0
 #endif
 
-/* A relaxed access: the value may be read or written by another thread, order is given elsewhere. Plain moves. */
+/* Relaxed atomic accesses: other threads may read or write the object; a lock or a fence elsewhere gives the order.
+ * Each compiles to a plain move. */
 #define LOAD_RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
 #define STORE_RELAXED(object, value) atomic_store_explicit(&(object), (value), memory_order_relaxed)
 
-/* Add to a 64-bit object that this thread alone writes: one instruction where the compiler would make three of a load and a
- * store. Not atomic read-modify-writes. Release: pairs with an acquire of whoever reads it. */
+/* Adds to a 64-bit object that only this thread writes; no atomic read-modify-write. On x86-64 one instruction,
+ * where a relaxed load and store are three. ADD_RELEASE pairs with an acquire load in another thread; x86-64 keeps
+ * the order of stores, so there it restrains the compiler only. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define HAK_THREAD_SANITIZER 1
@@ -120,18 +122,18 @@ _Static_assert(sizeof(void *) == 8, "hakmem is written for 64-bit address spaces
 #if defined(__x86_64__) && !defined(HAK_THREAD_SANITIZER)
 #define ADD_RELAXED(object, value) __asm__("addq %1, %0" : "+m"(object) : "er"((uint64_t)(value)) : "cc")
 #define ADD_RELEASE(object, value) \
-    __asm__ volatile("addq %1, %0" : "+m"(object) : "er"((uint64_t)(value)) : "cc", "memory") /* stores keep their order */
+    __asm__ volatile("addq %1, %0" : "+m"(object) : "er"((uint64_t)(value)) : "cc", "memory")
 #else
 #define ADD_RELAXED(object, value) STORE_RELAXED(object, LOAD_RELAXED(object) + (uint64_t)(value))
 #define ADD_RELEASE(object, value) \
     atomic_store_explicit(&(object), LOAD_RELAXED(object) + (uint64_t)(value), memory_order_release)
 #endif
 
-/* Keeps the compiler, not the processor, from moving memory accesses across. */
+/* The compiler moves no memory access across; the processor may. */
 #define COMPILER_BARRIER() atomic_signal_fence(memory_order_seq_cst)
 
-/* What is known of the variable's value is not used from here on: no copy of the code for a value that is rare, no second
- * register that leads to the same address. */
+/* Optimisation barrier for one variable: the compiler may assume nothing about its value, so it neither clones the
+ * code for constant values nor rematerialises the address. */
 #define COMPILER_FORGETS(variable) __asm__("" : "+r"(variable))
 
 HAK_INLINE size_t round_up_bytes(size_t bytes, size_t power_of_two) {

@@ -1,8 +1,9 @@
 /*
- * base/symbols.h - gives every internal function and variable that files share the prefix hak_core_ in the object code.
+ * base/symbols.h - the prefix hak_core_, in object code, for every internal name that files share.
  *
- * Layer: base. In the source they carry the field's words; in the archive they must not meet a host's names, from which
- * hidden visibility does not protect a static library. A test compares this list with the archive's symbols.
+ * Layer: base. Thread rule: none, names only. Hidden visibility does not keep a static library's names apart from its
+ * host's, so a name such as heap_count would collide with the host's own. tests/lint compares this list with the
+ * archive's symbols.
  */
 #ifndef HAK_BASE_SYMBOLS_H
 #define HAK_BASE_SYMBOLS_H

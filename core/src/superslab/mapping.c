@@ -51,7 +51,7 @@ static void units_remove_finish(uintptr_t address, size_t bytes) {
 
 /* All of them while no block lives in it, else the tail behind the block. */
 static size_t free_bytes_of(const SuperSlab *mapping) {
-    return mapping->backed_bytes - (mapping->is_cached ? 0 : mapping->block_bytes);
+    return mapping->backed_bytes - (mapping->is_free ? 0 : mapping->block_bytes);
 }
 
 static void queue_append(SuperSlab *mapping) {
@@ -84,7 +84,7 @@ static SuperSlab *queue_find(size_t mapping_bytes) {
     SuperSlab *mapping = supply.mapping_newest;
     unsigned visits = 0, cached = 0;
     for (; mapping != NULL && visits < VISITS_MAX && cached < CACHED_MAX; visits++, mapping = mapping->queue_previous) {
-        if (!mapping->is_cached) continue;
+        if (!mapping->is_free) continue;
         if (mapping->mapping_bytes >= mapping_bytes && mapping->mapping_bytes / 2 <= mapping_bytes) return mapping;
         cached++;
     }
@@ -96,7 +96,7 @@ static SuperSlab *queue_find(size_t mapping_bytes) {
 static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     mapping->block_bytes = block_bytes;
     if (mapping->backed_bytes < block_bytes) mapping->backed_bytes = block_bytes;
-    mapping->is_cached = !is_live;
+    mapping->is_free = !is_live;
     registry_slab_class_set(mapping->base, is_live ? SLAB_CLASS_LARGE : SLAB_CLASS_FREE);
     if (is_live) {
         supply.large_count++;
@@ -118,7 +118,7 @@ static void discount_block(const SuperSlab *mapping) {
     supply.mapping_unbacked_bytes -= mapping->mapping_bytes - mapping->backed_bytes;
     supply.mapping_free_bytes -= free_bytes;
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
-    if (mapping->is_cached) return;
+    if (mapping->is_free) return;
     supply.large_count--;
     supply.large_bytes -= mapping->block_bytes;
 }
@@ -245,7 +245,7 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     while (LOAD_RELAXED(backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
         SuperSlab *mapping = supply.mapping_oldest;
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
-        size_t bytes = mapping->is_cached ? release(mapping) : purge_tail_piece(mapping);
+        size_t bytes = mapping->is_free ? release(mapping) : purge_tail_piece(mapping);
         if (bytes == 0) { /* asked again later, behind the others */
             queue_remove(mapping);
             queue_append(mapping);
