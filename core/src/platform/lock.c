@@ -1,5 +1,5 @@
 /*
- * platform/lock.c - locks that are taken: a short spin, then sleep; and the check of their order.
+ * platform/lock.c - waiting for a lock (a short spin, then sleep), and the check of the lock order.
  *
  * Layer: platform. Thread rule: see lock.h.
  */
@@ -17,7 +17,7 @@ static void cpu_pause(void) {
 }
 
 void lock_acquire_slow(Lock *lock) {
-    enum { SPIN_COUNT = 100 }; /* critical sections take a fraction of a microsecond, a sleep takes ten */
+    enum { SPIN_COUNT = 100 }; /* a critical section takes less than 1 us, a sleep 10 us */
     for (int spin = 0; spin < SPIN_COUNT; spin++) {
         if (LOAD_RELAXED(lock->state) == 0 && lock_try_acquire(lock)) return;
         cpu_pause();

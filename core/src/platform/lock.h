@@ -1,34 +1,36 @@
 /*
- * platform/lock.h - the locks of the core, and their order.
+ * platform/lock.h - the core's locks, 8 bytes each, and their order.
  *
- * Layer: platform. Not recursive. Thread rule: any thread; the one that locks unlocks. Errno is kept.
+ * Layer: platform. Not recursive. Thread rule: any thread; the thread that acquires a lock releases it. A forked
+ * child may release the locks that its parent's thread held. Errno is kept.
  */
 #ifndef HAK_PLATFORM_LOCK_H
 #define HAK_PLATFORM_LOCK_H
 
 #include "base/base.h"
 
-/* The lock order: a thread takes locks by rising rank only. Asserted in builds with debug checks. */
+/* A thread acquires locks in order of rising rank, never two of one rank. Asserted in builds with
+ * HAKMEM_DEBUG_CHECKS. */
 typedef enum LockRank {
     LOCK_RANK_START,
     LOCK_RANK_HELPER,
     LOCK_RANK_HEAP_LIST,
-    LOCK_RANK_HEAP, /* one at a time; fork takes all, in list order */
+    LOCK_RANK_HEAP, /* heap_lock_all, for a fork or a check, takes all in list order */
     LOCK_RANK_SHARED_HEAP,
     LOCK_RANK_SUPPLY,
     LOCK_RANK_METADATA
 } LockRank;
 
 typedef struct Lock {
-    _Atomic uint32_t state; /* 0 unlocked, 1 locked, 2 locked and somebody sleeps */
+    _Atomic uint32_t state; /* 0: free. 1: held. 2: held, and threads may sleep on it */
     LockRank rank;
 } Lock;
 
-/* Each thread checks itself; an assertion fails where the order is broken. */
+/* Record the calling thread's locks and assert their order. */
 #if HAK_DEBUG_CHECKS
 void lock_order_enter(const Lock *lock);
 void lock_order_leave(const Lock *lock);
-void lock_order_suspend(bool is_suspended); /* for the calling thread, around fork */
+void lock_order_suspend(bool is_suspended); /* in the calling thread, for heap_lock_all: many locks of one rank */
 #else
 #define lock_order_enter(lock) ((void)0)
 #define lock_order_leave(lock) ((void)0)

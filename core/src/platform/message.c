@@ -23,7 +23,7 @@ static void text_put_string(TextBuffer *buffer, const char *string) {
 
 static bool is_control_character(char letter) { return (unsigned char)letter < ' ' || letter == 0x7F; }
 
-/* How much of a text is shown: all, or what ends with a whole letter of UTF-8. */
+/* The length of `string`, or that of its longest prefix of SHOWN_BYTES_MAX bytes that cuts no UTF-8 letter. */
 static size_t shown_bytes(const char *string) {
     enum { SHOWN_BYTES_MAX = 80 };
     size_t shown = 0;
@@ -33,12 +33,12 @@ static size_t shown_bytes(const char *string) {
     return shown;
 }
 
-/* What was given, in quotes and on one line; the rest of a long one is not worth the place of what follows it. */
+/* A long text is cut, so that the rest of the message fits into MESSAGE_BYTES_MAX. */
 static void text_put_quoted(TextBuffer *buffer, const char *string) {
     size_t shown = shown_bytes(string);
     text_put(buffer, '\'');
-    for (size_t number = 0; number < shown; number++)
-        text_put(buffer, is_control_character(string[number]) ? '?' : string[number]);
+    for (size_t index = 0; index < shown; index++)
+        text_put(buffer, is_control_character(string[index]) ? '?' : string[index]);
     text_put_string(buffer, string[shown] == '\0' ? "'" : "...'");
 }
 
@@ -88,10 +88,10 @@ size_t message_format(char *text, size_t text_bytes, const char *format, ...) {
     return length;
 }
 
-/* A value from outside may hold line breaks and a terminal's commands; a message is one line of text. */
+/* A value from outside may contain line breaks and terminal escapes; a message is one line of text. */
 static void make_printable(char *text, size_t bytes) {
-    for (size_t number = 0; number < bytes; number++)
-        if (is_control_character(text[number])) text[number] = '?';
+    for (size_t index = 0; index < bytes; index++)
+        if (is_control_character(text[index])) text[index] = '?';
 }
 
 static void message_line(const char *prefix, const char *format, va_list arguments) {

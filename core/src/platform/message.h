@@ -1,7 +1,7 @@
 /*
  * platform/message.h - one-line messages on stderr, and a small formatter that never allocates.
  *
- * Layer: platform. The only place that prints. Thread rule: any thread; a line is one write.
+ * Layer: platform. No other file prints. Thread rule: any thread, any lock held; a line is one write. Errno is kept.
  */
 #ifndef HAK_PLATFORM_MESSAGE_H
 #define HAK_PLATFORM_MESSAGE_H
@@ -10,23 +10,22 @@
 
 #include "base/base.h"
 
-#define MESSAGE_BYTES_MAX 512u
+#define MESSAGE_BYTES_MAX 512u /* of a line with its line break; longer ones are cut */
 
-/* Formats: %s text, %q text in quotes, printable, and cut when long, %d int64_t, %u uint64_t, %p address, %% percent. No
- * widths: the arguments must have exactly these types. Always NUL-terminated, cut where the buffer ends. Returns the
- * length. */
+/* %s text, %q text in quotes, printable and cut when long, %d int64_t, %u uint64_t, %p address, %% percent. No
+ * widths; an argument of another type is undefined behaviour. Cuts the text where the buffer ends and terminates it
+ * by NUL, unless `text_bytes` is 0. Returns the length without the NUL. */
 size_t message_format(char *text, size_t text_bytes, const char *format, ...);
 size_t message_format_list(char *text, size_t text_bytes, const char *format, va_list arguments);
 
 void message_warning(const char *format, ...); /* "hakmem: warning: ...\n" */
 void message_error(const char *format, ...);   /* "hakmem: error: ...\n" */
 
-/* Misuse: prints the error; aborts unless the option on_error says "report". */
+/* Prints the error, then aborts unless `report_only` (option on_error=report). */
 void message_misuse(bool report_only, const char *format, ...);
 
-/* Asserts of the debug-checks build print both sides: expression, values, place. */
-_Noreturn void message_assert_failed(const char *file, int line, const char *expression, uint64_t left,
-                                     uint64_t right);
+/* HAK_ASSERT_OP in builds with HAKMEM_DEBUG_CHECKS: prints file, line, expression and both values, then aborts. */
+_Noreturn void message_assert_failed(const char *file, int line, const char *expression, uint64_t left, uint64_t right);
 
 #if HAK_DEBUG_CHECKS
 #define HAK_ASSERT_OP(left, operation, right)                                                                  \

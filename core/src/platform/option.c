@@ -1,8 +1,7 @@
 /*
  * platform/option.c - parses, checks and names option values.
  *
- * Layer: platform. The only reader of the environment. Does not act on options.
- * Thread rule: option_initialize once, under the lock of lifecycle/start.c; the rest from any thread.
+ * Layer: platform. No other file reads the environment. Does not act on options. Thread rule: see option.h.
  */
 #include "platform/option.h"
 
@@ -54,30 +53,30 @@ static int parse_integer(const hak_option_info_t *row, const char *text, int64_t
     return *value < row->minimum || *value > row->maximum ? ERANGE : 0;
 }
 
-/* The place of a word of `length` letters in a comma-separated list, or -1. */
-static int64_t choice_place(const char *choices, const char *word, size_t length) {
-    int64_t place = 0;
+/* The index, in a comma-separated list, of a word of `length` letters; -1: it is not in it. */
+static int64_t choice_index(const char *choices, const char *word, size_t length) {
+    int64_t index = 0;
     for (;;) {
         size_t choice_length = strcspn(choices, ",");
-        if (choice_length == length && memcmp(choices, word, length) == 0) return place;
+        if (choice_length == length && memcmp(choices, word, length) == 0) return index;
         if (choices[choice_length] == '\0') return -1;
         choices += choice_length + 1;
-        place++;
+        index++;
     }
 }
 
 static int parse_value(const hak_option_info_t *row, const char *text, int64_t *value) {
     if (row->kind == HAK_OPTION_INTEGER) return parse_integer(row, text, value);
     if (row->kind == HAK_OPTION_CHOICE) {
-        *value = choice_place(row->choices, text, strlen(text));
+        *value = choice_index(row->choices, text, strlen(text));
         return *value < 0 ? EINVAL : 0;
     }
     *value = 0;
     for (;;) {
         size_t length = strcspn(text, ",");
-        int64_t place = choice_place(row->choices, text, length);
-        if (place < 0) return EINVAL;
-        *value |= (int64_t)1 << place;
+        int64_t index = choice_index(row->choices, text, length);
+        if (index < 0) return EINVAL;
+        *value |= (int64_t)1 << index;
         if (text[length] == '\0') return 0;
         text += length + 1;
     }
@@ -97,7 +96,7 @@ static void warn_of_former_name(size_t number, const char *former, const char *n
         message_warning("%s is called %s now; the former name works until hakmem 0.3.0", former, now);
 }
 
-/* Also by a former name. -1: there is none. */
+/* Accepts former names. -1: there is no such option. */
 static int64_t row_of_name(const char *name) {
     for (size_t index = 0; index < OPTION_COUNT; index++)
         if (strcmp(option_rows[index].name, name) == 0) return (int64_t)index;
@@ -110,7 +109,7 @@ static int64_t row_of_name(const char *name) {
     return -1;
 }
 
-/* Levenshtein distance, up to the longest name there is; longer words are simply far. */
+/* Levenshtein distance; UINT32_MAX where `right` has more than LONGEST letters. */
 static unsigned edit_distance(const char *left, const char *right) {
     enum { LONGEST = 40 };
     unsigned row[LONGEST + 1];
@@ -132,8 +131,8 @@ static unsigned edit_distance(const char *left, const char *right) {
 
 static bool contains(const char *name, const char *part) { return strlen(part) > 2 && strstr(name, part) != NULL; }
 
-/* The option that somebody who wrote `name` meant, in any case and with or without HAKMEM_; -1 where that would be a
- * guess: at most a third of the letters may be wrong, or one name must be a part of the other and of no second one. */
+/* The option nearest to `name`, in any case and with or without HAKMEM_: at most a third of the letters differ, or
+ * `name` contains, or is contained in, the name of exactly one option. -1: there is none. */
 static int64_t row_meant(const char *name) {
     char lower[64] = "";
     const char *wrong = lower;
@@ -184,7 +183,7 @@ static void read_variable(size_t index, const char *variable) {
     message_warning("%s=%s is not %s; %s is used instead", variable, text, allowed, row->default_value);
 }
 
-/* A variable of the present name wins. */
+/* A variable of the present name overrides one of a former name. */
 static void read_former_variables(void) {
     for (size_t number = 0; number < FORMER_NAME_COUNT; number++) {
         const FormerName *former = &former_names[number];
@@ -241,10 +240,11 @@ int option_get(const char *name, char *value, size_t value_bytes) {
         used = message_format(text, sizeof text, "%d", number);
     } else {
         const char *choice = row->choices;
-        for (int64_t place = 0;; place++) {
+        for (int64_t choice_number = 0;; choice_number++) {
             size_t length = strcspn(choice, ",");
-            bool chosen = row->kind == HAK_OPTION_CHOICE ? place == number : ((number >> place) & 1) != 0;
-            if (chosen) {
+            bool is_chosen = row->kind == HAK_OPTION_CHOICE ? choice_number == number
+                                                            : ((number >> choice_number) & 1) != 0;
+            if (is_chosen) {
                 if (used > 0) text[used++] = ',';
                 memcpy(text + used, choice, length);
                 used += length;

@@ -1,8 +1,8 @@
 /*
  * platform/option.h - the option table: one row drives environment, API, command line and docs.
  *
- * Layer: platform. Does not act on options. Thread rule: values are relaxed atomics, read anywhere;
- * option_set may be called from any thread.
+ * Layer: platform. Does not act on options. Thread rule: option_initialize once, under the start lock
+ * (lifecycle/start.c); the rest from any thread. Values are relaxed atomics.
  */
 #ifndef HAK_PLATFORM_OPTION_H
 #define HAK_PLATFORM_OPTION_H
@@ -20,7 +20,7 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
     ROW(retain_percent, RETAIN_PERCENT, HAK_OPTION_INTEGER, "5", 0, 1000, "", "%", OPTION_ANY_TIME,                 \
         "added to the idle bound: percent of used bytes (live and cached)")                                         \
     ROW(retain_burst_bytes, RETAIN_BURST_BYTES, HAK_OPTION_INTEGER, "16777216", 0, INT64_MAX, "", "bytes",          \
-        OPTION_ANY_TIME, "the burst bound: resident OS pages that are free at all (the larger of this and the next)") \
+        OPTION_ANY_TIME, "the burst bound: resident OS pages that are free at all (the larger of this and the next)")\
     ROW(retain_burst_percent, RETAIN_BURST_PERCENT, HAK_OPTION_INTEGER, "25", 0, 1000, "", "%", OPTION_ANY_TIME,    \
         "the burst bound as percent of used bytes; never below the idle bound")                                     \
     ROW(purge_delay_ms, PURGE_DELAY_MS, HAK_OPTION_INTEGER, "250", 0, 3600000, "", "ms", OPTION_ANY_TIME,           \
@@ -40,7 +40,7 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
     ROW(domains, DOMAINS, HAK_OPTION_SET, "mem,obj", 0, 0, "raw,mem,obj", "", OPTION_AT_START,                      \
         "CPython's allocator domains that are served")                                                              \
     ROW(debug, DEBUG, HAK_OPTION_CHOICE, "0", 0, 0, "0,1,2", "", OPTION_AT_START,                                   \
-        "1: check sizes given to sized free; 2: also canaries, poisoned free blocks, all invariants (slow)")             \
+        "1: check sizes given to sized free; 2: also canaries, poisoned free blocks, all invariants (slow)")         \
     ROW(tiny_use_superslab, TINY_USE_SUPERSLAB, HAK_OPTION_CHOICE, "1", 0, 0, "0,1", "", OPTION_AT_START,           \
         "0 passes every request of a binding to the previous allocator")
 
@@ -51,7 +51,7 @@ typedef enum OptionIndex {
     OPTION_COUNT
 } OptionIndex;
 
-/* Numbers of the values: an INTEGER itself; a CHOICE its place in `choices`; a SET a bit per place. */
+/* The value of an INTEGER; of a CHOICE, the index in `choices`; of a SET, bit i for choice i. */
 extern _Atomic int64_t option_values[OPTION_COUNT];
 
 HAK_INLINE int64_t option_value(OptionIndex index) { return LOAD_RELAXED(option_values[index]); }
@@ -61,15 +61,18 @@ enum { OPTION_ON_ERROR_ABORT, OPTION_ON_ERROR_REPORT };
 enum { OPTION_ALIGN_8, OPTION_ALIGN_16 };
 enum { OPTION_DEBUG_OFF, OPTION_DEBUG_SIZES, OPTION_DEBUG_GUARD };
 
-/* Former names, which work with one warning until 0.3.0: ROW(former name, FORMER NAME, NAME) */
+/* Former names, which work until 0.3.0 and warn once: ROW(former name, FORMER NAME, NAME) */
 #define OPTION_FORMER_NAMES(ROW)                                            \
     ROW(retain_young_bytes, RETAIN_YOUNG_BYTES, RETAIN_BURST_BYTES)         \
     ROW(retain_young_percent, RETAIN_YOUNG_PERCENT, RETAIN_BURST_PERCENT)
 
-/* Defaults, then the environment; bad values and unknown names are reported on stderr, once. */
+/* Sets the defaults, then reads the environment; warns on stderr of bad values and of unknown HAKMEM_ variables. */
 void option_initialize(void);
 
+/* NULL: no such index. */
 const hak_option_info_t *option_info(size_t index);
+
+/* Do the work of hak_option_get and hak_option_set; errors and messages as in hakmem.h. */
 int option_get(const char *name, char *value, size_t value_bytes);
 int option_set(const char *name, const char *value, char *message, size_t message_bytes);
 

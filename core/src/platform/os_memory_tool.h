@@ -1,8 +1,11 @@
 /*
- * platform/os_memory_tool.h - tells AddressSanitizer or valgrind which memory is a live block.
+ * platform/os_memory_tool.h - informs AddressSanitizer or valgrind which memory is a live block.
  *
- * Layer: platform. Empty unless the build asks for one of them (HAKMEM_MEMORY_TOOL). Where the tool is present debug level 2
- * is on, and it takes the place of canaries and poison. Thread rule: any thread, for memory that nobody else uses meanwhile.
+ * Layer: platform. Empty unless the build sets HAKMEM_MEMORY_TOOL. Where the tool is present, debug level 2 is on,
+ * and the tool replaces canaries and poison. Thread rule: any thread, for memory that no other thread uses
+ * meanwhile.
+ *
+ * begin, end: a block's life. hide: reads and writes are errors. show: they are allowed.
  */
 #ifndef HAK_PLATFORM_OS_MEMORY_TOOL_H
 #define HAK_PLATFORM_OS_MEMORY_TOOL_H
@@ -36,7 +39,7 @@ HAK_INLINE void os_memory_tool_end(void *block, size_t bytes) {
     (void)VALGRIND_MAKE_MEM_NOACCESS(block, bytes);
 }
 HAK_INLINE void os_memory_tool_hide(void *memory, size_t bytes) { (void)VALGRIND_MAKE_MEM_NOACCESS(memory, bytes); }
-/* Defined: what is known to be zero is not cleared again. */
+/* Defined, because a block that is known to be zero is not cleared again. */
 HAK_INLINE void os_memory_tool_show(void *memory, size_t bytes) { (void)VALGRIND_MAKE_MEM_DEFINED(memory, bytes); }
 
 #else

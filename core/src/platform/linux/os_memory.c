@@ -19,7 +19,7 @@
 #include "platform/os_memory_tool.h"
 
 #ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14, younger than some C libraries */
+#define MADV_POPULATE_WRITE 23 /* since Linux 5.14; the headers of some C libraries are older */
 #endif
 
 size_t os_page_bytes;
@@ -42,9 +42,9 @@ static bool fault_is_due(void) {
 
 static bool huge_pages_are_off;
 
-/* The machine's setting; a system that does not tell has none. Asked once, before a sandbox may forbid it, and without the C
- * library's functions: a thread that is cancelled must not end in them, for the caller holds a lock. */
-static bool huge_pages_are_off_here(void) {
+/* The machine's setting; off where the file cannot be read. Read at the start, because a sandbox may forbid it
+ * later. By system call, because the C library's functions are cancellation points and the caller holds a lock. */
+static bool read_huge_pages_are_off(void) {
     char setting[64];
     long file = syscall(SYS_openat, AT_FDCWD, "/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
     if (file < 0) return true;
@@ -57,7 +57,7 @@ static bool huge_pages_are_off_here(void) {
 
 void os_initialize(void) {
     int saved = errno;
-    huge_pages_are_off = huge_pages_are_off_here();
+    huge_pages_are_off = read_huge_pages_are_off();
     errno = saved;
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
 #ifdef HAK_FORCE_OS_PAGE_BYTES
@@ -69,7 +69,8 @@ void os_initialize(void) {
 
 void *os_map(uintptr_t hint, size_t bytes) {
     if (fault_is_due()) return NULL;
-    /* Not MAP_NORESERVE: a request beyond all memory there is must fail here, not kill the process later. */
+    /* Not MAP_NORESERVE: a request beyond the machine's memory has to fail here, or the process is killed at a
+     * write. */
     int saved = errno;
     void *address = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     errno = saved;
@@ -78,7 +79,7 @@ void *os_map(uintptr_t hint, size_t bytes) {
 
 bool os_unmap(void *address, size_t bytes) {
     int saved = errno;
-    os_memory_tool_show(address, bytes); /* others may be given these addresses */
+    os_memory_tool_show(address, bytes); /* the kernel may give these addresses to others */
     bool done = !fault_is_due() && munmap(address, bytes) == 0;
     errno = saved;
     return done;
@@ -119,6 +120,7 @@ uint64_t os_purge_ranges(const OsRange *ranges, unsigned count) {
     for (unsigned index = done; index < count; index++)
         if (is_fault || madvise(ranges[index].address, ranges[index].bytes, MADV_DONTNEED) != 0)
             refused |= (uint64_t)1 << index;
+    /* madvise took the first range, so the kernel lacks the call for many. */
     if (is_tried && done == 0 && (refused & 1) == 0) STORE_RELAXED(is_unknown_to_kernel, true);
     errno = saved;
     return refused;
@@ -139,7 +141,7 @@ void os_huge_pages_forbid(void *address, size_t bytes) {
 
 bool os_huge_pages_allow(void *address, size_t bytes) {
     int saved = errno;
-    size_t huge_page_bytes = os_page_bytes / sizeof(void *) * os_page_bytes; /* as many OS pages as a page table has entries */
+    size_t huge_page_bytes = os_page_bytes / sizeof(void *) * os_page_bytes; /* one page table's OS pages */
     bool is_done = bytes == huge_page_bytes && !huge_pages_are_off && madvise(address, bytes, MADV_HUGEPAGE) == 0;
     errno = saved;
     return is_done;
@@ -149,7 +151,8 @@ void os_huge_pages_split(void *address, size_t bytes) {
     int saved = errno;
     (void)madvise(address, bytes, MADV_NOHUGEPAGE);
 #ifdef MADV_COLD
-    /* Advice for a part of a huge page splits it; the advice itself only ages the OS pages. */
+    /* The kernel splits a huge page when it gets advice for a part of it. MADV_COLD itself only makes OS pages
+     * older. */
     (void)madvise(address, bytes - os_page_bytes, MADV_COLD);
 #endif
     errno = saved;
@@ -169,7 +172,7 @@ uint64_t os_random_bits(void) {
         memcpy(&from_kernel, kernel_bytes, sizeof from_kernel);
         bits ^= from_kernel;
     }
-    return bits * 0x9E3779B97F4A7C15u; /* spreads the bits; never shows the kernel's, which guard the stack */
+    return bits * 0x9E3779B97F4A7C15u; /* mixed, because the stack's canary is made of the kernel's bits, too */
 }
 
 uint64_t os_now_us(void) {
@@ -184,7 +187,7 @@ uint64_t os_now_ms(void) {
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-/* Not the C library's write: a thread that is cancelled must not end in it, for the caller may hold a lock. */
+/* By system call: the C library's write is a cancellation point, and the caller may hold a lock. */
 void os_write_error(const char *text, size_t bytes) {
     int saved = errno;
     while (bytes > 0) {

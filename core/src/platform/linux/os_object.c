@@ -1,9 +1,11 @@
 /*
- * platform/linux/os_object.c - the shared objects of this process, and what they export.
+ * platform/linux/os_object.c - the loaded objects of this process, and the symbols that they export.
  *
- * Layer: platform. Thread rule: any thread. The loader's lock is not held while anybody is asked: it lists the objects
- * under one lock and opens them under another, so each is looked up by its place and asked afterwards. What is loaded or
- * unloaded meanwhile may be missed.
+ * Layer: platform. Thread rule: any thread.
+ *
+ * dl_iterate_phdr holds one lock of the loader and dlopen takes another, so dlopen is not called inside of the
+ * former: each object is found by its index, noted, and opened afterwards. An object that is loaded or unloaded
+ * meanwhile may be missed.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -16,58 +18,59 @@
 #include <link.h>
 #include <string.h>
 
-typedef struct Place {
-    size_t objects_before;
-    bool is_found, is_too_long;
-    uintptr_t begin, end; /* where its segments lie */
-    char name[PATH_MAX];  /* "" for the program itself */
-} Place;
+typedef struct LoadedObject {
+    size_t objects_before; /* in: its index, counted down to 0 on the way to it */
+    bool is_found;
+    bool is_name_too_long;
+    uintptr_t begin, end; /* of its segments */
+    char name[PATH_MAX];  /* "": the program */
+} LoadedObject;
 
-static void note_extent(Place *place, const struct dl_phdr_info *info) {
-    place->begin = UINTPTR_MAX;
+static void note_extent(LoadedObject *object, const struct dl_phdr_info *info) {
+    object->begin = UINTPTR_MAX;
     for (size_t index = 0; index < info->dlpi_phnum; index++) {
         if (info->dlpi_phdr[index].p_type != PT_LOAD) continue;
         uintptr_t begin = (uintptr_t)info->dlpi_addr + (uintptr_t)info->dlpi_phdr[index].p_vaddr;
         uintptr_t end = begin + (uintptr_t)info->dlpi_phdr[index].p_memsz;
-        if (begin < place->begin) place->begin = begin;
-        if (end > place->end) place->end = end;
+        if (begin < object->begin) object->begin = begin;
+        if (end > object->end) object->end = end;
     }
 }
 
-static int look_at_place(struct dl_phdr_info *info, size_t info_bytes, void *context) {
-    Place *place = context;
+static int note_object(struct dl_phdr_info *info, size_t info_bytes, void *context) {
+    LoadedObject *object = context;
     (void)info_bytes;
-    if (place->objects_before-- > 0) return 0;
+    if (object->objects_before-- > 0) return 0;
     size_t length = strlen(info->dlpi_name);
-    place->is_found = true;
-    note_extent(place, info);
-    place->is_too_long = length >= sizeof place->name;
-    if (!place->is_too_long) memcpy(place->name, info->dlpi_name, length + 1);
+    object->is_found = true;
+    note_extent(object, info);
+    object->is_name_too_long = length >= sizeof object->name;
+    if (!object->is_name_too_long) memcpy(object->name, info->dlpi_name, length + 1);
     return 1;
 }
 
-/* What dlsym finds in what the object depends on, or for the program among all that was loaded globally, is not its own. */
-static bool is_of_place(const Place *place, const void *address) {
-    return (uintptr_t)address >= place->begin && (uintptr_t)address < place->end;
+/* dlsym searches an object's dependencies, too, and for the program all objects that were loaded globally. */
+static bool is_inside(const LoadedObject *object, const void *address) {
+    return (uintptr_t)address >= object->begin && (uintptr_t)address < object->end;
 }
 
-static void ask(const char *symbol, const Place *place, OsObjectVisit visit, void *context) {
-    bool is_program = place->name[0] == '\0';
-    void *object = dlopen(is_program ? NULL : place->name, RTLD_LAZY | RTLD_NOLOAD);
-    if (object == NULL) return;
-    void *address = dlsym(object, symbol);
-    if (is_of_place(place, address)) visit(context, address, is_program ? "the program itself" : place->name);
-    (void)dlclose(object);
+static void visit_symbol(const char *symbol, const LoadedObject *object, OsObjectVisit visit, void *context) {
+    bool is_program = object->name[0] == '\0';
+    void *handle = dlopen(is_program ? NULL : object->name, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle == NULL) return;
+    void *address = dlsym(handle, symbol);
+    if (is_inside(object, address)) visit(context, address, is_program ? "the program itself" : object->name);
+    (void)dlclose(handle);
 }
 
 void os_objects_ask(const char *symbol, OsObjectVisit visit, void *context) {
     int saved = errno;
     for (size_t index = 0;; index++) {
-        Place place = {.objects_before = index};
-        (void)dl_iterate_phdr(look_at_place, &place);
-        if (!place.is_found) break;
-        if (!place.is_too_long) ask(symbol, &place, visit, context);
+        LoadedObject object = {.objects_before = index};
+        (void)dl_iterate_phdr(note_object, &object);
+        if (!object.is_found) break;
+        if (!object.is_name_too_long) visit_symbol(symbol, &object, visit, context);
     }
-    (void)dlerror(); /* those without the symbol */
+    (void)dlerror(); /* clears the messages of objects without the symbol */
     errno = saved;
 }

@@ -65,7 +65,7 @@ static void exit_key_destructor(void *unused) {
 
 void os_thread_exit_hook_set(void (*on_exit)(void)) {
     exit_function = on_exit;
-    /* Without a key a thread's magazines are not flushed when it ends: memory is held, nothing breaks. */
+    /* Without a key the magazines of a thread that ends are not flushed: their blocks stay cached, nothing breaks. */
     if (pthread_key_create(&exit_key, exit_key_destructor) != 0) exit_function = NULL;
 }
 
@@ -76,7 +76,7 @@ void os_thread_exit_hook_arm(void) {
 uint64_t os_thread_id(void) { return (uint64_t)syscall(SYS_gettid); }
 
 bool os_barrier_in_all_threads(void) {
-    static _Atomic int state; /* 0 not asked, 1 registered, -1 the kernel has none */
+    static _Atomic int state; /* 0: not registered yet. 1: registered. -1: the kernel refused */
     int saved = errno;
     if (LOAD_RELAXED(state) == 0) {
         long registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
@@ -150,7 +150,7 @@ int os_helper_start(void (*run)(void)) {
     atomic_store(&helper_has_ended, 0);
     mark_process();
     if (pthread_attr_init(&attributes) != 0) return ENOMEM;
-    /* Detached: it ends when it likes, and nobody may come who would join it. */
+    /* Detached, because perhaps nobody calls the allocator after its end to join it. */
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     size_t stack_bytes = (size_t)sysconf(_SC_THREAD_STACK_MIN);
     (void)pthread_attr_setstacksize(&attributes, stack_bytes + (64u << 10));
@@ -173,18 +173,18 @@ int os_helper_start(void (*run)(void)) {
 }
 
 void os_helper_await_end(void) {
-    enum { MOMENT_MS = 100 };
-    while (atomic_load(&helper_has_ended) == 0) os_wait_ms(&helper_has_ended, 0, MOMENT_MS);
+    enum { WAIT_MS = 100 };
+    while (atomic_load(&helper_has_ended) == 0) os_wait_ms(&helper_has_ended, 0, WAIT_MS);
 }
 
 void os_helper_await_gone(void) {
-    enum { EXIT_MS_MAX = 100, MOMENT_US = 20 }; /* after that, the number may be another thread's */
+    enum { EXIT_MS_MAX = 100, POLL_US = 20 }; /* then the id may be another thread's */
     int saved = errno;
     os_helper_await_end();
     uint64_t id = atomic_load(&helper_thread_id), end_ms = atomic_load(&helper_end_ms);
-    struct timespec moment = {0, MOMENT_US * 1000L};
+    struct timespec poll_interval = {0, POLL_US * 1000L};
     while (os_now_ms() - end_ms < EXIT_MS_MAX && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0)
-        sleep_for(&moment);
+        sleep_for(&poll_interval);
     errno = saved;
 }
 
