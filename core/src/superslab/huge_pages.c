@@ -8,15 +8,18 @@
 #include "platform/option.h"
 #include "platform/os.h"
 
-/* Each may lie between others without: at most two mappings more for each, of the 65530 that Linux grants a process. */
+/* A SuperSlab with a huge page between two without splits a kernel mapping into three. So these SuperSlabs use at
+ * most 16384 of the 65530 mappings of a process (vm.max_map_count). */
 enum { HUGE_SUPERSLABS_MAX = 8192 };
 
-/* Clearing 2 MiB takes 0.1 to 0.2 ms. Longer than its OS pages' faults take: the kernel had to move memory together, or the
- * host of a virtual machine had to find it. */
+/* A first touch clears 2 MiB, in 0.1 to 0.2 ms. One of SLOW_TOUCH_US takes longer than the faults of all OS pages
+ * would: the kernel had to compact memory, or the host of a virtual machine had to find some. Back-off with
+ * thp=auto: after a slow touch the next BIRTHS_SKIPPED_MIN SuperSlabs that would get a huge page do without; that
+ * number doubles with each slow touch, up to BIRTHS_SKIPPED_MAX, and halves with each fast one. */
 enum { SLOW_TOUCH_US = 600, BIRTHS_SKIPPED_MIN = 32, BIRTHS_SKIPPED_MAX = 1024 };
 
 static _Atomic bool is_dense_expected;
-static _Atomic uint32_t huge_superslabs;   /* with has_huge_pages */
+static _Atomic uint32_t huge_superslabs; /* number of SuperSlabs with has_huge_pages */
 static _Atomic uint32_t births_to_skip;
 static _Atomic uint32_t next_births_to_skip = BIRTHS_SKIPPED_MIN;
 

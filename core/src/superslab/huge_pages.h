@@ -1,31 +1,33 @@
 /*
- * superslab/huge_pages.h - which SuperSlabs are backed by a huge page, and the end of it.
+ * superslab/huge_pages.h - which SuperSlabs get a huge page, and when they lose it.
  *
- * Layer: superslab. Does not know live bytes or bounds: heap/ says whether the heap grows and is dense.
- * Thread rule: any thread; locks are said below.
+ * Layer: superslab. Does not know used bytes or bounds; retention/ knows whether the heap is dense. Thread rule:
+ * any thread, with or without locks, unless a comment says otherwise.
  *
- * A huge page costs a third of its OS pages' faults and is given back at once; but all of it is resident from the first
- * touch on, and a purge of a part of it takes a split first, since the kernel would keep the memory otherwise.
+ * Gain: the fault of a huge page takes a third of the time of its OS pages' faults, and one call gives it back.
+ * Cost: all of it is resident after the first touch, and it has to be split before a part of it is purged, or the
+ * kernel keeps the memory.
  */
 #ifndef HAK_SUPERSLAB_HUGE_PAGES_H
 #define HAK_SUPERSLAB_HUGE_PAGES_H
 
 #include "base/types.h"
 
-/* With the option `thp` at auto: the next SuperSlab that is born will soon be full, or will not. For that one alone. */
+/* thp=auto: whether the next new SuperSlab will soon be full. Holds for one SuperSlab. */
 void huge_pages_expect_dense(bool is_dense);
 
-/* Under the supply lock. Asks for a huge page for a newborn SuperSlab where the option and the machine allow it; forbids one where not. True:
- * its first touch backs all of it, and is to be done by huge_pages_touch. */
+/* Under the supply lock. Asks for a huge page for a new SuperSlab, if the option and the machine allow it; else
+ * forbids it. True: the first touch, which huge_pages_touch has to do, backs all of it. */
 bool huge_pages_begin(SuperSlab *superslab);
 
-/* The first touch, timed: where huge pages come slowly the next SuperSlabs do without. Without the supply lock. */
+/* Without the supply lock. Touches a SuperSlab for the first time and measures how long that takes. After a slow
+ * one, some new SuperSlabs get no huge page (back-off, huge_pages.c). */
 void huge_pages_touch(void *address);
 
-/* Before a purge of a part of a SuperSlab. With or without locks, like the next. */
+/* Splits the huge page, if the SuperSlab has one. Call it before a part of the SuperSlab is purged. */
 void huge_pages_split(SuperSlab *superslab);
 
-/* The SuperSlab is being released. */
+/* Uncounts the huge page, if the SuperSlab has one. Call it when the SuperSlab is released. */
 void huge_pages_end(SuperSlab *superslab);
 
 #endif

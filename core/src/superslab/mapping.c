@@ -11,6 +11,7 @@
 
 /* ---- Address space ---- */
 
+/* Maps `bytes`, aligned to 2 MiB. 0: no memory. Without the supply lock. */
 static uintptr_t map_aligned(size_t bytes) {
     size_t wide_bytes = bytes + SUPERSLAB_BYTES;
     uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
@@ -23,7 +24,8 @@ static uintptr_t map_aligned(size_t bytes) {
     return address;
 }
 
-/* All or none of the 2 MiB units. Under the supply lock, like the two below. */
+/* Registers each 2 MiB unit of the mapping; false: no memory, none is registered. Under the supply lock, as the two
+ * functions below. */
 static bool units_add(SuperSlab *mapping) {
     for (size_t offset = 0; offset < mapping->mapping_bytes; offset += SUPERSLAB_BYTES) {
         unsigned slab_class = SLAB_CLASS_LARGE_INNER;
@@ -37,19 +39,21 @@ static bool units_add(SuperSlab *mapping) {
     return true;
 }
 
-/* Those that are its own: the addresses of one that is abandoned may be another mapping's. */
+/* Leaves units alone that are registered for another mapping: after a failed os_move (abandon) the kernel may have
+ * given the addresses to it. */
 static void units_remove_begin(const SuperSlab *mapping) {
     for (size_t offset = 0; offset < mapping->mapping_bytes; offset += SUPERSLAB_BYTES)
-        if (ptr_to_superslab((void *)(mapping->base + offset)) == mapping) registry_remove_begin(mapping->base + offset);
+        if (ptr_to_superslab((void *)(mapping->base + offset)) == mapping)
+            registry_remove_begin(mapping->base + offset);
 }
 
 static void units_remove_finish(uintptr_t address, size_t bytes) {
     for (size_t offset = 0; offset < bytes; offset += SUPERSLAB_BYTES) registry_remove_finish(address + offset);
 }
 
-/* ---- The queue, by age: mappings with free backed OS pages. Under the supply lock ---- */
+/* ---- The mappings' queue (I16), oldest first. Under the supply lock ---- */
 
-/* All of them while no block lives in it, else the tail behind the block. */
+/* Backed bytes without a live block: of a free mapping all, else the tail behind the block. */
 static size_t free_bytes_of(const SuperSlab *mapping) {
     return mapping->backed_bytes - (mapping->is_free ? 0 : mapping->block_bytes);
 }
@@ -78,21 +82,22 @@ static void queue_remove(SuperSlab *mapping) {
         supply.mapping_newest = mapping->queue_previous;
 }
 
-/* The newest one without a block that is large enough and at most twice that. */
+/* The newest free mapping of at least `mapping_bytes` and at most twice that; NULL: none among the newest. */
 static SuperSlab *queue_find(size_t mapping_bytes) {
-    enum { CACHED_MAX = 32, VISITS_MAX = 256 };
+    enum { UNFIT_MAX = 32, VISITS_MAX = 256 };
     SuperSlab *mapping = supply.mapping_newest;
-    unsigned visits = 0, cached = 0;
-    for (; mapping != NULL && visits < VISITS_MAX && cached < CACHED_MAX; visits++, mapping = mapping->queue_previous) {
+    unsigned visits = 0, unfit = 0;
+    for (; mapping != NULL && visits < VISITS_MAX && unfit < UNFIT_MAX; visits++, mapping = mapping->queue_previous) {
         if (!mapping->is_free) continue;
         if (mapping->mapping_bytes >= mapping_bytes && mapping->mapping_bytes / 2 <= mapping_bytes) return mapping;
-        cached++;
+        unfit++;
     }
     return NULL;
 }
 
-/* ---- Sums, under the supply lock. A mapping that is not counted is in no list and its finder's alone ---- */
+/* ---- The supply's sums. Under the supply lock; a mapping that is not counted is its caller's alone ---- */
 
+/* Sets the block, live or not, and adds the mapping to the sums, the queue and the registry. */
 static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     mapping->block_bytes = block_bytes;
     if (mapping->backed_bytes < block_bytes) mapping->backed_bytes = block_bytes;
@@ -107,12 +112,13 @@ static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     supply.mapping_unbacked_bytes += mapping->mapping_bytes - mapping->backed_bytes;
     supply.mapping_free_bytes += free_bytes;
     atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
-    /* What is left of a former block keeps its age. */
+    /* A mapping that is queued already stays where it is: the tail keeps its age. */
     if (free_bytes > 0 && !mapping->is_queued) queue_append(mapping);
     if (free_bytes == 0 && mapping->is_queued) queue_remove(mapping);
 }
 
-static void discount_block(const SuperSlab *mapping) {
+/* Takes the mapping out of the sums, before its block changes or it is unmapped; it stays in the queue. */
+static void uncount_block(const SuperSlab *mapping) {
     size_t free_bytes = free_bytes_of(mapping);
     supply.mapping_bytes -= mapping->mapping_bytes;
     supply.mapping_unbacked_bytes -= mapping->mapping_bytes - mapping->backed_bytes;
@@ -125,6 +131,7 @@ static void discount_block(const SuperSlab *mapping) {
 
 /* ---- Take and return ---- */
 
+/* A mapping without a block, not counted. NULL: no memory. Without the lock. */
 static SuperSlab *mapping_new(size_t mapping_bytes) {
     uintptr_t address = map_aligned(mapping_bytes);
     if (address == 0) return NULL;
@@ -135,7 +142,7 @@ static SuperSlab *mapping_new(size_t mapping_bytes) {
         mapping->mapping_bytes = mapping_bytes;
         mapping->backed_bytes = 0;
         mapping->is_queued = false;
-        /* A stale pointer of a SuperSlab that was here may be looked up yet: it finds slabs without an owner. */
+        /* The header may have been a SuperSlab's, which a stale pointer still finds: its slabs have no owner. */
         for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) STORE_RELAXED(mapping->slab[index].owner, NULL);
         mapping->slab[0].large_heap = NULL;
         if (!units_add(mapping)) {
@@ -157,8 +164,8 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     SuperSlab *mapping = queue_find(mapping_bytes);
     *is_zero = mapping == NULL;
     if (mapping != NULL) {
-        discount_block(mapping);
-        count_block(mapping, block_bytes, true); /* with a tail: the next block may grow as the former one did */
+        uncount_block(mapping);
+        count_block(mapping, block_bytes, true); /* keeps a tail, because this block may grow as the last one did */
     }
     lock_release(&supply_lock);
     if (mapping != NULL) return mapping;
@@ -170,8 +177,8 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     return mapping;
 }
 
-/* The kernel works without the lock. Called with it; the mapping is in no list. */
-static void purge_tail_of_unlisted(SuperSlab *mapping) {
+/* Called with the lock, which it releases while the kernel works. The mapping is not counted and in no queue. */
+static void purge_tail_unlocked(SuperSlab *mapping) {
     size_t tail_bytes = mapping->backed_bytes - mapping->block_bytes;
     atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     lock_release(&supply_lock);
@@ -187,11 +194,11 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
     lock_acquire(&supply_lock);
     bool is_live = registry_slab_class(block) == SLAB_CLASS_LARGE && ptr_to_superslab(block) == mapping;
     if (is_live) {
-        discount_block(mapping);
+        uncount_block(mapping);
         registry_slab_class_set(mapping->base, SLAB_CLASS_FREE);
         if (mapping->is_queued) {
             queue_remove(mapping);
-            purge_tail_of_unlisted(mapping); /* the block never grew into it, so it is older than the block's end */
+            purge_tail_unlocked(mapping); /* free for longer than the OS pages of the block */
         }
         count_block(mapping, mapping->block_bytes, false);
     }
@@ -199,11 +206,11 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
     return is_live;
 }
 
-/* Goes to the OS. Called with the lock, given up meanwhile. */
+/* Unmaps a free mapping. Called with the lock, which it releases while the kernel works. Returns the backed bytes. */
 static size_t release(SuperSlab *mapping) {
     size_t bytes = mapping->backed_bytes;
     queue_remove(mapping);
-    discount_block(mapping);
+    uncount_block(mapping);
     units_remove_begin(mapping);
     atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     lock_release(&supply_lock);
@@ -219,15 +226,16 @@ static size_t release(SuperSlab *mapping) {
     return bytes;
 }
 
-/* A piece of the tail of a live block, from its end. The lock is kept, since the block may grow into it at any time: so
- * pieces, between which others get the lock. 0: the kernel refused. */
+/* Purges the last PIECE_BYTES of a live block's tail. Keeps the lock meanwhile, because the block may grow into its
+ * tail at any time; releases it after each piece, so that other threads get it. Returns the bytes; 0: the kernel
+ * refused. */
 static size_t purge_tail_piece(SuperSlab *mapping) {
     enum { PIECE_BYTES = 256 * 1024 };
     size_t bytes = free_bytes_of(mapping);
     if (bytes > PIECE_BYTES) bytes = PIECE_BYTES;
     size_t left_bytes = mapping->backed_bytes - bytes;
     if (!os_purge((void *)(mapping->base + left_bytes), bytes)) return 0;
-    mapping->backed_bytes = left_bytes; /* the block's own fields are read by its owner, without the lock */
+    mapping->backed_bytes = left_bytes; /* not block_bytes, which the block's holder reads without the lock */
     supply.mapping_unbacked_bytes += bytes;
     supply.mapping_free_bytes -= bytes;
     supply.purged_bytes += bytes;
@@ -246,7 +254,7 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
         SuperSlab *mapping = supply.mapping_oldest;
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
         size_t bytes = mapping->is_free ? release(mapping) : purge_tail_piece(mapping);
-        if (bytes == 0) { /* asked again later, behind the others */
+        if (bytes == 0) { /* the kernel refused: to the end of the queue, asked again later */
             queue_remove(mapping);
             queue_append(mapping);
             break;
@@ -261,13 +269,13 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
 
 static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
     lock_acquire(&supply_lock);
-    discount_block(mapping);
+    uncount_block(mapping);
     count_block(mapping, block_bytes, true);
     lock_release(&supply_lock);
 }
 
-/* A fresh mapping whose first `lost_bytes` a failed os_move may have unmapped, so that they may be somebody else's by
- * now: they are not unmapped again. */
+/* Unmaps a new mapping, except for its first `lost_bytes`: a failed os_move may have unmapped them, and the kernel
+ * may have given them to others since. */
 static void abandon(SuperSlab *mapping, size_t lost_bytes) {
     uintptr_t address = mapping->base;
     size_t bytes = mapping->mapping_bytes;
@@ -293,7 +301,7 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
     uintptr_t old_address = mapping->base;
     size_t old_bytes = mapping->mapping_bytes;
     lock_acquire(&supply_lock);
-    discount_block(mapping);
+    uncount_block(mapping);
     if (mapping->is_queued) queue_remove(mapping);
     size_t moved_bytes = mapping->backed_bytes;
     units_remove_begin(mapping);
@@ -302,7 +310,7 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
         if (old_bytes > moved_bytes) os_unmap_or_purge((void *)(old_address + moved_bytes), old_bytes - moved_bytes);
     } else {
         lock_acquire(&supply_lock);
-        (void)units_add(mapping); /* its entries exist */
+        (void)units_add(mapping); /* cannot fail: the radix leaves exist */
         count_block(mapping, mapping->block_bytes, true);
         lock_release(&supply_lock);
         abandon(moved, moved_bytes);

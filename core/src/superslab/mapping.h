@@ -1,28 +1,31 @@
 /*
  * superslab/mapping.h - large blocks above 1 MiB: mappings of their own.
  *
- * Layer: superslab. Thread rule: any thread; the supply lock is not held while the kernel works, except on pieces of tails.
+ * Layer: superslab. Thread rule: any thread; each function takes the supply lock, and releases it while the kernel
+ * maps, moves or unmaps. It is held while a piece of a live block's tail is purged.
  *
- * A mapping takes a multiple of 2 MiB of address space, 2 MiB-aligned, and the OS pages of its block and of the tail that a
- * longer block left behind its end. Freed ones, and tails, are kept a while, within the retain bound, because mapping and
- * faulting a megabyte anew costs a hundred microseconds.
+ * A mapping takes a multiple of 2 MiB of address space, aligned to 2 MiB. Its backed OS pages are those of its
+ * block and of its tail, which a longer block has left behind the block's end. Free mappings and tails stay within
+ * the retain bounds, because mapping and faulting a megabyte costs about 100 us.
  */
 #ifndef HAK_SUPERSLAB_MAPPING_H
 #define HAK_SUPERSLAB_MAPPING_H
 
 #include "superslab/superslab.h"
 
-/* Its block is at `base`. `is_zero`: all its bytes are known to be zero. NULL: no memory. */
+/* A mapping for a block of `bytes`, at `base`. Sets `is_zero`: whether all bytes of the block are known to be zero.
+ * NULL: no memory, or `bytes` is near PTRDIFF_MAX. */
 SuperSlab *mapping_take(size_t bytes, bool *is_zero);
 
-/* False: `block` does not live in it any more; another thread freed it a moment ago. */
+/* False: `block` does not live in it any more, because another thread has freed it. */
 bool mapping_return(SuperSlab *mapping, const void *block);
 
-/* Grows or shrinks it, moving its OS pages to another address where it must. NULL: no memory, or the kernel does not move them;
- * nothing changed. */
+/* Grows or shrinks the block of a live mapping; moves its OS pages, without copying, to a longer mapping where it
+ * has to. Returns the mapping that holds the block now. NULL: no memory, or the kernel refused to move; nothing
+ * changed. */
 SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes);
 
-/* Releases cached mappings, and purges tails, as superslab_purge does free slabs. */
+/* Unmaps free mappings and purges tails of live blocks, oldest first. Parameters and result as of superslab_purge. */
 size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max);
 
 #endif

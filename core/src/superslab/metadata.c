@@ -1,7 +1,7 @@
 /*
- * superslab/metadata.c - cuts metadata from 2 MiB mappings, so that mappings grow slower than SuperSlabs.
+ * superslab/metadata.c - cuts metadata from mappings of METADATA_CHUNK_BYTES, so that it needs few kernel mappings.
  *
- * Layer: superslab. Thread rule: any thread; the metadata lock is the innermost one.
+ * Layer: superslab. Thread rule: any thread; no other lock is taken under the metadata lock.
  */
 #include "superslab/metadata.h"
 

@@ -1,7 +1,7 @@
 /*
- * superslab/metadata.h - memory for headers, heaps and tables, apart from what serves blocks.
+ * superslab/metadata.h - memory for headers, heaps and tables, apart from the memory that serves blocks.
  *
- * Layer: superslab. Does not free single pieces: kinds keep chains of their own. Thread rule: any thread.
+ * Layer: superslab. Never frees: each user keeps its unused pieces. Thread rule: any thread.
  */
 #ifndef HAK_SUPERSLAB_METADATA_H
 #define HAK_SUPERSLAB_METADATA_H
@@ -10,11 +10,11 @@
 #include "platform/lock.h"
 #include "platform/os.h"
 
-extern Lock metadata_lock; /* for fork */
+extern Lock metadata_lock; /* other layers take it for a fork */
 
-/* `bytes` of zeroed memory, OS-page aligned, cut from larger mappings, never unmapped; NULL when the OS has none. */
+/* `bytes` of zeroed memory, rounded up to OS pages and aligned to them, never unmapped. NULL: no memory. */
 void *metadata_map(size_t bytes);
 
-uint64_t metadata_bytes(void); /* mapped so far */
+uint64_t metadata_bytes(void); /* mapped, ever */
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * superslab/registry.c - the window's placement, and the radix tree for addresses outside it.
+ * superslab/registry.c - places the window, keeps the radix tree for addresses outside it, and changes both.
  *
- * Layer: superslab. Thread rule: see registry.h; all functions that change state run under the supply lock.
+ * Layer: superslab. Thread rule: see registry.h.
  */
 #include "superslab/registry.h"
 
@@ -31,8 +31,8 @@ static RadixMiddle *_Atomic radix_root[RADIX_FANOUT];
 
 /* ---- Placement ---- */
 
-static size_t lowest_unused_index;
-static unsigned refused_hints; /* in a row */
+static size_t lowest_unused_index; /* in the window; 2 MiB below it are in use or were refused */
+static unsigned refused_hints;     /* since the last accepted one */
 
 #define REFUSED_HINTS_MAX 64u
 #define HINT_BEGIN ((uintptr_t)4 << 40) /* 4 to 16 TiB */
@@ -40,8 +40,8 @@ static unsigned refused_hints; /* in a row */
 
 uintptr_t registry_next_hint(void) {
     if (LOAD_RELAXED(registry_window_base) == 0) {
-        /* Low in a 47-bit space and apart from what the kernel places: neighbours merge into one mapping, and the
-         * tables stay dense. Random, so that heap addresses differ from run to run. */
+        /* Far below the addresses that the kernel chooses in a 47-bit space, so that neighbouring SuperSlabs merge
+         * into one kernel mapping and the tables stay dense. Random: heap addresses differ from run to run. */
         return HINT_BEGIN + (os_random_bits() % ((HINT_END - HINT_BEGIN) >> 30) << 30);
     }
     if (refused_hints >= REFUSED_HINTS_MAX) return 0;
@@ -60,7 +60,8 @@ void registry_hint_refused(uintptr_t hint) {
 
 void registry_hint_accepted(void) { refused_hints = 0; }
 
-/* The tables are sparse: a huge page would be 2 MiB for a few bytes. What lies beside them may have got one already. */
+/* A huge page would back 2 MiB of a sparse table for a few bytes. Purged, too: a huge page may have backed it
+ * already, together with neighbouring data. */
 static void forbid_huge_pages(void *table, size_t bytes) {
     uintptr_t first = round_up_bytes((uintptr_t)table, os_page_bytes);
     uintptr_t end = ((uintptr_t)table + bytes) & ~(os_page_bytes - 1);
@@ -75,7 +76,7 @@ void registry_initialize(void) {
 }
 
 static void window_place(uintptr_t first_superslab, bool is_at_hint) {
-    /* At the hint the heap grows upwards; where the kernel chose, it may grow either way. */
+    /* From a hint the heap grows upwards; from an address that the kernel chose it may grow either way. */
     uintptr_t below = is_at_hint ? 0 : WINDOW_BYTES / 2;
     if (below > first_superslab) below = first_superslab & ~(SUPERSLAB_BYTES - 1);
     STORE_RELAXED(registry_window_base, first_superslab - below);
@@ -85,7 +86,7 @@ static void window_place(uintptr_t first_superslab, bool is_at_hint) {
 /* ---- The radix tree ---- */
 
 static RadixLeaf *radix_leaf(uintptr_t address) {
-    if (address >> (SUPERSLAB_SHIFT + 3 * RADIX_BITS) != 0) return NULL; /* no address of any machine, perhaps a tagged one */
+    if (address >> (SUPERSLAB_SHIFT + 3 * RADIX_BITS) != 0) return NULL; /* more than 57 bits: a tagged pointer */
     size_t root_index = (address >> (SUPERSLAB_SHIFT + 2 * RADIX_BITS)) & (RADIX_FANOUT - 1);
     size_t middle_index = (address >> (SUPERSLAB_SHIFT + RADIX_BITS)) & (RADIX_FANOUT - 1);
     /* acquire, twice; pairs with the releases in radix_leaf_make */
@@ -132,18 +133,18 @@ unsigned registry_slab_class_far(uintptr_t address) {
 bool registry_add(SuperSlab *superslab, uintptr_t address, unsigned slab_class) {
     if (LOAD_RELAXED(registry_window_base) == 0) window_place(address, address >= HINT_BEGIN && address < HINT_END);
     uintptr_t index = (address - LOAD_RELAXED(registry_window_base)) >> SUPERSLAB_SHIFT;
-    SuperSlab *_Atomic *place;
+    SuperSlab *_Atomic *entry;
     if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {
-        place = &registry_superslabs[index];
+        entry = &registry_superslabs[index];
     } else {
         RadixLeaf *leaf = radix_leaf_make(address);
         if (leaf == NULL) return false;
-        place = &leaf->superslab[radix_leaf_index(address)];
+        entry = &leaf->superslab[radix_leaf_index(address)];
     }
     for (unsigned slab = 0; slab < SLABS_PER_SUPERSLAB; slab++)
         registry_slab_class_set(address + slab * SLAB_BYTES, slab_class);
-    /* release: whoever finds the SuperSlab sees its header; pairs with the acquire of the look-ups */
-    atomic_store_explicit(place, superslab, memory_order_release);
+    /* release: a thread that finds the SuperSlab sees its header; pairs with the acquire of the look-ups */
+    atomic_store_explicit(entry, superslab, memory_order_release);
     return true;
 }
 
@@ -153,7 +154,7 @@ void registry_remove_begin(uintptr_t address) {
 }
 
 void registry_remove_finish(uintptr_t address) {
-    /* Since it was unmapped the kernel may have given the place to another mapping of ours, which is registered. */
+    /* The kernel may have given the unmapped addresses to another mapping of ours, which is registered by now. */
     if (registry_slab_class((void *)address) != SLAB_CLASS_FOREIGN) return;
     uintptr_t index = (address - LOAD_RELAXED(registry_window_base)) >> SUPERSLAB_SHIFT;
     if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {

@@ -1,8 +1,8 @@
 /*
  * superslab/run.c - finds, grows, shrinks and returns runs of slabs.
  *
- * Layer: superslab. Does not purge (superslab_purge.c).
- * Thread rule: see run.h.
+ * Layer: superslab. Tails are purged elsewhere (superslab_purge.c). Thread rule: see run.h; static functions run
+ * under the supply lock.
  */
 #include "superslab/run.h"
 
@@ -12,70 +12,72 @@
 
 static unsigned slabs_of(size_t bytes) { return (unsigned)((bytes + SLAB_BYTES - 1) >> SLAB_SHIFT); }
 
-static uint32_t slab_mask(unsigned first, unsigned count) {
-    return (uint32_t)((((uint64_t)1 << count) - 1) << first);
-}
+static uint32_t slab_mask(unsigned first, unsigned count) { return (uint32_t)((((uint64_t)1 << count) - 1) << first); }
 
-/* OS pages of slab number `slab` of a run whose block has `bytes`. */
-static OsPageSet pages_of_block(size_t bytes, unsigned slab) {
-    size_t before = (size_t)slab << SLAB_SHIFT;
-    if (bytes <= before) return 0;
-    size_t pages = (bytes - before) >> os_page_shift;
+/* The OS pages that a block of `bytes` uses in slab `index` of its run. */
+static OsPageSet pages_of_block(size_t bytes, unsigned index) {
+    size_t offset = (size_t)index << SLAB_SHIFT;
+    if (bytes <= offset) return 0;
+    size_t pages = (bytes - offset) >> os_page_shift;
     size_t pages_per_slab = SLAB_BYTES >> os_page_shift;
     return pages >= pages_per_slab ? os_page_set_all() : (OsPageSet)(((size_t)1 << pages) - 1u);
 }
 
 /* ---- Find ---- */
 
-/* Slabs at which `count` neighbouring ones of `slabs` begin, on the alignment. */
+/* The slabs, aligned to `alignment`, from which on `count` neighbouring slabs are in `slabs`. */
 static uint32_t run_starts(uint32_t slabs, unsigned count, size_t alignment) {
     uint32_t starts = slabs;
     for (unsigned shift = 1; shift < count; shift++) starts &= slabs >> shift;
     uint32_t aligned = UINT32_MAX;
     for (size_t step = SLAB_BYTES; step < alignment; step *= 2)
-        aligned &= step == SLAB_BYTES ? 0x55555555u : step == 2 * SLAB_BYTES ? 0x11111111u
-                 : step == 4 * SLAB_BYTES ? 0x01010101u : 0x00010001u;
+        aligned &= step == SLAB_BYTES       ? 0x55555555u
+                   : step == 2 * SLAB_BYTES ? 0x11111111u
+                   : step == 4 * SLAB_BYTES ? 0x01010101u
+                                            : 0x00010001u;
     return starts & aligned;
 }
 
-typedef struct RunPlace {
+/* Neighbouring free slabs. */
+typedef struct FreeRun {
     SuperSlab *superslab;
-    unsigned first;
-} RunPlace;
+    unsigned first; /* index of the first one */
+} FreeRun;
 
-static bool place_in(SuperSlab *superslab, unsigned count, size_t alignment, RunPlace *place) {
+/* Backed slabs first. False: the SuperSlab has no such run. */
+static bool find_free_run_in(SuperSlab *superslab, unsigned count, size_t alignment, FreeRun *found) {
     uint32_t backed = run_starts(superslab->backed_free_slabs, count, alignment);
     uint32_t starts = backed != 0 ? backed : run_starts(superslab->free_slabs, count, alignment);
     if (starts == 0) return false;
-    *place = (RunPlace){superslab, lowest_bit_index(starts)};
+    *found = (FreeRun){superslab, lowest_bit_index(starts)};
     return true;
 }
 
-/* Recently freed slabs first, then the fullest SuperSlabs, then a spare or new one. Bounded: a fragmented supply costs
- * address space, not time. */
-static bool find_place(unsigned count, size_t alignment, RunPlace *place) {
+/* Recently freed slabs first, then the fullest SuperSlabs, then a spare or new one. Visits at most VISITS_MAX
+ * SuperSlabs, so that a fragmented supply costs address space and not time. False: no memory. */
+static bool find_free_run(unsigned count, size_t alignment, FreeRun *found) {
     enum { VISITS_MAX = 64 };
     unsigned visits = 0;
     for (SuperSlab *superslab = supply.queue_newest; superslab != NULL && visits < VISITS_MAX / 4; visits++) {
         if (run_starts(superslab->backed_free_slabs, count, alignment) != 0)
-            return place_in(superslab, count, alignment, place);
+            return find_free_run_in(superslab, count, alignment, found);
         superslab = superslab->queue_previous;
     }
     for (unsigned used = SLABS_PER_SUPERSLAB - count; used > 0; used--)
         for (SuperSlab *superslab = supply.active_by_used[used]; superslab != NULL; superslab = superslab->next) {
-            if (place_in(superslab, count, alignment, place)) return true;
+            if (find_free_run_in(superslab, count, alignment, found)) return true;
             if (++visits >= VISITS_MAX) goto newborn;
         }
 newborn:;
     SuperSlab *superslab = superslab_allocate();
-    return superslab != NULL && place_in(superslab, count, alignment, place);
+    return superslab != NULL && find_free_run_in(superslab, count, alignment, found);
 }
 
 /* ---- OS pages ---- */
 
-/* The block now has `bytes`: which OS pages are used. Returns false when one of those that were not used before is
- * backed, so that its contents are not known to be zero. */
-static bool pages_become(Slab *first, unsigned count, size_t bytes) {
+/* Sets the OS page sets of a run's `count` slabs for a block of `bytes`. False: an OS page that was free and
+ * becomes used is backed, so its contents are not known to be zero. */
+static bool set_used_pages(Slab *first, unsigned count, size_t bytes) {
     int64_t newly_used_bytes = 0, newly_free_bytes = 0;
     for (unsigned index = 0; index < count; index++) {
         Slab *slab = first + index;
@@ -90,7 +92,7 @@ static bool pages_become(Slab *first, unsigned count, size_t bytes) {
     return newly_used_bytes == 0;
 }
 
-/* Backed OS pages behind the block's end: room to grow without a page fault, until they are purged by age. */
+/* Restores backed_tails (I11) for a run. A backed tail is room to grow without a page fault; it is purged by age. */
 static void tails_update(Slab *first, unsigned count) {
     SuperSlab *superslab = superslab_of_slab(first);
     for (unsigned index = 0; index < count; index++) {
@@ -103,7 +105,8 @@ static void tails_update(Slab *first, unsigned count) {
 
 /* ---- Take, return, resize ---- */
 
-static void slabs_become_run(Slab *first, unsigned from, unsigned to) {
+/* Makes slabs `from` .. `to` - 1, counted from `first`, part of its run. */
+static void slabs_to_run(Slab *first, unsigned from, unsigned to) {
     for (unsigned index = from; index < to; index++) {
         Slab *slab = first + index;
         slab->class_index = 0;
@@ -114,34 +117,34 @@ static void slabs_become_run(Slab *first, unsigned from, unsigned to) {
 }
 
 Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
-    RunPlace place;
+    FreeRun found;
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);
     lock_acquire(&supply_lock);
-    if (room_bytes > bytes && find_place(slabs_of(room_bytes), alignment, &place)) {
+    if (room_bytes > bytes && find_free_run(slabs_of(room_bytes), alignment, &found)) {
         count = slabs_of(room_bytes);
-    } else if (!find_place(count, alignment, &place)) {
+    } else if (!find_free_run(count, alignment, &found)) {
         lock_release(&supply_lock);
         return NULL;
     }
-    Slab *first = &place.superslab->slab[place.first];
-    (void)supply_slabs_leave(place.superslab, slab_mask(place.first, count));
-    slabs_become_run(first, 0, count);
-    *is_zero = pages_become(first, count, bytes);
+    Slab *first = &found.superslab->slab[found.first];
+    (void)supply_slabs_leave(found.superslab, slab_mask(found.first, count));
+    slabs_to_run(first, 0, count);
+    *is_zero = set_used_pages(first, count, bytes);
     first->used_blocks = (uint16_t)count;
     first->run_bytes = bytes;
     first->large_heap = NULL;
     tails_update(first, count);
     supply.large_count++;
     supply.large_bytes += bytes;
-    bool is_first_touch = place.superslab->is_huge_untouched;
-    place.superslab->is_huge_untouched = false;
+    bool is_first_touch = found.superslab->is_huge_untouched;
+    found.superslab->is_huge_untouched = false;
     lock_release(&supply_lock);
     if (is_first_touch) huge_pages_touch((void *)slab_address(first));
     return first;
 }
 
-static void purged_pages_become_free(Slab *slab) {
+static void purged_pages_to_free(Slab *slab) {
     slab->unbacked_pages |= (OsPageSet)(os_page_set_all() & ~slab->free_pages);
     slab->free_pages = os_page_set_all();
 }
@@ -156,19 +159,19 @@ bool run_return(Slab *first, const void *block) {
     unsigned count = first->used_blocks;
     supply.large_count--;
     supply.large_bytes -= first->run_bytes;
-    (void)pages_become(first, count, 0);
+    (void)set_used_pages(first, count, 0);
     superslab->backed_tails &= ~slab_mask(first->slab_index, count);
     supply_slabs_return(superslab, slab_mask(first->slab_index, count));
     return true;
 }
 
 void run_return_purged(Slab *first) {
-    /* Still the caller's alone: no lock while the kernel works. */
+    /* The run is the caller's alone until run_return, so the kernel works without the lock. */
     huge_pages_split(superslab_of_slab(first));
     if (os_purge((void *)slab_address(first), first->run_bytes)) {
         lock_acquire(&supply_lock);
         supply.purged_bytes += first->run_bytes;
-        for (unsigned slab = 0; slab < first->used_blocks; slab++) purged_pages_become_free(first + slab);
+        for (unsigned index = 0; index < first->used_blocks; index++) purged_pages_to_free(first + index);
         lock_release(&supply_lock);
     }
     (void)run_return(first, (void *)slab_address(first));
@@ -179,7 +182,7 @@ bool run_resize(Slab *first, size_t bytes) {
     bytes = round_up_bytes(bytes, os_page_bytes);
     unsigned count = slabs_of(bytes);
     lock_acquire(&supply_lock);
-    unsigned old_count = first->used_blocks; /* with the room that a growing block got */
+    unsigned old_count = first->used_blocks; /* with the room that run_take gave a growing block */
     bool is_growing = bytes >= first->run_bytes;
     if (count > old_count) {
         uint32_t more = slab_mask(first->slab_index + old_count, count - old_count);
@@ -188,14 +191,13 @@ bool run_resize(Slab *first, size_t bytes) {
             return false;
         }
         (void)supply_slabs_leave(superslab, more);
-        slabs_become_run(first, old_count, count);
+        slabs_to_run(first, old_count, count);
     } else if (is_growing) {
         count = old_count;
     }
-    (void)pages_become(first, count > old_count ? count : old_count, bytes);
+    (void)set_used_pages(first, count > old_count ? count : old_count, bytes);
     superslab->backed_tails &= ~slab_mask(first->slab_index, old_count);
-    if (count < old_count)
-        (void)supply_slabs_join(superslab, slab_mask(first->slab_index + count, old_count - count));
+    if (count < old_count) (void)supply_slabs_join(superslab, slab_mask(first->slab_index + count, old_count - count));
     first->used_blocks = (uint16_t)count;
     supply.large_bytes += bytes - first->run_bytes;
     first->run_bytes = bytes;

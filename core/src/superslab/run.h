@@ -3,8 +3,8 @@
  *
  * Layer: superslab. Thread rule: any thread; each function takes the supply lock.
  *
- * A run takes whole slabs of address space and only the OS pages of its block: the pages behind the block's end stay
- * unbacked. An emptied run is free slabs again, for any class.
+ * A run takes whole slabs of address space, but only the OS pages of its block: those behind the block's end, its
+ * tail, are free. A returned run is free slabs again, for any class.
  */
 #ifndef HAK_SUPERSLAB_RUN_H
 #define HAK_SUPERSLAB_RUN_H
@@ -13,16 +13,20 @@
 
 #define RUN_BYTES_MAX ((size_t)1 << 20)
 
-/* `bytes` at most RUN_BYTES_MAX; the block lies on `alignment`, a power of two up to 1 MiB. `room_bytes`, at least
- * `bytes`: so much address space it gets, if there is, because the block is growing. `is_zero`: all its bytes are
- * known to be zero. NULL: no memory. */
+/* A run for a block of `bytes`, 1 to RUN_BYTES_MAX, at its start. `alignment`: a power of two up to 1 MiB.
+ * `room_bytes`, from `bytes` to RUN_BYTES_MAX: address space for a block that grows, if the supply has it. Sets
+ * `is_zero`: whether all bytes of the block are known to be zero. Returns the first slab; NULL: no memory. */
 Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero);
 
-/* False: no run begins at `block`, the start of slab `first`, any more; another thread freed it a moment ago. */
+/* `block` is the address of slab `first`. False: no live run starts there any more, because another thread has
+ * freed it. */
 bool run_return(Slab *first, const void *block);
-void run_return_purged(Slab *first); /* its OS pages go to the OS first */
 
-/* Grows or shrinks where it lies; a shrunk run gives its OS pages back to the supply. False: no room behind it. */
+/* Gives the OS pages of a live run to the OS, then returns it. */
+void run_return_purged(Slab *first);
+
+/* Grows or shrinks a live run in place, to a block of `bytes`, 1 to RUN_BYTES_MAX. The slabs behind a block that
+ * shrank go back to the supply. False: the slabs behind the run are not free. */
 bool run_resize(Slab *first, size_t bytes);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * superslab/size_class.c - builds the class table for this machine's OS page.
  *
- * Layer: superslab. Thread rule: size_class_initialize once, under the start-up lock.
+ * Layer: superslab. Thread rule: size_class_initialize once, under the start lock (lifecycle/start.c).
  */
 #include "superslab/size_class.h"
 
@@ -48,8 +48,9 @@ static bool serves(unsigned index, size_t size_bytes) {
     return size_class_usable_bytes[index] != 0 && size_class_usable_bytes[index] >= size_bytes;
 }
 
-/* The smallest class for `size_bytes` whose blocks all lie on `alignment_bytes`; 0: there is none. `least` is the smallest one
- * that serves what was asked for before, which was not larger: the tables are filled at each start of a process. */
+/* The smallest class for `size_bytes` whose blocks all lie on `alignment_bytes`; 0: there is none. The search goes
+ * on at `least`, the smallest class for the size before, because each process fills the tables when it starts: call
+ * it with sizes in rising order. */
 static uint8_t smallest_class(unsigned *least, size_t size_bytes, size_t alignment_bytes) {
     while (*least <= SIZE_CLASS_COUNT && !serves(*least, size_bytes)) (*least)++;
     unsigned index = *least;

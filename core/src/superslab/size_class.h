@@ -1,43 +1,48 @@
 /*
  * superslab/size_class.h - which block size serves a request.
  *
- * Layer: superslab. The steps are data (size_class.c); a larger class is a row. Thread rule: written once by
- * size_class_initialize, then read-only. A fast path may read the tables before that: class 0, and the slow path.
+ * Layer: superslab. Thread rule: written once by size_class_initialize, then read-only. A fast path may read the
+ * tables before that; it finds class 0, whose magazine is always empty, and takes the slow path.
  *
- * Steps: 8 bytes to 128, 16 to 512, 32 to 2 KiB, 128 to 4 KiB, then an eighth of the power of two to 32 KiB. Finer than
- * most allocators' above 512 bytes: there the C library's malloc, which a class must not waste more than, rounds to 16.
+ * SIZE_CLASS_COUNT classes. Steps (step_bytes in size_class.c): 8 bytes up to 128, 16 up to 512, 32 up to 2 KiB,
+ * 128 up to 4 KiB, then an eighth of a power of two up to 32 KiB. Between 512 bytes and 2 KiB most allocators have
+ * larger steps; 32 wastes about as much as glibc's malloc, which rounds to 16 and adds a header of 8.
  */
 #ifndef HAK_SUPERSLAB_SIZE_CLASS_H
 #define HAK_SUPERSLAB_SIZE_CLASS_H
 
 #include "base/types.h"
 
-#define SIZE_CLASS_TINY_COUNT 8u                 /* the Tiny Pool: 8 to 64 bytes */
-#define SIZE_CLASS_TABLE_BYTES_MAX 1024u         /* sizes up to here find their class by one table look-up */
-#define MAGAZINE_BLOCKS_MAX 256u
-#define MAGAZINE_BYTES_MAX 16384u
-#define MAGAZINE_SMALL_BLOCKS 8u                 /* until it needs more */
-#define MAGAZINE_SLOTS_TOTAL 6144u
+#define SIZE_CLASS_TABLE_BYTES_MAX 1024u /* size_class_small serves sizes up to here, size_class_medium larger ones */
 
-/* How strict an entry point is about alignment. */
+/* Capacities of magazines (cache/magazine.h), which each class has in magazine_blocks. */
+#define MAGAZINE_BLOCKS_MAX 256u
+#define MAGAZINE_BYTES_MAX 16384u  /* of blocks in a full magazine */
+#define MAGAZINE_SMALL_BLOCKS 8u   /* at first, until it grows */
+#define MAGAZINE_SLOTS_TOTAL 6144u /* at least the sum over all classes */
+
+/* The least alignment, in bytes, that an entry point promises. */
 typedef enum SizeClassAlignment {
-    ALIGN_C,      /* 16; up to 8 bytes: 8 */
-    ALIGN_OBJECT, /* 16; up to 8 and 17 to 24 bytes: 8 */
+    ALIGN_C,      /* 16; 8 for sizes up to 8 */
+    ALIGN_OBJECT, /* 16; 8 for sizes up to 8 and from 17 to 24 */
     ALIGN_8,      /* 8 */
     ALIGN_COUNT
 } SizeClassAlignment;
 
 extern SizeClass size_classes[SIZE_CLASS_COUNT + 1]; /* [0] is no class */
-/* What a caller may use of a block of each class: all, or less with `debug` 2, where the rest is a canary. Apart from the
- * rest, of which fast paths need nothing. */
+/* Bytes of a block of each class that a caller may use: all, or with `debug` 2 all but the canary; 0: the class
+ * serves no request. Not in SizeClass, because fast paths need this alone. */
 extern uint32_t size_class_usable_bytes[SIZE_CLASS_COUNT + 1];
+
+/* The class by size in units of 8 and of 32 bytes, rounded up. */
 extern _Atomic uint8_t size_class_small[ALIGN_COUNT][SIZE_CLASS_TABLE_BYTES_MAX / 8 + 1];
 extern _Atomic uint8_t size_class_medium[SLAB_CLASS_BYTES_MAX / 32 + 1];
 
-/* With `debug` 2 the last so many bytes of a block are a canary. */
+/* The canary at the end of each block, with `debug` 2. */
 #define SIZE_CLASS_CANARY_BYTES 32u
 
-/* `is_guarded`: blocks have canaries, and there are no magazines, so that each block is looked at when it comes and goes. */
+/* `align_16_always`: option align=16. `is_guarded`: blocks have canaries, and classes have no magazines, so that
+ * each block is checked when it is taken and when it is returned. */
 void size_class_initialize(bool align_16_always, bool is_guarded);
 
 /* 0, or SIZE_CLASS_CANARY_BYTES. */
@@ -45,6 +50,7 @@ HAK_INLINE size_t size_class_canary_bytes(void) {
     return size_classes[SIZE_CLASS_COUNT].block_bytes - size_class_usable_bytes[SIZE_CLASS_COUNT];
 }
 
+/* `size_bytes` up to SIZE_CLASS_TABLE_BYTES_MAX. */
 HAK_INLINE unsigned size_class_of_small(size_t size_bytes, SizeClassAlignment alignment) {
     return LOAD_RELAXED(size_class_small[alignment][(size_bytes + 7) / 8]);
 }
@@ -64,6 +70,8 @@ HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignmen
     return size_class_in(size_class_small[alignment], size_bytes);
 }
 
+/* The index of the block in which a byte of the slab lies. It may be blocks_per_slab or more: behind the last
+ * block. */
 HAK_INLINE unsigned size_class_block_index(const SizeClass *size_class, size_t offset_in_slab) {
     return (unsigned)((offset_in_slab * size_class->reciprocal) >> 32);
 }

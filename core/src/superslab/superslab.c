@@ -1,10 +1,13 @@
 /*
  * superslab/superslab.c - births, deaths, and which slab is handed out next.
  *
- * Layer: superslab. Does not purge (superslab_purge.c). Thread rule: the supply lock, taken by each public function.
+ * Layer: superslab. Does not purge (superslab_purge.c). Thread rule: functions of superslab.h take the supply lock,
+ * except superslab_total_active_blocks, which takes none; all others run under it, except supply_release_finish and
+ * superslab_to_spare.
  *
- * Policy: a slab with backed OS pages first, most recently freed (no page fault, warm caches); then one of the fullest
- * SuperSlab, so that sparse ones drain and die; then a SuperSlab that is born.
+ * Policy: the next slab is a backed one of the SuperSlab that was queued last (no page fault, warm caches); else
+ * one of the fullest SuperSlab, so that sparse ones drain and die; else one of a spare or new SuperSlab, which is
+ * born.
  */
 #include "superslab/superslab.h"
 
@@ -91,7 +94,7 @@ void supply_queue_remove(SuperSlab *superslab) {
 
 /* ---- Birth ---- */
 
-/* 2 MiB at a multiple of 2 MiB: at a hint if the kernel agrees, else cut out of 4 MiB. */
+/* Maps 2 MiB, aligned to 2 MiB: at a hint if the kernel agrees, else cut out of 4 MiB. 0: no memory. */
 static uintptr_t superslab_map(void) {
     enum { HINTS_TRIED_MAX = 4 };
     uintptr_t address;
@@ -150,7 +153,7 @@ static SuperSlab *superslab_new(void) {
     superslab->is_huge_untouched = is_huge;
     superslab->mapping_bytes = 0;
     superslab->free_slabs = UINT32_MAX;
-    superslab->backed_free_slabs = is_huge ? UINT32_MAX : 0; /* all of it comes with the first touch */
+    superslab->backed_free_slabs = is_huge ? UINT32_MAX : 0; /* the first touch backs all of it */
     superslab->backed_tails = 0;
     superslab->purging_slabs = 0;
     superslab->is_queued = false;
@@ -169,7 +172,6 @@ static SuperSlab *superslab_new(void) {
     return superslab;
 }
 
-/* A SuperSlab with nothing but free slabs: a spare one, else a new one. NULL: out of memory. */
 SuperSlab *superslab_allocate(void) {
     if (supply.spare != NULL && supply.spare->purging_slabs == 0) return supply.spare;
     if (supply.spare_refused != NULL) return supply.spare_refused;
@@ -179,7 +181,7 @@ SuperSlab *superslab_allocate(void) {
 /* ---- Slabs ---- */
 
 static SuperSlab *superslab_with_free_slab(void) {
-    enum { QUEUE_VISITS_MAX = 8 }; /* few lack a free slab: those with nothing but backed tails */
+    enum { QUEUE_VISITS_MAX = 8 }; /* queued ones without a backed free slab have backed tails; they are few */
     SuperSlab *newest = supply.queue_newest;
     for (unsigned visits = 0; newest != NULL && visits < QUEUE_VISITS_MAX; visits++, newest = newest->queue_previous)
         if (newest->backed_free_slabs != 0) return newest;
@@ -187,7 +189,7 @@ static SuperSlab *superslab_with_free_slab(void) {
     while (candidates != 0) {
         unsigned used = 63u - (unsigned)__builtin_clzll(candidates);
         for (SuperSlab *superslab = supply.active_by_used[used]; superslab != NULL; superslab = superslab->next)
-            if (superslab->free_slabs != 0) return superslab; /* else all its free slabs are being purged */
+            if (superslab->free_slabs != 0) return superslab; /* else all others are in purging_slabs */
         candidates &= ~((uint64_t)1 << used);
     }
     return superslab_allocate();
@@ -219,7 +221,7 @@ Slab *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source)
         return NULL;
     }
     uint32_t choice = superslab->backed_free_slabs != 0 ? superslab->backed_free_slabs : superslab->free_slabs;
-    Slab *slab = &superslab->slab[31u - (unsigned)__builtin_clz(choice)]; /* runs grow from below */
+    Slab *slab = &superslab->slab[31u - (unsigned)__builtin_clz(choice)]; /* from above; runs are placed from below */
     bool is_born = supply_slabs_leave(superslab, (uint32_t)1 << slab->slab_index);
     slab->class_index = (uint8_t)class_index;
     slab->used_blocks = 0;
@@ -235,15 +237,15 @@ Slab *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source)
 
 /* ---- Death ---- */
 
-/* Its last used slab is gone: no longer active. It stays as a spare while that can save page faults or thrashing;
- * true when it is to be released instead. */
+/* Its last used slab has come back. It stays spare while the kernel takes some of its slabs back, or if it saves
+ * the next birth page faults: it is the only spare one and has a backed slab, or it has SPARE_BACKED_SLABS_MIN of
+ * them. True: to be released; supply_release_begin is done. */
 static bool superslab_free(SuperSlab *superslab) {
     enum { SPARE_BACKED_SLABS_MIN = 8 };
     supply.died++;
     list_insert(superslab);
-    bool is_only_spare = superslab->next == supply.spare_refused; /* NULL where there is none */
-    bool is_worth_keeping =
-        is_only_spare || __builtin_popcount(superslab->backed_free_slabs) >= SPARE_BACKED_SLABS_MIN;
+    bool is_only_spare = superslab->next == supply.spare_refused; /* not counting refused ones; both may be NULL */
+    bool is_worth_keeping = is_only_spare || __builtin_popcount(superslab->backed_free_slabs) >= SPARE_BACKED_SLABS_MIN;
     if (superslab->purging_slabs != 0 || (is_worth_keeping && superslab->backed_free_slabs != 0)) return false;
     supply_release_begin(superslab);
     return true;
@@ -255,8 +257,7 @@ bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs) {
     for (uint32_t rest = slabs; rest != 0; rest &= rest - 1) {
         Slab *slab = &superslab->slab[lowest_bit_index(rest)];
         slab->free_pages = os_page_set_all();
-        if (slab->unbacked_pages != os_page_set_all())
-            superslab->backed_free_slabs |= (uint32_t)1 << slab->slab_index;
+        if (slab->unbacked_pages != os_page_set_all()) superslab->backed_free_slabs |= (uint32_t)1 << slab->slab_index;
         registry_slab_class_set(slab_address(slab), SLAB_CLASS_FREE);
         STORE_RELAXED(slab->owner, NULL);
     }
@@ -284,7 +285,7 @@ void superslab_slab_discard(Slab *slab) {
     int64_t counted_bytes = os_page_set_bytes((OsPageSet)(slab->free_pages & ~slab->unbacked_pages));
     huge_pages_split(superslab_of_slab(slab));
     bool is_purged = os_purge((void *)slab_address(slab), SLAB_BYTES);
-    lock_acquire(&supply_lock); /* whoever counts reads these under it; the heap has let go of the slab */
+    lock_acquire(&supply_lock); /* hak_check reads the fields below under it; no heap lists the slab any more */
     slab->used_blocks = 0;
     if (is_purged) {
         slab->unbacked_pages = os_page_set_all();
@@ -294,7 +295,7 @@ void superslab_slab_discard(Slab *slab) {
     supply_slabs_return(superslab_of_slab(slab), (uint32_t)1 << slab->slab_index);
 }
 
-/* ---- Release: a spare SuperSlab goes back to the OS ---- */
+/* ---- Release: a spare SuperSlab is unmapped ---- */
 
 static int64_t backed_bytes_of(const SuperSlab *superslab) {
     int64_t bytes = 0;
@@ -314,12 +315,12 @@ void supply_release_begin(SuperSlab *superslab) {
     atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes_of(superslab), memory_order_relaxed);
 }
 
-/* The kernel refused to unmap it: its OS pages go where that works, its addresses serve again. */
+/* The kernel refused to unmap it: purges it, if the kernel does that, and puts it back among the spare ones. */
 static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_t *given_back_bytes) {
     huge_pages_split(superslab);
     bool is_purged = backed_bytes == 0 || os_purge((void *)superslab->base, SUPERSLAB_BYTES);
     lock_acquire(&supply_lock);
-    (void)registry_add(superslab, superslab->base, SLAB_CLASS_FREE); /* its entry exists */
+    (void)registry_add(superslab, superslab->base, SLAB_CLASS_FREE); /* cannot fail: the radix leaf exists */
     supply.mapped_count++;
     if (is_purged) {
         for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
@@ -330,7 +331,7 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
         spare_insert_refused(superslab);
     } else {
         atomic_fetch_add_explicit(&backed_free_bytes, backed_bytes, memory_order_relaxed);
-        supply_queue_update(superslab); /* as young: the kernel is asked again later */
+        supply_queue_update(superslab); /* queued as of now: the kernel is asked again later */
         list_insert(superslab);
     }
     atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);

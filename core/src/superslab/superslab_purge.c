@@ -1,16 +1,16 @@
 /*
- * superslab/superslab_purge.c - free slabs and spare SuperSlabs go back to the OS, oldest first.
+ * superslab/superslab_purge.c - gives free slabs, tails of runs and spare SuperSlabs back to the OS, oldest first.
  *
- * Layer: superslab. Does not decide how much (heap/purge.c). Thread rule: any thread; the supply lock is not held
- * while the kernel works: the slabs in question are out of the supply meanwhile (purging_slabs).
+ * Layer: superslab. Does not decide how much (retention/purge.c). Thread rule: any thread; static functions run
+ * under the supply lock unless their comment says otherwise. While the kernel takes slabs back, without
+ * the lock, they are in purging_slabs, where nobody takes them; tails are purged under the lock.
  */
 #include "platform/os.h"
 #include "superslab/huge_pages.h"
 #include "superslab/superslab.h"
 #include "superslab/supply.h"
 
-/* Purges the backed OS pages of the slabs in `slabs`, neighbours in one call. Returns the set of slabs that the kernel
- * refused. */
+/* Purges `slabs`, without the lock; neighbours are one range. Returns the slabs that the kernel refused. */
 static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
     OsRange ranges[SLABS_PER_SUPERSLAB / 2];
     uint32_t runs[SLABS_PER_SUPERSLAB / 2];
@@ -28,8 +28,8 @@ static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
     return refused;
 }
 
-/* What blocks of runs leave unused behind their ends. The lock is kept, since a block may grow into these OS pages at
- * any time; it is one call for less than a slab. */
+/* Purges the backed tails of runs. Keeps the lock, because a block may grow into its tail at any time; each system
+ * call is for less than a slab. Returns the bytes. */
 static size_t purge_tails(SuperSlab *superslab) {
     int64_t purged_bytes = 0;
     for (uint32_t rest = superslab->backed_tails; rest != 0; rest &= rest - 1) {
@@ -45,6 +45,7 @@ static size_t purge_tails(SuperSlab *superslab) {
     return (size_t)purged_bytes;
 }
 
+/* Puts `slabs` back into the supply, those that the kernel refused as backed. Returns the bytes given back. */
 static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refused) {
     int64_t purged_bytes = 0;
     for (uint32_t rest = slabs & ~refused; rest != 0; rest &= rest - 1) {
@@ -55,14 +56,14 @@ static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refuse
     atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
     superslab->purging_slabs &= ~slabs;
     superslab->free_slabs |= slabs;
-    superslab->backed_free_slabs |= refused; /* queued anew, as young: the kernel is asked again later */
+    superslab->backed_free_slabs |= refused; /* queued as of now: the kernel is asked again later */
     supply_queue_update(superslab);
     supply.purged_bytes += (uint64_t)purged_bytes;
     atomic_fetch_sub_explicit(&backed_free_bytes, purged_bytes, memory_order_relaxed);
     return (size_t)purged_bytes;
 }
 
-/* Called with the lock, given up meanwhile. False: the kernel refused. */
+/* Unmaps a spare SuperSlab. Called with the lock, which it releases meanwhile. False: the kernel refused. */
 static bool release(SuperSlab *superslab, size_t *given_back_bytes) {
     supply_release_begin(superslab);
     lock_release(&supply_lock);
@@ -71,11 +72,12 @@ static bool release(SuperSlab *superslab, size_t *given_back_bytes) {
     return is_unmapped;
 }
 
-/* The kernel is asked again, for that which it refused longest ago first: where it refuses a piece of a mapping, it may
- * unmap a whole one, and then the piece. */
+/* Asks the kernel again to unmap refused SuperSlabs, the one refused longest ago first. At vm.max_map_count it
+ * refuses a SuperSlab in the middle of a kernel mapping, but unmaps one that is a whole mapping, which makes room
+ * for the former. */
 static void release_refused(void) {
     enum { REFUSALS_MAX = 8 };
-    size_t given_back_bytes = 0; /* nothing of these is backed */
+    size_t given_back_bytes = 0; /* stays 0: refused ones are not backed */
     const SuperSlab *first_refused = NULL;
     for (unsigned refusals = 0; refusals < REFUSALS_MAX && supply.spare_refused != NULL;) {
         SuperSlab *asked = supply.spare_last;
@@ -99,14 +101,14 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) 
             continue;
         }
         uint32_t slabs = superslab->backed_free_slabs;
-        if (slabs == 0) { /* just tails; without slabs in purging_slabs another thread may release the SuperSlab */
+        if (slabs == 0) { /* tails only; under the lock, without which another thread could release the SuperSlab */
             huge_pages_split(superslab);
             given_back_bytes += purge_tails(superslab);
             if (superslab->backed_tails == 0) {
                 supply_queue_update(superslab);
                 continue;
             }
-            supply_queue_remove(superslab); /* the kernel refused: asked again later, behind the others */
+            supply_queue_remove(superslab); /* the kernel refused: to the end of the queue, asked again later */
             supply_queue_append(superslab);
             break;
         }

@@ -1,7 +1,11 @@
 /*
- * superslab/supply.h - the supply's own state, shared by the superslab*.c files only.
+ * superslab/supply.h - the supply's state, and the functions that its files share.
  *
- * Layer: superslab, private to it. Thread rule: everything under the supply lock, but supply_release_finish without.
+ * Layer: superslab, private to it: superslab.c, superslab_purge.c, run.c and mapping.c; api/api_check.c reads the
+ * state. Thread rule: everything under the supply lock, except supply_release_finish.
+ *
+ * One module, three prefixes: other layers call superslab_ functions (superslab.h) and the registry's
+ * ptr_to_superslab; files of this layer share supply_ functions, and superslab_allocate.
  */
 #ifndef HAK_SUPERSLAB_SUPPLY_H
 #define HAK_SUPERSLAB_SUPPLY_H
@@ -10,8 +14,7 @@
 
 #define HEADER_STACK_CAPACITY 500u
 
-/* Headers without a SuperSlab. Their memory is purged; one of them in 500 lends its first OS page to hold the others'
- * addresses. */
+/* A stack of unused headers; the stack itself lies in the first OS page of one more, which is taken last. */
 typedef struct HeaderStack {
     struct HeaderStack *next;
     size_t count;
@@ -21,48 +24,55 @@ typedef struct HeaderStack {
 _Static_assert(sizeof(HeaderStack) <= OS_PAGE_BYTES_MIN, "one OS page");
 
 typedef struct Supply {
-    SuperSlab *active_by_used[SLABS_PER_SUPERSLAB + 1]; /* [n]: active with n used slabs; [0] is not used */
-    SuperSlab *spare, *spare_last;                      /* newest first; then, from spare_refused on, */
-    SuperSlab *spare_refused;                           /* those that the kernel refused to unmap, last refused first */
-    uint64_t lists_in_use;                              /* bit n: list n is not empty; bit 0: there is a spare */
-    SuperSlab *queue_oldest, *queue_newest;
+    SuperSlab *active_by_used[SLABS_PER_SUPERSLAB + 1]; /* [n]: active with n used slabs; [0] stays NULL */
+    SuperSlab *spare, *spare_last;                      /* one list: ordinary, newest first; then refused ones, */
+    SuperSlab *spare_refused;                           /* which the kernel did not unmap: the one refused last */
+    uint64_t lists_in_use;                  /* bit n > 0: active_by_used[n] is not empty; bit 0: spare is not empty */
+    SuperSlab *queue_oldest, *queue_newest; /* the purge queue (I11), through queue_next and queue_previous */
     HeaderStack *unused_headers;
-    uint64_t mapped_count, born, died, purged_bytes;
+    uint64_t mapped_count;             /* SuperSlabs, active and spare */
+    uint64_t born, died;               /* active = born - died */
+    uint64_t purged_bytes;             /* resident bytes that went to the OS, ever */
     uint64_t large_count, large_bytes; /* live blocks in runs and in mappings of their own */
     /* mapping_bytes = live blocks in mappings + mapping_free_bytes + mapping_unbacked_bytes */
     uint64_t mapping_bytes, mapping_free_bytes, mapping_unbacked_bytes;
-    SuperSlab *mapping_oldest, *mapping_newest; /* the queue of mappings (I16), through queue_next and queue_previous */
+    SuperSlab *mapping_oldest, *mapping_newest; /* the mappings' queue (I16), through the same links */
 } Supply;
 
 extern Supply supply;
 
-/* Used: owned by a heap. Slabs that are being purged are neither used nor free. */
+/* Used: owned by a heap or part of a run. A slab in purging_slabs is neither used nor free. */
 HAK_INLINE unsigned supply_used_slabs(const SuperSlab *superslab) {
     return SLABS_PER_SUPERSLAB - (unsigned)__builtin_popcount(superslab->free_slabs | superslab->purging_slabs);
 }
 
-/* A spare SuperSlab or a new one; NULL: no memory. */
+/* A SuperSlab without used slabs: a spare one, else a new one. NULL: no memory. */
 SuperSlab *superslab_allocate(void);
 
-/* Free slabs of a SuperSlab get an owner (the caller sets it); true when that is its birth. */
+/* Takes free slabs out of the supply; the caller sets their owner. True: the SuperSlab was born. */
 bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs);
 
-/* Slabs come back without a used block. True: the SuperSlab died and supply_release_finish is due, without the lock. */
+/* Puts slabs without used blocks back. True: the SuperSlab died, and the caller has to call supply_release_finish,
+ * without the lock. */
 bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs);
 
-/* Both. Called with the lock, which it gives up. */
+/* supply_slabs_join, and the release if it is due. Called with the lock; returns without it. */
 void supply_slabs_return(SuperSlab *superslab, uint32_t slabs);
 
+/* The purge queue. Append sets queue_since_ms to now; update restores I11 after a change of either set. */
 void supply_queue_append(SuperSlab *superslab);
 void supply_queue_remove(SuperSlab *superslab);
-void supply_queue_update(SuperSlab *superslab); /* in the queue exactly when it has backed free slabs */
-SuperSlab *supply_header_take(void); /* undefined contents; NULL: no memory */
+void supply_queue_update(SuperSlab *superslab);
+
+/* Headers of SuperSlabs and mappings. Take: contents undefined; NULL: no memory. Return: contents are lost. */
+SuperSlab *supply_header_take(void);
 void supply_header_return(SuperSlab *superslab);
 
+/* Takes a spare SuperSlab, none of whose slabs is in purging_slabs, out of the lists, the sums and the registry. */
 void supply_release_begin(SuperSlab *superslab);
 
-/* Without the lock. Adds the resident bytes given back. False: the kernel refuses to unmap it; it is a spare again,
- * without backed OS pages unless it refuses that, too. */
+/* Without the lock. Unmaps it and adds the resident bytes that went to the OS. False: the kernel refused, so the
+ * SuperSlab is spare again; its OS pages are purged, unless the kernel refused that, too. */
 bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes);
 
 #endif
