@@ -1,14 +1,14 @@
 /*
- * slab/slab.c - the bitmap work: take, return, and which OS pages became free.
+ * slab/slab.c - takes blocks out of a slab's bitmap, returns them, and finds the OS pages that become free.
  *
- * Layer: slab. Placement inside a slab is decided here and nowhere else. Thread rule: the owner's lock is held.
+ * Layer: slab. No other file decides which block of a slab is taken. Thread rule: see slab.h.
  */
 #include "slab/slab.h"
 
 #include "platform/message.h"
 #include "platform/option.h"
 
-/* Bits [first, end) of one 64-bit word, relative to that word. */
+/* The bits first .. end - 1 of a bitmap that lie in its word `word`, as a mask for that word. */
 static uint64_t word_mask(unsigned word, unsigned first, unsigned end) {
     uint64_t mask = UINT64_MAX;
     if (first > word * 64) mask &= UINT64_MAX << (first - word * 64);
@@ -32,12 +32,12 @@ void slab_initialize(Slab *slab) {
     slab->list = SLAB_LIST_NONE;
 }
 
-/* Two neighbouring slots of a magazine at once, in every processor's vector registers. */
+/* Two neighbouring slots of a magazine, as a 16-byte vector. */
 typedef uintptr_t SlotPair __attribute__((vector_size(16), aligned(8), may_alias));
 
 /* ---- Take ---- */
 
-/* Writes `count` addresses downwards from `end`: `block`, and those at each further stride. Returns the new end. */
+/* Writes `count` addresses downwards from `end`: `block`, `block` + stride, ... Returns the lowest slot. */
 HAK_INLINE void **write_downwards(void **end, uintptr_t block, size_t stride, unsigned count) {
     SlotPair pair = {block + stride, block}, step = {2 * stride, 2 * stride};
 #pragma GCC unroll 4
@@ -52,10 +52,10 @@ HAK_INLINE void **write_downwards(void **end, uintptr_t block, size_t stride, un
 typedef struct Taking {
     void **end;
     unsigned taken;
-    unsigned last_block; /* highest index taken in this OS page */
+    unsigned last_block; /* index of the block taken last, the highest of its OS page */
 } Taking;
 
-/* Takes free blocks that start in [first, end_block); false when the wanted number was reached with some left. */
+/* Takes free blocks of first .. end_block - 1 until `want` are taken. True: none of them is free any more. */
 static bool take_range(uint64_t *bits, uintptr_t base, unsigned block_bytes, unsigned first, unsigned end_block,
                        unsigned want, Taking *taking) {
     void **end = taking->end;
@@ -64,7 +64,7 @@ static bool take_range(uint64_t *bits, uintptr_t base, unsigned block_bytes, uns
     for (unsigned word = first / 64; word * 64 < end_block; word++) {
         uint64_t left = bits[word] & word_mask(word, first, end_block);
         uint64_t taken_bits = 0;
-        while (left != 0 && taken < want) { /* neighbours together */
+        while (left != 0 && taken < want) { /* a run of neighbours at a time */
             unsigned lowest = lowest_bit_index(left);
             uint64_t behind = ~(left >> lowest);
             unsigned run = behind != 0 ? lowest_bit_index(behind) : 64u;
@@ -110,8 +110,7 @@ unsigned slab_take_blocks(Slab *slab, void **end, unsigned want) {
         unsigned touched = page_span(page, last_page) & slab->free_pages;
         if (touched != 0) {
             int64_t reused_bytes = os_page_set_bytes((OsPageSet)(touched & ~(unsigned)slab->unbacked_pages));
-            if (reused_bytes != 0)
-                atomic_fetch_sub_explicit(&backed_free_bytes, reused_bytes, memory_order_relaxed);
+            if (reused_bytes != 0) atomic_fetch_sub_explicit(&backed_free_bytes, reused_bytes, memory_order_relaxed);
             slab->free_pages &= (OsPageSet)~touched;
             slab->unbacked_pages &= (OsPageSet)~touched;
         }
@@ -132,12 +131,12 @@ static HAK_COLD void report_not_live(const Slab *slab, const void *block, bool i
                        block, block_bytes, thread);
 }
 
-/* How many of `blocks` follow each other at exactly `stride`, the first one included. */
+/* The number of `blocks`, from the first one on, whose addresses are `stride` apart. */
 static unsigned stride_run(void *const *blocks, unsigned count, size_t stride) {
     uintptr_t first = (uintptr_t)blocks[0];
     SlotPair expected = {first, first + stride}, step = {2 * stride, 2 * stride};
     unsigned run = 0;
-    /* Eight at a time: in bulk this loop is what a free costs. */
+    /* Eight at a time: most of the time of a bulk free is spent in this loop. */
     for (; run + 8 <= count; run += 8) {
         const SlotPair *pairs = (const SlotPair *)(blocks + run);
         SlotPair next = expected + step, after = next + step, last = after + step;
@@ -149,7 +148,7 @@ static unsigned stride_run(void *const *blocks, unsigned count, size_t stride) {
     return run;
 }
 
-/* Sets bits first .. first + count - 1, all clear before; false, and nothing set, when one was not. */
+/* Sets bits first .. first + count - 1. False: one was set before, and nothing is done. */
 static bool bits_set_clear_range(uint64_t *bits, unsigned first, unsigned count) {
     unsigned end = first + count;
     for (unsigned word = first / 64; word * 64 < end; word++)
@@ -163,11 +162,12 @@ typedef struct Returning {
     const SizeClass *size_class;
     uint64_t *bits;
     uintptr_t base;
-    unsigned started_pages, ended_pages; /* in which a returned block starts, ends */
+    unsigned started_pages, ended_pages; /* in which a returned block starts; in which one ends, and some between */
     unsigned returned;
 } Returning;
 
-/* Marks the OS pages of blocks that lie next to each other: the lowest at `offset`, `count` of them. */
+/* Counts `count` neighbouring blocks, the lowest at `offset`, and marks the OS pages in which they start and those
+ * that they touch. */
 static void mark_pages(Returning *returning, size_t offset, unsigned count) {
     size_t block_bytes = returning->size_class->block_bytes;
     size_t first_page = offset >> os_page_shift;
@@ -194,8 +194,9 @@ HAK_INLINE void return_one(Returning *returning, const void *pointer) {
     returning->returned++;
 }
 
-/* Whole structures die in the order they were made, or in the opposite one: their blocks are neighbours, and one
- * operation on the bitmap serves up to 64 of them. Returns how many of `blocks` were dealt with; 0: none. */
+/* Structures are often freed in the order of their allocation, or in the reverse order. Their blocks are neighbours
+ * then, and one operation on the bitmap returns up to 64 of them. Returns the number of `blocks` returned; 0: not
+ * neighbours. */
 HAK_INLINE unsigned return_neighbours(Returning *returning, void *const *blocks, unsigned count) {
     size_t block_bytes = returning->size_class->block_bytes;
     if (count < 2) return 0;
@@ -207,15 +208,16 @@ HAK_INLINE unsigned return_neighbours(Returning *returning, void *const *blocks,
     if (first * block_bytes != offset || first >= returning->size_class->blocks_per_slab) return 0;
     unsigned run = stride_run(blocks, count, stride);
     unsigned room = is_ascending ? returning->size_class->blocks_per_slab - first : first + 1u;
-    if (run > room) run = room; /* the neighbour slab's come next */
+    if (run > room) run = room; /* the others lie in the neighbouring slab */
     unsigned lowest = is_ascending ? first : first + 1u - run;
     if (!bits_set_clear_range(returning->bits, lowest, run)) return 0;
     mark_pages(returning, lowest * block_bytes, run);
     return run;
 }
 
-/* In which no used block of the slab lies any more, of those in which a returned one lay. A block of more than two OS
- * pages leaves some between its start and its end: all of the slab's are looked at. */
+/* The OS pages that returned blocks touched and no used block touches any more. A block larger than an OS page may
+ * touch some that are neither its first nor its last one, so for these classes all OS pages of the slab are
+ * checked. */
 static unsigned freed_pages(const Returning *returning) {
     const SizeClass *size_class = returning->size_class;
     unsigned touched = returning->started_pages | returning->ended_pages, freed = 0;
@@ -228,7 +230,7 @@ static unsigned freed_pages(const Returning *returning) {
     return freed;
 }
 
-static void note_freed_pages(Slab *slab, unsigned freed) {
+static void add_free_pages(Slab *slab, unsigned freed) {
     if (freed == 0) return;
     slab->free_pages |= (OsPageSet)freed;
     atomic_fetch_add_explicit(&backed_free_bytes, os_page_set_bytes((OsPageSet)freed), memory_order_relaxed);
@@ -248,11 +250,11 @@ unsigned slab_return_blocks(Slab *slab, void *const *blocks, unsigned count, uns
     *dealt_with = number;
     slab->available_pages |= (OsPageSet)returning.started_pages;
     slab->used_blocks = (uint16_t)(slab->used_blocks - returning.returned);
-    note_freed_pages(slab, freed_pages(&returning));
+    add_free_pages(slab, freed_pages(&returning));
     return returning.returned;
 }
 
-/* ---- Questions ---- */
+/* ---- Checks ---- */
 
 OsPageSet slab_free_pages_from_bits(Slab *slab) {
     const SizeClass *size_class = &size_classes[slab->class_index];

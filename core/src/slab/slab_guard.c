@@ -3,9 +3,9 @@
  *
  * Layer: slab. Does not guard large blocks. Thread rule: see slab_guard.h.
  *
- * Debug level 2 has no magazines (size_class_initialize), so every block passes here twice, and the other levels pay
- * nothing. A free block holds poison, or zeros where its OS page was given back. The canary is a function of its
- * address, so that a copy of another canary does not pass.
+ * Debug level 2 has no magazines (size_class_initialize), so every malloc and free takes the slow path, which comes
+ * here; fast paths have no test for it. A free block is all poison, or zeros in OS pages that were purged. A canary
+ * byte is a function of its address, so a copy of another canary is found, too.
  */
 #include "slab/slab_guard.h"
 
@@ -17,7 +17,7 @@
 
 enum { POISON_FREE = 0xDB, POISON_NEW = 0xCA, NOTHING = -1 };
 
-static bool report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT; }
+static bool is_report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT; }
 
 void slab_guard_poison(Slab *slab) {
     uint8_t *memory = (uint8_t *)slab_address(slab);
@@ -32,14 +32,15 @@ void slab_guard_poison(Slab *slab) {
 
 /* ---- Written to after it was freed ---- */
 
-/* The first of `bytes` that is not `value`, or NOTHING. */
+/* The offset of the first byte that is not `value`; NOTHING: all are. */
 static int64_t first_other_byte(const uint8_t *memory, size_t bytes, uint8_t value) {
     for (size_t offset = 0; offset < bytes; offset++)
         if (memory[offset] != value) return (int64_t)offset;
     return NOTHING;
 }
 
-/* Where in a free block somebody wrote: each OS page's part of it is all poison or all zero. */
+/* The offset of a byte that was written while the block was free; NOTHING: none. Without such writes the block's
+ * part in each OS page is all poison or all zero. */
 static int64_t written_while_free(const uint8_t *block, size_t block_bytes) {
     for (size_t offset = 0, part_bytes; offset < block_bytes; offset += part_bytes) {
         part_bytes = os_page_bytes - (uintptr_t)(block + offset) % os_page_bytes;
@@ -54,22 +55,23 @@ static int64_t written_while_free(const uint8_t *block, size_t block_bytes) {
 
 /* ---- Written beyond its end ---- */
 
-static uint8_t canary_byte(const uint8_t *place) {
-    uint64_t mixed = (uint64_t)(uintptr_t)place * 0x9E3779B97F4A7C15u;
-    return (uint8_t)(mixed >> 56 | 1); /* never zero, which is what an overflow writes most often */
+static uint8_t canary_byte(const uint8_t *address) {
+    uint64_t mixed = (uint64_t)(uintptr_t)address * 0x9E3779B97F4A7C15u;
+    return (uint8_t)(mixed >> 56 | 1); /* never 0, the byte that overflows write most often */
 }
 
 static void canary_set(uint8_t *end) {
     for (size_t offset = 0; offset < SIZE_CLASS_CANARY_BYTES; offset++) end[offset] = canary_byte(end + offset);
 }
 
+/* The offset of the first damaged byte of a canary; NOTHING: none. */
 static int64_t canary_damage(const uint8_t *end) {
     for (size_t offset = 0; offset < SIZE_CLASS_CANARY_BYTES; offset++)
         if (end[offset] != canary_byte(end + offset)) return (int64_t)offset;
     return NOTHING;
 }
 
-/* ---- A block comes and goes ---- */
+/* ---- A block is taken, returned, discarded ---- */
 
 void slab_guard_begin(void *block, unsigned class_index) {
     const SizeClass *size_class = &size_classes[class_index];
@@ -78,11 +80,11 @@ void slab_guard_begin(void *block, unsigned class_index) {
         os_memory_tool_begin(block, usable_bytes);
         return;
     }
-    int64_t place = written_while_free(block, size_class->block_bytes);
-    if (place != NOTHING)
-        message_misuse(report_only(),
-                       "corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)", block,
-                       (uint64_t)place, (uint64_t)size_class->block_bytes, os_thread_id());
+    int64_t offset = written_while_free(block, size_class->block_bytes);
+    if (offset != NOTHING)
+        message_misuse(is_report_only(),
+                       "corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)",
+                       block, (uint64_t)offset, (uint64_t)size_class->block_bytes, os_thread_id());
     memset(block, POISON_NEW, usable_bytes);
     canary_set((uint8_t *)block + usable_bytes);
 }
@@ -94,11 +96,11 @@ void slab_guard_end(void *block, unsigned class_index) {
         os_memory_tool_end(block, size_class->block_bytes);
         return;
     }
-    int64_t place = canary_damage((const uint8_t *)block + usable_bytes);
-    if (place != NOTHING)
-        message_misuse(report_only(),
-                       "corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)", block,
-                       (uint64_t)usable_bytes + (uint64_t)place, (uint64_t)size_class->block_bytes,
+    int64_t offset = canary_damage((const uint8_t *)block + usable_bytes);
+    if (offset != NOTHING)
+        message_misuse(is_report_only(),
+                       "corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)",
+                       block, (uint64_t)usable_bytes + (uint64_t)offset, (uint64_t)size_class->block_bytes,
                        os_thread_id());
     memset(block, POISON_FREE, size_class->block_bytes);
 }

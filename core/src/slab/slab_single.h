@@ -1,25 +1,25 @@
 /*
- * slab/slab_single.h - the common case of a lone block that returns to its slab, inlined into the flush.
+ * slab/slab_single.h - returns one block to its slab in the common case; inlined into the flush.
  *
- * Layer: slab. Does not free OS pages, empty slabs or report misuse: it declines these, and slab.c does them.
- * Thread rule: finding needs no lock and reads nothing of the slab, so that it can go ahead of returning by some blocks
- * and the processor fetches what these will need; returning is for whoever holds the lock of the slab's owner.
+ * Layer: slab. Declines the cases that free an OS page, empty a slab or are misuse; slab.c handles them. Thread
+ * rule: slab_single_find needs no lock and reads nothing of the slab, so a flush calls it for some blocks ahead and
+ * the processor prefetches their metadata; slab_single_return needs the lock of the slab's owner.
  */
 #ifndef HAK_SLAB_SLAB_SINGLE_H
 #define HAK_SLAB_SLAB_SINGLE_H
 
 #include "slab/slab.h"
 
-/* Where a block is noted in the metadata of its slab. */
+/* A block's place in the metadata of its slab. */
 typedef struct SlabSingle {
-    Slab *slab; /* NULL: not the start of a block */
-    uint64_t *word;     /* of the bitmap */
-    uint64_t bit;       /* in it, the block's own */
-    uint64_t in_page;   /* in it, those of the blocks in its OS page; 0: it lies in more than one */
-    OsPageSet page;     /* in which it starts */
+    Slab *slab;       /* NULL: not the start of a block */
+    uint64_t *word;   /* the word of the slab's bitmap with the block's bit */
+    uint64_t bit;     /* in `word`: the block's */
+    uint64_t in_page; /* in `word`: all blocks in the block's OS page; 0: the block touches two or more */
+    OsPageSet page;   /* the OS page in which it starts */
 } SlabSingle;
 
-/* Without branches but the first: where this matters, blocks are as good as random. */
+/* Only one branch, for misuse: scattered blocks are random, so a branch on their position would be mispredicted. */
 HAK_INLINE SlabSingle slab_single_find(SuperSlab *superslab, unsigned slab_index, SlabRows rows,
                                        const SizeClass *size_class, const void *pointer) {
     size_t offset = (uintptr_t)pointer % SLAB_BYTES, block_bytes = size_class->block_bytes;
@@ -39,24 +39,26 @@ HAK_INLINE SlabSingle slab_single_find(SuperSlab *superslab, unsigned slab_index
     return (SlabSingle){slab, word, (uint64_t)1 << (block % 64), in_page & is_in_one_page, (OsPageSet)(1u << page)};
 }
 
-/* A block that is free in `word`: is a used one left in each OS page of it? */
+/* With the block's bit set: does a used block touch each OS page that the block touches? */
 static HAK_NOINLINE bool slab_single_pages_stay_in_use(const SlabSingle *single, const SizeClass *size_class) {
     const uint64_t *bits = slab_free_bits(single->slab);
     size_t block = (size_t)(single->word - bits) * 64 + lowest_bit_index(single->bit);
     size_t first_byte = block * size_class->block_bytes, last_byte = first_byte + size_class->block_bytes - 1;
     for (size_t page = first_byte >> os_page_shift; page <= last_byte >> os_page_shift; page++)
-        if (bits_are_all_set(bits, size_class->first_touching[page], size_class->first_starting[page + 1])) return false;
+        if (bits_are_all_set(bits, size_class->first_touching[page], size_class->first_starting[page + 1]))
+            return false;
     return true;
 }
 
-/* True: the block is free now, and nothing else changed but used_blocks and available_pages. False: nothing was done. */
+/* True: the block is free; besides its bit only used_blocks and available_pages changed. False: nothing was done,
+ * because the block was free already or an OS page would become free. */
 HAK_INLINE bool slab_single_return(const SlabSingle *single, const SizeClass *size_class) {
     Slab *slab = single->slab;
     uint64_t free_before = *single->word;
     if (HAK_UNLIKELY((free_before & single->bit) != 0)) return false;
     uint64_t free_after = free_before | single->bit;
     *single->word = free_after;
-    /* Mostly a used one of the same word shows that the OS page stays in use. */
+    /* Mostly another used block in the same word shows that the OS page stays in use. */
     if (HAK_UNLIKELY((~free_after & single->in_page) == 0) && !slab_single_pages_stay_in_use(single, size_class)) {
         *single->word = free_before;
         return false;
