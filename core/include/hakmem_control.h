@@ -8,12 +8,15 @@
  *     if (hak_control_stats_json(&text, &error) == 0) puts(text);
  *     hak_control_text_free(text);
  *
- * It is what swig/hakmem.i gives to other languages, and serves C hosts that want JSON. It acts on the core that serves
- * this process, which another binding may have brought (hakmem_core.h).
+ * swig/hakmem.i wraps these functions for other languages; C hosts can use them for JSON. They act on the core that
+ * serves this process, which another binding may have brought (hakmem_core.h).
  *
- * Rules for every function here: any thread, but not from a signal handler. No argument crashes it: NULL where something is
- * needed is an error. The result is a hak_error_code; `error`, unless NULL, gets the same code and one line that says what
- * was wrong, with the value, and what to do. On error nothing has changed, and outputs are 0 or NULL.
+ * Rules for every function here, unless its comment says otherwise:
+ *   - Threads: any thread; not from a signal handler.
+ *   - Errors: the result is a hak_error_code, 0 for success. `error`, unless NULL, gets the same code and one line
+ *     with the value that was wrong and what to do. After an error nothing has changed, outputs are 0 or NULL, and
+ *     no visitor was called. A required pointer that is NULL is HAK_ERROR_TYPE. Every function may return
+ *     HAK_ERROR_CORE.
  *
  * Compiles as C11 and as C++11.
  */
@@ -28,12 +31,12 @@ extern "C" {
 
 typedef enum hak_error_code {
     HAK_ERROR_NONE,     /* 0 */
-    HAK_ERROR_NAME,     /* there is no such option, or no such heap */
-    HAK_ERROR_VALUE,    /* not a number, not a choice, out of range */
-    HAK_ERROR_TYPE,     /* missing (NULL, nil, None), or not of a kind that can be meant */
+    HAK_ERROR_NAME,     /* no such option, or no such heap */
+    HAK_ERROR_VALUE,    /* not a number, not a choice, or out of range */
+    HAK_ERROR_TYPE,     /* missing (NULL; in a language nil, None), or of a type that is not accepted */
     HAK_ERROR_AT_START, /* the option is read once, from the environment */
     HAK_ERROR_MEMORY,   /* out of memory */
-    HAK_ERROR_CORE      /* a core of another version serves this process */
+    HAK_ERROR_CORE      /* a core of another version serves this process (hak_core) */
 } hak_error_code;
 
 #define HAK_ERROR_MESSAGE_BYTES 512
@@ -43,10 +46,11 @@ typedef struct hak_error {
     char message[HAK_ERROR_MESSAGE_BYTES]; /* "" where code is 0 */
 } hak_error_t;
 
-/* Who gets an answer item by item: a map of a language, or a text. `key` is NULL for an item of a list, and for the whole.
- * No lock is held while these are called; they may leave by longjmp. */
+/* Receives an answer item by item, to build a map of a language or a text. `key` is the name of an item of a map;
+ * NULL for an item of a list and for the outermost map or list. Strings are valid during the call only. All members
+ * are required. No lock is held during a call, so it may call hakmem, or leave by longjmp. */
 typedef struct hak_visitor {
-    void *context;
+    void *context; /* the first argument of each call */
     void (*begin_map)(void *context, const char *key);
     void (*end_map)(void *context, const char *key);
     void (*begin_list)(void *context, const char *key);
@@ -57,59 +61,78 @@ typedef struct hak_visitor {
     void (*none)(void *context, const char *key);
 } hak_visitor_t;
 
-/* "MAJOR.MINOR.PATCH" of the core that serves; where it refuses (HAK_ERROR_CORE), of the caller's own. */
+/* "MAJOR.MINOR.PATCH" of the core that serves this process; after HAK_ERROR_CORE that of the core that the caller is
+ * linked with. A constant string. */
 HAK_EXPORT const char *hak_control_version(void);
 
 /* ---- Options ----------------------------------------------------------------------------------------------- */
 
 typedef struct hak_option_value {
     char text[64];
-    int is_number; /* 1: a decimal number, as every value of this option; `number` is it */
-    uint64_t number;
+    int is_number;   /* 1: all values of this option are whole numbers */
+    uint64_t number; /* the value then, else 0 */
 } hak_option_value_t;
 
+/* Reads option `name`. Errors: HAK_ERROR_NAME. */
 HAK_EXPORT int hak_control_option_get(const char *name, hak_option_value_t *value, hak_error_t *error);
+
+/* Sets option `name` for the process to `value`, which is text also for a number.
+ * Errors: HAK_ERROR_NAME, HAK_ERROR_VALUE, HAK_ERROR_AT_START. */
 HAK_EXPORT int hak_control_option_set(const char *name, const char *value, hak_error_t *error);
 
-/* A list of maps, one per option: name, variable, kind, value, default, minimum, maximum (none unless kind is "integer"),
- * choices, unit, help, at_start_only. */
+/* Visits a list of maps, one per option: name, variable, kind ("integer", "choice", "set"), value, default, minimum,
+ * maximum (none unless kind is "integer"), choices (a list), unit, help, at_start_only (a flag). */
 HAK_EXPORT int hak_control_options(const hak_visitor_t *visitor, hak_error_t *error);
 
-/* {"version": 1, "options": [...]}, for hak_control_text_free. */
+/* Sets `*text` to {"version": HAK_STATS_VERSION, "options": [...]} in one line; free it with hak_control_text_free.
+ * Errors: HAK_ERROR_MEMORY. */
 HAK_EXPORT int hak_control_options_json(char **text, hak_error_t *error);
 
 /* ---- Stats and trim ---------------------------------------------------------------------------------------- */
 
-/* A map: the fields of hak_stats_t from `version` on, `classes` (a list of hak_class_stats_t) and `counters` (a map, empty
- * while the option is off). */
+/* Visits a map: the fields of hak_stats_t from `version` on, `classes` (a list of maps, the fields of
+ * hak_class_stats_t) and `counters` (a map, empty while the option `counters` is 0). All figures are read before the
+ * first call. */
 HAK_EXPORT int hak_control_stats(const hak_visitor_t *visitor, hak_error_t *error);
 
-/* The same and `heaps`, a list as hak_control_heaps gives it. One line, for hak_control_text_free. `version` is
- * HAK_STATS_VERSION; keys are only ever added. */
+/* Sets `*text` to that map as JSON in one line, with `heaps`, the list of hak_control_heaps, added; free it with
+ * hak_control_text_free. Keys are only ever added. Errors: HAK_ERROR_MEMORY. */
 HAK_EXPORT int hak_control_stats_json(char **text, hak_error_t *error);
 
-/* As hak_trim. */
+/* hak_trim: sets `*given_back_bytes` to the resident bytes given back to the OS. */
 HAK_EXPORT int hak_control_trim(uint64_t *given_back_bytes, hak_error_t *error);
 
-/* Frees what a function here gave as a text; NULL is ignored. */
+/* Frees the text of a ..._json function; NULL is ignored. */
 HAK_EXPORT void hak_control_text_free(char *text);
 
 /* ---- Heaps by number --------------------------------------------------------------------------------------- */
-/* For languages, which a number cannot lead astray: one of a destroyed heap is an error. All bindings of a process see the
- * same heaps. Thread rule: as hak_heap_t says, the heap's blocks and its end belong to one thread at a time. */
+/* Heaps by number, for languages: a stale number is an error, where a stale pointer would be a crash. Numbers begin
+ * at 1 and are never used again. All bindings of a process see the same heaps.
+ *
+ * Thread rule: any thread may set limits and read stats at any time. One thread at a time uses the heap's blocks and
+ * destroys it, as for every hak_heap_t. */
 
-/* Limits are bytes, 0 is none; is_private as in hak_heap_options_t. */
+/* Makes a heap and sets `*number`. The limits are in bytes, 0 is none; `is_private` is 0 or 1 (hak_heap_options_t).
+ * Errors: HAK_ERROR_VALUE for another `is_private` and for a soft limit above the hard one; HAK_ERROR_MEMORY. */
 HAK_EXPORT int hak_control_heap_new(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes, int is_private,
                                     uint64_t *number, hak_error_t *error);
+
+/* hak_heap_destroy. Errors: HAK_ERROR_NAME. */
 HAK_EXPORT int hak_control_heap_destroy(uint64_t number, hak_error_t *error);
+
+/* hak_heap_set_limit. Errors: HAK_ERROR_NAME; HAK_ERROR_VALUE for a soft limit above the hard one. */
 HAK_EXPORT int hak_control_heap_set_limit(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes,
                                           hak_error_t *error);
 
-/* A map: heap (the number), then the fields of hak_heap_stats_t from used_bytes on; and a list of such maps. */
+/* Visits a map: `heap` (the number), then the fields of hak_heap_stats_t from used_bytes on.
+ * Errors: HAK_ERROR_NAME. */
 HAK_EXPORT int hak_control_heap_stats(uint64_t number, const hak_visitor_t *visitor, hak_error_t *error);
+
+/* Visits a list of such maps, by rising number. */
 HAK_EXPORT int hak_control_heaps(const hak_visitor_t *visitor, hak_error_t *error);
 
-/* The heap itself, for C code that makes blocks in it with the functions of the core that serves; NULL: there is none. */
+/* Returns the heap itself, for C code that allocates in it with the functions of the core that serves (hak_core);
+ * NULL: no such heap. The pointer is valid until the heap is destroyed. */
 HAK_EXPORT hak_heap_t *hak_control_heap(uint64_t number);
 
 #ifdef __cplusplus

@@ -1,21 +1,21 @@
 /*
  * hakmem_core.h - several cores in one process: how a binding finds the one that serves.
  *
- * A core that is linked into two shared objects is two allocators that do not know each other's blocks. So every shared
- * object with a core exports one symbol, hak_published, that leads to a table of its core's functions, and a binding asks
- * hak_core() for the table of the core that serves the process:
+ * A core that is linked into two shared objects is two allocators, and neither knows the other's blocks. So every
+ * shared object with a core exports the function hak_published, which returns a table of its core's functions. A
+ * binding calls hak_core(), which finds the core that serves the process and returns that core's table:
  *
  *     char message[HAK_CORE_MESSAGE_BYTES];
  *     const hak_core_t *core = hak_core(message, sizeof message);
  *     if (core == NULL) ...                       // refused; `message` says why, in one line
- *     if (core == hak_published()) ...            // our own: the functions of hakmem.h may be called directly
+ *     if (core == hak_published()) ...            // its own: it may call the functions of hakmem.h directly
  *     void *block = core->malloc(48);
  *
- * A module is linked with hakmem::module (docs/rendezvous.md), so that its hak_published is not taken for another's.
- * Who calls the functions of hakmem.h without asking uses the core that it is linked with: right for a program that links
- * libhakmem, wrong for a binding that may be the second one in a process. docs/rendezvous.md has the rules.
+ * The functions of hakmem.h are those of the core that the caller is linked with: right for a program that links
+ * libhakmem, wrong for a binding that may be the second one in a process. A module links with hakmem::module, so that
+ * the loader does not bind its hak_published to that of another object. docs/rendezvous.md has the rules.
  *
- * Compiles as C11 and as C++11. Thread rule: any thread, but not from a signal handler.
+ * Compiles as C11 and as C++11. Thread rule: any thread, not from a signal handler.
  */
 #ifndef HAKMEM_CORE_H
 #define HAKMEM_CORE_H
@@ -26,19 +26,20 @@
 extern "C" {
 #endif
 
-/* Changes with every change of hak_core_t or of what it leads to. */
+/* Changes with every change of hak_core_t and of the structs that its functions take. */
 #define HAK_CORE_VERSION 2u
 
-/* A buffer of this size takes every message of hak_core(). */
+/* Bytes that hold any message of hak_core(). */
 #define HAK_CORE_MESSAGE_BYTES 512
 
-/* The functions of one core. The first two members are the same in all versions; the rest may be read only where `version`
- * is HAK_CORE_VERSION. Functions do what those of hakmem.h with the same name do. */
+/* The functions of one core: those of hakmem.h with the same name, hak_ in front. Constant, valid as long as the
+ * object that contains it is loaded. The first two members are the same in all versions; the rest may be read only
+ * where `version` is HAK_CORE_VERSION. */
 typedef struct hak_core {
     uint32_t version;            /* HAK_CORE_VERSION of the core */
-    int (*is_started)(void);     /* 1: the core has served a request, or was asked to */
-    const char *library_version; /* as hak_version() */
-    void (*start)(void);         /* makes is_started true; maps nothing */
+    int (*is_started)(void);     /* 1: start() was called, directly or by the first request */
+    const char *library_version; /* hak_version() of the core */
+    void (*start)(void);         /* reads the options of the environment; maps no memory */
 
     void *(*malloc)(size_t size_bytes);
     void *(*calloc)(size_t count, size_t size_bytes);
@@ -74,25 +75,29 @@ typedef struct hak_core {
     int (*option_set)(const char *name, const char *value, char *message, size_t message_bytes);
     size_t (*check)(void);
 
-    /* Heaps that have a number (hakmem_control.h); numbers begin at 1 and are never used again. 0 or ENOENT, or as above. */
+    /* Heaps by number (hakmem_control.h); numbers begin at 1 and are never used again. Return 0; ENOENT: no such
+     * heap; or an error as the function of hakmem.h does, heap_id_new ENOMEM or EINVAL. */
     int (*heap_id_new)(const hak_heap_options_t *options, uint64_t *number);
     int (*heap_id_destroy)(uint64_t number);
     int (*heap_id_set_limit)(uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes);
     int (*heap_id_stats_get)(uint64_t number, hak_heap_stats_t *stats);
-    hak_heap_t *(*heap_id_heap)(uint64_t number); /* NULL: none */
-    uint64_t (*heap_id_next)(uint64_t number);    /* the lowest number above `number`, 0: none */
+    hak_heap_t *(*heap_id_heap)(uint64_t number); /* NULL: no such heap */
+    uint64_t (*heap_id_next)(uint64_t number);    /* the lowest number in use above `number`; 0: none */
 
     void (*quiesce_begin)(void);
     int (*quiesce_end)(void);
 } hak_core_t;
 
-/* The table of the core that this shared object or program contains, whichever core serves. */
+/* Returns the table of the core that this shared object or program contains, whether or not that core serves. */
 HAK_EXPORT const hak_core_t *hak_published(void);
 
-/* The table of the core that serves this process. The first call decides, for the caller's shared object, and starts that
- * core: its own where that has started, else one that has started elsewhere, else, of those loaded, the first.
- * NULL: a core of another version has started; `message`, unless NULL, gets one line, of at most `message_bytes`, and nothing
- * has changed. */
+/* Returns the table of the core that serves this process, and starts that core. The first call of a shared object
+ * decides for it:
+ *   1. its own core, if that has started;
+ *   2. else the first core that has started, in the order of loading;
+ *   3. else the first core of this version, in the order of loading.
+ * NULL: the core of step 2 is of another version; `message`, unless NULL, gets one line, cut at `message_bytes`.
+ * Nothing has changed then, and a later call tries again. */
 HAK_EXPORT const hak_core_t *hak_core(char *message, size_t message_bytes);
 
 #ifdef __cplusplus
