@@ -1,5 +1,5 @@
 /*
- * api/account.c - heaps of a host: their life, their limits and their figures.
+ * api/account.c - hosts' heaps: how they begin and end, their limits and their stats.
  *
  * Layer: api. Does not know how blocks are made. Thread rule: as account.h.
  */
@@ -15,8 +15,8 @@
 static uint64_t limit_or_none(uint64_t bytes) { return bytes == 0 ? UINT64_MAX : bytes; }
 static uint64_t none_as_zero(uint64_t bytes) { return bytes == UINT64_MAX ? 0 : bytes; }
 
-/* By any thread. The owner moves the ceiling, too, and then looks at the limits again (ceiling_follow), so all of these
- * are seq_cst. */
+/* Any thread. The owner may be computing the ceiling from the former limits: it reads the limits again after it has
+ * stored the ceiling (ceiling_update), which needs seq_cst for all three. */
 static void set_limits(hak_heap_t *heap, uint64_t soft, uint64_t hard) {
     heap->soft_limit_bytes = soft;
     heap->hard_limit_bytes = hard;
@@ -56,7 +56,8 @@ hak_heap_t *hak_heap_new(const hak_heap_options_t *options) {
 bool account_is_alive(const hak_heap_t *heap) {
     if (HAK_LIKELY(block_usable_bytes(heap) >= sizeof *heap && heap->mark == ACCOUNT_MARK)) return true;
     message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "invalid use of %p: a heap that was destroyed before, or none (size class none, thread %u)", heap, os_thread_id());
+                   "invalid use of %p: a heap that was destroyed before, or none (size class none, thread %u)", heap,
+                   os_thread_id());
     return false;
 }
 
@@ -64,53 +65,53 @@ void hak_heap_destroy(hak_heap_t *heap) {
     if (heap == NULL || !account_is_alive(heap)) return;
     heap->mark = 0;
     heap->ceiling_bytes = 0;
-    heap->used_bytes = 1; /* above the ceiling, whatever the request */
+    heap->used_bytes = 1; /* above the ceiling even for a request of 0 bytes */
     if (heap->private_heap != NULL) private_heap_destroy(heap->private_heap);
     hak_free(heap);
 }
 
 /* ---- Limits ---- */
 
-/* After soft_refused has changed, or just in case. */
-static void ceiling_follow(hak_heap_t *heap) {
+/* Recomputes ceiling_bytes from the limits and soft_refused. */
+static void ceiling_update(hak_heap_t *heap) {
     uint64_t soft, hard;
     do {
         soft = heap->soft_limit_bytes, hard = heap->hard_limit_bytes;
         heap->ceiling_bytes = heap->soft_refused || soft > hard ? hard : soft;
-    } while (soft != heap->soft_limit_bytes || hard != heap->hard_limit_bytes); /* set meanwhile */
+    } while (soft != heap->soft_limit_bytes || hard != heap->hard_limit_bytes); /* another thread has set them */
 }
 
-static void refusal(_Atomic uint64_t *refusals) {
+static void count_refusal(_Atomic uint64_t *refusals) {
     STORE_RELAXED(*refusals, LOAD_RELAXED(*refusals) + 1);
     errno = ENOMEM;
 }
 
 HAK_COLD bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes) {
     if (wanted_bytes > LOAD_RELAXED(heap->hard_limit_bytes)) {
-        refusal(&heap->hard_refusals);
+        count_refusal(&heap->hard_refusals);
         return true;
     }
-    bool is_first = !heap->soft_refused && wanted_bytes > LOAD_RELAXED(heap->soft_limit_bytes);
-    if (is_first) {
+    bool is_soft_refusal = !heap->soft_refused && wanted_bytes > LOAD_RELAXED(heap->soft_limit_bytes);
+    if (is_soft_refusal) {
         heap->soft_refused = true;
         heap->watch_bytes = 0;
-        refusal(&heap->soft_refusals);
+        count_refusal(&heap->soft_refusals);
     }
-    ceiling_follow(heap);
-    return is_first;
+    ceiling_update(heap);
+    return is_soft_refusal;
 }
 
 HAK_COLD void account_note_peak(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes) {
     if (used_bytes > LOAD_RELAXED(heap->peak_bytes)) STORE_RELAXED(heap->peak_bytes, used_bytes);
     if (heap->soft_refused && used_bytes - bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) {
         heap->soft_refused = false;
-        ceiling_follow(heap);
+        ceiling_update(heap);
     }
-    bool is_each = heap->soft_refused || heap->private_heap != NULL;
-    heap->watch_bytes = is_each ? 0 : LOAD_RELAXED(heap->peak_bytes) + 1;
+    bool is_each_free_checked = heap->soft_refused || heap->private_heap != NULL;
+    heap->watch_bytes = is_each_free_checked ? 0 : LOAD_RELAXED(heap->peak_bytes) + 1;
 }
 
-/* ---- Control ---- */
+/* ---- Limits and stats, by any thread ---- */
 
 int hak_heap_set_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
     uint64_t soft = limit_or_none(soft_limit_bytes), hard = limit_or_none(hard_limit_bytes);

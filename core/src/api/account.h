@@ -1,8 +1,9 @@
 /*
- * api/account.h - what a heap of a host holds, and what it may: counted and compared on the fast paths of api_heap.c.
+ * api/account.h - counts the bytes and blocks of a host's heap, and compares them with its limits, on the fast paths
+ * of api_heap.c.
  *
- * Layer: api. Does not know how blocks are made. Thread rule: a heap is used by one thread at a time; limits and stats by
- * any, so these fields are relaxed atomics.
+ * Layer: api. Does not know how blocks are made. Thread rule: one thread at a time uses a heap, its owner. Any
+ * thread may set limits and read stats, so the fields that either touches are atomics.
  */
 #ifndef HAK_API_ACCOUNT_H
 #define HAK_API_ACCOUNT_H
@@ -13,17 +14,19 @@
 #include "superslab/size_class.h"
 
 /*
- *   used_bytes <= hard_limit_bytes, unless the limit was lowered below what was held
- *   soft_refused: the soft limit has refused once since used_bytes was last below it
- *   peak so far = the larger of peak_bytes and used_bytes
+ *   used_bytes <= hard_limit_bytes, unless the limit was set below used_bytes
+ *   soft_refused <=> the soft limit has refused a request since used_bytes last fell to it or below
+ *   ceiling_bytes = soft_refused ? hard_limit_bytes : min(soft_limit_bytes, hard_limit_bytes);
+ *                   the minimum also after hak_heap_set_limit, until the next account_refuses
+ *   watch_bytes = peak_bytes + 1; 0 at first, while soft_refused, and in private heaps
+ *   highest used_bytes so far = max(peak_bytes, used_bytes)
  *
- * A fast path compares once:
- *   malloc: used_bytes + size <= ceiling_bytes, which is the soft limit until it has refused, then the hard one
- *   free:   used_bytes < watch_bytes, which is peak_bytes + 1; 0 while soft_refused and for private heaps, so that each of
- *           their frees is checked
+ * Each fast path makes one comparison:
+ *   malloc: used_bytes + block bytes <= ceiling_bytes, else account_refuses decides
+ *   free:   used_bytes < watch_bytes, else account_note_peak
  */
 struct hak_heap {
-    Heap *private_heap; /* NULL: blocks come from the calling thread's heap */
+    Heap *private_heap;                   /* NULL: blocks come from the calling thread's heap */
     const _Atomic uint8_t *small_classes; /* size_class_small for its alignment */
     SizeClassAlignment alignment;
     bool soft_refused;
@@ -31,31 +34,35 @@ struct hak_heap {
     uint64_t watch_bytes;
     _Atomic uint64_t peak_bytes, soft_limit_bytes, hard_limit_bytes; /* UINT64_MAX: none */
     _Atomic uint64_t soft_refusals, hard_refusals;
-    uint64_t mark; /* ACCOUNT_MARK until its end */
+    uint64_t mark; /* ACCOUNT_MARK until hak_heap_destroy */
 };
 
 #define ACCOUNT_MARK UINT64_C(0x68656170206f6b21)
 
-/* ---- Where the comparison of a fast path fails ---- */
+/* ---- Slow paths: the comparison of a fast path failed ---- */
 
-/* False, and reported: the heap was destroyed, as far as its memory shows. Its ceiling is 0, so each malloc comes here. */
+/* False: the heap was destroyed, which is reported as misuse; found as long as its memory was not used again. A
+ * destroyed heap has a ceiling of 0, so each malloc calls this. */
 bool account_is_alive(const hak_heap_t *heap);
 
-/* The heap would hold `wanted_bytes`, more than its ceiling. True: refused and counted, errno is ENOMEM. */
+/* Called when used_bytes would become `wanted_bytes`, above the ceiling. True: refused and counted, with errno
+ * ENOMEM. */
 bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes);
 
-/* Keeps the peak: `used_bytes`, at least watch_bytes, are about to fall by `bytes`. */
+/* Called before used_bytes falls from `used_bytes`, at least watch_bytes, by `bytes`: stores the peak, ends
+ * soft_refused at the soft limit, and sets watch_bytes. */
 void account_note_peak(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes);
 
-/* ---- On the fast paths ---- */
+/* ---- Fast paths ---- */
 
-/* True: the heap may not grow by `more_bytes`; see account_refuses. */
+/* True: used_bytes may not grow by `more_bytes`; refused as account_refuses does. */
 HAK_INLINE bool account_forbids(hak_heap_t *heap, uint64_t more_bytes) {
     uint64_t wanted_bytes = LOAD_RELAXED(heap->used_bytes) + more_bytes;
     return HAK_UNLIKELY(wanted_bytes > LOAD_RELAXED(heap->ceiling_bytes)) && account_refuses(heap, wanted_bytes);
 }
 
-/* Growing does not touch the peak: it is noted when the count falls, and computed by whoever asks for it. */
+/* Does not store the peak: account_subtract_bytes does before used_bytes falls, and hak_heap_stats_get computes
+ * it. */
 HAK_INLINE void account_add_bytes(hak_heap_t *heap, uint64_t bytes) { ADD_RELAXED(heap->used_bytes, bytes); }
 
 HAK_INLINE void account_subtract_bytes(hak_heap_t *heap, uint64_t bytes) {

@@ -1,7 +1,8 @@
 /*
- * api/api_check.c - hak_check: every invariant of base/types.h and heap/heap.h, recomputed.
+ * api/api_check.c - hak_check: recomputes the invariants of base/types.h and heap/heap.h. Not I10, which concerns a
+ * moment, and not I12, which is exact only while the other threads rest.
  *
- * Layer: api. Thread rule: any thread. Holds every lock, as fork does, so slow paths wait; fast paths go on.
+ * Layer: api. Thread rule: any thread. Holds all locks, as a fork does: slow paths wait, fast paths go on.
  */
 #include <hakmem.h>
 
@@ -16,10 +17,11 @@
 #include "superslab/supply.h"
 
 typedef struct Findings {
-    size_t count;
-    int64_t used_bytes, backed_free_bytes;
+    size_t count;                          /* of violations */
+    int64_t used_bytes, backed_free_bytes; /* sums over slabs and queued mappings */
 } Findings;
 
+/* Counts a violation and prints it with both figures. */
 static void expect(Findings *findings, bool holds, const char *invariant, const void *where, uint64_t have,
                    uint64_t want) {
     if (holds) return;
@@ -60,8 +62,9 @@ static void check_slab(Findings *findings, Slab *slab) {
     EXPECT_EQUAL(findings, "I3", slab, slab->available_pages, available_by_bits(slab));
     EXPECT_EQUAL(findings, "I4", slab, slab->unbacked_pages & ~slab->free_pages, 0);
     EXPECT_EQUAL(findings, "I4", slab, slab->purging_pages & ~slab->free_pages, 0);
-    EXPECT_EQUAL(findings, "registry class", slab, registry_slab_class((void *)slab_address(slab)), slab->class_index);
-    if (slab->purging_pages == 0) {
+    EXPECT_EQUAL(findings, "registry class", slab, registry_slab_class((void *)slab_address(slab)),
+                 slab->class_index);
+    if (slab->purging_pages == 0) { /* else it is in no list and in no queue */
         if (slab->list == SLAB_LIST_NONE)
             EXPECT_EQUAL(findings, "I5", slab, (uintptr_t)class->tls.slab, (uintptr_t)slab);
         else
@@ -82,8 +85,8 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
         Slab *slab = &superslab->slab[index];
         bool has_owner = LOAD_RELAXED(slab->owner) != NULL;
-        bool is_out = ((superslab->free_slabs | superslab->purging_slabs) >> index & 1) != 0;
-        EXPECT_EQUAL(findings, "I6", slab, has_owner, !is_out);
+        bool is_free = ((superslab->free_slabs | superslab->purging_slabs) >> index & 1) != 0;
+        EXPECT_EQUAL(findings, "I6", slab, has_owner, !is_free);
         if (LOAD_RELAXED(slab->owner) == RUN_OWNER) {
             bool has_backed_tail = slab_backed_free_pages(slab) != 0;
             EXPECT_EQUAL(findings, "I11", slab, (superslab->backed_tails >> index & 1) != 0, has_backed_tail);

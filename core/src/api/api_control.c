@@ -18,7 +18,7 @@
 
 const char *hak_version(void) { return HAK_VERSION_STRING; }
 
-/* ---- Giving back ---- */
+/* ---- Giving memory back ---- */
 
 void hak_thread_flush(void) {
     if (heap_of_thread->kind != HEAP_THREAD) return;

@@ -1,16 +1,17 @@
 /*
- * api/api_heap.c - blocks of a host's heap: what one tenant holds, counted, limited, and on request apart from all others.
+ * api/api_heap.c - malloc, realloc and free in a host's heap: counted, limited, and for a private heap in slabs of
+ * its own.
  *
- * Layer: api. Does not know how blocks are made. Thread rule: a heap is used by one thread at a time.
+ * Layer: api. Does not know how blocks are made. Thread rule: one thread at a time uses a heap.
  */
 #include <errno.h>
 #include <hakmem.h>
 #include <string.h>
 
+#include "alloc/empty_heap.h"
 #include "alloc/free.h"
 #include "alloc/malloc.h"
 #include "alloc/private_heap.h"
-#include "alloc/empty_heap.h"
 #include "api/account.h"
 #include "api/block.h"
 #include "platform/message.h"
@@ -28,12 +29,12 @@ static uint64_t usable_bytes_of_request(const hak_heap_t *heap, size_t size_byte
     return round_up_bytes(size_bytes, os_page_bytes);
 }
 
-/* Whose magazines and slabs serve it now. */
+/* The heap whose magazines and slabs serve the calling thread's requests. */
 HAK_INLINE Heap *source_of(const hak_heap_t *heap) {
     return heap->private_heap != NULL ? heap->private_heap : heap_of_thread;
 }
 
-/* The magazine gave nothing. */
+/* After heap_malloc failed; the request is announced (alloc/malloc.h). */
 static void *malloc_small_slow(hak_heap_t *heap, size_t size_bytes, unsigned class_index) {
     if (heap->private_heap != NULL) return heap_malloc_slow(heap->private_heap, class_index);
     return malloc_slow(size_bytes, heap->alignment);
@@ -51,7 +52,7 @@ static void *malloc_uncounted(hak_heap_t *heap, size_t size_bytes) {
     return malloc_small_slow(heap, size_bytes, class_index);
 }
 
-/* Large, or beyond the ceiling. */
+/* The request is large, or would exceed the ceiling. */
 static HAK_NOINLINE void *malloc_checked(hak_heap_t *heap, size_t size_bytes) {
     if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX || !account_is_alive(heap))) {
         errno = ENOMEM;
@@ -76,7 +77,8 @@ static HAK_NOINLINE void *malloc_small_slow_counted(hak_heap_t *heap, size_t siz
 
 typedef enum MallocStep { MALLOC_DONE, MALLOC_CHECKED, MALLOC_SLOW } MallocStep;
 
-/* How far it comes without a call; the rest is malloc_checked or malloc_small_slow_counted. */
+/* The part without a call. MALLOC_CHECKED: go on with malloc_checked. MALLOC_SLOW: go on with
+ * malloc_small_slow_counted. */
 HAK_INLINE MallocStep malloc_fast(hak_heap_t *heap, size_t size_bytes, void **block) {
     unsigned class_index;
     if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX))
@@ -85,7 +87,8 @@ HAK_INLINE MallocStep malloc_fast(hak_heap_t *heap, size_t size_bytes, void **bl
         return MALLOC_CHECKED;
     Heap *source = source_of(heap);
     uint64_t usable_bytes = magazine_usable_bytes(&source->magazine[class_index]);
-    if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) + usable_bytes > LOAD_RELAXED(heap->ceiling_bytes))) return MALLOC_CHECKED;
+    uint64_t wanted_bytes = LOAD_RELAXED(heap->used_bytes) + usable_bytes;
+    if (HAK_UNLIKELY(wanted_bytes > LOAD_RELAXED(heap->ceiling_bytes))) return MALLOC_CHECKED;
     if (HAK_UNLIKELY(!heap_malloc(source, class_index, block))) return MALLOC_SLOW;
     account_add_bytes(heap, usable_bytes);
     account_add_blocks(heap, 1);
@@ -96,12 +99,11 @@ void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
     void *block;
     MallocStep step = malloc_fast(heap, size_bytes, &block);
     if (HAK_LIKELY(step == MALLOC_DONE)) return block;
-    return step == MALLOC_CHECKED ? malloc_checked(heap, size_bytes)
-                               : malloc_small_slow_counted(heap, size_bytes);
+    return step == MALLOC_CHECKED ? malloc_checked(heap, size_bytes) : malloc_small_slow_counted(heap, size_bytes);
 }
 
 static HAK_NOINLINE void *malloc_checked_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refused, void *context,
-                                         uintptr_t word) {
+                                            uintptr_t word) {
     void *block = malloc_checked(heap, size_bytes);
     return block != NULL ? block : refused(context, word, size_bytes);
 }
@@ -117,7 +119,7 @@ void *hak_heap_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refus
     MallocStep step = malloc_fast(heap, size_bytes, &block);
     if (HAK_LIKELY(step == MALLOC_DONE)) return block;
     return step == MALLOC_CHECKED ? malloc_checked_or(heap, size_bytes, refused, context, word)
-                               : malloc_slow_or(heap, size_bytes, refused, context, word);
+                                  : malloc_slow_or(heap, size_bytes, refused, context, word);
 }
 
 /* ---- Free ---- */
@@ -138,7 +140,7 @@ static void free_uncounted(hak_heap_t *heap, void *block) {
     large_free(block);
 }
 
-/* 0: not a live block's start, or not of this heap; reported. */
+/* Usable bytes of a block of `heap`. 0: it is none, which is reported as misuse. */
 HAK_INLINE size_t own_usable_bytes(const hak_heap_t *heap, const void *block) {
     size_t usable_bytes = block_usable_bytes(block);
     bool is_own = usable_bytes != 0 && (heap->private_heap == NULL || private_heap_owns(heap->private_heap, block));
@@ -147,7 +149,7 @@ HAK_INLINE size_t own_usable_bytes(const hak_heap_t *heap, const void *block) {
     return 0;
 }
 
-/* Large, NULL, of a private heap, or to be reported. */
+/* `block` is large, NULL, of a private heap, or misuse, or used_bytes is at least watch_bytes. */
 static HAK_NOINLINE void free_checked(hak_heap_t *heap, void *block) {
     size_t usable_bytes = block == NULL ? 0 : own_usable_bytes(heap, block);
     if (usable_bytes == 0) return;
@@ -157,13 +159,13 @@ static HAK_NOINLINE void free_checked(hak_heap_t *heap, void *block) {
 }
 
 static HAK_NOINLINE void *free_checked_or(hak_heap_t *heap, void *block, size_t size_bytes,
-                                              hak_foreign_free_sized *foreign_free, void *context) {
+                                          hak_foreign_free_sized *foreign_free, void *context) {
     if (registry_slab_class(block) == SLAB_CLASS_FOREIGN) return foreign_free(context, block, size_bytes);
     free_checked(heap, block);
     return NULL;
 }
 
-/* After HEAP_FREE_SLOW, for whatever reason. */
+/* After HEAP_FREE_SLOW: the free is still announced (alloc/free.h). */
 static HAK_NOINLINE void *free_slow_or(Heap *source, hak_heap_t *heap, void *block, size_t size_bytes,
                                        hak_foreign_free_sized *foreign_free, void *context) {
     heap_free_withdraw(source);
@@ -177,7 +179,7 @@ static HAK_NOINLINE void *last_free_or(Heap *source) {
 
 HAK_INLINE void *free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_foreign_free_sized *foreign_free,
                          void *context) {
-    if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) >= heap->watch_bytes)) /* so in private heaps, too */
+    if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) >= heap->watch_bytes)) /* always in a private heap */
         return free_checked_or(heap, block, size_bytes, foreign_free, context);
     Heap *source = heap_of_thread;
     unsigned slab_class = registry_slab_class_near(block);
@@ -191,7 +193,7 @@ HAK_INLINE void *free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_f
 
 static HAK_COLD void *free_foreign(void *heap, void *block, size_t size_bytes) {
     (void)size_bytes;
-    free_checked(heap, block); /* reports it */
+    free_checked(heap, block); /* ignores NULL, reports anything else */
     return NULL;
 }
 
@@ -204,7 +206,7 @@ void *hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_for
 
 /* ---- Realloc ---- */
 
-/* NULL: not possible in its place, nothing changed. */
+/* For a private heap. NULL: not possible without a copy, nothing changed. */
 static void *resize_large(hak_heap_t *heap, void *block, size_t size_bytes) {
     private_heap_large_remove(heap->private_heap, block);
     void *resized = large_resize(block, size_bytes);
@@ -243,7 +245,8 @@ static void *realloc_uncounted(hak_heap_t *heap, void *block, size_t usable_byte
     return heap->alignment == ALIGN_8 ? hak_realloc_align8(block, size_bytes) : hak_realloc(block, size_bytes);
 }
 
-/* A growing table or string of an account: both sizes small, so that each class is found once. */
+/* Moves a small block of an account to a small block of another class. The caller passes both classes, so that each
+ * is looked up once: growing tables and strings make this a hot path. */
 static void *move_small(hak_heap_t *heap, void *block, size_t size_bytes, unsigned from_class, unsigned to_class) {
     uint64_t from_bytes = size_class_usable_bytes[from_class], to_bytes = size_class_usable_bytes[to_class];
     bool is_growing = to_bytes > from_bytes;

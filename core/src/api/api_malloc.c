@@ -1,7 +1,7 @@
 /*
  * api/api_malloc.c - the public functions that allocate and free.
  *
- * Layer: api (top). Sizes and addresses are checked here; everything below trusts them. Thread rule: any thread.
+ * Layer: api. Checks sizes and addresses; the layers below trust them. Thread rule: any thread.
  */
 #include <errno.h>
 #include <hakmem.h>
@@ -21,8 +21,9 @@
 
 /* ---- Allocate ---- */
 
-/* hak_check takes as long as the heap is large: not at each request. */
-static HAK_COLD void check_now_and_then(const Heap *heap) {
+/* Option `debug` 2: hak_check, whose time grows with the heap, at every REQUESTS_BETWEEN_CHECKS-th request of a
+ * thread. */
+static HAK_COLD void check_if_due(const Heap *heap) {
     enum { REQUESTS_BETWEEN_CHECKS = 1024 };
     if (heap->kind != HEAP_THREAD || LOAD_RELAXED(heap->requests.mallocs) % REQUESTS_BETWEEN_CHECKS != 0) return;
     size_t violations = hak_check();
@@ -40,7 +41,7 @@ HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) 
     if (class_index == 0) return large_malloc(size_bytes, os_page_bytes, NULL);
     Heap *heap = heap_of_thread;
     if (size_bytes == 0) heap_count_if_on(heap, COUNTER_early_return_zero_size, 1);
-    if (HAK_UNLIKELY(slab_is_guarded())) check_now_and_then(heap);
+    if (HAK_UNLIKELY(slab_is_guarded())) check_if_due(heap);
     return heap_malloc_slow(heap, class_index);
 }
 
@@ -84,7 +85,7 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
     if (size_bytes > PTRDIFF_MAX) return hak_malloc(size_bytes);
     core_start();
     if (size_bytes == 0) size_bytes = 1;
-    /* A slab lies on 64 KiB: a power-of-two class lies on its own size, up to there. */
+    /* Slabs are 64 KiB-aligned, so blocks of a power-of-two size are aligned to their size. */
     size_t class_bytes = alignment, canary_bytes = size_class_canary_bytes();
     while (class_bytes < size_bytes + canary_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) class_bytes *= 2;
     if (class_bytes <= SLAB_CLASS_BYTES_MAX) return hak_malloc(class_bytes - canary_bytes);
@@ -107,8 +108,8 @@ static HAK_COLD void report_free_in_free_slab(const void *block) {
                    os_thread_id());
 }
 
-/* 0: not ours. After HEAP_FREE_SLOW, for whatever reason: a full magazine, a large block, a foreign one, one that lies far
- * from the others. */
+/* After HEAP_FREE_SLOW: the magazine is full or closed, the block is large or foreign, or it lies outside the
+ * registry's window. Returns 0 for a foreign address, else 1. */
 static HAK_NOINLINE int free_slow(void *block) {
     unsigned slab_class = registry_slab_class(block);
     heap_free_withdraw(heap_of_thread);
@@ -126,9 +127,9 @@ static HAK_NOINLINE int free_slow(void *block) {
     return 1;
 }
 
-/* Each entry point ends in a call where the fast path does not do, so that none needs a frame. */
+/* Each entry point tail-calls its slow paths, so that its fast path needs no stack frame. */
 
-static HAK_NOINLINE int after_last_free(Heap *heap) {
+static HAK_NOINLINE int last_free(Heap *heap) {
     empty_heap_flush_if_due(heap);
     return 1;
 }
@@ -137,7 +138,7 @@ int hak_free_if_owned(void *block) {
     Heap *heap = heap_of_thread;
     HeapFreeStep step = heap_free_fast(heap, block, registry_slab_class_near(block));
     if (HAK_LIKELY(step == HEAP_FREE_DONE)) return 1;
-    return step == HEAP_FREE_LAST ? after_last_free(heap) : free_slow(block);
+    return step == HEAP_FREE_LAST ? last_free(heap) : free_slow(block);
 }
 
 static HAK_NOINLINE void *free_slow_or(void *block, hak_foreign_free *foreign_free, void *context) {
@@ -165,9 +166,10 @@ void hak_free(void *block) { (void)free_or(block, report_foreign_free, NULL); }
 void hak_free_sized(void *block, size_t size_bytes) {
     if (HAK_UNLIKELY(option_value(OPTION_DEBUG) != 0) && block != NULL) {
         size_t usable_bytes = hak_usable_size(block);
-        /* A weaker alignment may have given a smaller class than hak_malloc would: only the upper side is sure. */
+        /* Only the upper bound is checked: the smallest size of a block depends on the entry point's alignment. */
         if (usable_bytes != 0 && size_bytes > usable_bytes) {
-            uint64_t class_bytes = usable_bytes + (usable_bytes <= SLAB_CLASS_BYTES_MAX ? size_class_canary_bytes() : 0);
+            bool is_small = usable_bytes <= SLAB_CLASS_BYTES_MAX;
+            uint64_t class_bytes = usable_bytes + (is_small ? size_class_canary_bytes() : 0);
             message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
                            "corruption: %p is freed as %u bytes (size class %u bytes, thread %u)", block,
                            (uint64_t)size_bytes, class_bytes, os_thread_id());
@@ -177,7 +179,7 @@ void hak_free_sized(void *block, size_t size_bytes) {
     hak_free(block);
 }
 
-/* ---- Questions ---- */
+/* ---- Look-ups ---- */
 
 size_t hak_usable_size(const void *block) { return block_usable_bytes(block); }
 

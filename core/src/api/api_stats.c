@@ -1,8 +1,8 @@
 /*
- * api/api_stats.c - stats as sums over heaps and SuperSlabs.
+ * api/api_stats.c - stats: sums over heaps and SuperSlabs.
  *
- * Layer: api. Does not format. Thread rule: any thread. Sums are exact while the other threads are quiet: the heap list
- * lock keeps away whoever reclaims their caches (a block on its way from a magazine to its slab would count as live).
+ * Layer: api. Does not format. Thread rule: any thread. Sums are exact while the other threads make no request. The
+ * heap list lock excludes reclaim, whose blocks on the way from a magazine to a slab would count as live.
  */
 #include <errno.h>
 #include <hakmem.h>
@@ -54,7 +54,7 @@ static void add_superslab(SuperSlab *superslab, void *context) {
     }
 }
 
-/* The walk and the supply's own counts belong to one moment. */
+/* Sums over all slabs, and the supply's counts, under one hold of the supply lock. */
 static SupplyCounts sum_all(Sums *sums) {
     memset(sums, 0, sizeof *sums);
     return superslab_walk(add_superslab, sums);
@@ -90,7 +90,7 @@ size_t hak_stats_classes(hak_class_stats_t *rows, size_t capacity) {
     return SIZE_CLASS_COUNT;
 }
 
-/* ---- The whole ---- */
+/* ---- Sums ---- */
 
 static uint64_t served_requests(void) {
     uint64_t requests = LOAD_RELAXED(heap_retired_mallocs) + LOAD_RELAXED(heap_large_mallocs);
@@ -120,8 +120,8 @@ int hak_stats_get(hak_stats_t *stats) {
     full.mapped_bytes = counts.mapped_bytes;
     full.unbacked_bytes = sums.unbacked_bytes + counts.mapping_unbacked_bytes;
     full.free_resident_bytes = sums.free_page_bytes - sums.unbacked_bytes + counts.mapping_free_bytes;
-    full.pinned_bytes = full.mapped_bytes - full.live_bytes - full.cached_bytes - full.free_resident_bytes -
-                        full.unbacked_bytes;
+    full.pinned_bytes =
+        full.mapped_bytes - full.live_bytes - full.cached_bytes - full.free_resident_bytes - full.unbacked_bytes;
     full.metadata_bytes = metadata_bytes();
     full.superslabs_active = counts.active;
     full.superslabs_spare = counts.spare;
@@ -151,7 +151,7 @@ static uint64_t counter_sum(HeapCounter counter) {
     return sum;
 }
 
-/* Of blocks that heaps count. */
+/* Number of frees of blocks that heaps count: all but large ones. */
 static uint64_t frees_all(void) { return served_requests() - LOAD_RELAXED(heap_large_mallocs) - heap_live_blocks(); }
 
 const char *hak_stats_counter(size_t index, uint64_t *value) {
@@ -164,8 +164,8 @@ const char *hak_stats_counter(size_t index, uint64_t *value) {
         uint64_t refills = 0;
         for (HeapCounter stage = COUNTER_refill_tls_slab; stage <= COUNTER_refill_new_superslab; stage++)
             refills += counter_sum(stage);
-        uint64_t of_heaps = served_requests() - LOAD_RELAXED(heap_large_mallocs);
-        *value = of_heaps - at_most(refills, of_heaps);
+        uint64_t heap_requests = served_requests() - LOAD_RELAXED(heap_large_mallocs);
+        *value = heap_requests - at_most(refills, heap_requests);
     } else if (index == COUNTER_tls_sll) {
         uint64_t returned = counter_sum(COUNTER_ss_local) + counter_sum(COUNTER_ss_remote);
         *value = frees_all() - at_most(returned, frees_all());
