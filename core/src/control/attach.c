@@ -1,9 +1,9 @@
 /*
- * control/attach.c - which of the cores in this process serves.
+ * control/attach.c - finds the core that serves this process.
  *
- * Layer: control. Does not know how loaded objects are found (platform/os.h).
- * Thread rule: any thread. Two that look at the same time find the same core: one that has started, else the first in the
- * order of loading, which is the same for all.
+ * Layer: control. Does not know how loaded objects are found (platform/os.h). Thread rule: any thread, without a
+ * lock. Two searches at the same time find the same core: one that has started, else the first in the order of
+ * loading, which is the same for both.
  */
 #include "control/table.h"
 #include "platform/message.h"
@@ -12,11 +12,11 @@
 typedef const hak_core_t *(*Publish)(void);
 
 typedef struct Search {
-    const hak_core_t *started, *idle; /* the first of each kind; NULL: none */
-    char place[256];                  /* the object of `started` */
+    const hak_core_t *started, *idle; /* the first one, in the order of loading; NULL: none */
+    char object_name[256];            /* the file of `started` */
 } Search;
 
-static const hak_core_t *_Atomic serving; /* NULL: not decided yet */
+static const hak_core_t *_Atomic serving; /* NULL until hak_core has found one */
 
 static void consider(void *context, void *symbol, const char *object) {
     Search *search = context;
@@ -24,7 +24,7 @@ static void consider(void *context, void *symbol, const char *object) {
     const hak_core_t *core = publish();
     if (search->started == NULL && core->is_started() != 0) {
         search->started = core;
-        message_format(search->place, sizeof search->place, "%s", object);
+        message_format(search->object_name, sizeof search->object_name, "%s", object);
     }
     if (search->idle == NULL && core->version == HAK_CORE_VERSION) search->idle = core;
 }
@@ -38,7 +38,8 @@ static HAK_COLD const hak_core_t *find(char *message, size_t message_bytes) {
     message_format(message, message_bytes,
                    "another hakmem serves this process, with interface %u where hakmem %s knows %u: %s; use the same "
                    "release of hakmem in both",
-                   (uint64_t)search.started->version, HAK_VERSION_STRING, (uint64_t)HAK_CORE_VERSION, search.place);
+                   (uint64_t)search.started->version, HAK_VERSION_STRING, (uint64_t)HAK_CORE_VERSION,
+                   search.object_name);
     return NULL;
 }
 

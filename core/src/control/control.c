@@ -1,7 +1,8 @@
 /*
  * control/control.c - the functions of hakmem_control.h.
  *
- * Layer: control. Checks arguments, words errors, and asks the core that serves. Thread rule: any thread.
+ * Layer: control. Checks arguments, words errors, and calls the core that serves, through its table. Thread rule: any
+ * thread.
  */
 #include <hakmem_control.h>
 
@@ -34,7 +35,7 @@ static int missing_name(hak_error_t *error) {
     return set_error(error, HAK_ERROR_TYPE, "the name of an option is missing; give text");
 }
 
-/* NULL: refused, and `error` says why. */
+/* The core that serves this process. NULL: HAK_ERROR_CORE, and `error` is set. */
 static const hak_core_t *serving(hak_error_t *error) {
     char message[HAK_CORE_MESSAGE_BYTES] = "";
     const hak_core_t *core = hak_core(message, sizeof message);
@@ -73,7 +74,7 @@ int hak_control_option_get(const char *name, hak_option_value_t *value, hak_erro
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
     const hak_option_info_t *row = find_option(core, name);
-    if (row == NULL) return set_option(core, name, "", error); /* whose message names the nearest one */
+    if (row == NULL) return set_option(core, name, "", error); /* fails; its message names the nearest option */
     (void)core->option_get(name, value->text, sizeof value->text);
     value->is_number = figures_option_is_number(row);
     if (value->is_number) value->number = figures_number_of_text(value->text);
@@ -83,16 +84,17 @@ int hak_control_option_get(const char *name, hak_option_value_t *value, hak_erro
 int hak_control_option_set(const char *name, const char *value, hak_error_t *error) {
     if (name == NULL) return missing_name(error);
     if (value == NULL)
-        return set_error(error, HAK_ERROR_TYPE, "the value of option %q is missing; give a whole number or text", name);
+        return set_error(error, HAK_ERROR_TYPE, "the value of option %q is missing; give a whole number or text",
+                         name);
     const hak_core_t *core = serving(error);
     return core == NULL ? HAK_ERROR_CORE : set_option(core, name, value, error);
 }
 
 /* ---- Answers, item by item or as JSON ---- */
 
-typedef void (*Tell)(const hak_core_t *core, const Figures *figures, const hak_visitor_t *visitor);
+typedef void (*VisitDocument)(const hak_core_t *core, const Figures *figures, const hak_visitor_t *visitor);
 
-static void tell_options_document(const hak_core_t *core, const Figures *figures, const hak_visitor_t *visitor) {
+static void visit_options_document(const hak_core_t *core, const Figures *figures, const hak_visitor_t *visitor) {
     (void)figures;
     visitor->begin_map(visitor->context, NULL);
     visitor->count(visitor->context, "version", HAK_STATS_VERSION);
@@ -100,33 +102,35 @@ static void tell_options_document(const hak_core_t *core, const Figures *figures
     visitor->end_map(visitor->context, NULL);
 }
 
-static void tell_stats_document(const hak_core_t *core, const Figures *figures, const hak_visitor_t *visitor) {
+static void visit_stats_document(const hak_core_t *core, const Figures *figures, const hak_visitor_t *visitor) {
     visitor->begin_map(visitor->context, NULL);
     figures_visit(figures, visitor);
     figures_visit_heaps(core, "heaps", visitor);
     visitor->end_map(visitor->context, NULL);
 }
 
-/* Told again with more room until it fits: a heap may be made meanwhile. */
-static char *json_of(const hak_core_t *core, const Figures *figures, Tell tell) {
-    enum { BYTES_MORE = 1024 };
+/* The first pass measures. Another one follows whenever the text has outgrown its buffer, since heaps may be made
+ * between two passes. NULL: no memory. */
+static char *json_of(const hak_core_t *core, const Figures *figures, VisitDocument visit) {
+    enum { SPARE_BYTES = 1024 };
     size_t capacity = 0;
     for (char *text = NULL;;) {
         Json json;
         json_begin(&json, text, capacity);
         hak_visitor_t visitor = json_visitor(&json);
-        tell(core, figures, &visitor);
+        visit(core, figures, &visitor);
         if (json.needed < capacity) return text;
         core->free(text);
-        capacity = json.needed + BYTES_MORE;
+        capacity = json.needed + SPARE_BYTES;
         text = core->malloc(capacity);
         if (text == NULL) return NULL;
     }
 }
 
-static int put_json(const hak_core_t *core, const Figures *figures, Tell tell, char **text, hak_error_t *error) {
+static int put_json(const hak_core_t *core, const Figures *figures, VisitDocument visit, char **text,
+                    hak_error_t *error) {
     int saved = errno;
-    *text = json_of(core, figures, tell);
+    *text = json_of(core, figures, visit);
     errno = saved;
     return *text == NULL ? set_error(error, HAK_ERROR_MEMORY, "no memory for the text") : no_error(error);
 }
@@ -143,7 +147,7 @@ int hak_control_options_json(char **text, hak_error_t *error) {
     if (text == NULL) return missing(error, "the place for the text");
     *text = NULL;
     const hak_core_t *core = serving(error);
-    return core == NULL ? HAK_ERROR_CORE : put_json(core, NULL, tell_options_document, text, error);
+    return core == NULL ? HAK_ERROR_CORE : put_json(core, NULL, visit_options_document, text, error);
 }
 
 int hak_control_stats(const hak_visitor_t *visitor, hak_error_t *error) {
@@ -165,7 +169,7 @@ int hak_control_stats_json(char **text, hak_error_t *error) {
     if (core == NULL) return HAK_ERROR_CORE;
     Figures figures;
     figures_take(core, &figures);
-    return put_json(core, &figures, tell_stats_document, text, error);
+    return put_json(core, &figures, visit_stats_document, text, error);
 }
 
 int hak_control_trim(uint64_t *given_back_bytes, hak_error_t *error) {
@@ -187,12 +191,11 @@ void hak_control_text_free(char *text) {
 static int heap_result(int result, uint64_t number, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes,
                        hak_error_t *error) {
     if (result == 0) return no_error(error);
-    if (result == ENOENT)
-        return set_error(error, HAK_ERROR_NAME, "there is no heap %u; heap_new makes one", number);
+    if (result == ENOENT) return set_error(error, HAK_ERROR_NAME, "there is no heap %u; heap_new makes one", number);
     if (result == ENOMEM) return set_error(error, HAK_ERROR_MEMORY, "no memory for a heap");
     return set_error(error, HAK_ERROR_VALUE,
-                     "the soft limit %u is above the hard limit %u; give soft <= hard, or 0 for none", soft_limit_bytes,
-                     hard_limit_bytes);
+                     "the soft limit %u is above the hard limit %u; give soft <= hard, or 0 for none",
+                     soft_limit_bytes, hard_limit_bytes);
 }
 
 int hak_control_heap_new(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes, int is_private, uint64_t *number,

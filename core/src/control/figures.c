@@ -1,7 +1,7 @@
 /*
- * control/figures.c - the figures of a core, taken at once and told item by item.
+ * control/figures.c - reads the figures of a core all at once, and passes them to a visitor item by item.
  *
- * Layer: control. Does not choose the core. Thread rule: any thread; holds no lock while it tells.
+ * Layer: control. Does not choose the core. Thread rule: any thread; holds no lock while a visitor runs.
  */
 #include "control/figures.h"
 
@@ -22,12 +22,12 @@
     FIELD(used_bytes) FIELD(used_blocks) FIELD(peak_bytes) FIELD(soft_limit_bytes) FIELD(hard_limit_bytes)           \
     FIELD(soft_refusals) FIELD(hard_refusals)
 
-/* A field that is added to a struct and not to its list does not compile. */
+/* Fails to compile where a struct has a field that its list lacks. */
 #define ONE(field) +1
 #define BYTES_OF_COUNTS(fields) (sizeof(uint64_t) * (0 fields(ONE)))
 _Static_assert(sizeof(hak_stats_t) == BYTES_OF_COUNTS(STATS_FIELDS), "struct_bytes and version fill one count");
 _Static_assert(sizeof(hak_class_stats_t) == BYTES_OF_COUNTS(CLASS_FIELDS), "all fields of a class");
-_Static_assert(sizeof(hak_heap_stats_t) == 2 * sizeof(uint32_t) + BYTES_OF_COUNTS(HEAP_FIELDS), "all fields of a heap");
+_Static_assert(sizeof(hak_heap_stats_t) == 2 * sizeof(uint32_t) + BYTES_OF_COUNTS(HEAP_FIELDS), "all fields");
 
 /* ---- Figures ---- */
 
@@ -53,20 +53,20 @@ void figures_take(const hak_core_t *core, Figures *figures) {
     figures->counter_count = take_counters(core, figures);
 }
 
-static void tell_class(const hak_class_stats_t *row, const hak_visitor_t *visitor) {
+static void visit_class(const hak_class_stats_t *row, const hak_visitor_t *visitor) {
     visitor->begin_map(visitor->context, NULL);
-#define TELL(field) visitor->count(visitor->context, #field, row->field);
-    CLASS_FIELDS(TELL)
-#undef TELL
+#define VISIT(field) visitor->count(visitor->context, #field, row->field);
+    CLASS_FIELDS(VISIT)
+#undef VISIT
     visitor->end_map(visitor->context, NULL);
 }
 
 void figures_visit(const Figures *figures, const hak_visitor_t *visitor) {
-#define TELL(field) visitor->count(visitor->context, #field, figures->stats.field);
-    STATS_FIELDS(TELL)
-#undef TELL
+#define VISIT(field) visitor->count(visitor->context, #field, figures->stats.field);
+    STATS_FIELDS(VISIT)
+#undef VISIT
     visitor->begin_list(visitor->context, "classes");
-    for (size_t index = 0; index < figures->class_count; index++) tell_class(&figures->classes[index], visitor);
+    for (size_t index = 0; index < figures->class_count; index++) visit_class(&figures->classes[index], visitor);
     visitor->end_list(visitor->context, "classes");
     visitor->begin_map(visitor->context, "counters");
     for (size_t index = 0; index < figures->counter_count; index++)
@@ -74,16 +74,16 @@ void figures_visit(const Figures *figures, const hak_visitor_t *visitor) {
     visitor->end_map(visitor->context, "counters");
 }
 
-/* ---- Heaps ---- */
+/* ---- Heaps by number ---- */
 
 bool figures_visit_heap(const hak_core_t *core, uint64_t number, const hak_visitor_t *visitor) {
     hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
     if (core->heap_id_stats_get(number, &stats) != 0) return false;
     visitor->begin_map(visitor->context, NULL);
     visitor->count(visitor->context, "heap", number);
-#define TELL(field) visitor->count(visitor->context, #field, stats.field);
-    HEAP_FIELDS(TELL)
-#undef TELL
+#define VISIT(field) visitor->count(visitor->context, #field, stats.field);
+    HEAP_FIELDS(VISIT)
+#undef VISIT
     visitor->end_map(visitor->context, NULL);
     return true;
 }
@@ -108,14 +108,15 @@ uint64_t figures_number_of_text(const char *digits) {
     return number;
 }
 
-static void tell_value(const hak_option_info_t *row, const char *key, const char *text, const hak_visitor_t *visitor) {
+static void visit_value(const hak_option_info_t *row, const char *key, const char *text,
+                        const hak_visitor_t *visitor) {
     if (figures_option_is_number(row))
         visitor->count(visitor->context, key, figures_number_of_text(text));
     else
         visitor->text(visitor->context, key, text);
 }
 
-static void tell_choices(const char *choices, const hak_visitor_t *visitor) {
+static void visit_choices(const char *choices, const hak_visitor_t *visitor) {
     visitor->begin_list(visitor->context, "choices");
     while (*choices != '\0') {
         char choice[64];
@@ -129,14 +130,14 @@ static void tell_choices(const char *choices, const hak_visitor_t *visitor) {
     visitor->end_list(visitor->context, "choices");
 }
 
-static void tell_bound(const hak_option_info_t *row, const char *key, int64_t bound, const hak_visitor_t *visitor) {
+static void visit_bound(const hak_option_info_t *row, const char *key, int64_t bound, const hak_visitor_t *visitor) {
     if (row->kind == HAK_OPTION_INTEGER)
         visitor->count(visitor->context, key, (uint64_t)bound);
     else
         visitor->none(visitor->context, key);
 }
 
-static void tell_option(const hak_core_t *core, const hak_option_info_t *row, const hak_visitor_t *visitor) {
+static void visit_option(const hak_core_t *core, const hak_option_info_t *row, const hak_visitor_t *visitor) {
     static const char *const kind_names[] = {
         [HAK_OPTION_INTEGER] = "integer", [HAK_OPTION_CHOICE] = "choice", [HAK_OPTION_SET] = "set"};
     char value[64];
@@ -145,11 +146,11 @@ static void tell_option(const hak_core_t *core, const hak_option_info_t *row, co
     visitor->text(visitor->context, "name", row->name);
     visitor->text(visitor->context, "variable", row->variable);
     visitor->text(visitor->context, "kind", kind_names[row->kind]);
-    tell_value(row, "value", value, visitor);
-    tell_value(row, "default", row->default_value, visitor);
-    tell_bound(row, "minimum", row->minimum, visitor);
-    tell_bound(row, "maximum", row->maximum, visitor);
-    tell_choices(row->choices, visitor);
+    visit_value(row, "value", value, visitor);
+    visit_value(row, "default", row->default_value, visitor);
+    visit_bound(row, "minimum", row->minimum, visitor);
+    visit_bound(row, "maximum", row->maximum, visitor);
+    visit_choices(row->choices, visitor);
     visitor->text(visitor->context, "unit", row->unit);
     visitor->text(visitor->context, "help", row->help);
     visitor->flag(visitor->context, "at_start_only", row->at_start_only);
@@ -159,6 +160,6 @@ static void tell_option(const hak_core_t *core, const hak_option_info_t *row, co
 void figures_visit_options(const hak_core_t *core, const char *key, const hak_visitor_t *visitor) {
     visitor->begin_list(visitor->context, key);
     const hak_option_info_t *row;
-    for (size_t index = 0; (row = core->option_info(index)) != NULL; index++) tell_option(core, row, visitor);
+    for (size_t index = 0; (row = core->option_info(index)) != NULL; index++) visit_option(core, row, visitor);
     visitor->end_list(visitor->context, key);
 }

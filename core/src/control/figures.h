@@ -1,8 +1,8 @@
 /*
- * control/figures.h - the figures of a core, taken at once and told item by item.
+ * control/figures.h - reads the figures of a core all at once, and passes them to a visitor item by item.
  *
- * Layer: control. The lists of fields in figures.c are the only ones: JSON and the maps of all languages come from them.
- * Thread rule: any thread.
+ * Layer: control. JSON and the maps of all languages come from the lists of fields in figures.c. Thread rule: any
+ * thread.
  */
 #ifndef HAK_CONTROL_FIGURES_H
 #define HAK_CONTROL_FIGURES_H
@@ -20,26 +20,29 @@ typedef struct Figures {
     size_t class_count;
     const char *counter_names[FIGURES_COUNTERS_MAX];
     uint64_t counters[FIGURES_COUNTERS_MAX];
-    size_t counter_count; /* 0: the option is off */
+    size_t counter_count; /* 0 while the option `counters` is 0 */
 } Figures;
 
-/* Before anything is told: making a language's map would change them. */
+/* Reads all figures. Called before the first visit, since a visitor that builds a map allocates and would change
+ * them. */
 void figures_take(const hak_core_t *core, Figures *figures);
 
-/* Items of a map that has begun. */
+/* Visits the figures as items of a map that the caller has begun. */
 void figures_visit(const Figures *figures, const hak_visitor_t *visitor);
 
-/* A map, without a key. False, and nothing told: there is no such heap. */
+/* Visits a map without a key. False: no such heap, and nothing was visited. */
 bool figures_visit_heap(const hak_core_t *core, uint64_t number, const hak_visitor_t *visitor);
 
-/* A list of such maps. */
+/* Visits a list of such maps, one per heap that has a number. */
 void figures_visit_heaps(const hak_core_t *core, const char *key, const hak_visitor_t *visitor);
 
-/* A list of maps. */
+/* Visits a list of maps, one per option. */
 void figures_visit_options(const hak_core_t *core, const char *key, const hak_visitor_t *visitor);
 
-/* Are the values of this option decimal numbers? */
+/* True: all values of the option are whole numbers. */
 bool figures_option_is_number(const hak_option_info_t *row);
+
+/* `digits` are decimal and at most UINT64_MAX. */
 uint64_t figures_number_of_text(const char *digits);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * control/json.c - a visitor that writes what it sees as JSON, in one line.
+ * control/json.c - a visitor that writes its items as JSON, in one line.
  *
- * Layer: control. Does not allocate. Thread rule: one writer, one thread.
+ * Layer: control. Does not allocate. Thread rule: one thread at a time uses a Json.
  */
 #include "control/json.h"
 
@@ -69,12 +69,12 @@ static void end_list(void *json, const char *key) {
 
 static void visit_count(void *json, const char *key, uint64_t count) {
     char digits[21];
-    size_t place = sizeof digits - 1;
-    digits[place] = '\0';
-    do digits[--place] = (char)('0' + count % 10);
+    size_t first = sizeof digits - 1;
+    digits[first] = '\0';
+    do digits[--first] = (char)('0' + count % 10);
     while ((count /= 10) != 0);
     put_key(json, key);
-    put_plain(json, &digits[place]);
+    put_plain(json, &digits[first]);
 }
 
 static void visit_text(void *json, const char *key, const char *text) {

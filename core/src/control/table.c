@@ -1,7 +1,7 @@
 /*
- * control/table.c - the functions of this core, as other shared objects get them.
+ * control/table.c - the table of this core's functions, for other shared objects.
  *
- * Layer: control. Does not choose among cores (control/attach.c). Thread rule: constant.
+ * Layer: control. Does not choose among cores (control/attach.c). Thread rule: any thread; the table is constant.
  */
 #include "control/table.h"
 
@@ -9,7 +9,7 @@
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"
 
-/* From its first step on a core has a list of heaps. */
+/* core_start adds the shared heap to the list. */
 static int is_started(void) { return LOAD_RELAXED(heap_list) != NULL; }
 
 const hak_core_t core_table = {

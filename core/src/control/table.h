@@ -1,7 +1,7 @@
 /*
- * control/table.h - the functions of this core, as other shared objects get them.
+ * control/table.h - the table of this core's functions, for other shared objects.
  *
- * Layer: control. Thread rule: constant.
+ * Layer: control. Thread rule: any thread; the table is constant.
  */
 #ifndef HAK_CONTROL_TABLE_H
 #define HAK_CONTROL_TABLE_H
@@ -12,7 +12,7 @@
 
 extern const hak_core_t core_table;
 
-/* "hak_published", which leads there from outside. */
+/* The function that other shared objects find the table with. */
 #define CORE_SYMBOL "hak_published"
 
 #endif
