@@ -1,8 +1,8 @@
 /*
- * argument.h - what a script gave as an argument, and the errors where it cannot be meant; the same words in all languages.
+ * argument.h - checks a script's arguments, with the same error texts in all languages.
  *
- * Included into the wrappers that SWIG generates (values.i). languages/NAME.h turns a value of the language into an Argument;
- * from there on all is the same. Thread rule: none; lives in one call.
+ * Included into the wrappers that SWIG generates (values.i). languages/NAME.h turns a value of the language into an
+ * Argument; the functions here do the rest. Thread rule: any thread; an Argument lives on the stack of one call.
  */
 #ifndef HAKMEM_SWIG_ARGUMENT_H
 #define HAKMEM_SWIG_ARGUMENT_H
@@ -13,19 +13,21 @@
 #include <string.h>
 
 typedef enum ArgumentKind {
-    ARGUMENT_MISSING, /* None, nil; in Tcl an empty one */
+    ARGUMENT_MISSING, /* None, nil; in Tcl an empty text */
     ARGUMENT_TEXT,
-    ARGUMENT_NUMBER, /* `text` is how it is written */
+    ARGUMENT_NUMBER, /* `text` is the number in decimal, or a word for one that is too long */
     ARGUMENT_OTHER   /* a list, a table, a float that is not whole, ... */
 } ArgumentKind;
 
 typedef struct Argument {
     ArgumentKind kind;
-    const char *text; /* NUL-terminated; of the script's value, or `copy` */
-    size_t length;
-    bool has_nul; /* text goes on behind a NUL character, where C does not see it */
+    const char *text; /* NUL-terminated: the memory of the script's value, or `copy` */
+    size_t length;    /* in bytes, without the final NUL */
+    bool has_nul;     /* a NUL character precedes the end, so that C would see a part of the text only */
     char copy[128];
 } Argument;
+
+/* ---- Checks: true, or false with `error` set; `what` names the argument and `wanted` what it should be ---- */
 
 static inline bool argument_refuse(hak_error_t *error, hak_error_code code, const char *what, const char *wrong,
                                    const char *wanted) {
@@ -34,27 +36,28 @@ static inline bool argument_refuse(hak_error_t *error, hak_error_code code, cons
     return false;
 }
 
-/* What was given, as the core's errors show it: printable, and of a long one the first letters. */
-typedef struct ShownText {
+/* A text for an error message, as the core's messages quote one (platform/message.c): control characters become '?',
+ * and after 80 bytes "..." follows. */
+typedef struct PrintableText {
     char text[84];
-} ShownText;
+} PrintableText;
 
-static inline ShownText argument_shown(const char *text) {
-    enum { SHOWN_BYTES_MAX = 80 };
-    ShownText shown = {""};
+static inline PrintableText argument_printable(const char *text) {
+    enum { PRINTED_BYTES_MAX = 80 };
+    PrintableText printable = {""};
     size_t bytes = 0;
-    for (; bytes < SHOWN_BYTES_MAX && text[bytes] != '\0'; bytes++)
-        shown.text[bytes] = (unsigned char)text[bytes] < ' ' || text[bytes] == 0x7F ? '?' : text[bytes];
-    if (text[bytes] == '\0') return shown;
-    while (bytes > 0 && ((unsigned char)text[bytes] & 0xC0) == 0x80) bytes--; /* in the middle of a letter of UTF-8 */
-    memcpy(shown.text + bytes, "...", sizeof "...");
-    return shown;
+    for (; bytes < PRINTED_BYTES_MAX && text[bytes] != '\0'; bytes++)
+        printable.text[bytes] = (unsigned char)text[bytes] < ' ' || text[bytes] == 0x7F ? '?' : text[bytes];
+    if (text[bytes] == '\0') return printable;
+    while (bytes > 0 && ((unsigned char)text[bytes] & 0xC0) == 0x80) bytes--; /* no part of a UTF-8 letter */
+    memcpy(printable.text + bytes, "...", sizeof "...");
+    return printable;
 }
 
 static inline bool argument_refuse_number(const Argument *argument, const char *what, const char *wanted,
                                           hak_error_t *error) {
     char wrong[128];
-    snprintf(wrong, sizeof wrong, "is '%s'; give", argument_shown(argument->text).text);
+    snprintf(wrong, sizeof wrong, "is '%s'; give", argument_printable(argument->text).text);
     return argument_refuse(error, HAK_ERROR_VALUE, what, wrong, wanted);
 }
 
@@ -62,7 +65,7 @@ static inline bool argument_refuse_nul(const char *what, hak_error_t *error) {
     return argument_refuse(error, HAK_ERROR_VALUE, what, "contains a NUL character", "");
 }
 
-/* The name of an option: text. */
+/* The name of an option must be text. */
 static inline bool argument_is_name(const Argument *argument, hak_error_t *error) {
     const char *what = "the name of an option";
     if (argument->kind == ARGUMENT_MISSING)
@@ -71,18 +74,18 @@ static inline bool argument_is_name(const Argument *argument, hak_error_t *error
     return !argument->has_nul || argument_refuse_nul(what, error);
 }
 
-/* The value of option `name`: a number or text; the core knows which. */
+/* The value of option `name` must be a number or text; the core checks whether it suits the option. */
 static inline bool argument_is_value(const Argument *argument, const char *name, hak_error_t *error) {
     char what[128];
     const char *wanted = "a whole number or text";
-    snprintf(what, sizeof what, "the value of option '%s'", argument_shown(name).text);
+    snprintf(what, sizeof what, "the value of option '%s'", argument_printable(name).text);
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", wanted);
     if (argument->kind == ARGUMENT_OTHER) return argument_refuse(error, HAK_ERROR_TYPE, what, "must be", wanted);
     return !argument->has_nul || argument_refuse_nul(what, error);
 }
 
-/* Decimal digits only, up to 2^64 - 2: the core takes the one above for no limit. */
+/* Reads decimal digits, up to 2^64 - 2: the core stores 2^64 - 1 for no limit. False: anything else. */
 static inline bool argument_read_digits(const Argument *argument, uint64_t *number) {
     *number = 0;
     if (argument->length == 0) return false;
@@ -95,9 +98,9 @@ static inline bool argument_read_digits(const Argument *argument, uint64_t *numb
     return true;
 }
 
-/* A number, or text that is one; `what` and `wanted` name it in the error. */
-static inline bool argument_is_number(const Argument *argument, const char *what, const char *wanted, uint64_t *number,
-                                      hak_error_t *error) {
+/* A number, or text that consists of its digits. */
+static inline bool argument_is_number(const Argument *argument, const char *what, const char *wanted,
+                                      uint64_t *number, hak_error_t *error) {
     *number = 0;
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", wanted);
@@ -123,7 +126,7 @@ static inline void argument_set_text(Argument *argument, ArgumentKind kind, cons
     argument->has_nul = strlen(text) != length;
 }
 
-/* A copy, cut where it is too long for any number or name that can be meant. */
+/* For text whose memory may go before the call ends. Cut at the size of `copy`: no valid number or name is longer. */
 static inline void argument_copy(Argument *argument, ArgumentKind kind, const char *text, size_t length) {
     size_t kept = length < sizeof argument->copy ? length : sizeof argument->copy - 1;
     memcpy(argument->copy, text, kept);
@@ -131,9 +134,11 @@ static inline void argument_copy(Argument *argument, ArgumentKind kind, const ch
     argument_set_text(argument, kind, argument->copy, kept);
 }
 
-static inline void argument_set_kind(Argument *argument, ArgumentKind kind) { argument_set_text(argument, kind, "", 0); }
+static inline void argument_set_kind(Argument *argument, ArgumentKind kind) {
+    argument_set_text(argument, kind, "", 0);
+}
 
-/* A float that is whole is meant as an integer. */
+/* A whole float is taken as an integer, any other is ARGUMENT_OTHER. */
 static inline void argument_set_float(Argument *argument, double number) {
     char digits[24];
     double size = number < 0 ? -number : number;

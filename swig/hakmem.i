@@ -1,7 +1,8 @@
 /*
- * hakmem.i - control of hakmem for every language that SWIG speaks: the functions of hakmem_control.h, without their prefix.
+ * hakmem.i - control of hakmem for every language of SWIG: the functions of hakmem_control.h without hak_control_ in
+ * front.
  *
- * How a language is added: docs/control.md. Values and errors: values.i.
+ * values.i converts arguments, results and errors. docs/control.md says how to add a language.
  */
 %module hakmem
 
@@ -15,7 +16,7 @@
 %define HAK_EXPORT
 %enddef
 
-/* Of the header, the functions: all else is C's own. */
+/* Only functions are wrapped; types, macros and the two functions below are for C. */
 %rename("%(regex:/^hak_control_(.*)$/\\1/)s", %$isfunction) "";
 %ignore hak_control_text_free;
 %ignore hak_control_heap;
@@ -42,30 +43,30 @@
 "The option table as JSON.";
 
 %feature("docstring") hak_control_stats
-"The figures of this process: a map of whole numbers, bytes where the name says so, with the size classes as the list
-`classes` and the debug counters as the map `counters`.";
+"The figures of this process: a map of whole numbers (bytes where the name says so), the list `classes` of the size
+classes, and the map `counters` of the debug counters.";
 
 %feature("docstring") hak_control_stats_json
 "The figures of this process and of every heap that has a number, as JSON.";
 
 %feature("docstring") hak_control_trim
-"Gives back to the OS all that holds no live block; the bytes of resident memory that this call gave back.";
+"Gives back to the OS all that holds no live block. Returns the bytes of resident memory given back.";
 
 %feature("docstring") hak_control_heap_new
-"Makes a heap whose blocks are counted and limited; its number. Limits are bytes, 0 is none. With `is_private` 1 its blocks
-lie in slabs that serve no other heap, and go back to the OS with it.";
+"Makes a heap whose blocks are counted and limited, and returns its number. Limits are in bytes, 0 is none. With
+`is_private` 1 its blocks lie in slabs of its own, and heap_destroy frees all of them.";
 
 %feature("docstring") hak_control_heap_destroy
-"Ends the heap `number`. What a private one holds goes with it; the blocks of another live on.";
+"Destroys the heap `number`: the blocks of a private heap are freed, those of another stay valid.";
 
 %feature("docstring") hak_control_heap_set_limit
-"Sets the limits of the heap `number`, in bytes, 0 is none. What it holds already stays.";
+"Sets the limits of the heap `number`, in bytes, 0 is none. Blocks that it holds already stay.";
 
 %feature("docstring") hak_control_heap_stats
-"What the heap `number` holds, its limits, and how often they refused: a map of whole numbers.";
+"The figures of the heap `number`: bytes and blocks in use, limits, refused requests; a map of whole numbers.";
 
 %feature("docstring") hak_control_heaps
-"A list of such maps, one for each heap that has a number.";
+"The figures of all heaps that have a number: a list of maps as heap_stats returns them.";
 
 #ifdef SWIGPYTHON
 %include "languages/python.i"

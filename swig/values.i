@@ -1,16 +1,16 @@
 /*
- * values.i - how values go in and out, once for all languages.
+ * values.i - SWIG typemaps that convert arguments and results, the same for all languages.
  *
- * A language brings languages/NAME.h with: INPUT(value), argument_read, RAISE, RESULT_NONE, RESULT_COUNT, RESULT_TEXT,
- * RESULT_OWN_TEXT, own_text_begin, RESULT_ANSWER, Answer, answer_begin, answer_visitor. What they are is said in
- * docs/control.md.
+ * languages/NAME.h defines for its language: INPUT(value), argument_read, RAISE, RESULT_NONE, RESULT_COUNT,
+ * RESULT_TEXT, RESULT_OWN_TEXT, own_text_begin, RESULT_ANSWER, Answer, answer_begin, answer_visitor. docs/control.md
+ * describes them.
  */
 %{
 #include "argument.h"
 #include HAKMEM_SWIG_LANGUAGE
 %}
 
-/* ---- In ---- */
+/* ---- Arguments ---- */
 
 %typemap(in) const char *name (Argument argument, hak_error_t problem) {
     argument_read(INPUT($input), &argument);
@@ -18,7 +18,7 @@
     $1 = (char *)argument.text;
 }
 
-/* Behind the name, which is the first argument then. */
+/* The value follows the name, which SWIG has read into arg1. */
 %typemap(in) const char *value (Argument argument, hak_error_t problem) {
     argument_read(INPUT($input), &argument);
     if (!argument_is_value(&argument, arg1, &problem)) RAISE(&problem);
@@ -41,7 +41,7 @@ NUMBER_ARGUMENT(hard_limit_bytes, "the hard limit", "a whole number of bytes, or
 }
 %typemap(default) int is_private "$1 = 0;"
 
-/* ---- Out: the code is `result`; an error becomes the language's, and there are no results then ---- */
+/* ---- Results. `result` is the hak_error_code: an error is raised in the language, and no result is set ---- */
 
 %typemap(in, numinputs=0) hak_error_t *error (hak_error_t problem) {
     problem.code = HAK_ERROR_NONE;
@@ -61,17 +61,17 @@ NUMBER_ARGUMENT(hard_limit_bytes, "the hard limit", "a whole number of bytes, or
 }
 %apply uint64_t *OUTPUT_COUNT { uint64_t *number, uint64_t *given_back_bytes };
 
-/* The text is ours to free, also where the language has no memory for its own. */
-%typemap(in, numinputs=0) char **text (char *place) {
-    place = NULL;
-    $1 = &place;
+/* The wrapper frees the text, also where the language runs out of memory for its copy. */
+%typemap(in, numinputs=0) char **text (char *own_text) {
+    own_text = NULL;
+    $1 = &own_text;
 }
-%typemap(check) char **text { $1 = own_text_begin(INPUT($1)); } /* after the arguments were counted */
+%typemap(check) char **text { $1 = own_text_begin(INPUT($1)); } /* SWIG has counted the arguments by then */
 %typemap(argout) char **text {
     if (result == HAK_ERROR_NONE) RESULT_OWN_TEXT($result, $1);
 }
 
-%typemap(in, numinputs=0) hak_option_value_t *value (hak_option_value_t place) { $1 = &place; }
+%typemap(in, numinputs=0) hak_option_value_t *value (hak_option_value_t option_value) { $1 = &option_value; }
 %typemap(argout) hak_option_value_t *value {
     if (result == HAK_ERROR_NONE) {
         if ($1->is_number)
@@ -81,10 +81,10 @@ NUMBER_ARGUMENT(hard_limit_bytes, "the hard limit", "a whole number of bytes, or
     }
 }
 
-%typemap(in, numinputs=0) const hak_visitor_t *visitor (Answer answer, hak_visitor_t teller) {
+%typemap(in, numinputs=0) const hak_visitor_t *visitor (Answer answer, hak_visitor_t builder) {
     answer_begin(INPUT(&answer));
-    teller = answer_visitor(&answer);
-    $1 = &teller;
+    builder = answer_visitor(&answer);
+    $1 = &builder;
 }
 %typemap(argout) const hak_visitor_t *visitor {
     if (result == HAK_ERROR_NONE) RESULT_ANSWER($result, &answer$argnum);

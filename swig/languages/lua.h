@@ -1,15 +1,15 @@
 /*
- * lua.h - values of Lua for values.i: Lua 5.1 to 5.5 and LuaJIT.
+ * lua.h - converts Lua's values for values.i: Lua 5.1 to 5.5 and LuaJIT.
  *
- * Whole numbers are integers from 5.3 on; before, all numbers are floats, exact up to 2^53. Errors are texts without a place.
- * Thread rule: the thread that runs the state.
+ * Whole numbers are integers from 5.3 on; before, all numbers are floats, exact up to 2^53. Errors are texts without
+ * a position (file and line) in front. Thread rule: the thread that runs the state.
  */
 #ifndef HAKMEM_SWIG_LUA_H
 #define HAKMEM_SWIG_LUA_H
 
 #include "argument.h"
 
-/* SWIG says where on the stack a value is. */
+/* SWIG passes the index of a value on the stack. */
 #define INPUT(value) L, value
 
 static inline void argument_read_number(lua_State *L, int index, Argument *argument) {
@@ -46,9 +46,9 @@ static inline void argument_read(lua_State *L, int index, Argument *argument) {
         SWIG_fail;                           \
     } while (0)
 
-/* ---- Results: on the stack, and counted ---- */
+/* ---- Results: pushed on the stack, and counted in SWIG_arg ---- */
 
-/* Lua's integers end at 2^63 - 1: what lies above, which only a limit can, is shown as that. */
+/* Lua's integers end at 2^63 - 1. A larger count, which only a limit can be, becomes that. */
 static inline void answer_push_count(lua_State *L, uint64_t count) {
 #if LUA_VERSION_NUM >= 503
     lua_pushinteger(L, count > (uint64_t)LUA_MAXINTEGER ? LUA_MAXINTEGER : (lua_Integer)count);
@@ -63,7 +63,7 @@ static inline void answer_push_count(lua_State *L, uint64_t count) {
 #define RESULT_OWN_TEXT(result, place) (RESULT_TEXT(result, *(place)), lua_free_text(place))
 #define RESULT_ANSWER(result, answer) SWIG_arg++ /* it is on top of the stack */
 
-/* Lua leaves by a jump when it has no memory: the text belongs to a userdata, whose collection frees it then. */
+/* Out of memory, Lua leaves the function by longjmp. So a userdata owns the text, and its __gc frees it. */
 static inline void lua_free_text(char **place) {
     hak_control_text_free(*place);
     *place = NULL;
@@ -86,10 +86,10 @@ static inline char **own_text_begin(lua_State *L, char **unused) {
     return place;
 }
 
-/* Tables that have begun lie on the stack, the innermost on top. */
+/* The open tables lie on the stack, the innermost on top. */
 typedef struct Answer {
     lua_State *L;
-    int depth;
+    int depth; /* number of open tables */
 } Answer;
 
 static inline void answer_begin(lua_State *L, Answer *answer) {
@@ -99,7 +99,7 @@ static inline void answer_begin(lua_State *L, Answer *answer) {
     luaL_checkstack(L, STACK_SLOTS, "for an answer of hakmem");
 }
 
-/* Takes the value on top into the table below it; the whole stays. */
+/* Moves the value on top of the stack into the table below it. The outermost value stays on the stack. */
 static inline void answer_put(const Answer *answer, const char *key) {
     lua_State *L = answer->L;
     if (answer->depth == 0) return;
@@ -144,12 +144,12 @@ static inline void answer_flag(void *context, const char *key, int flag) {
     answer_put(answer, key);
 }
 
-/* A field that is nil is none. */
+/* Lua has no field whose value is nil. */
 static inline void answer_none(void *context, const char *key) { (void)context, (void)key; }
 
 static inline hak_visitor_t answer_visitor(Answer *answer) {
-    return (hak_visitor_t){answer,          answer_table_begin,      answer_table_end,        answer_table_begin, answer_table_end,
-                           answer_count, answer_text, answer_flag, answer_none};
+    return (hak_visitor_t){answer,       answer_table_begin, answer_table_end, answer_table_begin, answer_table_end,
+                           answer_count, answer_text,        answer_flag,      answer_none};
 }
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * lua.i - the functions alone, as a table: SWIG's own way into a module would add globals to the script's.
+ * lua.i - a table of the wrapped functions and nothing else: SWIG's own luaopen_ function would set globals.
  */
 %wrapper %{
 static swig_lua_namespace swig_SwigModule; /* defined further on */

@@ -1,8 +1,8 @@
 /*
- * python.h - values of Python for values.i.
+ * python.h - converts Python's values for values.i.
  *
- * Thread rule: with the GIL held. No state and no use of SWIG's run-time library, so that interpreters with GILs of their own
- * may call at the same time.
+ * Thread rule: with the GIL held. It keeps no state and does not use SWIG's run-time library, so interpreters with a
+ * GIL of their own may call it at the same time.
  */
 #ifndef HAKMEM_SWIG_PYTHON_H
 #define HAKMEM_SWIG_PYTHON_H
@@ -11,7 +11,7 @@
 
 #define INPUT(value) value
 
-/* What is an integer or takes the place of one: True is 1, not "True". */
+/* An integer, or an object with __index__. Written by PyNumber_ToBase, not str(): True is 1. */
 static inline void python_read_integer(PyObject *value, Argument *argument) {
     PyObject *number = PyNumber_Index(value);
     PyObject *text = number == NULL ? NULL : PyNumber_ToBase(number, 10);
@@ -19,17 +19,18 @@ static inline void python_read_integer(PyObject *value, Argument *argument) {
     const char *digits = text == NULL ? NULL : PyUnicode_AsUTF8AndSize(text, &length);
     if (digits != NULL) {
         argument_copy(argument, ARGUMENT_NUMBER, digits, (size_t)length);
-    } else if (number != NULL) { /* longer than Python is willing to write */
+    } else if (number != NULL) { /* more digits than Python converts to text */
         argument_copy(argument, ARGUMENT_NUMBER, "too large", strlen("too large"));
         PyErr_Clear();
-    } else { /* the exception of its __index__ is the error */
+    } else { /* its __index__ has raised an exception, which stays set */
         argument_set_kind(argument, ARGUMENT_OTHER);
     }
     Py_XDECREF(text);
     Py_XDECREF(number);
 }
 
-/* The text is the object's own, which lives as long as the call; one that UTF-8 cannot say, a lone surrogate, is a copy. */
+/* Uses the object's own UTF-8, which lives as long as the call. A text with a lone surrogate has none: it is copied,
+ * with the surrogate escaped. */
 static inline void python_read_text(PyObject *value, Argument *argument) {
     Py_ssize_t length = 0;
     const char *text = PyUnicode_AsUTF8AndSize(value, &length);
@@ -62,7 +63,7 @@ static inline void argument_read(PyObject *value, Argument *argument) {
 
 static inline PyObject *python_class_of_error(hak_error_code code) {
     switch (code) {
-    case HAK_ERROR_NAME: return PyExc_LookupError; /* a KeyError would quote its text */
+    case HAK_ERROR_NAME: return PyExc_LookupError; /* KeyError prints its text in quotes */
     case HAK_ERROR_TYPE: return PyExc_TypeError;
     case HAK_ERROR_MEMORY: return PyExc_MemoryError;
     case HAK_ERROR_AT_START:
@@ -71,7 +72,8 @@ static inline PyObject *python_class_of_error(hak_error_code code) {
     }
 }
 
-/* Text that is no UTF-8 must not turn into a decoding error; nor does an error replace an exception. */
+/* An exception that is already set stays. Bytes that are not UTF-8 are replaced: they must not raise a decoding
+ * error. */
 static inline void python_raise(const hak_error_t *error) {
     if (PyErr_Occurred() != NULL) return;
     PyObject *text = PyUnicode_DecodeUTF8(error->message, (Py_ssize_t)strlen(error->message), "replace");
@@ -110,12 +112,11 @@ static inline char **own_text_begin(char **place) { return place; }
 
 enum { ANSWER_DEPTH_MAX = 8 };
 
-/* After a failure, with an exception set, the rest is passed over. */
 typedef struct Answer {
-    PyObject *open[ANSWER_DEPTH_MAX]; /* from the whole inwards; each belongs to the one before, the whole to us */
-    int depth;
-    PyObject *whole;
-    bool has_failed;
+    PyObject *open[ANSWER_DEPTH_MAX]; /* the open containers from outermost to innermost: borrowed references */
+    int depth;                        /* number of open containers */
+    PyObject *whole;                  /* the outermost one: an owned reference */
+    bool has_failed;                  /* an exception is set, and further items are ignored */
 } Answer;
 
 static inline void answer_begin(Answer *answer) {
@@ -129,7 +130,7 @@ static inline PyObject *answer_finish(Answer *answer) {
     return answer->whole;
 }
 
-/* Takes over `value`, which may be NULL with an exception set. */
+/* Steals the reference `value`, which may be NULL with an exception set. */
 static inline void python_put(Answer *answer, const char *key, PyObject *value) {
     if (value == NULL) answer->has_failed = true;
     if (answer->depth == 0 && !answer->has_failed) {

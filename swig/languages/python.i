@@ -1,5 +1,6 @@
 /*
- * python.i - arguments by keyword, and in the docstrings how each function is called, which compiled ones do not tell.
+ * python.i - keyword arguments, and signatures in the docstrings, since inspect cannot read them from compiled
+ * functions.
  */
 %feature("kwargs");
 %feature("autodoc", "option_get(name)") hak_control_option_get;

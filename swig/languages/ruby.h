@@ -1,7 +1,8 @@
 /*
- * ruby.h - values of Ruby for values.i.
+ * ruby.h - converts Ruby's values for values.i.
  *
- * Thread rule: with the GVL held. Ruby's collector finds what lies on the C stack, so that an Answer needs no registration.
+ * Thread rule: with the GVL held. Ruby's collector scans the C stack, so the objects of an Answer need no
+ * registration.
  */
 #ifndef HAKMEM_SWIG_RUBY_H
 #define HAKMEM_SWIG_RUBY_H
@@ -41,7 +42,7 @@ static inline VALUE ruby_class_of_error(hak_error_code code) {
     }
 }
 
-/* In UTF-8; what a script gave and is none shows as replacement characters. */
+/* Makes a String in UTF-8. Bytes from a script that are not UTF-8 become replacement characters. */
 static inline VALUE ruby_message(const char *text) {
     VALUE message = rb_utf8_str_new_cstr(text), whole = rb_str_scrub(message, Qnil);
     return NIL_P(whole) ? message : whole;
@@ -62,7 +63,7 @@ static inline VALUE ruby_message(const char *text) {
 
 static inline VALUE ruby_text(VALUE text) { return rb_utf8_str_new_cstr((const char *)text); }
 
-/* Ruby leaves by a jump when it has no memory; the text must not stay behind. */
+/* Out of memory, Ruby leaves the function by longjmp; rb_protect catches it, so that the text is freed. */
 #define RESULT_OWN_TEXT(result, place)                              \
     do {                                                            \
         int failure;                                                \
@@ -76,9 +77,9 @@ static inline char **own_text_begin(char **place) { return place; }
 enum { ANSWER_DEPTH_MAX = 8 };
 
 typedef struct Answer {
-    VALUE open[ANSWER_DEPTH_MAX]; /* from the whole inwards */
-    int depth;
-    VALUE whole;
+    VALUE open[ANSWER_DEPTH_MAX]; /* the open containers, from outermost to innermost */
+    int depth;                    /* number of open containers */
+    VALUE whole;                  /* the outermost one */
 } Answer;
 
 static inline void answer_begin(Answer *answer) {
@@ -104,16 +105,20 @@ static inline void ruby_open(Answer *answer, const char *key, VALUE container) {
 static inline void ruby_begin_map(void *answer, const char *key) { ruby_open(answer, key, rb_hash_new()); }
 static inline void ruby_begin_list(void *answer, const char *key) { ruby_open(answer, key, rb_ary_new()); }
 static inline void ruby_end(void *answer, const char *key) { (void)key, ((Answer *)answer)->depth--; }
-static inline void ruby_count(void *answer, const char *key, uint64_t count) { ruby_put(answer, key, ULL2NUM(count)); }
-static inline void ruby_flag(void *answer, const char *key, int flag) { ruby_put(answer, key, flag ? Qtrue : Qfalse); }
 static inline void ruby_none(void *answer, const char *key) { ruby_put(answer, key, Qnil); }
-static inline void ruby_tell_text(void *answer, const char *key, const char *text) {
+static inline void ruby_count(void *answer, const char *key, uint64_t count) {
+    ruby_put(answer, key, ULL2NUM(count));
+}
+static inline void ruby_flag(void *answer, const char *key, int flag) {
+    ruby_put(answer, key, flag ? Qtrue : Qfalse);
+}
+static inline void ruby_put_text(void *answer, const char *key, const char *text) {
     ruby_put(answer, key, rb_utf8_str_new_cstr(text));
 }
 
 static inline hak_visitor_t answer_visitor(Answer *answer) {
-    return (hak_visitor_t){answer,   ruby_begin_map, ruby_end,  ruby_begin_list, ruby_end,
-                           ruby_count, ruby_tell_text, ruby_flag, ruby_none};
+    return (hak_visitor_t){answer,     ruby_begin_map, ruby_end,  ruby_begin_list, ruby_end,
+                           ruby_count, ruby_put_text,  ruby_flag, ruby_none};
 }
 
 #endif

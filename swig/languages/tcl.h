@@ -1,5 +1,6 @@
 /*
- * tcl.h - values of Tcl for values.i: maps are dicts, a number is its digits, and an empty argument is a missing one.
+ * tcl.h - converts Tcl's values for values.i: a map is a dict, a number is its digits, an empty argument is a
+ * missing one.
  *
  * Thread rule: the thread of the interpreter.
  */
@@ -10,7 +11,7 @@
 
 #define INPUT(value) value
 
-/* A value that is a float already, as `expr` gives it, is one; else only its text counts. */
+/* True: the value has the type double, as results of `expr` do, and is whole. Other values are read as text. */
 static inline bool tcl_read_float(Tcl_Obj *value, Argument *argument) {
     double number;
     if (value->typePtr == NULL || value->typePtr != Tcl_GetObjType("double")) return false;
@@ -24,10 +25,10 @@ static inline void argument_read(Tcl_Obj *value, Argument *argument) {
     if (tcl_read_float(value, argument)) return;
     const char *text = Tcl_GetStringFromObj(value, &length);
     argument_set_text(argument, length == 0 ? ARGUMENT_MISSING : ARGUMENT_TEXT, text, (size_t)length);
-    argument->has_nul = strstr(text, "\xC0\x80") != NULL; /* how Tcl writes it */
+    argument->has_nul = strstr(text, "\xC0\x80") != NULL; /* Tcl's UTF-8 for NUL */
 }
 
-/* errorCode is HAKMEM and the name of the hak_error_code. */
+/* Tcl's errorCode is the list {HAKMEM NAME}, with this name of the hak_error_code. */
 static inline const char *tcl_name_of_error(hak_error_code code) {
     switch (code) {
     case HAK_ERROR_NAME: return "NAME";
@@ -52,7 +53,7 @@ static inline void tcl_raise(Tcl_Interp *interp, const hak_error_t *error) {
 
 /* ---- Results ---- */
 
-/* Tcl's wide integers are signed; beyond them the digits are the value all the same. */
+/* A count above Tcl's signed wide integers becomes a text of its digits, which Tcl takes for the same number. */
 static inline Tcl_Obj *tcl_count(uint64_t count) {
     char digits[21];
     if (count <= INT64_MAX) return Tcl_NewWideIntObj((Tcl_WideInt)count);
@@ -75,9 +76,10 @@ static inline char **own_text_begin(char **place) { return place; }
 enum { ANSWER_DEPTH_MAX = 8 };
 
 typedef struct Answer {
-    Tcl_Obj *open[ANSWER_DEPTH_MAX]; /* from the whole inwards; each is put into the one before when it ends */
-    int depth;
-    Tcl_Obj *whole;
+    Tcl_Obj *open[ANSWER_DEPTH_MAX]; /* the open containers, from outermost to innermost; one that ends is put into
+                                      * the one before it */
+    int depth;                       /* number of open containers */
+    Tcl_Obj *whole;                  /* the outermost one, once it has ended */
 } Answer;
 
 static inline void answer_begin(Answer *answer) {
@@ -106,9 +108,15 @@ static inline void tcl_end(void *context, const char *key) {
 }
 
 static inline void tcl_begin_map(void *answer, const char *key) { (void)key, tcl_open(answer, Tcl_NewDictObj()); }
-static inline void tcl_begin_list(void *answer, const char *key) { (void)key, tcl_open(answer, Tcl_NewListObj(0, NULL)); }
-static inline void tcl_visit_count(void *answer, const char *key, uint64_t count) { tcl_put(answer, key, tcl_count(count)); }
-static inline void tcl_flag(void *answer, const char *key, int flag) { tcl_put(answer, key, Tcl_NewBooleanObj(flag)); }
+static inline void tcl_begin_list(void *answer, const char *key) {
+    (void)key, tcl_open(answer, Tcl_NewListObj(0, NULL));
+}
+static inline void tcl_put_count(void *answer, const char *key, uint64_t count) {
+    tcl_put(answer, key, tcl_count(count));
+}
+static inline void tcl_flag(void *answer, const char *key, int flag) {
+    tcl_put(answer, key, Tcl_NewBooleanObj(flag));
+}
 static inline void tcl_none(void *answer, const char *key) { tcl_put(answer, key, Tcl_NewObj()); }
 static inline void tcl_text(void *answer, const char *key, const char *text) {
     tcl_put(answer, key, Tcl_NewStringObj(text, -1));
@@ -116,7 +124,7 @@ static inline void tcl_text(void *answer, const char *key, const char *text) {
 
 static inline hak_visitor_t answer_visitor(Answer *answer) {
     return (hak_visitor_t){answer,        tcl_begin_map, tcl_end,  tcl_begin_list, tcl_end,
-                           tcl_visit_count, tcl_text,      tcl_flag, tcl_none};
+                           tcl_put_count, tcl_text,      tcl_flag, tcl_none};
 }
 
 #endif
