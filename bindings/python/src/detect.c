@@ -1,11 +1,11 @@
 /*
- * detect.c - finds what makes a swap of CPython's allocators unsafe.
+ * detect.c - finds the reasons that make a swap of CPython's allocators unsafe.
  *
  * Layer: bindings/python, bottom. Changes nothing. Thread rule: with the GIL held.
  */
 #include "detect.h"
 
-/* Private names of CPython: weak, so that a version without them loads this module all the same. */
+/* Private functions of CPython. Weak: a version without them can still load this module. */
 extern const char *_PyMem_GetCurrentAllocatorName(void) __attribute__((weak));
 extern void _Py_DecRefShared(PyObject *object) __attribute__((weak)); /* exists in free-threaded builds only */
 
@@ -17,7 +17,7 @@ static bool build_is_free_threaded(void) {
 #endif
 }
 
-/* Untracking answers -2 while tracemalloc is off; no trace can exist under a domain number that nobody uses. */
+/* PyTraceMalloc_Untrack returns -2 while tracemalloc is off. The unused domain has no trace that it could remove. */
 static bool tracemalloc_is_tracing(void) {
     const unsigned int unused_domain = 0x68616b6du;
     return PyTraceMalloc_Untrack(unused_domain, 0) != -2;
@@ -33,10 +33,9 @@ const char *detect_obstacle(void) {
     if (build_is_free_threaded())
         return "a free-threaded build finds its objects through its own allocator, garbage collection would stop "
                "working; use a build with the GIL";
-    /* It writes the allocators that it found back when it stops, and the next free of a block of ours would kill the
-     * process. Started after hakmem it lies on top, which is fine. */
-    if (tracemalloc_is_tracing())
-        return "tracemalloc is already tracing; start it after hakmem.enable()";
+    /* When tracemalloc stops it restores the allocators that it found when it started; freeing a block of hakmem's
+     * with those would crash. Started after hakmem it calls our hooks, and restores them. */
+    if (tracemalloc_is_tracing()) return "tracemalloc is already tracing; start it after hakmem.enable()";
     if (_PyMem_GetCurrentAllocatorName == NULL)
         return "this Python does not tell which allocator is in place; hakmem needs CPython 3.10 to 3.15";
     if (!detect_table_is_stock())

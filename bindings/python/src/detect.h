@@ -10,13 +10,15 @@
 #include <Python.h>
 #include <stdbool.h>
 
-/* NULL, or in one line why a first installation would be unsafe. */
+/* NULL: the hooks may be installed now. Else the reason why not, in one line: a constant string. */
 const char *detect_obstacle(void);
 
-/* The allocators in CPython's table are ones that CPython brought itself (with or without its debug layer). */
+/* True: all of CPython's allocators are its own, with or without its debug hooks. False also where this Python cannot
+ * say. */
 bool detect_table_is_stock(void);
 
-/* "pymalloc", "malloc_debug", ...; NULL when something else lies in the table, or when this Python cannot say. */
+/* The name that CPython gives its present allocators ("pymalloc", "malloc_debug", ...). NULL: one of them is another
+ * tool's, or this Python has no name for them. */
 const char *detect_allocator_name(void);
 
 #endif

@@ -3,11 +3,12 @@
  *
  * Layer: bindings/python, bottom. Knows CPython's thread state and nothing else. Thread rule: see frames.h.
  *
- * Why: a program that `python` starts has no frame below its own: when its evaluation begins, `current_frame` is NULL
- * or, from 3.15 on, the thread's base frame, which belongs to the interpreter and is not shown. So that is what it is
- * for the duration; C code between (PyRun_..., PyErr_Print) is written for it, because CPython's own main calls it so.
- * Evaluation restores what it found when it ends.
- * Free-threaded builds are left alone: their garbage collector walks the frames of every thread.
+ * When `python` starts a program, the thread's `current_frame` is NULL; from 3.15 on it is the thread's base frame,
+ * which the interpreter owns and does not show. frames_hide sets this state. The C functions called in between
+ * (PyRun_..., PyErr_Print) can cope with it, since CPython's main calls them in it. The evaluation of the program
+ * restores it at the end, and frames_restore the launcher's frame.
+ *
+ * In free-threaded builds both functions do nothing: their garbage collector walks the frames of every thread.
  */
 #include "frames.h"
 
@@ -35,6 +36,7 @@
 #define NO_FRAME(state) ((state)->base_frame)
 #endif
 
+/* Number of nested Python calls that count against the recursion limit. */
 static int used_recursion(const PyThreadState *state) {
 #if PY_VERSION_HEX < 0x030B0000
     return state->recursion_depth;

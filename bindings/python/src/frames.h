@@ -9,13 +9,14 @@
 
 typedef struct HiddenFrames {
     void *top_frame;
-    int used_recursion;
+    int used_recursion; /* nested Python calls that counted against the recursion limit */
 } HiddenFrames;
 
-/* From here on the caller's frames are neither seen (sys._getframe, traceback.print_stack, warnings' stacklevel) nor
- * counted (sys.getrecursionlimit). Does nothing on a CPython whose thread state is not known here. */
+/* Hides the calling thread's frames from sys._getframe, traceback.print_stack and the stacklevel of warnings, and
+ * takes them off its recursion count. Does nothing on a CPython whose thread state frames.c does not know. */
 HiddenFrames frames_hide(void);
 
+/* Shows and counts them again. */
 void frames_restore(HiddenFrames hidden);
 
 #endif

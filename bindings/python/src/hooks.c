@@ -1,14 +1,14 @@
 /*
- * hooks.c - CPython's allocator hooks: our own blocks by address, everything foreign to the previous allocator.
+ * hooks.c - CPython's allocator hooks: the core serves its own blocks, the previous allocator all foreign ones.
  *
- * Layer: bindings/python, above serve.h and detect.h. Does not decide whether swapping is safe (detect.c) and does not
- * know how a block is made (serve.h).
- * Thread rule: the hooks run with and without the GIL, and under several GILs at once (own-GIL sub-interpreters): all
- * state is static, written under install_lock before the table points here, and read-only afterwards, but for two
- * flags that are relaxed atomics: a thread that reads an old value merely serves from the other side.
+ * Layer: bindings/python, above serve.h and detect.h. Does not decide whether a swap is safe (detect.c) and does not
+ * know how a block is made (serve.h). Thread rule: the hooks run with and without the GIL, and under several GILs at
+ * once (own-GIL sub-interpreters). State is written under install_lock before CPython's table points here, and is
+ * constant afterwards, except `mode` and `enabled`: relaxed atomics, since a thread that reads an old value serves
+ * its request from the other allocator, which is harmless.
  *
- * Why nothing is ever un-installed: blocks of ours live until the interpreter ends, and only these hooks can tell them
- * from foreign ones. "Disabled" therefore stops new blocks and nothing else.
+ * The hooks are never uninstalled: blocks of the core live until the interpreter ends, and only the hooks can tell
+ * them from foreign ones. Disabling stops new blocks and nothing else.
  */
 #include "hooks.h"
 
@@ -24,15 +24,15 @@ typedef enum Domain { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJ, DOMAIN_COUNT } Domain;
 
 static PyMemAllocatorEx previous[DOMAIN_COUNT];
 
-/* The core that serves this process: our own, whose functions the fast paths call directly, or one that was here first. */
+/* The core that serves this process: our own, which the fast paths call directly, or one that started before it. */
 static const hak_core_t *core;
 
-/* Where a new block comes from. SERVE is what the fast paths test for. */
+/* The source of a new block. The fast paths test for MODE_SERVE alone. */
 typedef enum Mode {
     MODE_PASS,  /* the previous allocator: disabled, or the option tiny_use_superslab is 0 */
-    MODE_SERVE, /* our own core */
-    MODE_TABLE, /* the core that was here first, through its table */
-    MODE_COUNT  /* either, through the table, and the bytes asked for are added up (option counters) */
+    MODE_SERVE, /* our own core, directly */
+    MODE_TABLE, /* another core, by its table */
+    MODE_COUNT  /* either core, by its table, and the requested bytes are counted (option counters) */
 } Mode;
 
 static _Atomic Mode mode = MODE_PASS;
@@ -55,15 +55,18 @@ static __attribute__((noinline)) void *pass_calloc(Domain domain, size_t count, 
     return previous[domain].calloc(previous[domain].ctx, count, size_bytes);
 }
 
-/* A foreign block stays foreign: its size is unknown here, so it cannot be copied into one of ours. */
+/* A foreign block stays with the previous allocator: its size is unknown, so it cannot be copied into a block of the
+ * core. */
 static __attribute__((noinline)) void *pass_realloc(Domain domain, void *block, size_t size_bytes) {
     core->stats_passed(size_bytes);
     return previous[domain].realloc(previous[domain].ctx, block, size_bytes);
 }
 
-/* Not our own core's. */
+/* Frees a block that our own core has refused as foreign (hak_free_or): another core may serve the process and own
+ * it. */
 static void *pass_free(Domain domain, void *block) {
-    if (core == hak_published() || core->free_if_owned(block) == 0) previous[domain].free(previous[domain].ctx, block);
+    bool is_foreign = core == hak_published() || core->free_if_owned(block) == 0;
+    if (is_foreign) previous[domain].free(previous[domain].ctx, block);
     return NULL;
 }
 static void *pass_raw_free(void *ctx, void *block) { return (void)ctx, pass_free(DOMAIN_RAW, block); }
@@ -72,9 +75,9 @@ static void *pass_obj_free(void *ctx, void *block) { return (void)ctx, pass_free
 
 /* ---- To the previous allocator, because the core has no memory ---- */
 
-/* The OS gives the core no further SuperSlab, but the previous allocator may have room in what it holds already: it is
- * asked for this one request, so that no program fails here that would go on without us. The block is a foreign one
- * from then on. A size that no allocator has fails at once. Off the fast paths: only a NULL of the core's leads here. */
+/* The OS gives the core no SuperSlab, but the previous allocator may have free memory of its own. It gets this one
+ * request, so that no program fails that would go on without hakmem; the block is foreign from then on. A size above
+ * PTRDIFF_MAX fails at once. */
 static __attribute__((noinline, cold)) void *rescue_malloc(Domain domain, size_t size_bytes) {
     if (size_bytes > PTRDIFF_MAX) return NULL;
     void *block = previous[domain].malloc(previous[domain].ctx, size_bytes);
@@ -90,10 +93,11 @@ static __attribute__((noinline, cold)) void *rescue_calloc(Domain domain, size_t
     return block;
 }
 
-/* A block of ours that must grow and cannot grow here moves out; on failure it stays as it was. */
+/* Moves a block of the core, or NULL, to the previous allocator. NULL: no memory there either; the block is
+ * unchanged. */
 static __attribute__((noinline, cold)) void *move_out(Domain domain, void *block, size_t size_bytes) {
     size_t usable_bytes = block == NULL ? 0 : core->usable_size(block);
-    if (block != NULL && usable_bytes == 0) return NULL; /* misuse that was reported */
+    if (block != NULL && usable_bytes == 0) return NULL; /* misuse, which the core has reported */
     void *moved = rescue_malloc(domain, size_bytes);
     if (moved == NULL || block == NULL) return moved;
     memcpy(moved, block, usable_bytes < size_bytes ? usable_bytes : size_bytes);
@@ -119,7 +123,7 @@ static __attribute__((noinline)) void *detour_calloc(Domain domain, size_t count
     if (current_mode() == MODE_PASS) return pass_calloc(domain, count, size_bytes);
     void *block = core->calloc(count, size_bytes);
     if (block == NULL) return rescue_calloc(domain, count, size_bytes);
-    count_served(count * size_bytes); /* did not overflow: the core looked */
+    count_served(count * size_bytes); /* no overflow: the core checks it */
     return block;
 }
 
@@ -132,12 +136,11 @@ static __attribute__((noinline)) void *detour_realloc(Domain domain, void *block
     }
     void *resized = serve_table_realloc(core, domain == DOMAIN_OBJ, block, size_bytes);
     if (resized == NULL) return move_out(domain, block, size_bytes);
-    /* Like the core, which counts a realloc as a request when it moved. */
-    if (resized != block) count_served(size_bytes);
+    if (resized != block) count_served(size_bytes); /* as served_requests counts a realloc */
     return resized;
 }
 
-/* ---- The hooks: one set per domain. ctx is the previous allocator's and is found in `previous` ---- */
+/* ---- The hooks: one set per domain. `ctx` is the previous allocator's, and unused: `previous` has it, too ---- */
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -166,8 +169,8 @@ static ALWAYS_INLINE void *route_realloc(Domain domain, Resize resize, void *blo
     return resized;
 }
 
-
-/* Inlines the core's fast path, so that what comes after the call costs a branch and no frame of its own. */
+/* Inlines the core's fast path: the test for NULL behind it then costs a branch, and the hook needs no stack
+ * frame. */
 #define HOT __attribute__((flatten))
 
 static HOT void *obj_malloc(void *ctx, size_t size_bytes) {
@@ -244,7 +247,8 @@ static const DomainRow domain_rows[DOMAIN_COUNT] = {
     [DOMAIN_OBJ] = {"obj", PYMEM_DOMAIN_OBJ, {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free}},
 };
 
-/* Serialises interpreters with GILs of their own. Not held across anything that could fork or give a GIL away. */
+/* Interpreters with a GIL of their own may install at the same time. Code under it neither forks nor releases a
+ * GIL. */
 static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic bool enabled;
 static bool installed;
@@ -274,13 +278,13 @@ static bool table_points_here(void) {
     return true;
 }
 
-/* Once per table: another tool that was started later lies on top and still calls us, so a second installation would
- * make us our own previous allocator. But when the table is back at an allocator of CPython's own, a second
- * Py_Initialize has reset it (3.12+). */
+/* Once per table. If another tool is on top of the hooks, it still calls them, and a second installation would make
+ * them their own previous allocator. If the table is back at CPython's own allocators, a second Py_Initialize has
+ * reset it (from 3.12 on), and the hooks are installed again. */
 static bool must_install(void) { return !installed || (!table_points_here() && detect_table_is_stock()); }
 
-/* The setter copies five words that other interpreters read without a lock: `previous` comes first, and ctx stays the
- * previous one's, so that a torn read calls a function with a ctx that it understands. */
+/* PyMem_SetAllocator copies five words, which other interpreters read without a lock. So `previous` is set first,
+ * and ctx stays the previous allocator's: after a torn read each function gets a ctx that it understands. */
 static void install(void) {
     read_domains();
     for (Domain domain = 0; domain < DOMAIN_COUNT; domain++) {
@@ -294,7 +298,7 @@ static void install(void) {
     installed = true;
 }
 
-/* Then requests that arrive here are passed on, and blocks tell nothing about the table. */
+/* The hooks then pass requests on, so that request_arrives learns nothing from a foreign block. */
 static bool core_is_out_of_memory(void) {
     void *block = core->malloc(1);
     bool is_out = block == NULL;
@@ -302,7 +306,8 @@ static bool core_is_out_of_memory(void) {
     return is_out;
 }
 
-/* Does a request of CPython's arrive here? Asked after the fact, because a foreign hook's intentions cannot be read. */
+/* True: a request of CPython arrives at the hooks. Found by making one: another tool on top may or may not pass it
+ * on. */
 static bool request_arrives(void) {
     void *block = domain_is_ours[DOMAIN_OBJ]   ? PyObject_Malloc(1)
                   : domain_is_ours[DOMAIN_MEM] ? PyMem_Malloc(1)
@@ -327,7 +332,7 @@ static void switch_to(bool enable) {
     atomic_store_explicit(&enabled, enable, memory_order_relaxed);
 }
 
-/* Why no core serves here, or NULL; decides which one does. */
+/* Sets `core`. NULL, or the reason why no core serves (hak_core). */
 static const char *find_core(void) {
     static char reason[HAK_CORE_MESSAGE_BYTES];
     if (core == NULL) core = hak_core(reason, sizeof reason);

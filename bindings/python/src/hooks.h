@@ -9,26 +9,27 @@
 
 #include <stdbool.h>
 
-/* Puts the hooks in place where they are not, then lets new blocks be ours. NULL when the swap is in force; otherwise
- * the reason, one line, and nothing has changed. */
+/* Installs the hooks unless they are in place, and serves new requests. NULL: enabled. Else the reason why not, in
+ * one line, and nothing is served that was not before. */
 const char *hooks_enable(void);
 
-/* New requests go to the previous allocator. The hooks stay: frees are routed to the end of the process. */
+/* Passes new requests to the previous allocator. The hooks stay: until the process ends they route frees and
+ * reallocs of blocks that hakmem served. */
 void hooks_disable(void);
 
 bool hooks_are_enabled(void);
 
-/* CPython calls our functions first: enabled or not, and no other tool lies on top. */
+/* True: CPython calls the hooks directly, enabled or not, and no other tool has been installed on top. */
 bool hooks_are_in_place(void);
 
-/* To be called after an option was set: `counters` decides whether served bytes are added up. */
+/* Call it after an option was set: `counters` decides whether the hooks count served bytes. */
 void hooks_notice_options(void);
 
-/* To be called when an interpreter imports the module: from 3.12 a second Py_Initialize starts with a fresh table, in
- * which nothing of ours is in force any more. */
+/* Call it when an interpreter imports the module. From 3.12 on a second Py_Initialize resets CPython's allocator
+ * table: the hooks then count as disabled. */
 void hooks_notice_new_interpreter(void);
 
-/* What hooks_enable would answer, without doing it. */
+/* NULL, or the reason for which hooks_enable would refuse to install the hooks; installs nothing. */
 const char *hooks_obstacle(void);
 
 #endif

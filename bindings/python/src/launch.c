@@ -4,9 +4,9 @@
  * Layer: bindings/python, above frames.h. Does not set sys.argv, sys.path or __main__ (hakmem/cli/run.py does).
  * Thread rule: main thread, with the GIL held.
  *
- * Why in C: CPython's main hands the program to the same PyRun_... functions and prints its exception right there, so
- * that a traceback begins in the program's own first line, excepthooks see what they would see, and SystemExit, a full
- * disk behind stdout or a second exception in the excepthook all end as they do under `python`.
+ * In C, since CPython's main calls the same PyRun_... functions, which print the program's exception themselves. So
+ * a traceback begins with the program's own first frame, excepthooks get the same arguments, and SystemExit, a full
+ * disk behind stdout and an exception in the excepthook end as under `python`.
  */
 #include "launch.h"
 
@@ -20,7 +20,8 @@
 
 #include "frames.h"
 
-/* PyErr_Print has just stored what it printed. CPython, too, compares the type itself. */
+/* PyErr_Print stores the type of what it printed in sys.last_type. A subclass does not count, as in CPython's
+ * main. */
 static bool printed_keyboard_interrupt(void) { return PySys_GetObject("last_type") == PyExc_KeyboardInterrupt; }
 
 static PyObject *exit_code(int failed) {
@@ -30,7 +31,7 @@ static PyObject *exit_code(int failed) {
 
 /* ---- A script ---- */
 
-/* Fills `code` and returns false where CPython's main gives up before it runs anything. */
+/* False: the script cannot be opened; the message is printed and `*code` is the exit code, as in CPython's main. */
 static bool open_script(PyObject *program_name, PyObject *path, const char *encoded_path, FILE **file, int *code) {
     struct stat status;
     *file = fopen(encoded_path, "rbe");
@@ -83,13 +84,13 @@ PyObject *launch_stdin(PyObject *module, PyObject *arguments) {
 /* ---- A command ---- */
 
 #if PY_VERSION_HEX >= 0x030D0000
-/* From 3.13 a traceback shows the command's own lines, which CPython arranges in a function that it does not export.
- * The same in its own words: compile, lend linecache the source, evaluate in __main__. */
-static int lend_source(PyObject *code, PyObject *command) {
+/* From 3.13 on tracebacks show the lines of a command, by a function that CPython does not export. This does the
+ * same: compile, register the source with linecache, evaluate in __main__. */
+static int register_source(PyObject *code, PyObject *command) {
     PyObject *linecache = PyImport_ImportModule("linecache");
     if (linecache == NULL) return -1;
     PyObject *name = PyUnicode_FromString("<string>");
-    /* Later versions find the source by code object, with a table of their own; the first ones by the name. */
+    /* linecache with an _interactive_cache finds the source by its code object, the older one by its file name. */
     bool by_code = PyObject_HasAttrString(linecache, "_interactive_cache");
     PyObject *registered =
         name == NULL ? NULL
@@ -109,7 +110,7 @@ static int run_command(PyObject *command) {
     flags.cf_flags |= PyCF_IGNORE_COOKIE;
     if (main_module != NULL && text != NULL)
         code = Py_CompileStringExFlags(text, "<string>", Py_file_input, &flags, -1);
-    if (code != NULL && lend_source(code, command) == 0) {
+    if (code != NULL && register_source(code, command) == 0) {
         PyObject *globals = PyModule_GetDict(main_module);
         result = PyEval_EvalCode(code, globals, globals);
     }
@@ -177,6 +178,6 @@ PyObject *launch_is_importable(PyObject *module, PyObject *path) {
 
 PyObject *launch_executed_path(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    const char *path = (const char *)getauxval(AT_EXECFN); /* 0: an old kernel, or an emulator */
+    const char *path = (const char *)getauxval(AT_EXECFN); /* NULL under an old kernel or an emulator */
     return PyUnicode_DecodeFSDefault(path == NULL ? "" : path);
 }

@@ -10,17 +10,18 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* Functions of the module _hakmem. Each answers the exit code, or -SIGINT when KeyboardInterrupt ended the program; an
- * exception of the program has been printed by then. SystemExit ends the process inside. NULL: our own failure. */
+/* Functions of the module _hakmem. Each returns the program's exit code, or -SIGINT after a KeyboardInterrupt; it
+ * has printed the program's exception by then. SystemExit ends the process inside the call. NULL: the launcher
+ * itself failed, and an exception is set. */
 PyObject *launch_file(PyObject *module, PyObject *arguments);
 PyObject *launch_module(PyObject *module, PyObject *arguments);
 PyObject *launch_command(PyObject *module, PyObject *arguments);
 PyObject *launch_stdin(PyObject *module, PyObject *arguments);
 
-/* True for a directory or an archive: what `python PATH` would look for __main__ in. */
+/* True: `path` is a directory or an archive, in which `python PATH` looks for __main__. */
 PyObject *launch_is_importable(PyObject *module, PyObject *path);
 
-/* What the kernel was asked to execute: a script, where its first line named the interpreter. */
+/* The path that was passed to exec: of the script, where the kernel found the interpreter in its first line. */
 PyObject *launch_executed_path(PyObject *module, PyObject *unused);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * module.c - the extension module hakmem._hakmem: functions that the package hakmem wraps.
  *
- * Layer: bindings/python, top. Holds no Python object in static storage; every interpreter has its own module object,
- * all share the hooks. The functions of hakmem_control.h come from swig/hakmem.i.
- * Thread rule: with the GIL held. hak_trim, too: a thread without it must not be flushed while it is about to allocate again.
+ * Layer: bindings/python, top. The functions of hakmem_control.h come from swig/hakmem.i. Each interpreter has a
+ * module object of its own and all share the hooks, so no Python object lies in static storage. Thread rule: with
+ * the GIL held, also during hak_trim: other threads would refill meanwhile the caches that it flushes.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -14,8 +14,8 @@
 
 #include <hakmem_core.h>
 
-/* Of the wrappers that SWIG generates: a definition of a module, of which only the functions are taken. The module itself
- * would keep SWIG's run-time data, which interpreters with GILs of their own must not share. */
+/* In the wrappers that SWIG generates. It returns a module definition, of which only the functions are used: the
+ * module would share SWIG's run-time data among interpreters with a GIL of their own. */
 PyMODINIT_FUNC PyInit__hakmem_control(void);
 
 static PyObject *reason_or_none(const char *reason) {
@@ -69,7 +69,7 @@ static PyObject *module_notice_options(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-/* Signatures and meaning for readers: hakmem/_hakmem.pyi. */
+/* hakmem/_hakmem.pyi has their signatures and meaning. */
 static PyMethodDef module_methods[] = {
     {"enable", module_enable, METH_NOARGS, NULL},
     {"disable", module_disable, METH_NOARGS, NULL},
@@ -101,7 +101,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
 #ifdef Py_mod_gil
-    /* The module does nothing there but say that it cannot; that must not switch the GIL on. */
+    /* A free-threaded build refuses the hooks (detect.c), so the module need not switch the GIL on. */
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
     {0, NULL},
