@@ -31,7 +31,7 @@ FOREIGN_IDENTIFIERS = {
     "numbers and units": "NaN TiB",
     "Ruby's": "ArgumentError NoMemoryError UnsafeError",
     "CPython's": "PyMem_SetupDebugHooks pool_header test_asyncio test_tasks",
-    "Lua's": "luaL_requiref",
+    "Lua's": "l_alloc luaL_requiref",
     "lupa's": "max_memory",
     "CMake's": "CMAKE_EXPORT_COMPILE_COMMANDS CMAKE_INSTALL_PREFIX CMAKE_PREFIX_PATH",
     "put together by cmake/FindLuaHeaders.cmake": (

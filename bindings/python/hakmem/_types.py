@@ -14,7 +14,7 @@ class ClassStats(TypedDict):
 
 
 class Stats(TypedDict):
-    """hakmem.stats(). mapped = live + cached + pinned + free_resident + unbacked, exactly."""
+    """hakmem.stats(). mapped = live + cached + pinned + free resident + unbacked bytes, exactly."""
 
     version: int
     live_bytes: int

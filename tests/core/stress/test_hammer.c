@@ -1,6 +1,6 @@
 /*
  * stress/test_hammer.c - trim, check, stats, flush and option changes from some threads while others allocate, free
- * and pass blocks on at full speed. Attacks the reclaiming of caches (heap/reclaim.c): a thread is found outside the
+ * and pass blocks on at full speed. Attacks the reclaiming of caches (cache/reclaim.c): a thread is found outside the
  * allocator, its magazines are taken, and it comes back in that very moment. Every block carries its pattern, so a
  * block that is handed out twice, or purged while it lives, shows.
  *
