@@ -1,7 +1,8 @@
 """Reads the #include lines and the calls of the C sources and reports what breaks the rules of the house.
 
 Layers of core/src, bottom up; each includes itself and what is below:
-    base, platform, superslab, slab, heap, cache, retention, lifecycle, alloc, api, control
+    base, learning, platform, superslab, slab, heap, cache, retention, lifecycle, alloc, api, control
+learning is the room of what is to come: pure state, observations in, tunables out.
 Only platform/linux/* includes OS headers, only option* reads the environment, only message* prints, nothing allocates
 through the C library. Bindings, and tests other than tests/core/unit, see core/include and no other header of the core.
 
@@ -14,7 +15,10 @@ import re
 import sys
 from pathlib import Path
 
-LAYERS = ["base", "platform", "superslab", "slab", "heap", "cache", "retention", "lifecycle", "alloc", "api", "control"]
+LAYERS = [
+    *("base", "learning", "platform", "superslab", "slab"),
+    *("heap", "cache", "retention", "lifecycle", "alloc", "api", "control"),
+]
 
 OS_FOLDERS = {"linux"}  # of platform/
 
