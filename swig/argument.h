@@ -99,8 +99,8 @@ static inline bool argument_read_digits(const Argument *argument, uint64_t *numb
 }
 
 /* A number, or text that consists of its digits. */
-static inline bool argument_is_number(const Argument *argument, const char *what, const char *wanted,
-                                      uint64_t *number, hak_error_t *error) {
+static inline bool argument_is_number(const Argument *argument, const char *what, const char *wanted, uint64_t *number,
+                                      hak_error_t *error) {
     *number = 0;
     if (argument->kind == ARGUMENT_MISSING)
         return argument_refuse(error, HAK_ERROR_TYPE, what, "is missing; give", wanted);

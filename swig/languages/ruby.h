@@ -106,12 +106,8 @@ static inline void ruby_begin_map(void *answer, const char *key) { ruby_open(ans
 static inline void ruby_begin_list(void *answer, const char *key) { ruby_open(answer, key, rb_ary_new()); }
 static inline void ruby_end(void *answer, const char *key) { (void)key, ((Answer *)answer)->depth--; }
 static inline void ruby_none(void *answer, const char *key) { ruby_put(answer, key, Qnil); }
-static inline void ruby_count(void *answer, const char *key, uint64_t count) {
-    ruby_put(answer, key, ULL2NUM(count));
-}
-static inline void ruby_flag(void *answer, const char *key, int flag) {
-    ruby_put(answer, key, flag ? Qtrue : Qfalse);
-}
+static inline void ruby_count(void *answer, const char *key, uint64_t count) { ruby_put(answer, key, ULL2NUM(count)); }
+static inline void ruby_flag(void *answer, const char *key, int flag) { ruby_put(answer, key, flag ? Qtrue : Qfalse); }
 static inline void ruby_put_text(void *answer, const char *key, const char *text) {
     ruby_put(answer, key, rb_utf8_str_new_cstr(text));
 }

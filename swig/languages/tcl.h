@@ -114,9 +114,7 @@ static inline void tcl_begin_list(void *answer, const char *key) {
 static inline void tcl_put_count(void *answer, const char *key, uint64_t count) {
     tcl_put(answer, key, tcl_count(count));
 }
-static inline void tcl_flag(void *answer, const char *key, int flag) {
-    tcl_put(answer, key, Tcl_NewBooleanObj(flag));
-}
+static inline void tcl_flag(void *answer, const char *key, int flag) { tcl_put(answer, key, Tcl_NewBooleanObj(flag)); }
 static inline void tcl_none(void *answer, const char *key) { tcl_put(answer, key, Tcl_NewObj()); }
 static inline void tcl_text(void *answer, const char *key, const char *text) {
     tcl_put(answer, key, Tcl_NewStringObj(text, -1));

@@ -1,9 +1,11 @@
 /*
- * faults/os_faults.c - lets chosen calls of mmap, munmap, mremap and madvise fail, in any program: a library to preload.
+ * faults/os_faults.c - lets chosen calls of mmap, munmap, mremap and madvise fail, in any program: a library to
+ * preload.
  *
- * Of the calls since the start, or since os_faults_from, the `first`-th and the `count - 1` behind it fail with ENOMEM;
- * `first` 0: none. At the start both are read from OS_FAULTS_FROM=first,count. The C library's own calls do not pass here;
- * with `count` 0 all calls from the `first`-th on fail, and the kernel refuses the C library's, too. Thread rule: any thread.
+ * Of the calls since the start, or since os_faults_from, the `first`-th and the `count - 1` behind it fail with
+ * ENOMEM; `first` 0: none. At the start both are read from OS_FAULTS_FROM=first,count. The C library's own calls do
+ * not pass here; with `count` 0 all calls from the `first`-th on fail, and the kernel refuses the C library's, too.
+ * Thread rule: any thread.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -8,8 +8,8 @@
 #include <hakmem_core.h>
 
 typedef struct Binding {
-    const hak_core_t *(*own)(void);                                    /* hak_published of the module */
-    const hak_core_t *(*ask)(char *message, size_t message_bytes);     /* hak_core of the module */
+    const hak_core_t *(*own)(void);                                /* hak_published of the module */
+    const hak_core_t *(*ask)(char *message, size_t message_bytes); /* hak_core of the module */
     int (*heap_new)(uint64_t soft, uint64_t hard, int is_private, uint64_t *number, hak_error_t *error);
     int (*stats_json)(char **text, hak_error_t *error);
     void (*text_free)(char *text);

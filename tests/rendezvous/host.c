@@ -98,8 +98,9 @@ static void another_version_is_refused(void) {
     char message[HAK_CORE_MESSAGE_BYTES] = "", wanted[HAK_CORE_MESSAGE_BYTES];
     REQUIRE(first->ask(NULL, 0) == NULL);
     REQUIRE(first->ask(message, sizeof message) == NULL);
-    snprintf(wanted, sizeof wanted, "another hakmem serves this process, with interface %u where hakmem %s knows %u: ",
-             HAK_CORE_VERSION + 7, HAK_VERSION_STRING, HAK_CORE_VERSION);
+    snprintf(wanted, sizeof wanted,
+             "another hakmem serves this process, with interface %u where hakmem %s knows %u: ", HAK_CORE_VERSION + 7,
+             HAK_VERSION_STRING, HAK_CORE_VERSION);
     REQUIRE(strncmp(message, wanted, strlen(wanted)) == 0);
     REQUIRE(strstr(message, "/stranger_started.so; use the same release of hakmem in both") != NULL);
     REQUIRE(strchr(message, '\n') == NULL);

@@ -3,9 +3,10 @@
  *
  *     host [STATES] [THREADS]         (64 states, 4 threads)
  *
- * Every state is a tenant with 16 MiB at most. Each turn of a tenant runs a small script in its state, on whichever thread
- * is free: half of the tenants load a document and drop it, some keep a little, one runs away. The program prints what each
- * kind of tenant holds, and resident memory before, at the peak, after the tenants were idle, and after they were closed.
+ * Every state is a tenant with 16 MiB at most. Each turn of a tenant runs a small script in its state, on whichever
+ * thread is free: half of the tenants load a document and drop it, some keep a little, one runs away. The program
+ * prints what each kind of tenant holds, and resident memory before, at the peak, after the tenants were idle, and
+ * after they were closed.
  *
  * Build:  cc host.c $(pkg-config --cflags --libs hakmem-lua54) -pthread
  */
@@ -50,7 +51,8 @@ static void take_turn(Tenant *tenant) {
     tenant->turns++;
     if (luaL_loadstring(L, kinds[tenant->kind].script) != 0 || lua_pcall(L, 0, 0, 0) != 0) {
         const char *message = lua_tostring(L, -1);
-        snprintf(tenant->message, sizeof tenant->message, "%s", message != NULL ? message : "an error without a message");
+        snprintf(tenant->message, sizeof tenant->message, "%s",
+                 message != NULL ? message : "an error without a message");
         tenant->errors++;
     }
     lua_settop(L, 0);
@@ -167,7 +169,7 @@ int main(int argument_count, char **arguments) {
     double idle = resident_mib("VmRSS:");
     for (size_t index = 0; index < tenant_count; index++) hak_lua_close(tenants[index].L);
     (void)hak_trim();
-    printf("\nMiB resident: %.1f before, %.1f all open, %.1f peak, %.1f collected and idle, %.1f all closed\n", before, opened,
-           peak, idle, resident_mib("VmRSS:"));
+    printf("\nMiB resident: %.1f before, %.1f all open, %.1f peak, %.1f collected and idle, %.1f all closed\n", before,
+           opened, peak, idle, resident_mib("VmRSS:"));
     return 0;
 }

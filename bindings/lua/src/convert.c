@@ -83,8 +83,7 @@ static void raise_for_option(lua_State *L, const char *name, const char *value) 
 void hak_lua_push_option(lua_State *L, int index) {
     hak_error_t error;
     hak_option_value_t value;
-    if (hak_control_option_get(check_text(L, index, "the name of an option"), &value, &error) != 0)
-        raise(L, &error);
+    if (hak_control_option_get(check_text(L, index, "the name of an option"), &value, &error) != 0) raise(L, &error);
     if (value.is_number)
         hak_lua_push_count(L, value.number);
     else
@@ -128,9 +127,7 @@ void hak_lua_set_option(lua_State *L, int index) {
     const char *name = check_text(L, index, "the name of an option");
     uint64_t number;
     switch (lua_type(L, index + 1)) {
-    case LUA_TBOOLEAN:
-        raise_for_option(L, name, lua_toboolean(L, index + 1) ? "1" : "0");
-        break;
+    case LUA_TBOOLEAN: raise_for_option(L, name, lua_toboolean(L, index + 1) ? "1" : "0"); break;
     case LUA_TNUMBER:
         if (read_whole_number(L, index + 1, &number)) {
             char text[OPTION_VALUE_BYTES];
@@ -143,9 +140,7 @@ void hak_lua_set_option(lua_State *L, int index) {
             raise_for_option(L, name, describe(L, index + 1)); /* the core says what is allowed */
         }
         break;
-    case LUA_TSTRING:
-        raise_for_option(L, name, check_text(L, index + 1, "the value of an option"));
-        break;
+    case LUA_TSTRING: raise_for_option(L, name, check_text(L, index + 1, "the value of an option")); break;
     default:
         luaL_error(L, "hakmem: the value of option '%s' must be a number, a string or a boolean, not %s", name,
                    luaL_typename(L, index + 1));

@@ -19,9 +19,10 @@ static int64_t own_live_blocks(const Heap *heap) {
 }
 
 /* Detecting the process's last free costs no shared counter: a heap notices that its frees meet its mallocs. With
- * cross-thread frees they never meet. So the heap moves mallocs to frees + the live blocks of all heaps; `rebased` keeps
- * the sum of these moves (I12). The result is exact while the other threads rest; otherwise the next rebase corrects it.
- * The next rebase is due after half as many frees as blocks live, so its cost is that of a few loads a free. */
+ * cross-thread frees they never meet. So the heap moves mallocs to frees + the live blocks of all heaps; `rebased`
+ * keeps the sum of these moves (I12). The result is exact while the other threads rest; otherwise the next rebase
+ * corrects it. The next rebase is due after half as many frees as blocks live, so its cost is that of a few loads a
+ * free. */
 void empty_heap_rebase(Heap *heap) {
     uint64_t live = heap_live_blocks();
     int64_t own_live = own_live_blocks(heap);
@@ -35,7 +36,8 @@ void empty_heap_rebase(Heap *heap) {
     heap->alloc.rebase_at_frees = frees + live / 2 + MAGAZINE_BLOCKS_MAX / 2;
 }
 
-/* Another thread may have freed what this heap allocated, or the other way round. Summing over many heaps costs too much. */
+/* Another thread may have freed what this heap allocated, or the other way round. Summing over many heaps costs too
+ * much. */
 bool empty_heap_rebase_is_due(const Heap *heap) {
     enum { THREADS_SUMMED_MAX = 8 };
     if (heap->kind != HEAP_THREAD) return false; /* nobody else frees a private heap's blocks */
@@ -47,9 +49,10 @@ bool empty_heap_rebase_is_due(const Heap *heap) {
 
 /* ---- Flush ---- */
 
-/* Back-off for a loop that allocates little and frees all of it again and again: after QUICK_FLUSHES_MAX flushes with fewer
- * than QUICK_FLUSH_FREES frees between them, the heap flushes once per DEFERRED_FLUSH_FREES frees. It ends when so many
- * frees pass without the heap becoming empty. Figures do not show the difference: empty_heap_flush_deferred comes first. */
+/* Back-off for a loop that allocates little and frees all of it again and again: after QUICK_FLUSHES_MAX flushes with
+ * fewer than QUICK_FLUSH_FREES frees between them, the heap flushes once per DEFERRED_FLUSH_FREES frees. It ends when
+ * so many frees pass without the heap becoming empty. Figures do not show the difference: empty_heap_flush_deferred
+ * comes first. */
 enum { QUICK_FLUSH_FREES = 256, QUICK_FLUSHES_MAX = 16, DEFERRED_FLUSH_FREES = 4096 };
 
 static bool flush_is_due(Heap *heap) {

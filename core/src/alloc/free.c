@@ -1,23 +1,23 @@
 /*
  * alloc/free.c - free of a small block where the magazine is full, closed, or none.
  *
- * Layer: alloc. Does not return blocks itself (heap/heap_return.c). Thread rule: slow paths of the owner. No lock is held
- * while blocks go to their slabs.
+ * Layer: alloc. Does not return blocks itself (heap/heap_return.c). Thread rule: slow paths of the owner. No lock is
+ * held while blocks go to their slabs.
  */
 #include "alloc/free.h"
 
 #include "cache/owner.h"
 #include "heap/heap_all.h"
-#include "heap/owner_lock.h"
 #include "heap/heap_return.h"
+#include "heap/owner_lock.h"
 #include "lifecycle/thread.h"
 #include "platform/message.h"
 #include "retention/retention.h"
 #include "slab/slab_guard.h"
 
-/* How many blocks a full magazine gives up: the older half, so that a loop that frees and allocates by turns comes here seldom.
- * After HALF_FLUSHES_MAX flushes without a refill much is being freed, and all blocks go: blocks that stayed would pin the
- * OS pages of those that die, and be handed out again before better placed ones. */
+/* How many blocks a full magazine gives up: the older half, so that a loop that frees and allocates by turns comes
+ * here seldom. After HALF_FLUSHES_MAX flushes without a refill much is being freed, and all blocks go: blocks that
+ * stayed would pin the OS pages of those that die, and be handed out again before better placed ones. */
 static unsigned next_flush_blocks(Magazine *magazine, unsigned count) {
     enum { HALF_FLUSHES_MAX = 2 };
     if (magazine->flushes == HALF_FLUSHES_MAX) return count;

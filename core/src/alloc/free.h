@@ -1,15 +1,15 @@
 /*
  * alloc/free.h - free of a small block: what is inlined into every entry point, and its slow path.
  *
- * Layer: alloc. No lock, no atomic read-modify-write, no call unless the magazine is full or closed, or the heap's last live
- * block goes. Announces itself as malloc does (malloc.h). Thread rule: `heap` is the caller's.
+ * Layer: alloc. No lock, no atomic read-modify-write, no call unless the magazine is full or closed, or the heap's
+ * last live block goes. Announces itself as malloc does (malloc.h). Thread rule: `heap` is the caller's.
  */
 #ifndef HAK_ALLOC_FREE_H
 #define HAK_ALLOC_FREE_H
 
 #include "alloc/empty_heap.h"
-#include "heap/heap.h"
 #include "cache/magazine.h"
+#include "heap/heap.h"
 
 /* How far a free has come. The rest is one call, which the caller can make its last. */
 typedef enum HeapFreeStep {
@@ -26,11 +26,14 @@ HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_cl
     COMPILER_BARRIER();
     if (HAK_UNLIKELY(!magazine_push(magazine, block))) return HEAP_FREE_SLOW;
     ADD_RELEASE(heap->requests.frees_done, 1);
-    return HAK_UNLIKELY(LOAD_RELAXED(heap->requests.frees) == LOAD_RELAXED(heap->requests.mallocs)) ? HEAP_FREE_LAST : HEAP_FREE_DONE;
+    return HAK_UNLIKELY(LOAD_RELAXED(heap->requests.frees) == LOAD_RELAXED(heap->requests.mallocs)) ? HEAP_FREE_LAST
+                                                                                                    : HEAP_FREE_DONE;
 }
 
 /* Takes back the announcement of a free. */
-HAK_INLINE void heap_free_withdraw(Heap *heap) { STORE_RELAXED(heap->requests.frees, LOAD_RELAXED(heap->requests.frees) - 1); }
+HAK_INLINE void heap_free_withdraw(Heap *heap) {
+    STORE_RELAXED(heap->requests.frees, LOAD_RELAXED(heap->requests.frees) - 1);
+}
 
 HAK_NOINLINE void heap_free_slow(Heap *heap, void *block, unsigned class_index);
 

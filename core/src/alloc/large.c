@@ -69,9 +69,7 @@ static LargePlace place_of(const void *block) {
     return place;
 }
 
-static Slab *first_slab_of(LargePlace place) {
-    return place.mapping != NULL ? &place.mapping->slab[0] : place.run;
-}
+static Slab *first_slab_of(LargePlace place) { return place.mapping != NULL ? &place.mapping->slab[0] : place.run; }
 
 void large_free(void *block) {
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
@@ -79,8 +77,9 @@ void large_free(void *block) {
     LargePlace place = place_of(block);
     const Slab *first = first_slab_of(place);
     if (first != NULL && first->large_heap != NULL) {
-        message_misuse(report_only, "invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)",
-                       block, os_thread_id());
+        message_misuse(report_only,
+                       "invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
+                       os_thread_id());
     } else if (first == NULL) {
         message_misuse(report_only, "invalid free of %p: inside a large block (size class large, thread %u)", block,
                        os_thread_id());

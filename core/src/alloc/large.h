@@ -8,20 +8,20 @@
 
 #include "base/types.h"
 
-/* `alignment` is a power of two, RUN_BYTES_MAX at most. `*is_zero`, unless NULL: all bytes are known to be zero. Returns NULL,
- * errno ENOMEM: no memory. */
+/* `alignment` is a power of two, RUN_BYTES_MAX at most. `*is_zero`, unless NULL: all bytes are known to be zero.
+ * Returns NULL, errno ENOMEM: no memory. */
 void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero);
 
 /* For a block that outgrew its place and may grow on: is put where there is room behind it. */
 void *large_malloc_growing(size_t size_bytes);
 
-/* For an address whose slab class is SLAB_CLASS_LARGE or SLAB_CLASS_LARGE_INNER. One that is not the start of a live block is
- * reported as misuse by large_free; large_usable_bytes returns 0 for it. */
+/* For an address whose slab class is SLAB_CLASS_LARGE or SLAB_CLASS_LARGE_INNER. One that is not the start of a live
+ * block is reported as misuse by large_free; large_usable_bytes returns 0 for it. */
 void large_free(void *block);
 size_t large_usable_bytes(const void *block);
 
-/* Frees the former place of a block that was copied to a larger one. Blocks that grow by turns leave holes that fit none of
- * them, so above the idle bound its OS pages go to the OS at once. */
+/* Frees the former place of a block that was copied to a larger one. Blocks that grow by turns leave holes that fit
+ * none of them, so above the idle bound its OS pages go to the OS at once. */
 void large_free_outgrown(void *block);
 
 /* Frees the block and gives its OS pages back at once. */
@@ -30,8 +30,8 @@ void large_free_purged(void *block);
 /* The metadata of the block's first slab; NULL: no large block starts there. */
 Slab *large_first_slab(const void *block);
 
-/* Resizes without copying; returns where the block lies then. NULL: not possible, or the block is in a private heap's list;
- * nothing changed. */
+/* Resizes without copying; returns where the block lies then. NULL: not possible, or the block is in a private heap's
+ * list; nothing changed. */
 void *large_resize(void *block, size_t size_bytes);
 
 #endif

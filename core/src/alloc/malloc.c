@@ -1,8 +1,8 @@
 /*
  * alloc/malloc.c - malloc of a small block where the magazine is empty, closed, or none.
  *
- * Layer: alloc. Does not choose slabs (heap/heap_take.c). Thread rule: for the heap's owner; takes the heap's lock for one
- * refill.
+ * Layer: alloc. Does not choose slabs (heap/heap_take.c). Thread rule: for the heap's owner; takes the heap's lock
+ * for one refill.
  */
 #include "alloc/malloc.h"
 
@@ -20,8 +20,8 @@
 
 /* ---- Refill ---- */
 
-/* A class is cold until the heap has taken an OS page's worth of its blocks. Cold classes of all threads share slabs: a slab of its
- * own would cost each an OS page at least, and SLAB_BYTES of addresses. */
+/* A class is cold until the heap has taken an OS page's worth of its blocks. Cold classes of all threads share slabs:
+ * a slab of its own would cost each an OS page at least, and SLAB_BYTES of addresses. */
 static bool is_cold(const Magazine *magazine, unsigned class_index) {
     enum { COLD_BLOCKS_MIN = 12 };
     size_t blocks = magazine->shared_blocks;
@@ -57,7 +57,8 @@ static unsigned first_refill_blocks(unsigned block_bytes) {
 /* Doubles from refill to refill, up to half a magazine: a thread that allocates once caches little. */
 static unsigned next_refill_blocks(Magazine *magazine, const SizeClass *size_class) {
     unsigned half = size_class->magazine_blocks > 1 ? size_class->magazine_blocks / 2u : 1;
-    unsigned want = magazine->refill_blocks != 0 ? magazine->refill_blocks : first_refill_blocks(size_class->block_bytes);
+    unsigned want = magazine->refill_blocks != 0 ? magazine->refill_blocks
+                                                 : first_refill_blocks(size_class->block_bytes);
     if (want > half) want = half;
     magazine->refill_blocks = (uint16_t)(want * 2);
     return want;
@@ -102,7 +103,8 @@ static HAK_NOINLINE void *malloc_first(unsigned class_index) {
 void *heap_malloc_slow(Heap *heap, unsigned class_index) {
     if (HAK_UNLIKELY(heap->kind == HEAP_NONE)) return malloc_first(class_index);
     if (size_classes[class_index].magazine_blocks == 0) {
-        STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) - 1); /* heap_malloc_direct counts it */
+        STORE_RELAXED(heap->requests.mallocs,
+                      LOAD_RELAXED(heap->requests.mallocs) - 1); /* heap_malloc_direct counts it */
         void *block = heap_malloc_direct(heap, class_index);
         owner_malloc_done(heap, LOAD_RELAXED(heap->requests.mallocs));
         return block;

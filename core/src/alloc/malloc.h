@@ -1,18 +1,18 @@
 /*
  * alloc/malloc.h - malloc of a small block: what is inlined into every entry point, and its slow path.
  *
- * Layer: alloc. No lock, no atomic read-modify-write, no call unless the magazine is empty or closed. Thread rule: `heap` is
- * the caller's.
+ * Layer: alloc. No lock, no atomic read-modify-write, no call unless the magazine is empty or closed. Thread rule:
+ * `heap` is the caller's.
  *
- * malloc and free announce themselves by a counter before they touch a magazine, and by its twin afterwards. A thread that
- * reclaims a parked thread's cache closes its magazines, issues a barrier in all threads, and goes on only if each
- * counter equals its twin (reclaim.c). So reclaiming costs the fast path one plain addition.
+ * malloc and free announce themselves by a counter before they touch a magazine, and by its twin afterwards. A thread
+ * that reclaims a parked thread's cache closes its magazines, issues a barrier in all threads, and goes on only if
+ * each counter equals its twin (reclaim.c). So reclaiming costs the fast path one plain addition.
  */
 #ifndef HAK_ALLOC_MALLOC_H
 #define HAK_ALLOC_MALLOC_H
 
-#include "heap/heap.h"
 #include "cache/magazine.h"
+#include "heap/heap.h"
 
 /* False: go on with heap_malloc_slow; the request stays announced until that is done. */
 HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {

@@ -1,8 +1,8 @@
 /*
  * alloc/private_heap.c - a heap that belongs to a host: its slabs serve nobody else, and go with it.
  *
- * Layer: alloc. Thread rule: a private heap is used by one thread at a time. Reclaim, purge, fork, stats and checks treat
- * it like a thread's.
+ * Layer: alloc. Thread rule: a private heap is used by one thread at a time. Reclaim, purge, fork, stats and checks
+ * treat it like a thread's.
  *
  * States: (pool) -private_heap_new-> HEAP_PRIVATE -private_heap_destroy-> (pool).
  */

@@ -44,11 +44,12 @@ void magazines_open_class(Heap *heap, unsigned class_index) {
         capacity_bytes_add(heap, class_index, 1);
         heap->cache.growth_count++;
     }
-    magazine_open(&heap->magazine[class_index], magazine_slots(heap, class_index), magazine_capacity(heap, class_index));
+    magazine_open(&heap->magazine[class_index], magazine_slots(heap, class_index),
+                  magazine_capacity(heap, class_index));
 }
 
-/* Slots for a class, cut once in the heap's life from a piece of memory that classes share: a thread that uses few classes maps
- * and touches few OS pages. NULL: no memory. */
+/* Slots for a class, cut once in the heap's life from a piece of memory that classes share: a thread that uses few
+ * classes maps and touches few OS pages. NULL: no memory. */
 static void **grown_slots_of(Heap *heap, unsigned class_index) {
     size_t wanted = size_classes[class_index].magazine_blocks;
     if (heap->cache.grown_slots[class_index] != NULL) return heap->cache.grown_slots[class_index];

@@ -1,9 +1,9 @@
 /*
  * cache/magazine.h - a magazine, the stack of free blocks of one class; and the magazines of a heap.
  *
- * Layer: cache. Does not know slabs; does not refill or flush itself. Thread rule: the owner pushes and pops, between the two
- * announcements of alloc/malloc.h and free.h. Any thread closes, under the heap lock. The owner alone opens, under the heap
- * lock: another thread that opened could let the owner pair an old top with the new floor.
+ * Layer: cache. Does not know slabs; does not refill or flush itself. Thread rule: the owner pushes and pops, between
+ * the two announcements of alloc/malloc.h and free.h. Any thread closes, under the heap lock. The owner alone opens,
+ * under the heap lock: another thread that opened could let the owner pair an old top with the new floor.
  */
 #ifndef HAK_CACHE_MAGAZINE_H
 #define HAK_CACHE_MAGAZINE_H
@@ -54,8 +54,7 @@ extern _Atomic int64_t magazine_capacity_bytes;
 
 /* Where the magazine's blocks lie: the few small slots, or those of its own after it has grown. Any thread. */
 HAK_INLINE void **magazine_slots(Heap *heap, unsigned class_index) {
-    return heap->magazine[class_index].is_grown ? heap->cache.grown_slots[class_index]
-                                                : heap->small_slots[class_index];
+    return heap->magazine[class_index].is_grown ? heap->cache.grown_slots[class_index] : heap->small_slots[class_index];
 }
 
 HAK_INLINE size_t magazine_slot_piece_bytes(void) {
@@ -84,8 +83,8 @@ void magazines_grow_class(Heap *heap, unsigned class_index);
 void magazines_reset_class(Heap *heap, unsigned class_index);
 void magazines_reset_all(Heap *heap);
 
-/* Takes the oldest `count` blocks out of a magazine. Returns where they lie: in the magazine's slots, until the owner pushes or
- * refills. Not a copy, which would take 2 KiB of the stack. Also for reclaim, which copies them. */
+/* Takes the oldest `count` blocks out of a magazine. Returns where they lie: in the magazine's slots, until the owner
+ * pushes or refills. Not a copy, which would take 2 KiB of the stack. Also for reclaim, which copies them. */
 void **magazines_detach_oldest(Heap *heap, unsigned class_index, unsigned count);
 
 /* Opens all magazines after reclaim closed them. */

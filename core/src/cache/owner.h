@@ -10,8 +10,8 @@
 
 #include "heap/heap.h"
 
-/* The owner is outside again. release; pairs with the acquires in owner_is_outside (reclaim.c): the thread that takes the cache
- * sees all that the owner did to it, and to the blocks in it. */
+/* The owner is outside again. release; pairs with the acquires in owner_is_outside (reclaim.c): the thread that takes
+ * the cache sees all that the owner did to it, and to the blocks in it. */
 HAK_INLINE void owner_malloc_done(Heap *heap, uint64_t number) {
     atomic_store_explicit(&heap->requests.mallocs_done, number, memory_order_release);
 }

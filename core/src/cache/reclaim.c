@@ -3,12 +3,12 @@
  *
  * Layer: cache. Thread rule: any thread. Costs the fast paths one plain store (alloc/malloc.h).
  *
- *   1. Close the magazines, under the heap lock: an owner that enters from now on takes the slow path, and waits for the lock.
- *   2. Issue a barrier in all threads: an owner that entered before is announced by a counter ahead of its twin.
- *   3. Under the heap lock again, if the magazines are still closed and the owner is outside: take the blocks.
+ * 1. Close the magazines, under the heap lock: an owner that enters from now on takes the slow path, and waits for
+ * the lock. 2. Issue a barrier in all threads: an owner that entered before is announced by a counter ahead of its
+ * twin. 3. Under the heap lock again, if the magazines are still closed and the owner is outside: take the blocks.
  *
- * An owner that is inside is left alone; its magazines stay closed until its next slow path opens them, and the next reclaim
- * tries again. Where the kernel has no such barrier nothing is reclaimed.
+ * An owner that is inside is left alone; its magazines stay closed until its next slow path opens them, and the next
+ * reclaim tries again. Where the kernel has no such barrier nothing is reclaimed.
  */
 #include "cache/reclaim.h"
 
@@ -45,10 +45,11 @@ static bool is_candidate(Heap *heap, bool idle_only) {
     return (is_idle || !idle_only) && has_class_in_use(heap);
 }
 
-/* One class at a time: its blocks go back to slabs of any heap, and no two heaps are locked at once. False: the owner is
- * inside, or has opened its magazines. */
+/* One class at a time: its blocks go back to slabs of any heap, and no two heaps are locked at once. False: the owner
+ * is inside, or has opened its magazines. */
 static bool reclaim_class(Heap *heap, unsigned class_index) {
-    static void *blocks[MAGAZINE_BLOCKS_MAX]; /* under heap_list_lock; a copy, since the owner may go on and use its slots */
+    /* Under heap_list_lock. A copy, since the owner may go on and use its slots. */
+    static void *blocks[MAGAZINE_BLOCKS_MAX];
     unsigned count = 0;
     lock_acquire(&heap->lock);
     bool is_reclaimable = heap->cache.is_closed && owner_is_outside(heap);

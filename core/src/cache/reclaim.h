@@ -8,8 +8,8 @@
 
 #include "heap/heap.h"
 
-/* Flushes the caches of all other threads that are outside the allocator; with `idle_only`, of those that made no request
- * since the last call. */
+/* Flushes the caches of all other threads that are outside the allocator; with `idle_only`, of those that made no
+ * request since the last call. */
 void reclaim_others(bool idle_only);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * heap/heap.h - a heap: magazines, TLS slabs, and the lists of the slabs it owns.
  *
- * Layer: heap. The struct and nothing else. Thread rule: `magazine` and `requests` are the owning thread's; the rest is said
- * at each part.
+ * Layer: heap. The struct and nothing else. Thread rule: `magazine` and `requests` are the owning thread's; the rest
+ * is said at each part.
  *
  * Lock order: LockRank in platform/lock.h. Never the locks of two threads' heaps at once.
  */
@@ -14,8 +14,8 @@
 #include "platform/os.h"
 #include "superslab/size_class.h"
 
-/* Debug counters (option `counters`), by the names that stats and docs have. Derived ones are computed from others. The three
- * names tls_sll, ss_local, ss_remote are the original system's (docs/design.md). */
+/* Debug counters (option `counters`), by the names that stats and docs have. Derived ones are computed from others.
+ * The three names tls_sll, ss_local, ss_remote are the original system's (docs/design.md). */
 #define HEAP_COUNTERS(COUNTER)                                                                                    \
     COUNTER(refill_magazine)          /* mallocs that the magazine served (derived) */                            \
     COUNTER(refill_tls_slab)          /* refills from the TLS slab */                                             \
@@ -62,7 +62,8 @@ typedef enum HeapKind {
     HEAP_SHARED   /* heap_shared: owns slabs, serves no thread of its own */
 } HeapKind;
 
-/* A fast path counts before it touches a magazine, and in ..._done afterwards. Unequal: the owner is inside (cache/owner.h). */
+/* A fast path counts before it touches a magazine, and in ..._done afterwards. Unequal: the owner is inside
+ * (cache/owner.h). */
 typedef struct HeapRequests {
     _Atomic uint64_t mallocs, mallocs_done;
     _Atomic uint64_t frees, frees_done;
@@ -91,11 +92,11 @@ typedef struct HeapCache {
 
 /* When an empty heap flushes (alloc/empty_heap.c). The owner's; any thread reads `rebased` in sums. */
 typedef struct HeapAlloc {
-    _Atomic int64_t rebased;   /* sum of what rebases added to `mallocs` (I12) */
-    uint64_t rebase_at_frees;  /* no rebase before */
-    uint64_t frees_at_flush;   /* at the last flush of all magazines */
-    uint32_t quick_flushes;    /* in succession, with few frees between them */
-    bool is_flush_deferred;    /* the heap was empty since that flush and did not flush */
+    _Atomic int64_t rebased;  /* sum of what rebases added to `mallocs` (I12) */
+    uint64_t rebase_at_frees; /* no rebase before */
+    uint64_t frees_at_flush;  /* at the last flush of all magazines */
+    uint32_t quick_flushes;   /* in succession, with few frees between them */
+    bool is_flush_deferred;   /* the heap was empty since that flush and did not flush */
 } HeapAlloc;
 
 /* What retention/ knows of the heap. The owner's; idle_... under the heap lock, by any thread. */
@@ -110,19 +111,19 @@ typedef struct HeapRetention {
 } HeapRetention;
 
 /*
- * Each part has one writer, the folder of its name; `slabs`, `class` and `used_bytes` are heap/'s, `small_slots` cache/'s,
- * `magazine` and `requests` cache/'s and alloc/'s. lifecycle/pool.c resets a heap that changes hands. tests/lint/writers.py
- * has the table.
+ * Each part has one writer, the folder of its name; `slabs`, `class` and `used_bytes` are heap/'s, `small_slots`
+ * cache/'s, `magazine` and `requests` cache/'s and alloc/'s. lifecycle/pool.c resets a heap that changes hands.
+ * tests/lint/writers.py has the table.
  *
  *   I12  live blocks of all heaps = sum of (mallocs - rebased - frees) over heaps, plus heap_retired_live
  *   I13  used_bytes = sum of used_blocks * block_bytes over the slabs it owns
  *   I14  a slab is in the purge queue <=> it has backed free OS pages and is not being purged
- *   I15  large lists the first slab of each live large block of a private heap; large_heap of that slab is the heap, and
- *        NULL for every other large block
+ *   I15  large lists the first slab of each live large block of a private heap; large_heap of that slab is the heap,
+ *        and NULL for every other large block
  */
 struct Heap {
-    /* By slab class, at offset 0: a fast path finds a magazine by one shift and no test. The magazine of a slab class that is
-     * no size class stays zero, which is empty and full at once. */
+    /* By slab class, at offset 0: a fast path finds a magazine by one shift and no test. The magazine of a slab class
+     * that is no size class stays zero, which is empty and full at once. */
     Magazine magazine[SLAB_CLASS_COUNT];
     _Alignas(CACHE_LINE_BYTES) HeapRequests requests;
     _Alignas(CACHE_LINE_BYTES) Lock lock; /* other threads' writes stay off the owner's line */
@@ -141,9 +142,10 @@ struct Heap {
 };
 
 _Static_assert(offsetof(Heap, magazine) == 0, "a slab class becomes the address of its magazine by a shift");
-_Static_assert(offsetof(Heap, requests) == sizeof((Heap *)NULL)->magazine, "the counters follow, on a line of their own");
+_Static_assert(offsetof(Heap, requests) == sizeof((Heap *)NULL)->magazine,
+               "the counters follow, on a line of their own");
 _Static_assert(offsetof(Heap, lock) == offsetof(Heap, requests) + CACHE_LINE_BYTES, "and the lock, on the next");
-_Static_assert(offsetof(Heap, used_bytes) / CACHE_LINE_BYTES == offsetof(Heap, next) / CACHE_LINE_BYTES, "one line for sums");
+_Static_assert(offsetof(Heap, used_bytes) / CACHE_LINE_BYTES == offsetof(Heap, next) / CACHE_LINE_BYTES, "one line");
 
 #if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC
 #define HEAP_TLS_MODEL __attribute__((tls_model("initial-exec")))

@@ -1,7 +1,8 @@
 /*
  * heap/heap_all.c - all heaps of the process: their list, the shared one, the sums over them.
  *
- * Layer: heap. Does not make or end heaps. Thread rule: sums read without locks, and are exact while other threads rest.
+ * Layer: heap. Does not make or end heaps. Thread rule: sums read without locks, and are exact while other threads
+ * rest.
  */
 #include "heap/heap_all.h"
 
@@ -55,7 +56,8 @@ void heap_count_if_on(Heap *heap, HeapCounter counter, uint64_t amount) {
 uint64_t heap_live_blocks(void) {
     int64_t live = LOAD_RELAXED(heap_retired_live);
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
-        live += (int64_t)(LOAD_RELAXED(heap->requests.mallocs) - LOAD_RELAXED(heap->requests.frees)) - LOAD_RELAXED(heap->alloc.rebased);
+        live += (int64_t)(LOAD_RELAXED(heap->requests.mallocs) - LOAD_RELAXED(heap->requests.frees)) -
+                LOAD_RELAXED(heap->alloc.rebased);
     return live < 0 ? 0 : (uint64_t)live;
 }
 

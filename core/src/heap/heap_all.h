@@ -1,8 +1,8 @@
 /*
  * heap/heap_all.h - all heaps of the process: their list, the shared one, the sums over them.
  *
- * Layer: heap. Does not make or end heaps (lifecycle/). Thread rule: any thread, no lock, unless a lock is named; sums are
- * exact while other threads rest.
+ * Layer: heap. Does not make or end heaps (lifecycle/). Thread rule: any thread, no lock, unless a lock is named;
+ * sums are exact while other threads rest.
  */
 #ifndef HAK_HEAP_HEAP_ALL_H
 #define HAK_HEAP_HEAP_ALL_H

@@ -1,8 +1,8 @@
 /*
  * heap/heap_return.c - blocks of one class go back to their slabs, whoever owns these.
  *
- * Layer: heap. Chooses the order: as given, sorted by slab, or one by one. Thread rule: slow paths of any thread, with no
- * lock held. At most one heap's lock is held at a time: that of the slab's owner (owner_lock.h).
+ * Layer: heap. Chooses the order: as given, sorted by slab, or one by one. Thread rule: slow paths of any thread,
+ * with no lock held. At most one heap's lock is held at a time: that of the slab's owner (owner_lock.h).
  */
 #include "heap/heap_return.h"
 
@@ -68,7 +68,7 @@ enum { SORTED_MAX = 128, PLACES = 2 * SORTED_MAX, PART_BLOCKS = 32 };
 
 /* The blocks of a batch as one chain a slab. Slabs, and blocks within one, keep their order. */
 typedef struct Chains {
-    uint32_t slab_number[SORTED_MAX]; /* of each chain: address / SLAB_BYTES, cut to 32 bits */
+    uint32_t slab_number[SORTED_MAX];            /* of each chain: address / SLAB_BYTES, cut to 32 bits */
     uint8_t first[SORTED_MAX], last[SORTED_MAX]; /* its first and last block: indices into the batch */
     uint8_t next[SORTED_MAX];                    /* of a block: the next one of its chain */
     uint8_t places[PLACES];                      /* open addressing by slab_number: chain + 1; 0: empty */
@@ -111,8 +111,10 @@ static void return_chains(Heap *freeing, const ReturnBatch *batch, const Chains 
     owner_lock_end(&held);
 }
 
-/* Visits each slab once. Returns the number of blocks dealt with; 0: there are too few for each slab, nothing was done. */
-static HAK_NOINLINE unsigned return_sorted(Heap *freeing, const ReturnBatch *batch, void *const *blocks, unsigned count) {
+/* Visits each slab once. Returns the number of blocks dealt with; 0: there are too few for each slab, nothing was
+ * done. */
+static HAK_NOINLINE unsigned return_sorted(Heap *freeing, const ReturnBatch *batch, void *const *blocks,
+                                           unsigned count) {
     enum { BLOCKS_PER_SLAB_MIN = 3 };
     Chains chains;
     if (count > SORTED_MAX) count = SORTED_MAX;
@@ -132,8 +134,8 @@ static unsigned return_until_lone(Heap *freeing, const ReturnBatch *batch, void 
     return done;
 }
 
-/* Neighbours go back together, in the order given. From the second lone block in succession on the rest is sorted, or, where
- * sorting finds few blocks a slab, returned one by one, in the next FLUSHES_UNSORTED flushes, too. */
+/* Neighbours go back together, in the order given. From the second lone block in succession on the rest is sorted,
+ * or, where sorting finds few blocks a slab, returned one by one, in the next FLUSHES_UNSORTED flushes, too. */
 void heap_return_blocks(Heap *freeing, void *const *blocks, unsigned count) {
     enum { SORTED_MIN = 8, FLUSHES_UNSORTED = 31 };
     ReturnBatch batch = batch_of(blocks[0]);

@@ -3,8 +3,8 @@
  *
  * Layer: heap. Thread rule: slow paths of any thread, with no lock held.
  *
- * The metadata of such blocks has left the processor's cache. So it is found, and fetched, for LOOKAHEAD_BLOCKS blocks before
- * the first of them is returned.
+ * The metadata of such blocks has left the processor's cache. So it is found, and fetched, for LOOKAHEAD_BLOCKS
+ * blocks before the first of them is returned.
  */
 #include "heap/heap_return_scattered.h"
 
@@ -34,7 +34,8 @@ static HAK_NOINLINE void return_refused(OwnerLock *held, const ReturnBatch *batc
     move_to_owner_or_freeing(held, slab);
 }
 
-HAK_NOINLINE void heap_return_scattered(Heap *freeing, const ReturnBatch *of_blocks, void *const *blocks, unsigned count) {
+HAK_NOINLINE void heap_return_scattered(Heap *freeing, const ReturnBatch *of_blocks, void *const *blocks,
+                                        unsigned count) {
     enum { LOOKAHEAD_BLOCKS = 16 };
     SlabSingle singles[LOOKAHEAD_BLOCKS];
     const ReturnBatch batch = *of_blocks; /* a copy: the compiler knows that no store below changes it */

@@ -14,7 +14,8 @@ HAK_INLINE unsigned heap_fullness_list(const Slab *slab, const SizeClass *size_c
     return (unsigned)(slab->used_blocks * size_class->block_bytes / (SLAB_BYTES / SLAB_LIST_BINS));
 }
 
-/* The slab belongs into a list of less full ones than its own. True for a slab in no list, too (SLAB_LIST_NONE is highest). */
+/* The slab belongs into a list of less full ones than its own. True for a slab in no list, too (SLAB_LIST_NONE is
+ * highest). */
 HAK_INLINE bool heap_slab_is_below_list(const Slab *slab, const SizeClass *size_class) {
     return slab->used_blocks * size_class->block_bytes < slab->list * (SLAB_BYTES / SLAB_LIST_BINS);
 }
@@ -30,9 +31,9 @@ void heap_slab_move(Heap *heap, Slab *slab);   /* into another list, if its full
 /* Puts the slab into the queue, or takes it out, as its backed free OS pages ask for. */
 void heap_slab_queue_update(Heap *heap, Slab *slab);
 
-/* A purge detaches the slab from all lists, so that nobody is handed a block of it, and afterwards puts it back: into its
- * lists; to the supply if it is empty; to the shared heap if its thread has ended. `refused`: OS pages that the kernel did
- * not take. Returns the bytes given back. */
+/* A purge detaches the slab from all lists, so that nobody is handed a block of it, and afterwards puts it back: into
+ * its lists; to the supply if it is empty; to the shared heap if its thread has ended. `refused`: OS pages that the
+ * kernel did not take. Returns the bytes given back. */
 void heap_slab_to_purging(Heap *heap, Slab *slab);
 size_t heap_slab_from_purging(Heap *heap, Slab *slab, OsPageSet refused);
 

@@ -16,7 +16,8 @@ static void book_returned(OwnerLock *held) {
     Heap *owner = held->owner;
     if (held->returned_blocks == 0) return;
     STORE_RELAXED(owner->used_bytes, LOAD_RELAXED(owner->used_bytes) - held->returned_bytes);
-    heap_count_if_on(held->freeing, owner == held->freeing ? COUNTER_ss_local : COUNTER_ss_remote, held->returned_blocks);
+    heap_count_if_on(held->freeing, owner == held->freeing ? COUNTER_ss_local : COUNTER_ss_remote,
+                     held->returned_blocks);
     held->returned_bytes = 0;
     held->returned_blocks = 0;
 }

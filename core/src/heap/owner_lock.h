@@ -1,8 +1,8 @@
 /*
  * heap/owner_lock.h - blocks go back into slabs under the lock of the heap that owns the slab.
  *
- * Layer: heap. Does not choose the order of blocks (heap_return.c). Thread rule: slow paths of any thread; the OwnerLock's is
- * the only lock that the thread holds.
+ * Layer: heap. Does not choose the order of blocks (heap_return.c). Thread rule: slow paths of any thread; the
+ * OwnerLock's is the only lock that the thread holds.
  */
 #ifndef HAK_HEAP_OWNER_LOCK_H
 #define HAK_HEAP_OWNER_LOCK_H
@@ -51,8 +51,9 @@ HAK_INLINE bool owner_lock_return_block(const OwnerLock *held, const ReturnBatch
 void owner_lock_report_double_free(const void *block);
 void owner_lock_report_private(const Slab *slab, const void *block);
 
-/* Returns the first of `blocks`, which lies in `slab`, and those behind it as long as they lie in `slab`, too; reports what
- * may not be returned. Afterwards the lock of the slab's owner is held, or none. Returns the number of blocks dealt with. */
+/* Returns the first of `blocks`, which lies in `slab`, and those behind it as long as they lie in `slab`, too;
+ * reports what may not be returned. Afterwards the lock of the slab's owner is held, or none. Returns the number of
+ * blocks dealt with. */
 HAK_INLINE unsigned owner_lock_return_run_inlined(OwnerLock *held, Slab *slab, void *const *blocks, unsigned count) {
     if (HAK_UNLIKELY(slab == NULL || LOAD_RELAXED(slab->owner) != held->owner)) owner_lock_move(held, slab);
     Heap *owner = held->owner;
@@ -84,7 +85,8 @@ unsigned owner_lock_return_run(OwnerLock *held, Slab *slab, void *const *blocks,
 /* NULL: the block's slab is free or its SuperSlab released, so the block had been freed before. */
 Slab *heap_slab_of_block(const void *block);
 
-/* True if a live or cached block starts there that `freeing` may free; NULL: that anybody may. Takes the owner's lock. */
+/* True if a live or cached block starts there that `freeing` may free; NULL: that anybody may. Takes the owner's
+ * lock. */
 bool heap_block_is_used(Heap *freeing, const void *block);
 
 #endif

@@ -22,7 +22,8 @@ HAK_INLINE uintptr_t return_batch_slab_index(const ReturnBatch *batch, const voi
     return ((uintptr_t)block - batch->window_base) >> SLAB_SHIFT;
 }
 
-/* The SuperSlab of that slab. NULL: outside the window, or the slab is not of the batch's class; heap_slab_of_block is exact. */
+/* The SuperSlab of that slab. NULL: outside the window, or the slab is not of the batch's class; heap_slab_of_block
+ * is exact. */
 HAK_INLINE SuperSlab *return_batch_superslab(const ReturnBatch *batch, uintptr_t slab_index) {
     if (HAK_UNLIKELY(slab_index >= REGISTRY_WINDOW_SLABS)) return NULL;
     if (HAK_UNLIKELY(LOAD_RELAXED(registry_slab_classes[slab_index]) != batch->class_index)) return NULL;

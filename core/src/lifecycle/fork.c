@@ -3,9 +3,9 @@
  *
  * Layer: lifecycle. Thread rule: see fork.h. The child has one thread.
  *
- * A thread that was in a fast path loses at most the block it was about to get: the store to the magazine's top is its only
- * commit. A thread that was between two locks of a flush loses what it had in hand, a magazine at most: these blocks stay
- * used in the child.
+ * A thread that was in a fast path loses at most the block it was about to get: the store to the magazine's top is
+ * its only commit. A thread that was between two locks of a flush loses what it had in hand, a magazine at most:
+ * these blocks stay used in the child.
  */
 #include "lifecycle/fork.h"
 

@@ -8,9 +8,9 @@
 
 #include "base/base.h"
 
-/* In the child of a fork that was made between core_freeze and core_thaw: releases the locks, puts back what other threads
- * were purging, and detaches their heaps as if they had ended. Either process may be idle from then on, so the child
- * keeps the idle bound, too. */
+/* In the child of a fork that was made between core_freeze and core_thaw: releases the locks, puts back what other
+ * threads were purging, and detaches their heaps as if they had ended. Either process may be idle from then on, so
+ * the child keeps the idle bound, too. */
 void fork_child(void);
 
 #endif

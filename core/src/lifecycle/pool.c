@@ -61,7 +61,8 @@ uint64_t pool_retire(Heap *heap) {
     return live;
 }
 
-/* A retired heap's lists are zero and its slots unused, so its OS pages can go. WARM_HEAPS keep theirs for the next threads. */
+/* A retired heap's lists are zero and its slots unused, so its OS pages can go. WARM_HEAPS keep theirs for the next
+ * threads. */
 static void purge_arrays(Heap *heap) {
     uintptr_t start = round_up_bytes((uintptr_t)heap->small_slots, os_page_bytes);
     uintptr_t end = ((uintptr_t)heap + sizeof *heap) / os_page_bytes * os_page_bytes;

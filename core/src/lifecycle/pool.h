@@ -11,8 +11,8 @@
 /* A heap from the pool, or a new one. NULL: no memory. */
 Heap *pool_take(HeapKind kind);
 
-/* The heap serves nobody from now on: adds its requests to those of retired heaps. Returns its live blocks. Under the heap
- * lock. */
+/* The heap serves nobody from now on: adds its requests to those of retired heaps. Returns its live blocks. Under the
+ * heap lock. */
 uint64_t pool_retire(Heap *heap);
 
 /* A retired heap goes into the pool. Beyond a few, its arrays go back to the OS. */

@@ -52,8 +52,8 @@ __attribute__((destructor)) static void flush_at_end(void) {
 
 /* ---- Fork ---- */
 
-/* With the start lock held, a child finds the start either done or not begun. The hooks stand here and not in fork.c because a
- * linker takes from an archive only what something refers to, and nothing refers to a constructor. */
+/* With the start lock held, a child finds the start either done or not begun. The hooks stand here and not in fork.c
+ * because a linker takes from an archive only what something refers to, and nothing refers to a constructor. */
 static void before_fork(void) {
     lock_acquire(&start_lock);
     core_freeze();

@@ -3,8 +3,8 @@
  *
  * Layer: lifecycle. Thread rule: thread_heap_attach and the exit hook run in the thread whose heap it is.
  *
- * States of a heap: (unmade) -thread_heap_attach-> HEAP_THREAD -thread exit-> HEAP_POOLED -thread_heap_attach-> HEAP_THREAD.
- * At exit the magazines are flushed and all slabs move to heap_shared, where any heap finds them.
+ * States of a heap: (unmade) -thread_heap_attach-> HEAP_THREAD -thread exit-> HEAP_POOLED -thread_heap_attach->
+ * HEAP_THREAD. At exit the magazines are flushed and all slabs move to heap_shared, where any heap finds them.
  */
 #include "lifecycle/thread.h"
 
@@ -18,8 +18,8 @@
 #include "platform/message.h"
 #include "retention/retention.h"
 
-/* Destructors of other thread-specific data may allocate after ours ran. The thread then gets a heap, and the hook is armed,
- * REATTACH_MAX times; after that the shared heap serves it. */
+/* Destructors of other thread-specific data may allocate after ours ran. The thread then gets a heap, and the hook is
+ * armed, REATTACH_MAX times; after that the shared heap serves it. */
 enum { REATTACH_MAX = 2 };
 static _Thread_local unsigned exits_seen;
 

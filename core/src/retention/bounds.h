@@ -7,8 +7,9 @@
  *   burst bound = the larger of retain_burst_bytes, retain_burst_percent of used   free at all
  *                 bytes, and the idle bound
  *
- * A poll compares backed_free_bytes with them. It sums over all heaps, so slow paths poll only when one of three sums says
- * that a bound may be exceeded: free bytes, bytes that heaps reported as returned (which lower the bounds), cached bytes.
+ * A poll compares backed_free_bytes with them. It sums over all heaps, so slow paths poll only when one of three sums
+ * says that a bound may be exceeded: free bytes, bytes that heaps reported as returned (which lower the bounds),
+ * cached bytes.
  */
 #ifndef HAK_RETENTION_BOUNDS_H
 #define HAK_RETENTION_BOUNDS_H
@@ -27,7 +28,8 @@ Bound bounds_burst(int64_t used_bytes);
 /* The idle bound for the used bytes of now. */
 int64_t bounds_idle_bytes(void);
 
-/* What a purge in a thread that frees gives back, about: enough to batch system calls, and a pause of less than 1 ms. */
+/* What a purge in a thread that frees gives back, about: enough to batch system calls, and a pause of less than 1
+ * ms. */
 enum { PURGE_STEP_BYTES = SUPERSLAB_BYTES };
 
 /* ---- When to poll ---- */

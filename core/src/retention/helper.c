@@ -1,8 +1,8 @@
 /*
  * retention/helper.c - the helper: a thread that keeps the idle bound while nobody calls the allocator.
  *
- * Layer: retention. Thread rule: one helper at most. It blocks all signals, holds no lock while it sleeps or while the kernel
- * works, and ends when there is nothing left that it can give back.
+ * Layer: retention. Thread rule: one helper at most. It blocks all signals, holds no lock while it sleeps or while
+ * the kernel works, and ends when there is nothing left that it can give back.
  *
  * States: absent -helper_wake-> running -within the idle bound-> finished -helper_wake-> running;
  *         running -the kernel refuses what is left-> futile -helper_wake, FUTILE_RETRY_MS later-> running;
@@ -26,9 +26,9 @@ typedef enum HelperState {
 } HelperState;
 
 static Lock helper_lock = {.rank = LOCK_RANK_HELPER};
-static HelperState helper_state;  /* under helper_lock */
-static uint32_t helper_tried_ms;  /* under helper_lock: when it was last started, or ended as futile */
-static uint32_t quiesce_count;    /* under helper_lock: of helper_quiesce_begin without its end */
+static HelperState helper_state; /* under helper_lock */
+static uint32_t helper_tried_ms; /* under helper_lock: when it was last started, or ended as futile */
+static uint32_t quiesce_count;   /* under helper_lock: of helper_quiesce_begin without its end */
 static _Atomic uint32_t helper_stopping;
 static _Atomic uint32_t helper_signals; /* the word it sleeps on */
 
@@ -41,8 +41,8 @@ static bool is_within_idle_bound(void) { return bounds_free_and_cached_bytes() <
 /* Free bytes alone exceed the idle bound. */
 static bool exceeds_without_caches(void) { return LOAD_RELAXED(backed_free_bytes) > bounds_idle_bytes(); }
 
-/* Gives back all that is old, not just what exceeds the idle bound: it was not missed for a whole delay. True: ended because the
- * kernel refuses what is left (mlockall). */
+/* Gives back all that is old, not just what exceeds the idle bound: it was not missed for a whole delay. True: ended
+ * because the kernel refuses what is left (mlockall). */
 static bool helper_run(void) {
     enum { FUTILE_POLLS_MAX = 4 * POLLS_PER_DELAY };
     unsigned idle_polls = 0, futile_polls = 0;
@@ -81,8 +81,8 @@ static void helper_main(void) {
     }
 }
 
-/* A child that was made without the fork hooks (_Fork, clone) has inherited this state, and no thread. The slabs that the helper
- * was purging are free and backed. Nothing can be done about a lock that it held in that moment. */
+/* A child that was made without the fork hooks (_Fork, clone) has inherited this state, and no thread. The slabs that
+ * the helper was purging are free and backed. Nothing can be done about a lock that it held in that moment. */
 static void forget_inherited(void) {
     if (HAK_LIKELY(!os_helper_claim_inherited())) return;
     lock_reset(&helper_lock);
@@ -126,7 +126,8 @@ void helper_stop(void) {
     forget_inherited();
     for (;;) {
         lock_acquire(&helper_lock);
-        bool is_awaited = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED || helper_state == HELPER_FUTILE;
+        bool is_awaited = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED ||
+                          helper_state == HELPER_FUTILE;
         if (!is_awaited && helper_state != HELPER_FORBIDDEN) return;
         if (is_awaited) helper_state = HELPER_FORBIDDEN;
         atomic_store(&helper_stopping, 1);

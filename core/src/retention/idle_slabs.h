@@ -8,8 +8,8 @@
 
 #include "heap/heap.h"
 
-/* `own`, the calling thread's heap, grows. A few other heaps are visited; what the survivors of an idle one leave free is
- * moved to the shared heap, where the next refill of any heap finds it. */
+/* `own`, the calling thread's heap, grows. A few other heaps are visited; what the survivors of an idle one leave
+ * free is moved to the shared heap, where the next refill of any heap finds it. */
 void idle_slabs_share(const Heap *own);
 
 #endif

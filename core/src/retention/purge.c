@@ -1,8 +1,8 @@
 /*
  * retention/purge.c - gives free OS pages back to the OS: mappings', the supply's, then those of slabs in use.
  *
- * Layer: retention. Thread rule: see purge.h. No lock is held while the kernel works: a slab leaves its lists before, so that
- * nobody is handed a block of it, and returns to them afterwards.
+ * Layer: retention. Thread rule: see purge.h. No lock is held while the kernel works: a slab leaves its lists before,
+ * so that nobody is handed a block of it, and returns to them afterwards.
  */
 #include "retention/purge.h"
 
@@ -40,8 +40,8 @@ static void batch_add(Batch *batch, Slab *slab) {
     for (unsigned rest = slab->purging_pages; rest != 0;) {
         unsigned first = lowest_bit_index(rest);
         unsigned count = (unsigned)__builtin_ctz(~(rest >> first));
-        batch->range[batch->range_count] = (OsRange){(void *)(slab_address(slab) + ((size_t)first << os_page_shift)),
-                                                     (size_t)count << os_page_shift};
+        batch->range[batch->range_count] =
+            (OsRange){(void *)(slab_address(slab) + ((size_t)first << os_page_shift)), (size_t)count << os_page_shift};
         batch->slab_of_range[batch->range_count++] = (uint8_t)batch->slab_count;
         rest &= ~(((1u << count) - 1) << first);
     }
@@ -78,8 +78,8 @@ static void batch_purge(Batch *batch) {
     }
 }
 
-/* Puts the slabs back into their owner's lists; its thread may have ended meanwhile, but a heap is never unmapped. False: the
- * kernel refused an OS page. */
+/* Puts the slabs back into their owner's lists; its thread may have ended meanwhile, but a heap is never unmapped.
+ * False: the kernel refused an OS page. */
 static bool batch_return(const Batch *batch, Heap *heap, size_t *given_back_bytes) {
     bool is_refused = false;
     lock_acquire(&heap->lock);
@@ -106,7 +106,8 @@ static bool purge_oldest_slabs(Heap *heap, uint32_t now_ms, uint32_t age_ms, int
 
 size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     size_t of_supply_bytes = mapping_purge(age_ms, target_bytes, bytes_max), of_heaps_bytes = 0;
-    if (of_supply_bytes < bytes_max) of_supply_bytes += superslab_purge(age_ms, target_bytes, bytes_max - of_supply_bytes);
+    if (of_supply_bytes < bytes_max)
+        of_supply_bytes += superslab_purge(age_ms, target_bytes, bytes_max - of_supply_bytes);
     uint32_t now_ms = (uint32_t)os_now_ms();
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
         while (LOAD_RELAXED(backed_free_bytes) > target_bytes && of_supply_bytes + of_heaps_bytes < bytes_max &&

@@ -9,12 +9,12 @@
 #include "heap/heap.h"
 #include "superslab/superslab.h"
 
-/* Gives back backed free OS pages that are at least `age_ms` old until backed_free_bytes is at most `target_bytes`, or about
- * `bytes_max` are given back: other threads may free meanwhile. Returns the resident bytes given back. */
+/* Gives back backed free OS pages that are at least `age_ms` old until backed_free_bytes is at most `target_bytes`,
+ * or about `bytes_max` are given back: other threads may free meanwhile. Returns the resident bytes given back. */
 size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max);
 
-/* Gives back what exceeds the idle bound, now and whatever its age. Caches count: those of threads outside the allocator
- * are taken first, the others count as full. */
+/* Gives back what exceeds the idle bound, now and whatever its age. Caches count: those of threads outside the
+ * allocator are taken first, the others count as full. */
 void purge_to_idle_bound(void);
 
 /* Gives back what exceeds the burst bound, whatever its age. Returns the bytes. For the helper, whom nobody awaits. */

@@ -18,8 +18,9 @@ static _Atomic int64_t reported_bytes; /* what heaps returned since the last pol
 
 /* ---- After blocks were returned ---- */
 
-/* A thread that frees gives back what it made free itself, PURGE_STEP_BYTES at least. What others left (ended threads, idle
- * ones) would be a pause for nothing: later polls and the helper go on. Where no helper runs, this call pays for all. */
+/* A thread that frees gives back what it made free itself, PURGE_STEP_BYTES at least. What others left (ended
+ * threads, idle ones) would be a pause for nothing: later polls and the helper go on. Where no helper runs, this call
+ * pays for all. */
 void retention_poll(int64_t freed_bytes) {
     STORE_RELAXED(reported_bytes, 0);
     int64_t used_bytes = heap_used_bytes_all();
@@ -79,8 +80,8 @@ void retention_after_cache_growth(Heap *heap) {
 
 /* ---- After a refill ---- */
 
-/* The next SuperSlab gets a huge page where that costs no memory: the heap is dense, and 2 MiB more that are resident and free
- * stay within the idle bound. */
+/* The next SuperSlab gets a huge page where that costs no memory: the heap is dense, and 2 MiB more that are resident
+ * and free stay within the idle bound. */
 void retention_after_birth(void) {
     enum { USED_BYTES_MIN = 8 * SUPERSLAB_BYTES };
     static _Atomic uint32_t seen_born_count; /* two threads may see the same birth */

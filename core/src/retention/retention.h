@@ -3,8 +3,8 @@
  *
  * Layer: retention. Thread rule: any thread, no lock held by the caller; `heap` is the calling thread's.
  *
- * The slow paths above report what they did (blocks returned, caches grown, a slab taken). A report costs one comparison
- * unless a poll is due (bounds.h).
+ * The slow paths above report what they did (blocks returned, caches grown, a slab taken). A report costs one
+ * comparison unless a poll is due (bounds.h).
  */
 #ifndef HAK_RETENTION_RETENTION_H
 #define HAK_RETENTION_RETENTION_H
@@ -14,8 +14,8 @@
 
 /* ---- After blocks were returned, or a large block was freed or shrunk ---- */
 
-/* Compares free bytes with both bounds. Above the idle bound: wakes the helper. Above the burst bound, or where no helper can
- * run: gives back at once. `freed_bytes` is what the caller made free, about. */
+/* Compares free bytes with both bounds. Above the idle bound: wakes the helper. Above the burst bound, or where no
+ * helper can run: gives back at once. `freed_bytes` is what the caller made free, about. */
 void retention_poll(int64_t freed_bytes);
 
 HAK_INLINE void retention_poll_if_due(int64_t freed_bytes) {
@@ -67,8 +67,8 @@ void retention_after_cache_growth(Heap *heap);
 /* Polls at once, and has the helper poll: an option that the bounds depend on was set. */
 void retention_poll_now(void);
 
-/* The OS refused memory: gives back all that is free, addresses included, after flushing `heap` and the caches of parked
- * threads. True: ask the OS again. `heap` is entered (cache/owner.h), or NULL. */
+/* The OS refused memory: gives back all that is free, addresses included, after flushing `heap` and the caches of
+ * parked threads. True: ask the OS again. `heap` is entered (cache/owner.h), or NULL. */
 bool retention_make_room(Heap *heap);
 
 #endif

@@ -3,7 +3,8 @@
  *
  *     host stock|plain|account|private SCRIPT [ARGUMENTS...]
  *
- * stock: luaL_newstate. plain: hak_lua_alloc with a NULL ud. account and private: hak_lua_open, with a limit that is far.
+ * stock: luaL_newstate. plain: hak_lua_alloc with a NULL ud. account and private: hak_lua_open, with a limit that is
+ * far.
  */
 #include <hakmem_lua.h>
 #include <lauxlib.h>

@@ -116,12 +116,12 @@ static void replay_time(Replay *replay) {
 
 /* All in OS pages but the waste. */
 typedef struct Pages {
-    uint64_t ideal_end, ideal_peak;       /* live bytes as asked for, without a gap */
-    uint64_t classes_end, classes_peak;   /* live blocks as they are, those of one size without a gap */
-    uint64_t pinned_end, pinned_peak;     /* hold a live or cached block */
-    uint64_t resident_end, resident_peak; /* the allocator's, free ones included */
+    uint64_t ideal_end, ideal_peak;                      /* live bytes as asked for, without a gap */
+    uint64_t classes_end, classes_peak;                  /* live blocks as they are, those of one size without a gap */
+    uint64_t pinned_end, pinned_peak;                    /* hold a live or cached block */
+    uint64_t resident_end, resident_peak;                /* the allocator's, free ones included */
     uint64_t ideal_sum, pinned_sum, resident_sum, looks; /* for means over the events */
-    double waste_percent; /* blocks larger than asked for, at the ideal's peak */
+    double waste_percent;                                /* blocks larger than asked for, at the ideal's peak */
 } Pages;
 
 enum { SIZES = 32768 / 8 + 1 };
@@ -155,8 +155,8 @@ static void look(const Requests *requests, Pages *pages) {
     pages->pinned_end = pages_of(pinned_bytes);
     pages->resident_end = pages_of(pinned_bytes + stats.free_resident_bytes);
     if (pages->ideal_end > pages->ideal_peak && requests->live_bytes != 0)
-        pages->waste_percent = 100.0 * (double)(requests->live_block_bytes - requests->live_bytes) /
-                               (double)requests->live_bytes;
+        pages->waste_percent =
+            100.0 * (double)(requests->live_block_bytes - requests->live_bytes) / (double)requests->live_bytes;
     pages->ideal_sum += pages->ideal_end;
     pages->pinned_sum += pages->pinned_end;
     pages->resident_sum += pages->resident_end;
@@ -245,7 +245,8 @@ static void replay_pages(Replay *replay) {
     static Requests requests;
     requests.sizes = calloc(trace->id_count + 1, sizeof *requests.sizes);
     if (requests.sizes == NULL) exit(1);
-    touch_all(requests.sizes, (trace->id_count + 1) * sizeof *requests.sizes); /* these faults are not the allocator's */
+    touch_all(requests.sizes,
+              (trace->id_count + 1) * sizeof *requests.sizes); /* these faults are not the allocator's */
     touch_all(replay->blocks, (trace->id_count + 1) * sizeof *replay->blocks);
     size_t interval = trace->event_count / SAMPLES_PER_TRACE + 1;
     uint64_t faults = page_faults();

@@ -91,11 +91,8 @@ static void read_event(Reader *reader, int byte) {
         event.id = checked_id(reader, value);
         event.size_bytes = number_after(reader, getc(reader->file));
         break;
-    case TRACE_MARK:
-        event.id = read_phase(reader, value);
-        break;
-    default:
-        fail(reader, "has an event that is not known");
+    case TRACE_MARK: event.id = read_phase(reader, value); break;
+    default: fail(reader, "has an event that is not known");
     }
     add_event(reader, event);
 }

@@ -1,8 +1,8 @@
 /*
  * virtual_time.h - a replay's own clock, so that purges by age come at the same event every time.
  *
- * Replaces functions of core/src/platform/os.h while linking (--wrap). An event lasts EVENT_NS. The core's helper thread
- * runs only while the replay waits for it, between two events.
+ * Replaces functions of core/src/platform/os.h while linking (--wrap). An event lasts EVENT_NS. The core's helper
+ * thread runs only while the replay waits for it, between two events.
  */
 #ifndef BENCH_VIRTUAL_TIME_H
 #define BENCH_VIRTUAL_TIME_H

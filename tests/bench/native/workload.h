@@ -4,8 +4,8 @@
  * Built with BENCH_HAKMEM the programs call hakmem; with BENCH_NO_ALLOCATOR they get addresses in a small buffer that
  * is touched already, which shows what the loops and the machine cost; else malloc, whichever is preloaded.
  *
- * With BENCH_VERIFY each block says what it is, byte by byte, from make to unmake: then the figures are no figures, and the
- * program is a test (tests/core/CMakeLists.txt).
+ * With BENCH_VERIFY each block says what it is, byte by byte, from make to unmake: then the figures are no figures,
+ * and the program is a test (tests/core/CMakeLists.txt).
  */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
@@ -44,13 +44,15 @@ enum { IS_VERIFYING = 1 };
 enum { IS_VERIFYING = 0 };
 #endif
 
-/* The first word is the size, all other bytes follow from the address; both are mixed, so that no other block's pass. */
+/* The first word is the size, all other bytes follow from the address; both are mixed, so that no other block's
+ * pass. */
 static inline uint64_t pattern_of(const void *block) { return (uint64_t)(uintptr_t)block * 0x9E3779B97F4A7C15u; }
 
 static inline void pattern_write(void *block, size_t size_bytes) {
     uint64_t pattern = pattern_of(block), first = pattern ^ size_bytes;
     memcpy(block, &first, sizeof first);
-    for (size_t i = sizeof first; i < size_bytes; i++) ((unsigned char *)block)[i] = (unsigned char)(pattern >> 8 * (i % 8));
+    for (size_t i = sizeof first; i < size_bytes; i++)
+        ((unsigned char *)block)[i] = (unsigned char)(pattern >> 8 * (i % 8));
 }
 
 static inline void pattern_verify(const void *block) {

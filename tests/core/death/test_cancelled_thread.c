@@ -1,6 +1,6 @@
 /*
- * death/test_cancelled_thread.c - no function of hakmem's is a cancellation point, least of all with a lock held: a thread
- * that is to be cancelled gets through the report of a double free, and others go on.
+ * death/test_cancelled_thread.c - no function of hakmem's is a cancellation point, least of all with a lock held: a
+ * thread that is to be cancelled gets through the report of a double free, and others go on.
  */
 #include <pthread.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /*
- * death/test_guard.c - debug level 2: writing beyond the end of a block is found when it is freed, writing to a free block
- * when it is used again; in one line with what, address, place, size class and thread. The level is read at the start, so
- * each case is this program started anew. Correct programs, also those that give memory back in between, pass unseen.
+ * death/test_guard.c - debug level 2: writing beyond the end of a block is found when it is freed, writing to a free
+ * block when it is used again; in one line with what, address, place, size class and thread. The level is read at the
+ * start, so each case is this program started anew. Correct programs, also those that give memory back in between,
+ * pass unseen.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /*
- * death/test_heap_misuse.c - misuse of a host's heaps: blocks of a private heap that hak_free or another heap's realloc gets, heaps
- * that are used after their end. One line and SIGABRT; with on_error=report the line, and the process goes on. At each debug level.
+ * death/test_heap_misuse.c - misuse of a host's heaps: blocks of a private heap that hak_free or another heap's
+ * realloc gets, heaps that are used after their end. One line and SIGABRT; with on_error=report the line, and the
+ * process goes on. At each debug level.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -136,7 +137,8 @@ static void test_misuse_of_heaps(void **state) {
     for (size_t index = 0; index < CASES; index++)
         for (size_t level = 0; level < (index + 1 < CASES ? 3 : 2); level++) {
             const char *words[] = {cases[index].words, "size class ", "thread ", NULL};
-            const char *aborting[] = {levels[level], NULL}, *reporting[] = {levels[level], "HAKMEM_ON_ERROR=report", NULL};
+            const char *aborting[] = {levels[level], NULL},
+                       *reporting[] = {levels[level], "HAKMEM_ON_ERROR=report", NULL};
             ChildResult result = child_run_self(cases[index].name, aborting);
             child_require_abort(&result, words);
             result = child_run_self(cases[index].name, reporting);

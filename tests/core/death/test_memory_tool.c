@@ -1,6 +1,6 @@
 /*
- * death/test_memory_tool.c - in a build with HAKMEM_MEMORY_TOOL, AddressSanitizer or valgrind sees each block of a slab: an
- * access beyond the end of one, or to a free one, is reported when it happens. Correct programs pass.
+ * death/test_memory_tool.c - in a build with HAKMEM_MEMORY_TOOL, AddressSanitizer or valgrind sees each block of a
+ * slab: an access beyond the end of one, or to a free one, is reported when it happens. Correct programs pass.
  */
 #include <stdio.h>
 #include <string.h>

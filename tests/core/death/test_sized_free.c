@@ -17,8 +17,12 @@ static int scenario(const char *name) {
         const char *name;
         size_t size_bytes, freed_as_bytes;
     } rows[] = {
-        {"right", 100, 100},       {"usable", 100, 104},     {"too_large", 100, 5000},
-        {"far_too_large", 16, SIZE_MAX}, {"large_right", 100000, 100000}, {"large_wrong", 100000, 500000},
+        {"right", 100, 100},
+        {"usable", 100, 104},
+        {"too_large", 100, 5000},
+        {"far_too_large", 16, SIZE_MAX},
+        {"large_right", 100000, 100000},
+        {"large_wrong", 100000, 500000},
     };
     for (size_t index = 0; index < sizeof rows / sizeof *rows; index++) {
         if (strcmp(rows[index].name, name) != 0) continue;

@@ -236,8 +236,8 @@ static void test_helper_comes_back_at_a_slow_path(void **state) {
     child_must_succeed(helper_after_fork_of_idle_parent, NULL);
 }
 
-/* A helper that had nothing left to do ended by itself, and nobody asked for another: no thread of it is left, neither for
- * the kernel nor for ThreadSanitizer, which reports one that nobody joined. */
+/* A helper that had nothing left to do ended by itself, and nobody asked for another: no thread of it is left,
+ * neither for the kernel nor for ThreadSanitizer, which reports one that nobody joined. */
 static void helper_ends_by_itself(void *unused) {
     (void)unused;
     stats_option_set("purge_delay_ms", "10");
@@ -318,12 +318,9 @@ int main(int count, char **arguments) {
     unsigned spins;
     if (count > 1 && sscanf(arguments[1], "first %u", &spins) == 1) return fork_during_the_first_request(spins);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fork_during_the_first_request),
-        cmocka_unit_test(test_helper_around_fork),
-        cmocka_unit_test(test_helper_comes_back_at_a_slow_path),
-        cmocka_unit_test(test_helper_leaves_nothing_behind),
-        cmocka_unit_test(test_helper_takes_no_signal),
-        cmocka_unit_test(test_two_threads_fork),
+        cmocka_unit_test(test_fork_during_the_first_request),    cmocka_unit_test(test_helper_around_fork),
+        cmocka_unit_test(test_helper_comes_back_at_a_slow_path), cmocka_unit_test(test_helper_leaves_nothing_behind),
+        cmocka_unit_test(test_helper_takes_no_signal),           cmocka_unit_test(test_two_threads_fork),
         cmocka_unit_test(test_child_of_a_busy_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

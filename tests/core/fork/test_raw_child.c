@@ -1,6 +1,7 @@
 /*
- * fork/test_raw_child.c - a child that was made without the C library's fork hooks, by a raw clone: whatever the helper did
- * in its parent, the child can allocate, give back, check, trim, fork, and give back what is old while it is idle.
+ * fork/test_raw_child.c - a child that was made without the C library's fork hooks, by a raw clone: whatever the
+ * helper did in its parent, the child can allocate, give back, check, trim, fork, and give back what is old while it
+ * is idle.
  */
 #define _GNU_SOURCE
 #include <sched.h>

@@ -182,12 +182,9 @@ static void test_refused_helper(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_kind_of_block),
-        cmocka_unit_test(test_use_what_the_caches_hold),
-        cmocka_unit_test(test_memory_changes_class),
-        cmocka_unit_test(test_frees_without_room_for_the_helper),
-        cmocka_unit_test(test_refused_helper),
-        cmocka_unit_test(test_mappings_stay_flat),
+        cmocka_unit_test(test_every_kind_of_block),  cmocka_unit_test(test_use_what_the_caches_hold),
+        cmocka_unit_test(test_memory_changes_class), cmocka_unit_test(test_frees_without_room_for_the_helper),
+        cmocka_unit_test(test_refused_helper),       cmocka_unit_test(test_mappings_stay_flat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

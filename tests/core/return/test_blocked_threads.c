@@ -1,7 +1,7 @@
 /*
- * return/test_blocked_threads.c - many threads work in turn, leave a few survivors each and stay blocked: what lies free
- * between the survivors of one serves the next, so that resident memory does not grow with their number; and what they
- * have cached goes, also when nothing else is free.
+ * return/test_blocked_threads.c - many threads work in turn, leave a few survivors each and stay blocked: what lies
+ * free between the survivors of one serves the next, so that resident memory does not grow with their number; and
+ * what they have cached goes, also when nothing else is free.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +20,7 @@ static unsigned done_count;
 static void *work_and_wait(void *unused) {
     (void)unused;
     void **blocks = hak_malloc(BLOCKS * sizeof *blocks);
-    for (size_t number = 0; number < BLOCKS; number++)
-        memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t number = 0; number < BLOCKS; number++) memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
     for (size_t number = 0; number < BLOCKS; number++)
         if (number % KEPT_EVERY != 0) hak_free(blocks[number]);
     hak_free(blocks);
@@ -82,7 +81,8 @@ static void threads_with_caches(void *unused) {
     size_t before = resident_bytes();
     /* The helper ends when it has nothing more to wait for. */
     resident_sleep_ms(600);
-    for (unsigned looks = 0; looks < 100 && resident_thread_count() > CACHING_THREADS + 1; looks++) resident_sleep_ms(100);
+    for (unsigned looks = 0; looks < 100 && resident_thread_count() > CACHING_THREADS + 1; looks++)
+        resident_sleep_ms(100);
     REQUIRE_EQUAL(resident_thread_count(), CACHING_THREADS + 1);
     size_t after = resident_bytes();
     hak_stats_t stats = stats_checked();

@@ -149,7 +149,8 @@ static void idle_threads_with_few_of_many_classes(void *unused) {
     size_t with = resident_with_threads(idle_with_few, &story);
     size_t allowed = 4 * resident_os_page_bytes() > 65536 ? 4 * resident_os_page_bytes() : 65536;
     require_at_most("idle threads with few blocks", with - without, IDLE_THREADS * (held_bytes + allowed));
-    require_at_most("addresses for them", stats_now().mapped_bytes - mapped_bytes, IDLE_THREADS * 2 * held_bytes + 4 * MIB);
+    require_at_most("addresses for them", stats_now().mapped_bytes - mapped_bytes,
+                    IDLE_THREADS * 2 * held_bytes + 4 * MIB);
 }
 
 static void test_idle_thread_with_few_of_many_classes(void **state) {

@@ -1,6 +1,7 @@
 /*
- * return/test_helper_thread.c - the helper is a thread that others can see: a program can ask for none (hak_quiesce_begin), it
- * has a scheduling policy and processors of its own, and it ends where nothing can be given back.
+ * return/test_helper_thread.c - the helper is a thread that others can see: a program can ask for none
+ * (hak_quiesce_begin), it has a scheduling policy and processors of its own, and it ends where nothing can be given
+ * back.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -109,7 +110,8 @@ static pid_t other_thread(void) {
     DIR *tasks = opendir("/proc/self/task");
     REQUIRE(tasks != NULL);
     for (struct dirent *entry; (entry = readdir(tasks)) != NULL;)
-        if (atoi(entry->d_name) != 0 && atoi(entry->d_name) != getpid() && atoi(entry->d_name) != (int)syscall(SYS_gettid))
+        if (atoi(entry->d_name) != 0 && atoi(entry->d_name) != getpid() &&
+            atoi(entry->d_name) != (int)syscall(SYS_gettid))
             found = atoi(entry->d_name);
     (void)closedir(tasks);
     return found;

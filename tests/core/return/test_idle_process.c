@@ -1,6 +1,6 @@
 /*
- * return/test_idle_process.c - a process that makes no request any more keeps its retain bound, whatever stopped the helper
- * or changed the bound meanwhile.
+ * return/test_idle_process.c - a process that makes no request any more keeps its retain bound, whatever stopped the
+ * helper or changed the bound meanwhile.
  */
 #include <string.h>
 #include <sys/wait.h>
@@ -19,8 +19,7 @@ static void *blocks[BLOCKS];
 static void leave_free_bytes(void) {
     stats_option_set("purge_delay_ms", "200");
     stats_option_set("retain_burst_bytes", "1073741824");
-    for (size_t number = 0; number < BLOCKS; number++)
-        memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t number = 0; number < BLOCKS; number++) memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
     for (size_t number = 0; number < BLOCKS; number++)
         if (number % KEPT_EVERY != 0) hak_free(blocks[number]);
     hak_thread_flush();

@@ -39,7 +39,8 @@ static void fill(const Drop *drop, size_t count) {
     for (size_t number = 0; number < count; number++) {
         Slot *slot = &slots[number];
         slot->heap = drop->heaps == 0 ? NULL : heaps[number % drop->heaps];
-        slot->block = slot->heap == NULL ? hak_malloc(drop->block_bytes) : hak_heap_malloc(slot->heap, drop->block_bytes);
+        slot->block = slot->heap == NULL ? hak_malloc(drop->block_bytes)
+                                         : hak_heap_malloc(slot->heap, drop->block_bytes);
         REQUIRE(slot->block != NULL);
         memset(slot->block, 1, drop->block_bytes);
     }
@@ -93,7 +94,8 @@ static void run_story(void (*run)(void *), void *context) {
 }
 
 static void require_drop(Drop drop) {
-    if (drop.is_in_random_order && resident_os_page_bytes() > 4096) skip(); /* a flush may empty an OS page by each block */
+    if (drop.is_in_random_order && resident_os_page_bytes() > 4096)
+        skip(); /* a flush may empty an OS page by each block */
     run_story(run_drop, &drop);
 }
 
@@ -118,7 +120,8 @@ static void test_large_blocks(void **state) {
     require_drop((Drop){512 << 10, 0, false});
 }
 
-/* Blocks of the thread's own heap that are free and within the bound are not, when another heap with most of the bytes goes. */
+/* Blocks of the thread's own heap that are free and within the bound are not, when another heap with most of the
+ * bytes goes. */
 static void destroy_the_larger_heap(void *unused) {
     (void)unused;
     enum { BYTES = 4096, LARGER = 512 * 256, SMALLER = 24 * 256 };

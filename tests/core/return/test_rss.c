@@ -230,8 +230,10 @@ static void test_trim_says_the_truth(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_free_all),         cmocka_unit_test(test_scattered_survivors),
-        cmocka_unit_test(test_parked_threads),   cmocka_unit_test(test_idle_after_a_scattered_cache),
+        cmocka_unit_test(test_free_all),
+        cmocka_unit_test(test_scattered_survivors),
+        cmocka_unit_test(test_parked_threads),
+        cmocka_unit_test(test_idle_after_a_scattered_cache),
         cmocka_unit_test(test_trim_says_the_truth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

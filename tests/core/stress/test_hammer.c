@@ -118,8 +118,8 @@ static void hammer(size_t workers, size_t size_max, unsigned burst, bool is_chec
     static Hammer hammers[8];
     static size_t used;
     Hammer *one = &hammers[used++];
-    *one = (Hammer){.seed = random_seed(), .workers = workers, .size_max = size_max, .burst = burst,
-                    .is_checking = is_checking};
+    *one = (Hammer){
+        .seed = random_seed(), .workers = workers, .size_max = size_max, .burst = burst, .is_checking = is_checking};
     ChildResult result = child_run(hammer_here, one);
     child_require_success(&result);
     assert_string_equal(result.errors, "");

@@ -152,10 +152,10 @@ static void test_with_a_survivor(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_blocks),      cmocka_unit_test(test_100_thousand),
-        cmocka_unit_test(test_500_thousand),    cmocka_unit_test(test_1_million),
-        cmocka_unit_test(test_every_class),     cmocka_unit_test(test_large_blocks),
-        cmocka_unit_test(test_mixed_classes),   cmocka_unit_test(test_with_a_survivor),
+        cmocka_unit_test(test_few_blocks),    cmocka_unit_test(test_100_thousand),
+        cmocka_unit_test(test_500_thousand),  cmocka_unit_test(test_1_million),
+        cmocka_unit_test(test_every_class),   cmocka_unit_test(test_large_blocks),
+        cmocka_unit_test(test_mixed_classes), cmocka_unit_test(test_with_a_survivor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 typedef struct ChildResult {
-    int exit_code;       /* or -1 when a signal ended it */
-    int signal;          /* 0 when it exited */
-    char errors[16384];  /* its stderr, NUL-terminated */
+    int exit_code;      /* or -1 when a signal ended it */
+    int signal;         /* 0 when it exited */
+    char errors[16384]; /* its stderr, NUL-terminated */
 } ChildResult;
 
 /* Forks; the child calls `run(context)` and exits 0 when that returns. */

@@ -126,10 +126,20 @@ static void do_free(Model *model, ModelBlock *slot) {
 
 static void do_option(Model *model) {
     static const char *const settings[][2] = {
-        {"purge_delay_ms", "0"},  {"purge_delay_ms", "1"},     {"purge_delay_ms", "250"},   {"retain_bytes", "0"},
-        {"retain_bytes", "4194304"}, {"retain_burst_bytes", "0"}, {"retain_burst_bytes", "16777216"},
-        {"retain_percent", "0"},  {"retain_percent", "1000"},  {"retain_percent", "5"},     {"counters", "1"},
-        {"retain_burst_percent", "0"}, {"retain_burst_percent", "25"}, {"counters", "0"},
+        {"purge_delay_ms", "0"},
+        {"purge_delay_ms", "1"},
+        {"purge_delay_ms", "250"},
+        {"retain_bytes", "0"},
+        {"retain_bytes", "4194304"},
+        {"retain_burst_bytes", "0"},
+        {"retain_burst_bytes", "16777216"},
+        {"retain_percent", "0"},
+        {"retain_percent", "1000"},
+        {"retain_percent", "5"},
+        {"counters", "1"},
+        {"retain_burst_percent", "0"},
+        {"retain_burst_percent", "25"},
+        {"counters", "0"},
     };
     size_t choice = random_below(&model->random, sizeof settings / sizeof *settings);
     stats_option_set(settings[choice][0], settings[choice][1]);

@@ -279,10 +279,19 @@ static void do_flush(Machine *machine) {
 
 static void do_option(Machine *machine) {
     static const char *const settings[][2] = {
-        {"purge_delay_ms", "0"},      {"purge_delay_ms", "1"},     {"purge_delay_ms", "250"},
-        {"retain_bytes", "0"},        {"retain_bytes", "4194304"}, {"retain_burst_bytes", "0"},
-        {"retain_burst_bytes", "16777216"}, {"retain_percent", "0"}, {"retain_percent", "1000"},
-        {"retain_burst_percent", "0"}, {"retain_burst_percent", "25"}, {"counters", "1"}, {"counters", "0"},
+        {"purge_delay_ms", "0"},
+        {"purge_delay_ms", "1"},
+        {"purge_delay_ms", "250"},
+        {"retain_bytes", "0"},
+        {"retain_bytes", "4194304"},
+        {"retain_burst_bytes", "0"},
+        {"retain_burst_bytes", "16777216"},
+        {"retain_percent", "0"},
+        {"retain_percent", "1000"},
+        {"retain_burst_percent", "0"},
+        {"retain_burst_percent", "25"},
+        {"counters", "1"},
+        {"counters", "0"},
     };
     const char *const *setting = settings[stream_byte(&machine->stream) % (sizeof settings / sizeof *settings)];
     stats_option_set(setting[0], setting[1]);
@@ -306,10 +315,10 @@ static const struct {
     unsigned char share; /* of 256 */
     void (*run)(Machine *machine);
 } operations[] = {
-    {40, do_malloc},    {44, do_free},     {10, do_calloc},      {26, do_realloc},   {8, do_grow},
-    {10, do_aligned},   {2, do_too_large}, {20, do_many},        {22, do_free_many}, {4, do_free_all_but_few},
-    {8, do_heap_new},   {20, do_heap_malloc}, {4, do_heap_limit}, {4, do_heap_destroy}, {8, do_elsewhere},
-    {6, do_aside},      {3, do_end_thread}, {4, do_trim},        {4, do_flush},      {5, do_option},
+    {40, do_malloc},  {44, do_free},        {10, do_calloc},    {26, do_realloc},     {8, do_grow},
+    {10, do_aligned}, {2, do_too_large},    {20, do_many},      {22, do_free_many},   {4, do_free_all_but_few},
+    {8, do_heap_new}, {20, do_heap_malloc}, {4, do_heap_limit}, {4, do_heap_destroy}, {8, do_elsewhere},
+    {6, do_aside},    {3, do_end_thread},   {4, do_trim},       {4, do_flush},        {5, do_option},
     {4, do_check},
 };
 

@@ -1,5 +1,6 @@
 /*
- * support/reference.h - what an exact allocator would say: every live block with its pattern, and the accounts of heaps.
+ * support/reference.h - what an exact allocator would say: every live block with its pattern, and the accounts of
+ * heaps.
  *
  * A reference belongs to one thread at a time. What all references of the process hold together is what hakmem's stats
  * must show once the threads are quiet.
@@ -46,7 +47,8 @@ typedef struct Reference {
 void reference_enter(Reference *reference, ReferenceBlock *slot, void *address, size_t bytes, ReferenceKind kind,
                      ReferenceHeap *heap);
 
-/* The block is about to be freed: its pattern holds, its size is what it was; the slot is empty. Returns its address. */
+/* The block is about to be freed: its pattern holds, its size is what it was; the slot is empty. Returns its
+ * address. */
 void *reference_leave(Reference *reference, ReferenceBlock *slot);
 
 /* The block is now at `address`, with `bytes`; what it kept of its contents holds. */
@@ -56,7 +58,8 @@ void reference_resize(Reference *reference, ReferenceBlock *slot, void *address,
 void reference_heap_enter(Reference *reference, ReferenceHeap *heap, hak_heap_t *handle,
                           const hak_heap_options_t *options);
 
-/* The heap is about to be destroyed: a private one takes its blocks along, those of another live on. Returns its handle. */
+/* The heap is about to be destroyed: a private one takes its blocks along, those of another live on. Returns its
+ * handle. */
 hak_heap_t *reference_heap_leave(Reference *reference, ReferenceHeap *heap);
 
 /* The heap was asked to grow by so much, and did or did not: is that right? Notes the refusal. */

@@ -62,7 +62,8 @@ size_t resident_huge_bytes(void) { return rollup_bytes("\nAnonHugePages:"); }
 size_t resident_machine_free_bytes(void) {
     enum { TEXT_BYTES = 1 << 20 };
     static const char label[] = " count: ";
-    /* Not static: where the kernel gives huge pages to all, so large a buffer gets one when a small neighbour is touched. */
+    /* Not static: where the kernel gives huge pages to all, so large a buffer gets one when a small neighbour is
+     * touched. */
     char *text = mmap(NULL, TEXT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(text != MAP_FAILED);
     read_file("/proc/meminfo", text, TEXT_BYTES);

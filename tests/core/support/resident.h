@@ -18,7 +18,7 @@ size_t resident_bytes(void);
 /* How many kernel pages of [address, address + bytes) have memory behind them (mincore), in bytes. */
 size_t resident_bytes_in(const void *address, size_t bytes);
 
-size_t resident_huge_bytes(void);         /* AnonHugePages of /proc/self/smaps_rollup */
+size_t resident_huge_bytes(void); /* AnonHugePages of /proc/self/smaps_rollup */
 
 /* Of the whole machine: what others do shows, too. */
 size_t resident_machine_free_bytes(void);
@@ -29,8 +29,8 @@ size_t resident_thread_count(void);  /* Threads of /proc/self/status */
 
 void resident_sleep_ms(unsigned milliseconds);
 
-/* True under valgrind, in an emulator, or with a sanitizer, whose own memory and threads make Rss, limits and the number
- * of threads say nothing about hakmem. */
+/* True under valgrind, in an emulator, or with a sanitizer, whose own memory and threads make Rss, limits and the
+ * number of threads say nothing about hakmem. */
 bool resident_is_distorted(void);
 
 #endif

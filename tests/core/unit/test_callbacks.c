@@ -104,7 +104,8 @@ static void test_heap_malloc_or(void **state) {
         }
         static void *blocks[2000];
         size_t count = 0;
-        while ((blocks[count] = hak_heap_malloc_or(heap, 48, answer_refusal, &calls, 4711)) != (void *)&handed_on) count++;
+        while ((blocks[count] = hak_heap_malloc_or(heap, 48, answer_refusal, &calls, 4711)) != (void *)&handed_on)
+            count++;
         REQUIRE_EQUAL(count, 50000 / 48);
         while (count > 0) hak_heap_free(heap, blocks[--count]);
         hak_heap_destroy(heap);

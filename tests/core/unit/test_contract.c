@@ -17,10 +17,10 @@ enum { ENTRY_POINTS = 3, ENTRY_OBJECT = 1, ENTRY_ALIGN8 = 2 };
 
 /* Sizes around every boundary there is. */
 static const size_t sizes[] = {
-    0,     1,     7,     8,     9,     15,    16,     17,      23,      24,      25,      31,      32,      33,
-    48,    63,    64,    65,    100,   127,   128,    129,     500,     512,     513,     1000,    1023,    1024,
-    1025,  2048,  4095,  4096,  4097,  16383, 16384,  16385,   20000,   32767,   32768,   32769,   65535,   65536,
-    65537, 131072, 1000000, 1048575, 1048576, 1048577, 2097151, 2097152, 2097153, 5000000,
+    0,     1,     7,     8,     9,      15,      16,      17,      23,      24,      25,      31,      32,
+    33,    48,    63,    64,    65,     100,     127,     128,     129,     500,     512,     513,     1000,
+    1023,  1024,  1025,  2048,  4095,   4096,    4097,    16383,   16384,   16385,   20000,   32767,   32768,
+    32769, 65535, 65536, 65537, 131072, 1000000, 1048575, 1048576, 1048577, 2097151, 2097152, 2097153, 5000000,
 };
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
@@ -107,8 +107,8 @@ static void test_monstrous_realloc_of_large(void **state) {
 static void test_calloc_overflow(void **state) {
     (void)state;
     static const volatile size_t pairs[][2] = {
-        {SIZE_MAX, 2}, {2, SIZE_MAX}, {(size_t)1 << 32, (size_t)1 << 32}, {SIZE_MAX / 2, 3}, {SIZE_MAX, SIZE_MAX},
-        {SIZE_MAX / 8 + 1, 8},
+        {SIZE_MAX, 2},     {2, SIZE_MAX},        {(size_t)1 << 32, (size_t)1 << 32},
+        {SIZE_MAX / 2, 3}, {SIZE_MAX, SIZE_MAX}, {SIZE_MAX / 8 + 1, 8},
     };
     for (size_t index = 0; index < sizeof pairs / sizeof *pairs; index++) {
         errno = 0;
@@ -294,8 +294,14 @@ static void test_owns_and_usable_size(void **state) {
         hak_free(block);
     }
     void *foreign = malloc(10);
-    const void *const others[] = {NULL, &in_data, &on_stack, foreign, (void *)1, (void *)-1,
-                                  (void *)((uintptr_t)1 << 63), (const void *)(uintptr_t)test_owns_and_usable_size};
+    const void *const others[] = {NULL,
+                                  &in_data,
+                                  &on_stack,
+                                  foreign,
+                                  (void *)1,
+                                  (void *)-1,
+                                  (void *)((uintptr_t)1 << 63),
+                                  (const void *)(uintptr_t)test_owns_and_usable_size};
     for (size_t index = 0; index < sizeof others / sizeof *others; index++) {
         const void *volatile address = others[index];
         REQUIRE_EQUAL(hak_owns(address), 0);

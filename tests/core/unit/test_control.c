@@ -1,6 +1,6 @@
 /*
- * unit/test_control.c - the control functions: answers item by item and as JSON from one list of fields, heaps by number,
- * and errors in one line, also for NULL everywhere.
+ * unit/test_control.c - the control functions: answers item by item and as JSON from one list of fields, heaps by
+ * number, and errors in one line, also for NULL everywhere.
  */
 #include <errno.h>
 #include <hakmem_control.h>
@@ -30,8 +30,8 @@ typedef struct Trace {
 } Trace;
 
 static void trace(Trace *trace, const char *kind, const char *key, const char *value) {
-    int length = snprintf(trace->text + trace->used, sizeof trace->text - trace->used, "%d %s %s %s\n", trace->depth, kind,
-                          key == NULL ? "-" : key, value);
+    int length = snprintf(trace->text + trace->used, sizeof trace->text - trace->used, "%d %s %s %s\n", trace->depth,
+                          kind, key == NULL ? "-" : key, value);
     REQUIRE_AT_LEAST(sizeof trace->text - trace->used, (size_t)length + 1);
     trace->used += (size_t)length;
 }
@@ -51,7 +51,7 @@ static void visit_count(void *context, const char *key, uint64_t count) {
 static hak_visitor_t visitor_of(Trace *trace) {
     trace->used = 0;
     trace->depth = 0;
-    return (hak_visitor_t){trace,   begin_map,   end_any,    begin_list, end_any,
+    return (hak_visitor_t){trace,       begin_map,  end_any,    begin_list, end_any,
                            visit_count, visit_text, visit_flag, visit_none};
 }
 
@@ -96,12 +96,14 @@ static void test_options_are_told(void **state) {
     REQUIRE(strstr(seen.text, "2 text name purge_delay_ms\n2 text variable HAKMEM_PURGE_DELAY_MS\n2 text kind integer\n"
                               "2 count value 250\n2 count default 250\n2 count minimum 0\n2 count maximum 3600000\n"
                               "2 list choices \n2 text unit ms\n") != NULL);
-    REQUIRE(strstr(seen.text, "2 text kind choice\n2 text value auto\n2 text default auto\n2 none minimum \n"
-                              "2 none maximum \n2 list choices \n3 text - never\n3 text - auto\n3 text - always\n") != NULL);
+    REQUIRE(strstr(seen.text,
+                   "2 text kind choice\n2 text value auto\n2 text default auto\n2 none minimum \n"
+                   "2 none maximum \n2 list choices \n3 text - never\n3 text - auto\n3 text - always\n") != NULL);
     char *text;
     REQUIRE_EQUAL(hak_control_options_json(&text, &error), 0);
     REQUIRE(strncmp(text, "{\"version\": 1, \"options\": [{\"name\": \"retain_bytes\", ", 52) == 0);
-    REQUIRE(strstr(text, "\"minimum\": null, \"maximum\": null, \"choices\": [\"never\", \"auto\", \"always\"]") != NULL);
+    REQUIRE(strstr(text, "\"minimum\": null, \"maximum\": null, \"choices\": [\"never\", \"auto\", \"always\"]") !=
+            NULL);
     REQUIRE(strstr(text, "\"at_start_only\": true}") != NULL && strchr(text, '\n') == NULL);
     hak_control_text_free(text);
 }

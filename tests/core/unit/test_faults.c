@@ -204,7 +204,7 @@ static void test_realloc_chains(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_sizes), cmocka_unit_test(test_large_blocks), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_all_sizes), cmocka_unit_test(test_large_blocks),   cmocka_unit_test(test_threads),
         cmocka_unit_test(test_purges),    cmocka_unit_test(test_realloc_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /*
- * unit/test_fork_in_purge.c - a fork that does not wait for other threads' purges to end: what these had in hand is free in
- * the child, where nobody will put it back. The test holds the purge in the middle. And what another thread frees when the
- * fork's own purge is over, and leaves to a helper that the fork then stops, is given back in both processes.
+ * unit/test_fork_in_purge.c - a fork that does not wait for other threads' purges to end: what these had in hand is
+ * free in the child, where nobody will put it back. The test holds the purge in the middle. And what another thread
+ * frees when the fork's own purge is over, and leaves to a helper that the fork then stops, is given back in both
+ * processes.
  */
 #include <string.h>
 #include <sys/wait.h>
@@ -51,8 +52,7 @@ void __wrap_hak_core_helper_stop(void) {
 /* All blocks of some slabs, and some of others: slabs of the supply and slabs of a heap are given back. */
 static void *free_and_trim(void *kept_every_pointer) {
     size_t kept_every = *(size_t *)kept_every_pointer;
-    for (size_t number = 0; number < BLOCKS; number++)
-        memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t number = 0; number < BLOCKS; number++) memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
     for (size_t number = 0; number < BLOCKS; number++) {
         if (number % kept_every == 0) continue;
         hak_free(blocks[number]);

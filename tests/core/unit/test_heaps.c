@@ -57,9 +57,7 @@ static void counts_are_exact(uint32_t is_private) {
             blocks[slot] = resized;
             break;
         }
-        default:
-            hak_heap_free(heap, blocks[slot]);
-            blocks[slot] = NULL;
+        default: hak_heap_free(heap, blocks[slot]); blocks[slot] = NULL;
         }
         sum_bytes += hak_usable_size(blocks[slot]);
         if (sum_bytes > peak_bytes) peak_bytes = sum_bytes;

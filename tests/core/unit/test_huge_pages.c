@@ -185,12 +185,9 @@ static void test_cancelled_thread(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_only_beyond_16_mib),
-        cmocka_unit_test(test_never_and_always),
-        cmocka_unit_test(test_none_above_the_bound),
-        cmocka_unit_test(test_none_of_another_size),
-        cmocka_unit_test(test_slow_touches),
-        cmocka_unit_test(test_slower_and_slower),
+        cmocka_unit_test(test_only_beyond_16_mib),   cmocka_unit_test(test_never_and_always),
+        cmocka_unit_test(test_none_above_the_bound), cmocka_unit_test(test_none_of_another_size),
+        cmocka_unit_test(test_slow_touches),         cmocka_unit_test(test_slower_and_slower),
         cmocka_unit_test(test_cancelled_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,8 +122,7 @@ static void one_of_two_heaps_ends(void *block_bytes_pointer) {
     Figures before = figures_now();
     hak_heap_destroy(heap[0]);
     require_given_back(before, 80 * MIB);
-    for (size_t number = 1; number < count; number += 2)
-        REQUIRE(pattern_holds(blocks[number], block_bytes, number));
+    for (size_t number = 1; number < count; number += 2) REQUIRE(pattern_holds(blocks[number], block_bytes, number));
     hak_heap_destroy(heap[1]);
     stats_require_all_returned();
 }
@@ -231,10 +230,8 @@ static void test_split_in_use(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_some_survive),
-        cmocka_unit_test(test_large_blocks_shrink),
-        cmocka_unit_test(test_one_of_two_heaps_ends),
-        cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_some_survive),          cmocka_unit_test(test_large_blocks_shrink),
+        cmocka_unit_test(test_one_of_two_heaps_ends), cmocka_unit_test(test_fork),
         cmocka_unit_test(test_split_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,9 +15,9 @@
 static void test_table_is_complete(void **state) {
     (void)state;
     static const char *const names[] = {
-        "retain_bytes", "retain_percent", "retain_burst_bytes", "retain_burst_percent", "purge_delay_ms", "thp",
-        "align", "on_error", "counters", "stats_at_exit", "stats_socket", "domains", "debug",
-        "tiny_use_superslab",
+        "retain_bytes", "retain_percent",     "retain_burst_bytes", "retain_burst_percent", "purge_delay_ms", "thp",
+        "align",        "on_error",           "counters",           "stats_at_exit",        "stats_socket",   "domains",
+        "debug",        "tiny_use_superslab",
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
         bool is_found = false;
@@ -70,9 +70,12 @@ static void test_get_errors(void **state) {
 static void test_set_and_get(void **state) {
     (void)state;
     static const char *const pairs[][2] = {
-        {"retain_bytes", "0"}, {"retain_bytes", "9223372036854775807"}, {"retain_bytes", "4194304"},
-        {"purge_delay_ms", "3600000"}, {"purge_delay_ms", "250"}, {"counters", "1"}, {"counters", "0"},
-        {"on_error", "report"}, {"on_error", "abort"}, {"stats_at_exit", "1"}, {"stats_at_exit", "0"},
+        {"retain_bytes", "0"},       {"retain_bytes", "9223372036854775807"},
+        {"retain_bytes", "4194304"}, {"purge_delay_ms", "3600000"},
+        {"purge_delay_ms", "250"},   {"counters", "1"},
+        {"counters", "0"},           {"on_error", "report"},
+        {"on_error", "abort"},       {"stats_at_exit", "1"},
+        {"stats_at_exit", "0"},
     };
     for (size_t index = 0; index < sizeof pairs / sizeof *pairs; index++) {
         char message[100] = "untouched", value[64];
@@ -202,21 +205,23 @@ static void test_unknown_names_in_environment(void **state) {
 
 static void test_former_names_in_environment(void **state) {
     (void)state;
-    require_environment((const char *const[]){"HAKMEM_RETAIN_YOUNG_BYTES=123", "HAKMEM_RETAIN_YOUNG_PERCENT=7", NULL},
-                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES is called HAKMEM_RETAIN_BURST_BYTES now; the former "
-                        "name works until hakmem 0.3.0\n"
-                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_PERCENT is called HAKMEM_RETAIN_BURST_PERCENT now; the "
-                        "former name works until hakmem 0.3.0\n"
-                        "retain_burst_bytes is 123\nretain_burst_percent is 7\n");
+    require_environment(
+        (const char *const[]){"HAKMEM_RETAIN_YOUNG_BYTES=123", "HAKMEM_RETAIN_YOUNG_PERCENT=7", NULL},
+        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES is called HAKMEM_RETAIN_BURST_BYTES now; the former "
+        "name works until hakmem 0.3.0\n"
+        "hakmem: warning: HAKMEM_RETAIN_YOUNG_PERCENT is called HAKMEM_RETAIN_BURST_PERCENT now; the "
+        "former name works until hakmem 0.3.0\n"
+        "retain_burst_bytes is 123\nretain_burst_percent is 7\n");
     require_environment((const char *const[]){"HAKMEM_RETAIN_YOUNG_BYTES=1", "HAKMEM_RETAIN_BURST_BYTES=2", NULL},
                         "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES is ignored: it is called HAKMEM_RETAIN_BURST_BYTES "
                         "now, which is set, too\n"
                         "retain_burst_bytes is 2\n");
-    require_environment((const char *const[]){"HAKMEM_RETAIN_YOUNG_BYTES=x", NULL},
-                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES is called HAKMEM_RETAIN_BURST_BYTES now; the former "
-                        "name works until hakmem 0.3.0\n"
-                        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES=x is not a whole number from 0 to "
-                        "9223372036854775807; 16777216 is used instead\n");
+    require_environment(
+        (const char *const[]){"HAKMEM_RETAIN_YOUNG_BYTES=x", NULL},
+        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES is called HAKMEM_RETAIN_BURST_BYTES now; the former "
+        "name works until hakmem 0.3.0\n"
+        "hakmem: warning: HAKMEM_RETAIN_YOUNG_BYTES=x is not a whole number from 0 to "
+        "9223372036854775807; 16777216 is used instead\n");
 }
 
 /* Set and get twice by a former name: one warning for all four calls. */

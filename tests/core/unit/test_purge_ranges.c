@@ -1,6 +1,6 @@
 /*
- * unit/test_purge_ranges.c - many ranges given back in one call of the kernel: all of them, all but those it refuses, and
- * the same where the kernel has no such call.
+ * unit/test_purge_ranges.c - many ranges given back in one call of the kernel: all of them, all but those it refuses,
+ * and the same where the kernel has no such call.
  */
 #include <errno.h>
 #include <linux/filter.h>

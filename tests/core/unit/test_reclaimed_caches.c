@@ -1,13 +1,13 @@
 /*
- * unit/test_reclaimed_caches.c - what threads that are idle have cached: it is taken also where the first try had to leave
- * it, and when much of it becomes free at once, it is not for one free of another thread to give it back.
+ * unit/test_reclaimed_caches.c - what threads that are idle have cached: it is taken also where the first try had to
+ * leave it, and when much of it becomes free at once, it is not for one free of another thread to give it back.
  */
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cache/reclaim.h"
 #include "cache/magazine.h"
+#include "cache/reclaim.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -22,7 +22,8 @@ static Heap *_Atomic heap_of_caching;
 
 static void *cache_and_wait(void *unused) {
     void *blocks[CACHED_BLOCKS];
-    size_t first = resident_os_page_bytes() < 65536 ? 1 : 0; /* so that slabs stay, but not where they are one OS page */
+    size_t first = resident_os_page_bytes() < 65536 ? 1
+                                                    : 0; /* so that slabs stay, but not where they are one OS page */
     for (size_t size = 64; size < 64 + 16 * SIZES; size += 16) {
         for (size_t number = 0; number < CACHED_BLOCKS; number++) memset(blocks[number] = hak_malloc(size), 1, size);
         for (size_t number = first; number < CACHED_BLOCKS; number++) hak_free(blocks[number]);
@@ -94,8 +95,7 @@ static void many_at_once(void *when) {
     stats_option_set("retain_bytes", "0");
     stats_option_set("retain_percent", "0");
     start_caching(threads, THREADS_MAX);
-    for (size_t number = 0; number < BLOCKS; number++)
-        memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t number = 0; number < BLOCKS; number++) memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
     is_reclaimed_in_purge = *(const bool *)when;
     if (!is_reclaimed_in_purge) {
         reclaim_others(false); /* as the helper does it, whose next look would give back what is above the bound */

@@ -1,7 +1,7 @@
 /*
  * unit/test_refused_calls.c - a kernel that unmaps nothing for a while, as at vm.max_map_count: the addresses serve
- * again, no OS page stays for it, the figures stay exact, and all goes when it unmaps again. And one that moves nothing,
- * after it has unmapped the target.
+ * again, no OS page stays for it, the figures stay exact, and all goes when it unmaps again. And one that moves
+ * nothing, after it has unmapped the target.
  *
  * In unit because the link wraps the OS calls.
  */

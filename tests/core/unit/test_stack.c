@@ -1,6 +1,6 @@
 /*
- * unit/test_stack.c - how much of the caller's stack malloc, free, calloc and realloc take at most: programs call them on
- * threads whose stack is as small as the system allows.
+ * unit/test_stack.c - how much of the caller's stack malloc, free, calloc and realloc take at most: programs call
+ * them on threads whose stack is as small as the system allows.
  *
  * The stack below the caller is painted, the request is made, and the deepest byte that lost its paint is found.
  */

@@ -19,8 +19,8 @@ enum { KINDS = 3, THREADS = 3, CHILD_SECONDS_MAX = 60 };
 
 static atomic_bool is_over;
 
-/* LuaJIT registers what it compiles with the compiler's library, whose lock a child may inherit from a thread that it has
- * not. */
+/* LuaJIT registers what it compiles with the compiler's library, whose lock a child may inherit from a thread that it
+ * has not. */
 static const char *const work =
     "if jit then jit.off() end "
     "local held = {} for number = 1, 2000 do held[number] = {tostring(number)} end kept = (kept or 0) + #held";

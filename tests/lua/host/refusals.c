@@ -1,11 +1,13 @@
 /*
- * refusals.c - a script under 0, 1, 2, ... steps of memory, until it passes, so that each of its requests is refused once.
+ * refusals.c - a script under 0, 1, 2, ... steps of memory, until it passes, so that each of its requests is refused
+ * once.
  *
  *     refusals
  *
- * After each failure the state is closed under its limit, or gets memory and must run the script; nothing may be left over.
- * The script has run once before: Lua 5.4 that is refused memory while it makes the metatable of its first large buffer
- * keeps half of it, and fails with another message ever after. Prints how many rounds failed, shared heap and private one.
+ * After each failure the state is closed under its limit, or gets memory and must run the script; nothing may be left
+ * over. The script has run once before: Lua 5.4 that is refused memory while it makes the metatable of its first
+ * large buffer keeps half of it, and fails with another message ever after. Prints how many rounds failed, shared
+ * heap and private one.
  */
 #include <hakmem_lua.h>
 #include <lauxlib.h>
@@ -29,7 +31,8 @@ static const char *const script =
     "local functions = {} for number = 1, 20 do functions[number] = function() return held[number].name end end "
     "local parts = {} for number, each in ipairs(functions) do parts[number] = each() end "
     "local text = table.concat(parts, ','):rep(8):gsub('record', 'row') "
-    "local make = coroutine.wrap(function() for number = 1, 5 do coroutine.yield({number, text:sub(number, 40)}) end end) "
+    "local make = coroutine.wrap(function() "
+    "for number = 1, 5 do coroutine.yield({number, text:sub(number, 40)}) end end) "
     "for number = 1, 5 do assert(make()[1] == number) end "
     "setmetatable({}, {__gc = function() finalized = {text} end}) "
     "table.sort(held, function(one, other) return one.number > other.number end) "

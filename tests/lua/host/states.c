@@ -271,8 +271,10 @@ static void *use_states(void *number_pointer) {
     for (size_t round = 0; round < ROUNDS * STATES; round++) {
         size_t index = (round * 7 + number * 5) % STATES;
         pthread_mutex_lock(&shared[index].lock);
-        REQUIRE(run_text(shared[index].L, "turns = (turns or 0) + 1 held = held or {} "
-                                          "for number = 1, 40 do held[(turns * 40 + number) % 500] = {turns, tostring(number)} end") == 0);
+        REQUIRE(run_text(shared[index].L,
+                         "turns = (turns or 0) + 1 held = held or {} "
+                         "for number = 1, 40 do held[(turns * 40 + number) % 500] = {turns, tostring(number)} end") ==
+                0);
         pthread_mutex_unlock(&shared[index].lock);
     }
     return NULL;
@@ -310,7 +312,9 @@ static void test_module_in_a_state(void) {
     lua_setglobal(L, "hakmem");
     REQUIRE(run_text(L, "assert(hakmem.is_enabled() and select(2, hakmem.limit()) == 32 * 2^20)") == 0);
     REQUIRE(run_text(L, "hakmem.limit(0, 16 * 2^20)") == 0 && stats_of(L).hard_limit_bytes == 16 << 20);
-    REQUIRE(run_text(L, "local ok, message = pcall(hakmem.disable) assert(not ok and message:find('no other allocator'))") == 0);
+    REQUIRE(run_text(
+                L, "local ok, message = pcall(hakmem.disable) assert(not ok and message:find('no other allocator'))") ==
+            0);
     REQUIRE(run_text(L, "assert(hakmem.enable() and hakmem.stats().state.private_heap == false)") == 0);
     hak_lua_close(L);
 }
