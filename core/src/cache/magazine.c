@@ -15,17 +15,25 @@ void magazines_initialize(Heap *heap) {
         heap->magazine[index].usable_granules = (uint16_t)(size_class_usable_bytes[index] / 8);
 }
 
+/* In portions, by way of the stack: the C library copies many words with one instruction. */
+static HAK_NOINLINE void swap_blocks(void **one, void **other, unsigned count) {
+    enum { PORTION_BLOCKS = 64 };
+    void *portion[PORTION_BLOCKS];
+    for (unsigned done = 0; done < count; done += PORTION_BLOCKS) {
+        size_t bytes = (count - done < PORTION_BLOCKS ? count - done : PORTION_BLOCKS) * sizeof *portion;
+        memcpy(portion, one + done, bytes);
+        memcpy(one + done, other + done, bytes);
+        memcpy(other + done, portion, bytes);
+    }
+}
+
 /* The older blocks change places with the younger ones above them, and the top falls below them. */
 void **magazines_detach_oldest(Heap *heap, unsigned class_index, unsigned count) {
     Magazine *magazine = &heap->magazine[class_index];
     void **slots = magazine_slots(heap, class_index);
     unsigned total = magazine_count(magazine, slots), left = total - count;
     HAK_ASSERT(count == total || count <= left);
-    for (unsigned index = 0; index < count && count < total; index++) {
-        void *older = slots[index];
-        slots[index] = slots[left + index];
-        slots[left + index] = older;
-    }
+    if (count < total) swap_blocks(slots, slots + left, count);
     STORE_RELAXED(magazine->top, slots + left);
     return slots + left;
 }
