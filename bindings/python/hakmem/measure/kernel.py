@@ -149,14 +149,15 @@ LISTS_CHILDREN = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/childre
 
 def command_line(process_id: int) -> list[str]:
     """Return the words that a process was started with; empty when it is gone."""
-    text = _read(process_id, "cmdline") or b""
-    return [word.decode(errors="replace") for word in text.split(b"\0")[:-1]]
+    text = _read(process_id, "cmdline")
+    # A process that wrote a title over its words may have left no zero byte at the end.
+    return [os.fsdecode(word) for word in text.removesuffix(b"\0").split(b"\0")] if text else []
 
 
 def has_mapped(process_id: int, part_of_path: str) -> bool:
     """Tell whether a file with this text in its path is mapped."""
     try:
-        return part_of_path.encode() in mapped_text(process_id)
+        return os.fsencode(part_of_path) in mapped_text(process_id)
     except MeasureError:
         return False
 
@@ -171,7 +172,7 @@ def mappings(process_id: int) -> list[Mapping]:
     text = _read(process_id, "smaps")
     if not text:
         raise MeasureError(f"there is no process {process_id} any more")
-    return merge_neighbours(list(parse_smaps(text.decode(errors="replace"))))
+    return merge_neighbours(list(parse_smaps(os.fsdecode(text))))
 
 
 def merge_neighbours(mappings: list[Mapping]) -> list[Mapping]:
@@ -196,7 +197,8 @@ def merge_neighbours(mappings: list[Mapping]) -> list[Mapping]:
 def parse_smaps(text: str) -> Iterator[Mapping]:
     """Read the text of a file smaps."""
     current: Mapping | None = None
-    for line in text.splitlines():
+    # Not splitlines(): the kernel escapes a line feed in a path, and none of the other ends of lines.
+    for line in filter(None, text.split("\n")):
         first, _, rest = line.partition(" ")
         if not first.endswith(":"):
             if current is not None:
