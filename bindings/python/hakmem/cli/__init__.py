@@ -5,6 +5,7 @@ imported by the program, and differs from what `python` would have imported.
 """
 
 import errno
+import io
 import os
 import sys
 
@@ -32,6 +33,7 @@ def main(arguments: "list[str] | None" = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] != ["run"]:  # the program finds what it would find under `python`
         _open_closed_streams()
+        _let_everything_be_printed()
     try:
         if not words:
             raise UsageError(f"a command is missing; give one of {', '.join(COMMANDS)}")
@@ -71,6 +73,12 @@ def _open_closed_streams() -> None:
     for name in closed:
         mode = "r" if name == "stdin" else "w"
         setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _let_everything_be_printed() -> None:
+    """Let a character that standard output has not be escaped: a table that took an hour must not end there."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _main_without_command(words: list[str]) -> int:

@@ -5,6 +5,7 @@ import site
 from hakmem import startup_files
 from hakmem.cli.command import fail
 from hakmem.cli.startup_command import StartupCommand
+from hakmem.shown import print_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class InstallStartup(StartupCommand):
             startup_files.install(directory)
         except OSError as error:
             return fail(self.explain(error, arguments.user), 1)
-        print(f"installed in {directory}: {', '.join(startup_files.FILES)}; set HAKMEM=1 to enable hakmem")
+        print_line(f"installed in {directory}: {', '.join(startup_files.FILES)}; set HAKMEM=1 to enable hakmem")
         return 0
 
     def advice(self) -> str:

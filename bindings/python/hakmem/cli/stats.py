@@ -5,6 +5,7 @@ import time
 
 from hakmem.cli.measure_command import HOUR_SECONDS, MeasureCommand, positive, process_id_of
 from hakmem.message import say
+from hakmem.shown import print_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class Stats(MeasureCommand):
             from hakmem.report import stats_table
 
             sums = kernel.memory_sums(process_id)
-            print(f"process {process_id}, Python {told['python']}, hakmem {told['hakmem']}", end="")
-            print(f", {'enabled' if told['is_enabled'] else 'not enabled'}")
+            state = "enabled" if told["is_enabled"] else "not enabled"
+            print_line(f"process {process_id}, Python {told['python']}, hakmem {told['hakmem']}, {state}")
             print(f"resident memory {sums.rss if sums else 0:,} bytes (kernel)")
             print(stats_table(told["stats"]), end="")
         return 0

@@ -9,6 +9,7 @@ from typing import TypedDict
 import hakmem
 from hakmem import _hakmem, startup_files
 from hakmem.cli.command import Command
+from hakmem.shown import shown_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def status_text(status: "StatusReport") -> str:
         ("startup file", ", ".join(status["startup_files"]) or "none (hakmem install-startup puts one there)"),
         ("changed options", changed or "none"),
     ]
-    return "\n".join(f"{label:<17}{text}" for label, text in rows)
+    return "\n".join(f"{label:<17}{shown_on(sys.stdout, text)}" for label, text in rows)
 
 
 COMMAND = Status()

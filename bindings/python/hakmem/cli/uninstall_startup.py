@@ -3,6 +3,7 @@
 from hakmem import startup_files
 from hakmem.cli.command import fail
 from hakmem.cli.startup_command import StartupCommand
+from hakmem.shown import print_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ class UninstallStartup(StartupCommand):
         except OSError as error:
             return fail(self.explain(error, arguments.user), 1)
         if removed:
-            print(f"removed from {directory}")
+            print_line(f"removed from {directory}")
         else:
-            print(f"nothing to remove in {directory}")
+            print_line(f"nothing to remove in {directory}")
         return 0
 
 
