@@ -8,6 +8,7 @@ import collections
 import contextlib
 import gc
 import json
+import math
 import os
 import time
 from typing import Any
@@ -19,6 +20,13 @@ FILE_VARIABLE = "_HAKMEM_MARKS_FILE"
 GC_VARIABLE = "_HAKMEM_GC_RUNS"
 FULL_GENERATION = 2
 KEPT_MAX = 1000
+# What an event may say, beside its moment.
+EVENT_FIELDS: "dict[str, tuple[type, ...]]" = {
+    "mark": (str,),
+    "gc_seconds": (float,),
+    "collected": (int,),
+    "pid": (int,),
+}
 
 kept: "collections.deque[dict[str, Any]]" = collections.deque(maxlen=KEPT_MAX)
 _file = -1
@@ -63,17 +71,28 @@ def _note(event: dict[str, Any]) -> None:
 
 def read_file(path: str, start_seconds: float) -> list[dict[str, Any]]:
     """Return the events of a file with their `seconds` since a monotonic moment; a half line at the end is left out."""
-    events = []
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            try:
-                events.append(since(json.loads(line), start_seconds))
-            except ValueError:
-                continue
-    return events
+    with open(path, "rb") as file:
+        lines = file.read().split(b"\n")
+    told = []
+    for line in lines:
+        with contextlib.suppress(ValueError, RecursionError):
+            told.append(json.loads(line))
+    return since(told, start_seconds)
 
 
-def since(event: dict[str, Any], start_seconds: float) -> dict[str, Any]:
-    """Return an event with its time counted from a monotonic moment."""
-    rest = {name: value for name, value in event.items() if name != "monotonic"}
-    return {"seconds": round(event["monotonic"] - start_seconds, 4), **rest}
+def since(told: Any, start_seconds: float) -> list[dict[str, Any]]:
+    """Return events with their times counted from a monotonic moment, without what is none: others may have written."""
+    return [
+        {"seconds": round(event["monotonic"] - start_seconds, 4)}
+        | {name: event[name] for name, kinds in EVENT_FIELDS.items() if isinstance(event.get(name), kinds)}
+        for event in (told if isinstance(told, list) else [])
+        if _is_event(event)
+    ]
+
+
+def _is_event(event: Any) -> bool:
+    if not isinstance(event, dict):
+        return False
+    monotonic = event.get("monotonic")
+    has_moment = isinstance(monotonic, float) and math.isfinite(monotonic)
+    return has_moment and (isinstance(event.get("mark"), str) or isinstance(event.get("gc_seconds"), float))

@@ -211,7 +211,7 @@ class _SocketEvents:
     def __init__(self, process_id: int, start_seconds: float) -> None:
         self._process_id = process_id
         self._start_seconds = start_seconds
-        self._last_monotonic = start_seconds
+        self._last_seconds = 0.0
         self._next_question = start_seconds
         self._seconds_between = SECONDS_BETWEEN_QUESTIONS
 
@@ -223,10 +223,11 @@ class _SocketEvents:
             min(2 * self._seconds_between, SECONDS_BETWEEN_QUESTIONS_MAX) if told is None else SECONDS_BETWEEN_QUESTIONS
         )
         self._next_question = time.monotonic() + self._seconds_between
-        new = [event for event in (told or {}).get("marks", []) if event["monotonic"] > self._last_monotonic]
+        events = marks.since((told or {}).get("marks"), self._start_seconds)
+        new = [event for event in events if event["seconds"] > self._last_seconds]
         if new:
-            self._last_monotonic = new[-1]["monotonic"]
-        return [marks.since(event, self._start_seconds) for event in new]
+            self._last_seconds = new[-1]["seconds"]
+        return new
 
 
 def _header(command: Sequence[str], process_id: int | None, settings: Settings) -> dict[str, Any]:

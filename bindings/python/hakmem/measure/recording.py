@@ -12,7 +12,6 @@ The first line says what was recorded; then samples and events in the order of t
 import contextlib
 import errno
 import json
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -21,8 +20,11 @@ from typing import Any
 from hakmem.measure.errors import MeasureError
 from hakmem.measure.files import cannot_write
 from hakmem.measure.sampler import Sample
+from hakmem.shown import shown
 
 FORMAT = 1
+NUMBER_MAX = 2**63 - 1  # larger ones are no bytes, nor seconds
+VALUE_LENGTH_MAX = 60  # of a wrong one, in an error line
 SAMPLE_FIELDS = tuple(part.name for part in fields(Sample))
 
 
@@ -95,7 +97,7 @@ def read(path: str) -> list[Curve]:
 
 def _read_record(path: str, header: dict[str, Any], text: str) -> Curve:
     if header["hakmem_record"] != FORMAT:
-        raise MeasureError(f"{path} has the format {header['hakmem_record']!r}; this hakmem reads {FORMAT}")
+        raise MeasureError(f"{path} has the format {_briefly(header['hakmem_record'])}; this hakmem reads {FORMAT}")
     curve = Curve("", [])
     for number, line in enumerate(text.split("\n")[1:], start=2):
         record = _json_of(line)
@@ -104,10 +106,11 @@ def _read_record(path: str, header: dict[str, Any], text: str) -> Curve:
         place = f"{path}, line {number}"
         if "hakmem_record" in record:
             raise MeasureError(f"{place}: another recording begins here; give each a file of its own")
-        _check_numbers(record, SAMPLE_FIELDS if "rss_bytes" in record else ("seconds",), place)
         if "rss_bytes" in record:
+            _check_numbers(record, SAMPLE_FIELDS, place)
             curve.samples.append(Sample(**{name: record[name] for name in SAMPLE_FIELDS}))
         else:
+            _check_event(record, place)
             curve.events.append(record)
     if not curve.samples:
         raise MeasureError(f"{path} has no samples; the process ended before the first look")
@@ -118,10 +121,11 @@ def _read_result(path: str, result: dict[str, Any]) -> list[Curve]:
     try:
         curves = curves_of_result(result)
         for curve in curves:
+            curve.name = str(curve.name)
             for sample in curve.samples:
                 _check_numbers(asdict(sample), SAMPLE_FIELDS, f"{path}, a sample of {curve.name}")
             for event in curve.events:
-                _check_numbers(event, ("seconds",), f"{path}, an event of {curve.name}")
+                _check_event(event, f"{path}, an event of {curve.name}")
     except (KeyError, TypeError, AttributeError):
         raise MeasureError(f"{path} is not as 'hakmem compare' writes it; make it anew") from None
     return curves
@@ -131,9 +135,23 @@ def _check_numbers(record: dict[str, Any], names: Sequence[str], place: str) -> 
     """Raise MeasureError unless all of these are numbers that can be drawn."""
     for name in names:
         value = record.get(name)
-        if not isinstance(value, int | float) or not 0 <= value < math.inf:
-            text = f"is {value!r}, not a number from 0 on" if name in record else "is missing"
+        if not isinstance(value, int | float) or not 0 <= value <= NUMBER_MAX:
+            text = f"is {_briefly(value)}, not a number from 0 on" if name in record else "is missing"
             raise MeasureError(f"{place}: {name} {text}; correct the line or leave it out")
+
+
+def _check_event(event: dict[str, Any], place: str) -> None:
+    """Raise MeasureError unless it has a moment, and its mark, if it has one, is text."""
+    _check_numbers(event, ("seconds",), place)
+    if not isinstance(mark := event.get("mark", ""), str):
+        raise MeasureError(f"{place}: mark is {_briefly(mark)}, not text; correct the line or leave it out")
+
+
+def _briefly(value: Any) -> str:
+    try:
+        return shown(repr(value), VALUE_LENGTH_MAX)
+    except (ValueError, RecursionError):  # a number of many digits, a list in lists in lists
+        return f"a {type(value).__name__} of great size"
 
 
 def curves_of_result(result: dict[str, Any]) -> list[Curve]:
@@ -148,5 +166,5 @@ def curves_of_result(result: dict[str, Any]) -> list[Curve]:
 def _json_of(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
