@@ -168,7 +168,7 @@ def test_signals_in_a_row_leave_a_report_and_no_process(tmp_path: Path, number: 
     process = start_hakmem(*TWO, name, cwd=tmp_path, TMPDIR=str(tmp_path))
     wait_until(lambda: processes_with("sleep 985.5"))
     for _ in range(40):
-        if not (tmp_path / "out" / "rss.png").exists():  # the last file but one: after it they would be obeyed
+        if not (tmp_path / "out" / "report.html").exists():  # the last file but one: after it they would be obeyed
             process.send_signal(number)
             time.sleep(0.01)
     _, errors = process.communicate(timeout=30)

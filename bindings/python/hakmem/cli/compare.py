@@ -1,12 +1,12 @@
-"""`hakmem compare`: reads the words, shows how far it is, prints the tables and writes the report."""
+"""`hakmem compare`: reads the words, shows how far it is, says at the end what could not be measured."""
 
 import contextlib
-import json
 import os
 import sys
 
 from hakmem.cli.command import UsageError, fail
 from hakmem.cli.measure_command import MeasureCommand, interval_seconds_of, positive, positive_whole
+from hakmem.shown import shown_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hakmem.measure.runs import Run
     from hakmem.measure.sampler import Sample
 
-OUTPUTS = ("report.html", "rss.png", "result.json")
 MEBIBYTE = 1024 * 1024
 SECONDS_BETWEEN_LINES = 0.2
 
@@ -60,20 +59,20 @@ class Compare(MeasureCommand):
         turns = positive_whole(arguments.runs, "--runs")
         timeout_seconds = positive(arguments.timeout, "--timeout")
         interval_seconds = interval_seconds_of(arguments.interval)
-        from hakmem.measure import allocators, compare, files, interrupts, programs
+        from hakmem.measure import allocators, compare, files, interrupts, presentation, programs
         from hakmem.measure.extras import require
 
-        for module in ("psutil", "rich", "matplotlib"):  # missing ones are named before anything runs
+        for module in ("psutil", "rich", "matplotlib.figure"):  # what is missing is named before anything runs
             require(module)
         program = programs.program_of(arguments.program, arguments.lua)
-        paths = [os.path.join(arguments.out, name) for name in OUTPUTS]
+        paths = [os.path.join(arguments.out, name) for name in presentation.OUTPUTS]
         files.check_free(paths, arguments.force)
         find = allocators.python_allocators if program.language == "python" else allocators.lua_allocators
         known = find(program.interpreter)
         wanted = _wanted_of(arguments.allocators, [allocator.name for allocator in known])
         chosen = allocators.choose(known, wanted, allocators.BASELINES[program.language])
         files.make_directory(arguments.out)
-        with interrupts.Interrupts() as noted:  # until the files are written: what was measured is kept
+        with interrupts.Interrupts() as noted:  # until all is shown: what was measured is kept
             result = compare.compare(
                 program,
                 chosen,
@@ -83,8 +82,13 @@ class Compare(MeasureCommand):
                 progress=Progress(),
                 interrupts=noted,
             )
-            unwritten = _write_files(result, arguments.out)
-        return _report(result, arguments, unwritten)
+            presented = presentation.Presentation(result, arguments.out)
+            presented.show(arguments.json)
+        if presented.unwritten:
+            return fail(presented.unwritten, 1)
+        if presented.output_error is not None:
+            raise presented.output_error
+        return _exit_code_of(result, arguments.out) or int(presented.has_failed)
 
 
 VALUE_OPTIONS = ("--allocators", "--runs", "--out", "--timeout", "--interval", "--lua")
@@ -117,44 +121,10 @@ def _wanted_of(text: str, known: list[str]) -> list[str]:
     return wanted
 
 
-def _write_files(result: "dict[str, Any]", directory: str) -> str:
-    """Write the files, first the one that the others could be made from again; why that failed, or nothing."""
-    from hakmem.measure import chart, files, page, recording
-    from hakmem.measure.errors import MeasureError
-
-    def write(name: str, content: bytes) -> None:
-        files.write_whole(os.path.join(directory, name), content)
-
-    try:
-        write("result.json", json.dumps(result).encode() + b"\n")
-        curves = recording.curves_of_result(result)
-        order = [row["name"] for row in result["allocators"]]
-        curves.sort(key=lambda curve: order.index(curve.name))
-        title = " ".join(result["command"])
-        title = title if len(title) <= 100 else f"{title[:97]}..."
-        write("rss.png", chart.draw(curves, title, by_name=True, memory=result["memory"]))
-        svg = chart.draw(curves, title, by_name=True, memory=result["memory"], form="svg")
-        write("report.html", page.report_page(result, svg.decode()).encode())
-    except MeasureError as error:
-        return str(error)
-    return ""
-
-
-def _report(result: "dict[str, Any]", arguments: "Namespace", unwritten: str) -> int:
-    """Print it, also where it could not be written: figures that took an hour must not be lost to a full disk."""
-    from hakmem.measure import tables
-
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        tables.print_result(result)
-        if not unwritten:
-            tables.print_plain(f"Report: {os.path.join(arguments.out, 'report.html')}")
-    sys.stdout.flush()
-    if unwritten:
-        return fail(unwritten, 1)
+def _exit_code_of(result: "dict[str, Any]", directory: str) -> int:
+    """Say what was not measured, if anything."""
     if result["was_interrupted"]:
-        return fail(f"interrupted; {arguments.out} has what was measured so far", 1)
+        return fail(f"interrupted; {directory} has what was measured so far", 1)
     failed = [name for name, row in result["summary"].items() if row["failures"]]
     if failed:
         said = any(run["output_tail"] for run in result["runs"] if run["allocator"] in failed)
@@ -190,7 +160,7 @@ class Progress:
     def ended(self, name: str, run: "Run") -> None:
         """Show how it ended."""
         clear = f"\r{'':<78}\r" if self._is_live else ""
-        self._show(f"{clear}{self._label}: {_how_it_ended(run)}\n")
+        self._show(f"{clear}{self._label}: {shown_on(sys.stderr, _how_it_ended(run))}\n")
 
     def _show(self, text: str) -> None:
         with contextlib.suppress(OSError):  # a terminal that was closed must not cost what was measured

@@ -4,6 +4,7 @@ import os
 
 from hakmem.cli.command import UsageError
 from hakmem.cli.measure_command import MeasureCommand
+from hakmem.shown import print_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Plot(MeasureCommand):
         if form not in ("png", "svg"):
             raise UsageError(f"--out {out!r} ends neither with .png nor with .svg")
         from hakmem.measure import chart, files, recording
+        from hakmem.measure.errors import MeasureError
 
         files.check_free([out], arguments.force)
         curves = []
@@ -45,8 +47,14 @@ class Plot(MeasureCommand):
                 curves.append(curve)
         title = arguments.title or ", ".join(names if len(names) > 1 else [os.path.basename(arguments.files[0])])
         memory = "PSS" if arguments.pss else "RSS"
-        files.write_whole(out, chart.draw(curves, title, by_name=by_name, memory=memory, form=form))
-        print(out)
+        try:
+            picture = chart.draw(curves, title, by_name=by_name, memory=memory, form=form)
+        except MeasureError:
+            raise
+        except Exception as error:  # matplotlib's reasons are many
+            raise MeasureError(f"{out} could not be drawn: {type(error).__name__}: {error}") from None
+        files.write_whole(out, picture)
+        print_line(out)
         return 0
 
 

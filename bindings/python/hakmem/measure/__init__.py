@@ -14,7 +14,8 @@ Layers, bottom up; each imports only those above it in this list:
     client, prometheus    the other end of the socket
     remote, pools, glibc_heap, breakdown, diagnosis
                           reads the memory of a process; where resident memory is, and what that means
-    tables, chart, page   text, picture, HTML
+    tables, chart, page   text, picture, HTML; what comes from outside goes through hakmem/shown.py
+    presentation          all forms of a comparison's result, so that none costs another
     verdict, compare, record, doctor
                           the commands as a whole
 

@@ -65,7 +65,8 @@ def ask(command: Sequence[str], environment: dict[str, str]) -> str | None:
             env=clean_environment() | environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=PROBE_SECONDS_MAX,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,11 +1,15 @@
-"""Pictures of resident memory over time, by matplotlib: PNG or SVG. Draws; measures nothing."""
+"""Pictures of resident memory over time, by matplotlib: PNG or SVG. Draws; measures nothing.
+
+Titles, names and marks come from outside: matplotlib gets them as shown.py leaves them, without what its fonts lack.
+"""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hakmem.measure.extras import require
 from hakmem.measure.recording import Curve
+from hakmem.shown import shown
 
 MEBIBYTE = 1024 * 1024
 SIZE_INCHES = (9.0, 4.5)
@@ -25,6 +29,11 @@ OTHER_COLOURS = (
 )  # fmt: skip
 LINE_STYLES = ("solid", "dashed", "dotted")  # one more for each dozen of curves
 LEGEND_ROW_INCHES = 0.18
+LEGEND_CHARACTER_INCHES = 0.085
+TITLE_LENGTH_MAX = 100
+NAME_LENGTH_MAX = 120
+NAME_LENGTH_BESIDE_AXES = 24  # of longer ones the picture becomes wider
+MARK_LENGTH_MAX = 40
 MARKS_MAX = 25  # more names than that cover the curve
 GC_COLOUR = "#3b1e78"
 
@@ -37,11 +46,15 @@ def draw(curves: Sequence[Curve], title: str, *, by_name: bool, memory: str = "R
     """
     figure_class = require("matplotlib.figure").Figure
     rc_context = require("matplotlib").rc_context
+    # A $ in a name is a $, whatever the user's matplotlibrc says.
     settings = {"svg.fonttype": "path", "svg.hashsalt": "hakmem", "font.size": 9}
-    with rc_context({**settings, "text.parse_math": False}):  # a $ in a name is a $
+    with rc_context({**settings, "text.parse_math": False, "text.usetex": False}):
+        has = _characters_of_fonts().__contains__
+        curves = [_fit_to_show(curve, has) for curve in curves]
         names = list(dict.fromkeys(curve.name for curve in curves))
         width_inches, height_inches = SIZE_INCHES
         height_inches = max(height_inches, LEGEND_ROW_INCHES * (len(names) + 6))
+        width_inches += LEGEND_CHARACTER_INCHES * max(0, max(map(len, names), default=0) - NAME_LENGTH_BESIDE_AXES)
         figure = figure_class(figsize=(width_inches, height_inches), layout="constrained")
         axes = figure.add_subplot()
         firsts = [next(curve for curve in curves if curve.name == name) for name in names]
@@ -50,10 +63,31 @@ def draw(curves: Sequence[Curve], title: str, *, by_name: bool, memory: str = "R
             _draw_curve(axes, curve, style, any(curve is first for first in firsts), memory)
         _draw_collections(axes, firsts, memory)
         _draw_marks(axes, firsts, memory)
-        _label(axes, title, memory, len(names))
+        _label(axes, shown(title, TITLE_LENGTH_MAX, has), memory, len(names))
         output = io.BytesIO()
         figure.savefig(output, format=form, dpi=DOTS_PER_INCH, metadata={"Date": None} if form == "svg" else None)
     return output.getvalue()
+
+
+def _characters_of_fonts() -> set[str]:
+    """Return what the fonts that matplotlib takes have; in place of any other character it would draw a box."""
+    fonts = require("matplotlib.font_manager")
+    found: set[str] = set()
+    for family in fonts.FontProperties().get_family():
+        font = fonts.get_font(fonts.findfont(fonts.FontProperties(family=[family])))
+        found.update(map(chr, font.get_charmap()))
+    return found
+
+
+def _fit_to_show(curve: Curve, has: Callable[[str], bool]) -> Curve:
+    """Return it with its name and marks as they are shown."""
+    name = shown(curve.name, NAME_LENGTH_MAX, has)
+    events = [
+        {**event, "mark": shown(event["mark"], MARK_LENGTH_MAX, has)} if "mark" in event else event
+        for event in curve.events
+    ]
+    # A name that begins with _ would be left out of the legend.
+    return Curve(f" {name}" if name.startswith("_") else name, curve.samples, events)
 
 
 def _values(curve: Curve, memory: str) -> list[float]:

@@ -59,6 +59,7 @@ def compare(
     An interrupt ends it early: the result then has what was measured so far.
     """
     present = [allocator for allocator in allocators if not allocator.missing]
+    result = _header_of(program, allocators, turns)  # before the runs: what cannot be found out costs none of them
     runs: list[dict[str, Any]] = []
     for turn, allocator in _in_order(present, turns):
         if interrupts.have_come:
@@ -81,26 +82,38 @@ def compare(
         row["ratios"] = {
             name: figures.ratio(row["medians"][name], summary[baseline]["medians"][name]) for name in figures.NAMES
         }
-    result: dict[str, Any] = {
-        "hakmem_compare": FORMAT,
-        "hakmem": hakmem.__version__,
-        "command": list(program.words),
-        "language": program.language,
-        "interpreter": program.interpreter,
-        "directory": os.getcwd(),
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "machine": describe_machine(),
-        "options_of_hakmem": allocators_module.hakmem_options(),
-        "runs_wanted": turns,
+    result |= {
         "was_interrupted": interrupts.have_come,
         "baseline": baseline,
         "memory": "PSS" if any(run["processes_max"] > 1 for run in runs) else "RSS",
-        "allocators": [allocator.as_json() for allocator in allocators],
         "summary": summary,
     }
     result["verdict"] = verdict_of(result, runs)
     result["runs"] = runs
     return result
+
+
+def _header_of(program: Program, allocators: Sequence[Allocator], turns: int) -> dict[str, Any]:
+    return {
+        "hakmem_compare": FORMAT,
+        "hakmem": hakmem.__version__,
+        "command": list(program.words),
+        "language": program.language,
+        "interpreter": program.interpreter,
+        "directory": _working_directory(),
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": describe_machine(),
+        "options_of_hakmem": allocators_module.hakmem_options(),
+        "runs_wanted": turns,
+        "allocators": [allocator.as_json() for allocator in allocators],
+    }
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed; a program may run there all the same
+        return ""
 
 
 def _in_order(present: Sequence[Allocator], turns: int) -> list[tuple[int, Allocator]]:

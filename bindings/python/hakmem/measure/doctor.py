@@ -6,8 +6,10 @@ from typing import Any
 from hakmem.measure import tables
 from hakmem.measure.breakdown import LABELS, Breakdown, break_down
 from hakmem.measure.diagnosis import Diagnosis, diagnose
+from hakmem.shown import shown
 
 MEBIBYTE = 1024 * 1024
+COMMAND_LENGTH_MAX = 100
 SMALL_FREE_BLOCKS = (
     "small free blocks that the C library keeps at hand (fast bins and caches of threads), which count as in use"
 )
@@ -43,7 +45,8 @@ def print_report(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosi
             rows.append([label, *_cells(size_bytes, before_bytes, now.rss_bytes, second is not None)])
     rows.append(["resident (RSS)", *_cells(now.rss_bytes, first.rss_bytes, now.rss_bytes, second is not None)])
     columns = ["", "MiB", "%", *([f"change in {seconds:g} s"] if second else [])]
-    title = f"process {now.process_id}: {' '.join(now.command)[:100] or '(no command line)'}"
+    words = shown(" ".join(now.command).strip(), COMMAND_LENGTH_MAX)
+    title = f"process {now.process_id}: {words or '(no command line)'}"
     tables.console().print(tables.make_table(title, columns, rows))
     print()
     parts = [
@@ -52,11 +55,13 @@ def print_report(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosi
         ("swapped out, not counted", now.swap_bytes),
         ("malloc_trim would give back", now.glibc_returnable_bytes),
     ]
-    shown = [f"{label} {size_bytes / MEBIBYTE:.1f} MiB" for label, size_bytes in parts if size_bytes]
-    tables.print_plain(f"PSS {now.pss_bytes / MEBIBYTE:.1f} MiB{''.join(f'; {text}' for text in shown)}")
+    named = [f"{label} {size_bytes / MEBIBYTE:.1f} MiB" for label, size_bytes in parts if size_bytes]
+    tables.print_plain(f"PSS {now.pss_bytes / MEBIBYTE:.1f} MiB{''.join(f'; {text}' for text in named)}")
     for text in now.blind_spots:
         tables.print_plain(f"not seen: {text}")
-    tables.print_plain(f"\nVerdict: {diagnosis.verdict}\nDo: {diagnosis.advice}.")
+    print()
+    tables.print_plain(f"Verdict: {diagnosis.verdict}")
+    tables.print_plain(f"Do: {diagnosis.advice}.")
 
 
 def _cells(size_bytes: int, before_bytes: int, all_bytes: int, has_change: bool) -> list[str]:

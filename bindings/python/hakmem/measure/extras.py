@@ -14,6 +14,13 @@ def require(module_name: str) -> Any:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         missing = error.name or module_name
-        if missing.split(".")[0] != module_name.split(".")[0]:
-            raise  # the library is there and broken
-        raise MeasureError(f"{missing.split('.')[0]} is not installed; install it with: {INSTALL_LINE}") from None
+        if missing.split(".")[0] == module_name.split(".")[0]:
+            raise MeasureError(f"{missing.split('.')[0]} is not installed; install it with: {INSTALL_LINE}") from None
+        raise _broken(module_name, error) from error
+    except ImportError as error:
+        raise _broken(module_name, error) from error
+
+
+def _broken(module_name: str, error: ImportError) -> MeasureError:
+    name = module_name.split(".")[0]
+    return MeasureError(f"{name} is installed and cannot be imported: {error}; install it anew")

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from hakmem.measure import tables
+from hakmem.shown import shown
+
+NEWLINE = "\n"  # no backslash may stand in an f-string before Python 3.12
+TITLE_LENGTH_MAX = 200
 
 STYLE = """
 :root { color-scheme: light; }
@@ -23,25 +27,25 @@ svg { max-width: 100%; height: auto; }
 
 
 def report_page(result: dict[str, Any], picture_svg: str) -> str:
-    """Return the page."""
-    command = html.escape(shlex.join(["hakmem", "compare", "--", *result["command"]]))
+    """Return the page. Without a picture, which could not be drawn, it has all the rest."""
+    command = _lines(shlex.join(["hakmem", "compare", "--", *result["command"]]))
     helps = "verdict helps" if result["verdict"]["helps"] else "verdict"
     sections = [
-        f"<h1>{html.escape(shlex.join(result['command']))}</h1>",
-        f'<p class="{helps}">{html.escape(result["verdict"]["text"])}</p>',
-        _inline_picture(picture_svg),
-        f"<h2>{html.escape(tables.heading(result))}</h2>",
+        f"<h1>{_text(shlex.join(result['command']), TITLE_LENGTH_MAX)}</h1>",
+        f'<p class="{helps}">{_text(result["verdict"]["text"])}</p>',
+        *([_inline_picture(picture_svg)] if picture_svg else ["<p class='failed'>The picture could not be drawn.</p>"]),
+        f"<h2>{_text(tables.heading(result))}</h2>",
         _table(["", *tables.HEADINGS.values()], tables.figure_rows(result)),
     ]
     ratios = tables.ratio_rows(result)
     if ratios:
         sections += [
-            f"<h2>Ratio to {html.escape(result['baseline'])}, ± half the spread of its runs</h2>",
+            f"<h2>Ratio to {_text(result['baseline'])}, ± half the spread of its runs</h2>",
             _table(["", *tables.HEADINGS.values()], ratios),
         ]
     notes = tables.notes(result)
     if notes:
-        sections += ["<h2>Notes</h2>", f"<pre>{html.escape(chr(10).join(notes))}</pre>"]
+        sections += ["<h2>Notes</h2>", f"<pre>{NEWLINE.join(map(_text, notes))}</pre>"]
     versions = [f"{row['name']}: {row['missing'] or row['version']}" for row in result["allocators"]]
     facts = [
         f"hakmem {result['hakmem']}, {result['date']}",
@@ -56,9 +60,9 @@ def report_page(result: dict[str, Any], picture_svg: str) -> str:
         " process tree, read from outside. <b>peak</b>: the highest; <b>end</b>: the median of its last fifth of a"
         " second; <b>idle tail</b>: the second half of the time at its end in which it did nothing, if it did;"
         " <b>mean</b>: over time; <b>cpu</b>: of the process and the children it waited for.</p>",
-        f"<p class='small'>{'<br>'.join(html.escape(fact) for fact in facts)}</p>",
+        f"<p class='small'>{'<br>'.join(_text(fact) for fact in facts)}</p>",
     ]
-    title = html.escape(f"hakmem compare: {shlex.join(result['command'])}")
+    title = _text(f"hakmem compare: {shlex.join(result['command'])}", TITLE_LENGTH_MAX)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{STYLE}</style></head><body>\n" + "\n".join(sections) + "\n</body></html>\n"
@@ -71,9 +75,18 @@ def _inline_picture(picture_svg: str) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    head = "".join(f"<th>{_text(column)}</th>" for column in columns)
     body = ""
     for row in rows:
-        cells = "".join(f"<td{' class=failed' if cell == 'failed' else ''}>{html.escape(cell)}</td>" for cell in row)
+        cells = "".join(f"<td{' class=failed' if cell == 'failed' else ''}>{_text(cell)}</td>" for cell in row)
         body += f"<tr>{cells}</tr>"
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _text(text: str, length_max: int | None = None) -> str:
+    return html.escape(shown(text, length_max))
+
+
+def _lines(text: str) -> str:
+    """Return text whose ends of lines are kept, so that a command can be copied."""
+    return NEWLINE.join(_text(line) for line in text.split(NEWLINE))

@@ -6,9 +6,13 @@ from typing import Any
 
 from hakmem.measure.extras import require
 from hakmem.measure.figures import LOOKS_MIN, MEMORY_NAMES, NAMES
+from hakmem.shown import shown, shown_on
 
 MEBIBYTE = 1024 * 1024
 WIDTH_WITHOUT_TERMINAL = 160
+# Of a program that failed.
+LAST_LINES = 3
+LAST_LINE_LENGTH_MAX = 500
 HEADINGS = {
     "peak_bytes": "peak",
     "end_bytes": "end",
@@ -29,8 +33,12 @@ def console(to_errors: bool = False) -> Any:
 
 
 def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
-    """Return a table: the first column to the left, figures to the right."""
-    text = require("rich.text").Text
+    """Return a table for standard output: the first column to the left, figures to the right."""
+    rich_text = require("rich.text").Text
+
+    def text(words: str, **options: Any) -> Any:
+        return rich_text(shown_on(sys.stdout, words), **options)
+
     table = require("rich.table").Table(
         title=text(title, style="bold", no_wrap=True, overflow="ignore"),  # may be wider than the table
         title_justify="left",
@@ -46,8 +54,8 @@ def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
 
 def print_plain(text: str) -> None:
-    """Print text as it is: brackets are not markup, long lines fold at words on a terminal only."""
-    console().print(require("rich.text").Text(text), soft_wrap=not sys.stdout.isatty())
+    """Print a line: brackets are not markup, a long one folds at words on a terminal only."""
+    console().print(require("rich.text").Text(shown_on(sys.stdout, text)), soft_wrap=not sys.stdout.isatty())
 
 
 def format_figure(name: str, value: float | None) -> str:
@@ -135,6 +143,6 @@ def print_result(result: dict[str, Any]) -> None:
 def _first_failed_output(result: dict[str, Any], name: str) -> list[str]:
     for run in result["runs"]:
         if run["allocator"] == name and run["output_tail"]:
-            lines: list[str] = run["output_tail"].splitlines()
-            return lines[-3:]
+            lines = run["output_tail"].split("\n")[-LAST_LINES:]
+            return [shown(line.rstrip(), LAST_LINE_LENGTH_MAX) for line in lines]
     return []
