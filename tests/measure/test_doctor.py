@@ -269,6 +269,12 @@ def test_verdict_rests_on_the_largest_part(now: Breakdown, kind: str, figure: st
     assert figure in found.verdict
 
 
+def test_part_that_is_larger_than_the_whole_is_explained() -> None:
+    now = seen(other_anonymous=64, pymalloc_live=20)
+    now.lazily_freed_bytes = 30 * MEBIBYTE
+    assert "all: 34.0 MiB, beside 30.0 MiB that was given back lazily, most of it in" in diagnose(now, None, 0).verdict
+
+
 def test_a_peak_between_two_looks_is_no_growth() -> None:
     first, second = seen(pymalloc_live=100), seen(pymalloc_live=100, pymalloc_free=50)
     assert diagnose(first, second, 2).kind == "live"

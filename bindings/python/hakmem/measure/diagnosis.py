@@ -190,13 +190,14 @@ def _outside(now: Breakdown) -> tuple[int, Diagnosis]:
     among, _ = OBJECTS_AMONG_ROWS.get(now.language, ((), ""))
     outside = [name for name in OUTSIDE_ROWS if name not in among]
     size_bytes = sum(now.rows[name] for name in outside) - now.lazily_freed_bytes
+    lazily = f", beside {_mib(now.lazily_freed_bytes)} that was given back lazily" if now.lazily_freed_bytes else ""
     most = max(outside, key=lambda name: now.rows[name])
     kind_of_memory = "not in Python's objects at all" if now.language == "python" else "not in an interpreter's objects"
     owner = f" {now.other_allocator} is loaded and serves malloc." if now.other_allocator else ""
     libraries = f" Loaded: {', '.join(now.heavy_libraries)}." if now.heavy_libraries else ""
     return size_bytes, Diagnosis(
         "outside",
-        f"{kind_of_memory}: {_mib(size_bytes)}, most of it in '{LABELS[most]}' ({_mib(now.rows[most])})."
+        f"{kind_of_memory}: {_mib(size_bytes)}{lazily}, most of it in '{LABELS[most]}' ({_mib(now.rows[most])})."
         f"{owner}{libraries}",
         "arrays, buffers and extension modules use malloc and mappings of their own, which hakmem does not serve;"
         " memray --native, or heaptrack, say who",

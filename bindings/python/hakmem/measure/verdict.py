@@ -15,7 +15,7 @@ BYTES_MIN = 2 * MEBIBYTE
 CPU_PERCENT_MIN = 3.0
 CPU_PERCENT_MIN_OF_ONE_RUN = 10.0
 CPU_SECONDS_MIN = 0.1  # below it is the interpreter's start that is compared
-ENDS_AT_PEAK_PART = 0.9
+AT_PEAK_PART = 0.9
 
 
 def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -35,8 +35,8 @@ def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[s
                 " Give the program more to do, or a shorter --interval"
             )
     known = [name for name in LABELS if ours["medians"][name] is not None and stock["medians"][name] is not None]
-    less = [name for name in known if _is_less(ours, stock, name)]
-    more = [name for name in known if _is_less(stock, ours, name)]
+    less = [name for name in known if _difference(ours, stock, name) < 0]
+    more = [name for name in known if _difference(ours, stock, name) > 0]
     same = [name for name in known if name not in less and name not in more]
     sentences = []
     if less:
@@ -48,7 +48,7 @@ def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[s
     if same:
         sentences.append(f"{_no_difference(ours, stock)}: {_pairs(ours, stock, same)}.")
     if not less:
-        sentences.append(_why_not(stock, result, runs))
+        sentences.append(_why_not(ours, stock, result, runs))
     sentences.append(_time_sentence(ours, stock))
     return {"helps": bool(less), "text": " ".join(sentence for sentence in sentences if sentence)}
 
@@ -57,15 +57,13 @@ def _cannot(reason: str) -> dict[str, Any]:
     return {"helps": None, "text": f"whether hakmem helps cannot be said: {reason}"}
 
 
-def _is_less(low: dict[str, Any], high: dict[str, Any], name: str) -> bool:
-    """Whether a figure is lower beyond doubt."""
-    low_value, high_value = low["medians"][name], high["medians"][name]
-    if low_value is None or high_value is None:
-        return False
-    spread = max(low["spread_percent"][name] or 0.0, high["spread_percent"][name] or 0.0)
-    percent = max(PERCENT_MIN if _has_spread(low, high) else PERCENT_MIN_OF_ONE_RUN, spread)
-    margin = max(high_value * percent / 100, BYTES_MIN)
-    return bool(high_value - low_value > margin)
+def _difference(ours: dict[str, Any], stock: dict[str, Any], name: str) -> float:
+    """Return how much more ours is; 0 where that is not beyond doubt. The ratios beside it are to the same baseline."""
+    difference: float = ours["medians"][name] - stock["medians"][name]
+    spread = max(ours["spread_percent"][name] or 0.0, stock["spread_percent"][name] or 0.0)
+    percent = max(PERCENT_MIN if _has_spread(ours, stock) else PERCENT_MIN_OF_ONE_RUN, spread)
+    margin = max(stock["medians"][name] * percent / 100, BYTES_MIN)
+    return difference if abs(difference) > margin else 0.0
 
 
 def _has_spread(ours: dict[str, Any], stock: dict[str, Any]) -> bool:
@@ -88,21 +86,44 @@ def _pairs(ours: dict[str, Any], stock: dict[str, Any], names: Sequence[str]) ->
     return ", ".join(pairs)
 
 
-def _why_not(stock: dict[str, Any], result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> str:
-    medians = stock["medians"]
+def _why_not(
+    ours: dict[str, Any], stock: dict[str, Any], result: dict[str, Any], runs: Sequence[dict[str, Any]]
+) -> str:
+    """Say why it does not help, as far as the figures of the table tell; each sentence has those that it rests on."""
     unserved = sorted({name for run in runs if run["allocator"] == "hakmem" for name in run["unserved"]})
     if unserved:
         return (
             f"It did not reach the program's own children ({unserved[0]}):"
             " 'hakmem install-startup' lets 'hakmem run' reach them."
         )
-    last_bytes = medians["idle_bytes"] or medians["end_bytes"]
-    if last_bytes >= ENDS_AT_PEAK_PART * medians["peak_bytes"]:
+    baseline = result["baseline"]
+    reason = (
+        "either nothing was dropped that could go back, or what it holds does not come from Python's objects;"
+        " 'hakmem doctor PID' tells while it runs."
+    )
+    peak, idle, end = (stock["medians"][name] for name in ("peak_bytes", "idle_bytes", "end_bytes"))
+    ends_at_peak = end >= AT_PEAK_PART * peak
+    if idle is None and not ends_at_peak:  # it may be taking itself apart there
+        fell = "the picture shows what fell when"
+        return f"Under {baseline} it ends with {_mib(end)} of its peak of {_mib(peak)}; {fell}."
+    if idle is None or idle >= AT_PEAK_PART * peak:
+        if ends_at_peak:
+            return f"The program ends at its peak under {baseline}: {reason}"
         return (
-            f"The program ends at its peak under {result['baseline']}: either nothing was dropped that could go back,"
-            " or what it holds does not come from Python's objects; 'hakmem doctor PID' tells while it runs."
+            f"Under {baseline} it is idle near its peak, with {_mib(idle)} of {_mib(peak)}, and falls to {_mib(end)}"
+            f" only as it ends: {reason}"
         )
-    return f"{result['baseline']} gives the memory back, too, once the program drops it."
+    its_idle, its_peak = ours["medians"]["idle_bytes"], ours["medians"]["peak_bytes"]
+    if its_idle is not None and its_idle < AT_PEAK_PART * its_peak:
+        return (
+            f"Both give back what the program drops: idle, {baseline} holds {_mib(idle)} of its peak of {_mib(peak)},"
+            f" hakmem {_mib(its_idle)} of {_mib(its_peak)}."
+        )
+    return f"{baseline} gives back what the program drops: idle, it holds {_mib(idle)} of its peak of {_mib(peak)}."
+
+
+def _mib(size_bytes: float) -> str:
+    return f"{size_bytes / MEBIBYTE:.1f} MiB"
 
 
 def _time_sentence(ours: dict[str, Any], stock: dict[str, Any]) -> str:
