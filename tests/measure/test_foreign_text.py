@@ -172,9 +172,7 @@ LOCALES = [{"PYTHONIOENCODING": "utf-8"}, {"PYTHONIOENCODING": "ascii:strict"}, 
 
 @pytest.mark.parametrize("variables", LOCALES, ids=lambda variables: " ".join(variables.values()))
 @pytest.mark.parametrize("arguments", [[], [STRANGE]], ids=["ends well", "fails"])
-def test_comparison_of_a_program_of_any_name(
-    tmp_path: Path, arguments: list[str], variables: dict[str, str]
-) -> None:
+def test_comparison_of_a_program_of_any_name(tmp_path: Path, arguments: list[str], variables: dict[str, str]) -> None:
     (tmp_path / STRANGE).write_text(PROGRAM)
     words = ("compare", "--allocators", "hakmem", "--runs", "1", "--out", f"out{STRANGE}", "--", STRANGE)
     environment = clean_environment(HAKMEM_X=STRANGE, PYTHONCOERCECLOCALE="0", **variables)
