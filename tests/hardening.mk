@@ -82,5 +82,5 @@ test-aarch64-here: $(venv)/build-tools-installed
 	@QEMU_LD_PREFIX=/usr/aarch64-linux-gnu HAK_TEST_EMULATOR=qemu-aarch64-static \
 		$(venv)/bin/ctest --test-dir build/aarch64 --exclude-regex '$(not_emulated)' --output-on-failure --no-tests=error
 
-peer-cpython-here: $(venv)/created
+peer-cpython-here: $(venv)/hakmem-installed
 	@PYTHONPATH=tests $(venv_python) -m peer.cpython --out build/peer/cpython/$(python_tag) $(if $(FULL),--full) $(PEER_ARGS)

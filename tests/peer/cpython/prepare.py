@@ -1,17 +1,20 @@
 """A virtual environment with hakmem and its startup file, so that HAKMEM=1 reaches every child of a test.
 
-Stock Python is the same environment with HAKMEM=0: nothing but the allocator differs.
+It has the hakmem that is installed here: the tests of a wheel run where there is no source tree. Stock Python is the
+same environment with HAKMEM=0: nothing but the allocator differs.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import hakmem
 from peer.cpython.outcome import environment
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+SITE_CODE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 STATE_CODE = "import hakmem; print(hakmem.is_enabled())"
 
 
@@ -20,9 +23,10 @@ def prepare(folder: Path) -> str:
     python = str(folder / "bin" / "python")
     if not Path(python).exists():
         run([sys.executable, "-m", "venv", str(folder)])
-    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    run([*pip, "install", "--force-reinstall", "--no-deps", str(REPOSITORY)])
-    run([str(folder / "bin" / "hakmem"), "install-startup"])
+    package = Path(run([python, "-c", SITE_CODE]).strip(), "hakmem")
+    shutil.rmtree(package, ignore_errors=True)
+    shutil.copytree(Path(hakmem.__file__).parent, package)
+    run([python, "-m", "hakmem", "install-startup"])
     for is_hakmem in (False, True):
         done = subprocess.run(
             [python, "-c", STATE_CODE], env=environment(is_hakmem), capture_output=True, text=True, check=True
@@ -32,7 +36,9 @@ def prepare(folder: Path) -> str:
     return python
 
 
-def run(command: list[str]) -> None:
+def run(command: list[str]) -> str:
+    """What it prints."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"error: {' '.join(command)}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
