@@ -9,6 +9,7 @@ PYTEST_ARGS ?=
 RUNS ?= 3
 SHORT ?=
 BENCH_ARGS ?=
+CHECK_ARGS ?=
 PROGRAM ?=
 LUA ?=
 TESTES ?=
@@ -36,17 +37,17 @@ package_sources := $(shell find core swig bindings/python cmake CMakeLists.txt p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-python lua peer-lua lint wheel clean check-python check-lua check-core \
-	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
+.PHONY: help demo test test-core test-python lua peer-lua lint check-targets wheel clean \
+	check-python check-lua check-core demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
 	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
 
 # The targets for everybody check the machine first and call make again: the check may have installed Python itself,
 # on which the names of all that follows depend.
-demo: check-python ## Run the main job under stock Python and under hakmem, show both RSS curves
+demo: check-python ## Run the main job under stock Python and under hakmem, show both RSS curves (SHORT=1: a small job)
 	@$(MAKE) --no-print-directory demo-here
 
 # One after the other, also with -j: the core's failures explain the others.
@@ -82,6 +83,9 @@ peer-lua: check-lua ## Run Lua's own test suite on hakmem and on stock (TESTES=a
 		lua=$$(bindings/lua/find-lua "$(LUA)") && \
 		$(PYTHON) tests/peer/lua_suite.py --lua "$${lua% *}" --module "$$module" "$(TESTES)"
 
+check-targets: $(venv)/created ## Run the targets that `make test` does not, each within a time (CHECK_ARGS="fuzz")
+	@$(venv_python) tests/install/check_targets.py $(CHECK_ARGS)
+
 wheel: check-python ## Build sdist and wheel into dist/, audit the wheel, test it in a clean environment
 	@$(MAKE) --no-print-directory wheel-here
 
@@ -108,8 +112,10 @@ bench-tuning: ## Replay traces of a set of programs: what placement and bounds a
 clean: ## Remove everything that was built
 	rm -rf build dist
 
+demo_size := $(if $(SHORT),--scale=0.02 --idle-seconds=0.3)
+
 demo-here: $(venv)/hakmem-installed
-	@$(venv_python) demo/demo.py --out build/demo
+	@$(venv_python) demo/demo.py --out build/demo $(demo_size)
 	@$(MAKE) --no-print-directory demo-lua
 
 # Left out, with a word, where there is no Lua.
@@ -122,7 +128,7 @@ demo-lua: $(venv)/build-tools-installed
 	else \
 		host=hakmem_host_$${found#* }; \
 		$(venv)/bin/cmake --build $$folder/tree --target $$host >/dev/null 2>&1 || host=; \
-		$(venv_python) demo/lua_demo.py --lua $${found% *} --module $$folder \
+		$(venv_python) demo/lua_demo.py --lua $${found% *} --module $$folder $(demo_size) \
 			$${host:+--host $$folder/tree/bindings/lua/$$host}; \
 	fi
 
