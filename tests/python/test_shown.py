@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
@@ -135,6 +136,53 @@ def test_warning_that_nobody_can_read_stops_no_interpreter(where: str) -> None:
     command = ["sh", "-c", f'exec "$0" -c "$1" {where}', sys.executable, START]
     # The exit code is Python's own affair: it is 120 where stderr could not be flushed.
     assert run(command, environment=clean_environment(HAKMEM="2")).stdout == "started\n"
+
+
+def text_by_accident(source: str) -> list[str]:
+    """Calls that split or decode text as the machine pleases: at U+2028, by the locale's encoding."""
+    found = []
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        options = {keyword.arg: keyword.value for keyword in call.keywords}
+        parts = [part for given in [*call.args, *options.values()] for part in ast.walk(given)]
+        words = [part.value for part in parts if isinstance(part, ast.Constant)]
+        is_of_doc = "__doc__" in ast.unparse(call.func)
+        is_binary = any(isinstance(word, str) and "b" in word and len(word) <= 3 for word in words)
+        is_os_call = ast.unparse(call.func) == "os.open"
+        if (
+            (name == "splitlines" and not is_of_doc)
+            or (name == "open" and not is_os_call and "encoding" not in options and not is_binary)
+            or ("text" in options and "encoding" not in options and name in ("run", "Popen", "check_output"))
+            or (name in ("read_text", "write_text") and "encoding" not in options)
+        ):
+            found.append(ast.unparse(call))
+    return found
+
+
+def test_package_takes_no_text_by_accident() -> None:
+    files = sorted(Path(hakmem.__file__).parent.rglob("*.py"))
+    assert len(files) > 50
+    found = {path.name: text_by_accident(path.read_text("utf-8")) for path in files}
+    assert {name: calls for name, calls in found.items() if calls} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("text.splitlines()", 1),
+        ("(self.__doc__ or '').strip().splitlines()", 0),
+        ("open(path)", 1),
+        ("open(path, 'w')", 1),
+        ("open(path, 'wb' if force else 'xb')", 0),
+        ("open(path, encoding='utf-8')", 0),
+        ("os.open(path, os.O_RDONLY)", 0),
+        ("subprocess.run(words, text=True)", 1),
+        ("subprocess.run(words, encoding='utf-8', errors='replace')", 0),
+        ("path.read_text()", 1),
+    ],
+)
+def test_planted_accident_is_found(source: str, count: int) -> None:
+    assert len(text_by_accident(source)) == count
 
 
 def test_locale_without_unicode(tmp_path: Path) -> None:

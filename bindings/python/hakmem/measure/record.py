@@ -65,7 +65,7 @@ def record_command(command: Sequence[str], settings: Settings) -> End:
         raise MeasureError(f"there is no command {command[0]!r} on PATH")
     with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="hakmem-") as directory:
         marks_path = os.path.join(directory, "marks")
-        open(marks_path, "w").close()
+        open(marks_path, "wb").close()
         writer = Writer(settings.path, _header(command, None, settings), settings.force)
         variables = os.environ | {marks.FILE_VARIABLE: marks_path, marks.GC_VARIABLE: "1"}
         try:

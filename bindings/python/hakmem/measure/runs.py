@@ -55,7 +55,7 @@ def run_sampled(
     run = Run(list(command))
     with tempfile.TemporaryDirectory(prefix="hakmem-") as directory:
         marks_path = os.path.join(directory, "marks")
-        open(marks_path, "w").close()
+        open(marks_path, "wb").close()
         variables = environment | {marks.FILE_VARIABLE: marks_path}
         output = OutputTail()
         try:
