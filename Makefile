@@ -38,7 +38,8 @@ package_sources := $(shell find core swig bindings/python cmake CMakeLists.txt p
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-core test-python lua peer-lua lint check-targets wheel clean \
-	check-python check-lua check-core demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
+	check-python check-lua check-core \
+	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
 	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here
 
 help: ## Show this list
@@ -112,10 +113,12 @@ bench-tuning: ## Replay traces of a set of programs: what placement and bounds a
 clean: ## Remove everything that was built
 	rm -rf build dist
 
+# A small job leaves the samples of the whole one alone.
+demo_folder := build/demo$(if $(SHORT),-short)
 demo_size := $(if $(SHORT),--scale=0.02 --idle-seconds=0.3)
 
 demo-here: $(venv)/hakmem-installed
-	@$(venv_python) demo/demo.py --out build/demo $(demo_size)
+	@$(venv_python) demo/demo.py --out $(demo_folder) $(demo_size)
 	@$(MAKE) --no-print-directory demo-lua
 
 # Left out, with a word, where there is no Lua.
@@ -128,7 +131,7 @@ demo-lua: $(venv)/build-tools-installed
 	else \
 		host=hakmem_host_$${found#* }; \
 		$(venv)/bin/cmake --build $$folder/tree --target $$host >/dev/null 2>&1 || host=; \
-		$(venv_python) demo/lua_demo.py --lua $${found% *} --module $$folder $(demo_size) \
+		$(venv_python) demo/lua_demo.py --lua $${found% *} --module $$folder --out $(demo_folder)/lua $(demo_size) \
 			$${host:+--host $$folder/tree/bindings/lua/$$host}; \
 	fi
 
