@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -103,6 +104,12 @@ def wait_until(condition: Any, seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < limit, "it did not happen"
         time.sleep(0.02)
+
+
+def socket_names(process_id: int) -> list[str]:
+    """The sockets that say to be where this process tells its stats, as the kernel lists them."""
+    name = re.compile(rf" (@hakmem\.stats\.{process_id}\.[0-9a-f]+)$", re.MULTILINE)
+    return name.findall(Path("/proc/net/unix").read_text(errors="replace"))
 
 
 def processes_with(word: str) -> list[int]:

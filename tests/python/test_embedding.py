@@ -54,9 +54,10 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "host"
 
 
-def test_three_starts_in_one_process(host: Path) -> None:
+@pytest.mark.parametrize("socket", ["0", "1"])
+def test_three_starts_in_one_process(host: Path, socket: str) -> None:
     code = EACH_START.format(directory=os.path.dirname(os.path.dirname(hakmem.__file__)))
-    environment = clean_environment(PYTHONHOME=sys.base_prefix)
+    environment = clean_environment(PYTHONHOME=sys.base_prefix, HAKMEM_STATS_SOCKET=socket)
     lines = output_of(run([str(host), code], environment=environment)).splitlines()
     survives = sys.version_info < (3, 12)
     assert lines == ["False True", f"{survives} True", f"{survives} True"]

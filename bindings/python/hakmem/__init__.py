@@ -186,15 +186,10 @@ def __getattr__(name: str) -> object:
 
 
 def _serve_stats() -> None:
-    """Answer `hakmem stats`; where there is no place for the socket the program goes on without."""
+    """Answer `hakmem stats`; where that cannot be, the program goes on without."""
     from hakmem.measure import server
 
-    try:
-        server.serve()
-    except OSError as error:
-        from hakmem import message
-
-        message.say(f"warning: the stats are not served: {error.filename}: {error.strerror}")
+    server.serve()
 
 
 def _listen_to_marks() -> None:

@@ -9,10 +9,13 @@
 #include <Python.h>
 
 #include "detect.h"
+#include "events.h"
 #include "hooks.h"
 #include "launch.h"
+#include "stats_thread.h"
 
 #include <hakmem_core.h>
+#include <pthread.h>
 
 /* In the wrappers that SWIG generates. It returns a module definition, of which only the functions are used: the
  * module would share SWIG's run-time data among interpreters with a GIL of their own. */
@@ -69,6 +72,11 @@ static PyObject *module_notice_options(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+static PyObject *module_note_collection(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+    stats_thread_start_if_due();
+    return events_note_collection(module, arguments, count);
+}
+
 /* hakmem/_hakmem.pyi has their signatures and meaning. */
 static PyMethodDef module_methods[] = {
     {"enable", module_enable, METH_NOARGS, NULL},
@@ -85,10 +93,28 @@ static PyMethodDef module_methods[] = {
     {"run_stdin", launch_stdin, METH_NOARGS, NULL},
     {"is_importable", launch_is_importable, METH_O, NULL},
     {"executed_path", launch_executed_path, METH_NOARGS, NULL},
+    {"open_events_file", events_open_file, METH_VARARGS, NULL},
+    {"keep_events", events_keep, METH_O, NULL},
+    {"quoted", events_quoted, METH_O, NULL},
+    {"note_event", events_note, METH_O, NULL},
+    {"note_collection", (PyCFunction)(void (*)(void))module_note_collection, METH_FASTCALL, NULL},
+    {"serve_stats", stats_thread_serve, METH_VARARGS, NULL},
+    {"before_fork", stats_thread_before_fork, METH_NOARGS, NULL},
+    {"after_fork_in_parent", stats_thread_after_fork_in_parent, METH_NOARGS, NULL},
+    {"after_fork_in_child", stats_thread_after_fork_in_child, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
+static void begin_anew_in_child(void) {
+    events_begin_anew();
+    stats_thread_begin_anew();
+}
+
+static void set_fork_handlers(void) { (void)pthread_atfork(NULL, NULL, begin_anew_in_child); }
+
 static int module_exec(PyObject *module) {
+    static pthread_once_t handlers_are_set = PTHREAD_ONCE_INIT; /* by the first interpreter, for all */
+    (void)pthread_once(&handlers_are_set, set_fork_handlers);
     PyModuleDef *control = (PyModuleDef *)PyInit__hakmem_control();
     if (control == NULL || PyModule_AddFunctions(module, control->m_methods) != 0) return -1;
     hooks_notice_new_interpreter();

@@ -19,8 +19,8 @@ WATCHED = ("live_bytes", "cached_bytes", "pinned_bytes", "free_resident_bytes")
 class Stats(MeasureCommand):
     """Print the figures of a running process under hakmem.
 
-    The process must serve them: start it with HAKMEM_STATS_SOCKET=1. It then answers on a Unix socket that only its
-    user, and root, can connect to. Resident memory is the kernel's, the rest hakmem's own.
+    The process must serve them: start it with HAKMEM_STATS_SOCKET=1. It then answers its user and root, on a Unix
+    socket. Resident memory is the kernel's, the rest hakmem's own.
     """
 
     name = "stats"
@@ -51,10 +51,9 @@ class Stats(MeasureCommand):
         else:
             from hakmem.report import stats_table
 
-            sums = kernel.memory_sums(process_id)
             state = "enabled" if told["is_enabled"] else "not enabled"
             print_line(f"process {process_id}, Python {told['python']}, hakmem {told['hakmem']}, {state}")
-            print(f"resident memory {sums.rss if sums else 0:,} bytes (kernel)")
+            print(f"resident memory {kernel.resident_bytes(process_id) or 0:,} bytes (kernel)")
             print(stats_table(told["stats"]), end="")
         return 0
 
@@ -67,8 +66,7 @@ def _watch(process_id: int, told: "dict[str, Any]", interval_seconds: float) -> 
     print(f"{'time':<10}{'resident':>12}{'live':>12}{'cached':>12}{'pinned':>12}{'free':>12}   MiB")
     try:
         while True:
-            sums = kernel.memory_sums(process_id)
-            cells = [sums.rss if sums else 0, *(told["stats"][name] for name in WATCHED)]
+            cells = [kernel.resident_bytes(process_id) or 0, *(told["stats"][name] for name in WATCHED)]
             line = "".join(f"{value / MEBIBYTE:>12.1f}" for value in cells)
             print(f"{time.strftime('%H:%M:%S'):<10}{line}", flush=True)
             time.sleep(interval_seconds)

@@ -1,8 +1,14 @@
-"""Asks a process under hakmem for its figures, through the socket of measure/server.py."""
+"""Asks a process under hakmem for its figures, through the socket of measure/server.py.
+
+The socket's name may have been taken by anybody, so the kernel is asked who made it, and who wrote each part of what
+is told.
+"""
 
 import json
 import os
+import re
 import socket
+import struct
 import time
 from typing import Any
 
@@ -10,62 +16,110 @@ from hakmem.measure import kernel, languages, server
 from hakmem.measure.errors import MeasureError
 
 SECONDS_MAX = 5.0
+# A process that forks has no socket for a moment.
+PATIENCE_SECONDS = 0.25
+PAUSE_SECONDS = 0.01
+CREDENTIALS = struct.Struct("3i")  # process, user, group
 
 
 def ask(process_id: int) -> dict[str, Any]:
-    """Return what a process tells of itself (server.collect). Raises MeasureError where it does not."""
-    kernel.check_readable(process_id)
-    path = _socket_of(process_id)
-    if path is None:
-        how = languages.HOW_TO_TELL[languages.language_of(process_id)]
-        raise MeasureError(f"process {process_id} does not serve its stats; {how}")
-    return _ask_socket(process_id, path, SECONDS_MAX)
+    """Return what a process tells of itself. Raises MeasureError where it does not."""
+    leader = kernel.process_of(process_id)
+    if leader != process_id:
+        raise MeasureError(f"{process_id} is a thread of process {leader}; ask that one")
+    told = _ask(process_id, SECONDS_MAX, PATIENCE_SECONDS)
+    if told is None:
+        raise MeasureError(_why_nothing_is_served(process_id))
+    if told.get("hakmem_process") != server.FORMAT:
+        raise MeasureError(f"process {process_id} runs hakmem {told.get('hakmem')}, which tells its figures otherwise")
+    return told
 
 
 def ask_if_served(process_id: int, seconds_max: float) -> dict[str, Any] | None:
     """Return the same, or None where it does not, or not within this time."""
     try:
-        path = _socket_of(process_id)
-        return None if path is None else _ask_socket(process_id, path, seconds_max)
+        told = _ask(process_id, seconds_max, 0.0)
     except MeasureError:
         return None
+    return told if told and told.get("hakmem_process") == server.FORMAT else None
 
 
-def _socket_of(process_id: int) -> str | None:
-    user_id = kernel.user_of(process_id)
-    for directory in server.directories(user_id):
-        path = server.socket_path(directory, process_id)
-        # A directory of somebody else's could hold a socket that tells lies.
-        if server.is_private(directory, user_id) and os.path.exists(path):
-            return path
-    return None
+def _ask(process_id: int, seconds_max: float, patience_seconds: float) -> dict[str, Any] | None:
+    """Return the answer, or None where there is no socket that could give one. Raises MeasureError."""
+    begin = time.monotonic()
+    while True:
+        problem = None
+        for address in _addresses_of(process_id, os.getpid()):
+            try:
+                content = _converse(process_id, address, begin + seconds_max)
+                if content is not None:
+                    return _document(process_id, content)
+            except TimeoutError:
+                raise MeasureError(
+                    f"process {process_id} did not answer within {seconds_max:g} s: it is stopped, or answers others"
+                ) from None
+            except OSError as error:
+                problem = MeasureError(f"process {process_id} does not answer: {error.strerror}")
+            except MeasureError as error:
+                problem = error
+        if time.monotonic() >= begin + patience_seconds:
+            if problem is not None:
+                raise problem
+            return None
+        time.sleep(PAUSE_SECONDS)
 
 
-def _ask_socket(process_id: int, path: str, seconds_max: float) -> dict[str, Any]:
+def _addresses_of(process_id: int, seen_by: int) -> list[bytes]:
+    """Return the names of sockets that say to be of this process, in the network that another one sees."""
+    name = re.escape(f"{server.NAME_PREFIX}{kernel.own_number_of(process_id)}.".encode()) + rb"[0-9a-f]+"
+    return [b"\0" + found for found in re.findall(rb"@(" + name + rb")$", kernel.unix_sockets(seen_by), re.MULTILINE)]
+
+
+def _converse(process_id: int, address: bytes, end: float) -> bytes | None:
+    """Return all that is written there; None where it is not this process that writes. Raises OSError."""
     content = b""
-    user_id = kernel.user_of(process_id)
-    end = time.monotonic() + seconds_max
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(seconds_max)
-        try:
-            connection.connect(path)
-            if server.peer_user(connection) != user_id:
-                raise MeasureError(f"{path} is served by another user; nothing was read")
-            while chunk := connection.recv(65536):
-                content += chunk
-                connection.settimeout(max(end - time.monotonic(), 0.001))
-        except TimeoutError:
-            raise MeasureError(
-                f"process {process_id} did not answer within {seconds_max:g} s: it is stopped, or keeps its other"
-                " threads from running"
-            ) from None
-        except OSError as error:
-            raise MeasureError(f"process {process_id} does not answer at {path}: {error.strerror}") from None
+        connection.settimeout(max(end - time.monotonic(), 0.001))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        connection.connect(address)
+        maker = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+        if CREDENTIALS.unpack(maker)[0] != process_id:
+            return None
+        while True:
+            chunk, ancillary, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(CREDENTIALS.size))
+            if not chunk:
+                return content
+            writers = [CREDENTIALS.unpack(data)[0] for _, kind, data in ancillary if kind == socket.SCM_CREDENTIALS]
+            if writers != [process_id]:  # its number had another owner, who gave the socket away
+                return None
+            content += chunk
+            connection.settimeout(max(end - time.monotonic(), 0.001))
+
+
+def _document(process_id: int, content: bytes) -> dict[str, Any]:
+    if not content:
+        owner_id = kernel.user_of(process_id)
+        if os.geteuid() not in (0, owner_id):
+            advice = "root; run this as root (sudo)"
+            if owner_id != 0:
+                advice = f"{kernel.owner_name(process_id)} and root; run this as one of them"
+            raise MeasureError(f"process {process_id} answers {advice}")
+        raise MeasureError(f"process {process_id} gave no answer; it is out of memory, or runs as another user by now")
     try:
-        told: dict[str, Any] = json.loads(content)
-        told_format = told["hakmem_process"]
-    except (ValueError, KeyError, TypeError):
+        told: dict[str, Any] = json.loads(content) | {"pid": process_id}  # it may know itself by another number
+    except (ValueError, TypeError):
         raise MeasureError(f"process {process_id} broke off its answer; it may have ended") from None
-    if told_format != server.FORMAT:
-        raise MeasureError(f"process {process_id} runs hakmem {told.get('hakmem')}, which tells its figures otherwise")
     return told
+
+
+def _why_nothing_is_served(process_id: int) -> str:
+    """Return it, and what to do. Raises MeasureError where the process may not be looked at."""
+    if _addresses_of(process_id, process_id):
+        command = f"nsenter --target {process_id} --net hakmem stats {process_id}"
+        return f"process {process_id} serves its stats in another network namespace; ask there: {command}"
+    kernel.check_readable(process_id)
+    if b"HAKMEM_STATS_SOCKET=1" in kernel.environment(process_id):
+        reason = "hakmem is not enabled in it, or a program in C forked it and no garbage was collected in it since"
+        return f"process {process_id} does not serve its stats, though HAKMEM_STATS_SOCKET is 1: {reason}"
+    how = languages.HOW_TO_TELL[languages.language_of(process_id)]
+    return f"process {process_id} does not serve its stats; {how}"

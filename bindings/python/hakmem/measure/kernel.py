@@ -54,10 +54,51 @@ def _read(process_id: int, name: str) -> bytes | None:
 
 def user_of(process_id: int) -> int:
     """Return the id of the user that a process belongs to. Raises MeasureError when it is gone."""
+    folder = f"/proc/{process_id}"
     try:
-        return os.stat(f"/proc/{process_id}").st_uid
-    except OSError:
+        with open(f"{folder}/status", "rb") as file:
+            _real, effective, *_ = _numbers_behind(b"Uid", file.read())
+        return effective
+    except PermissionError:
+        # Not the first choice: the folder is root's where its process was root's before it became somebody else's.
+        return os.stat(folder).st_uid
+    except (OSError, ValueError):
         raise MeasureError(f"there is no process {process_id}; it may have ended") from None
+
+
+def _numbers_behind(name: bytes, status: bytes) -> list[int]:
+    """Return the numbers in a line of the text of a file `status`."""
+    _, _, rest = status.partition(b"\n" + name + b":")
+    return [int(word) for word in rest.partition(b"\n")[0].split() if word.isdigit()]
+
+
+def process_of(thread_id: int) -> int:
+    """Return the process of a thread, itself where it is one. Raises MeasureError when it is gone."""
+    _check_proc()
+    numbers = _numbers_behind(b"Tgid", _read(thread_id, "status") or b"")
+    if not numbers:
+        raise MeasureError(f"there is no process {thread_id}; it may have ended")
+    return numbers[0]
+
+
+def own_number_of(process_id: int) -> int:
+    """Return the number by which a process knows itself: another one where it is in a container."""
+    return (_numbers_behind(b"NSpid", _read(process_id, "status") or b"") or [process_id])[-1]
+
+
+def unix_sockets(process_id: int) -> bytes:
+    """Return the kernel's list of the Unix sockets in the network that a process sees."""
+    return _read(process_id, "net/unix") or b""
+
+
+def resident_bytes(process_id: int) -> int | None:
+    """Return the resident memory; the counter that lags where the exact sum may not be read. None when it is gone."""
+    try:
+        sums = memory_sums(process_id)
+        return None if sums is None else sums.rss
+    except MeasureError:
+        kibibytes = _numbers_behind(b"VmRSS", _read(process_id, "status") or b"")
+        return kibibytes[0] * 1024 if kibibytes else None
 
 
 def owner_name(process_id: int) -> str:
@@ -80,10 +121,14 @@ def who_may_read(process_id: int) -> str:
     return "run this as that user or root"
 
 
-def check_readable(process_id: int) -> None:
-    """Raise MeasureError unless this process exists, has memory, and may be looked at."""
+def _check_proc() -> None:
     if not os.path.exists("/proc/self/stat"):
         raise MeasureError("/proc cannot be read; mount it (mount -t proc proc /proc)")
+
+
+def check_readable(process_id: int) -> None:
+    """Raise MeasureError unless this process exists, has memory, and may be looked at."""
+    _check_proc()
     if _read(process_id, "stat") is None:
         raise MeasureError(f"there is no process {process_id}; it may have ended")
     if memory_sums(process_id) is None:
@@ -152,6 +197,11 @@ def command_line(process_id: int) -> list[str]:
     text = _read(process_id, "cmdline")
     # A process that wrote a title over its words may have left no zero byte at the end.
     return [os.fsdecode(word) for word in text.removesuffix(b"\0").split(b"\0")] if text else []
+
+
+def environment(process_id: int) -> list[bytes]:
+    """Return the variables that a process was started with, NAME=VALUE; empty when it is gone."""
+    return (_read(process_id, "environ") or b"").split(b"\0")
 
 
 def has_mapped(process_id: int, part_of_path: str) -> bool:

@@ -46,7 +46,7 @@ class HakmemCollector:
     """Figures at the moment of the scrape."""
 
     def __init__(self, tell: Callable[[], dict[str, Any]] = _own_stats) -> None:
-        """`tell` returns what measure/server.py's collect() does; default: this process's."""
+        """`tell` returns what client.ask() does; default: this process's figures."""
         self._tell = tell
         self._core = require("prometheus_client.core")
 
@@ -56,9 +56,10 @@ class HakmemCollector:
         stats = told["stats"]
         gauge, counter = self._core.GaugeMetricFamily, self._core.CounterMetricFamily
         yield gauge("hakmem_enabled", "1 while new objects come from hakmem", value=int(told["is_enabled"]))
-        sums = kernel.memory_sums(told["pid"])
-        if sums is not None:
-            yield gauge("hakmem_resident_bytes", "resident memory of the process, from the kernel", value=sums.rss)
+        resident_bytes = kernel.resident_bytes(told["pid"])
+        if resident_bytes is not None:
+            text = "resident memory of the process, from the kernel"
+            yield gauge("hakmem_resident_bytes", text, value=resident_bytes)
         for key, text in GAUGES:
             yield gauge(f"hakmem_{key}", text, value=stats[key])
         for key, name, text in COUNTERS:

@@ -1,0 +1,242 @@
+/*
+ * stats_thread.c - the thread that answers `hakmem stats`: its life, and how it steps aside for a fork.
+ *
+ * Layer: bindings/python, above stats_socket.h. Thread rule: state is changed with the main interpreter's GIL held, but
+ * for `phase`, `order` and what the thread says of itself.
+ *
+ * Phases: absent -start-> starting -listens-> serving -end-> absent. The thread ends by itself where it cannot listen,
+ * and else when it takes the order to: go on -before a fork-> stop -taken-> ending. An order that was not taken in time
+ * is taken back after the fork.
+ */
+#define _GNU_SOURCE
+#include "stats_thread.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stats_socket.h"
+
+typedef enum Phase { PHASE_ABSENT, PHASE_STARTING, PHASE_SERVING } Phase;
+typedef enum Order { ORDER_GO_ON, ORDER_STOP, ORDER_ENDING } Order;
+
+enum { WAIT_MS_MAX = 1000, GONE_MS_MAX = 100, MOMENT_US = 20, STACK_BYTES_MORE = 128 << 10 };
+
+static char *name_prefix, *identity; /* never freed: the thread may be reading them */
+static bool is_wanted;               /* in this process and its children */
+static _Atomic bool is_due;          /* in a child that nobody has told CPython of */
+static pid_t process_id;             /* whose thread this is about */
+
+static _Atomic uint32_t phase, order;
+static _Atomic int thread_id;
+static StatsAddress address; /* the thread's until it serves */
+static StatsFailure failure; /* the thread's until it is absent */
+
+/* ---- Waiting ---- */
+
+static long long now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+/* Not a lock and a condition: a child would inherit them from a thread that it does not have. */
+static void wait_while(_Atomic uint32_t *word, uint32_t value, int milliseconds) {
+    long long end_us = now_us() + milliseconds * 1000LL, rest_us;
+    while (atomic_load(word) == value && (rest_us = end_us - now_us()) > 0) {
+        struct timespec rest = {rest_us / 1000000, rest_us % 1000000 * 1000};
+        syscall(SYS_futex, (void *)word, FUTEX_WAIT_PRIVATE, value, &rest, NULL, 0);
+    }
+}
+
+static void enter(Phase next) {
+    atomic_store(&phase, next);
+    syscall(SYS_futex, (void *)&phase, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+/* CPython counts the kernel's threads at a fork, and warns of more than one. */
+static void wait_until_uncounted(void) {
+    static _Atomic uint32_t nobody_wakes;
+    struct timespec moment = {0, MOMENT_US * 1000L};
+    for (long long end_us = now_us() + GONE_MS_MAX * 1000LL; now_us() < end_us;) {
+        if (syscall(SYS_tgkill, getpid(), atomic_load(&thread_id), 0) != 0) return;
+        syscall(SYS_futex, (void *)&nobody_wakes, FUTEX_WAIT_PRIVATE, 0, &moment, NULL, 0);
+    }
+}
+
+/* ---- The thread ---- */
+
+static bool is_over(void) {
+    uint32_t stop = ORDER_STOP;
+    return atomic_load(&order) == ORDER_ENDING || atomic_compare_exchange_strong(&order, &stop, ORDER_ENDING);
+}
+
+static void *thread_main(void *unused) {
+    (void)unused;
+    atomic_store(&thread_id, (int)syscall(SYS_gettid));
+    prctl(PR_SET_NAME, "hakmem stats");
+    failure = stats_socket_leave_table();
+    int listener = failure.call == NULL ? stats_socket_open(name_prefix, &address, &failure) : -1;
+    if (listener >= 0) {
+        enter(PHASE_SERVING);
+        stats_socket_serve(listener, identity, is_over);
+        close(listener);
+    }
+    enter(PHASE_ABSENT);
+    return NULL;
+}
+
+/* 0 or an errno. Detached: nobody may come who would join it. */
+static int create(void) {
+    sigset_t all_signals, previous_signals;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int result = pthread_attr_init(&attributes);
+    if (result != 0) return result;
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    (void)pthread_attr_setstacksize(&attributes, (size_t)sysconf(_SC_THREAD_STACK_MIN) + STACK_BYTES_MORE);
+    sigfillset(&all_signals); /* the new thread inherits the mask: no signal handler of the program's ever runs on it */
+    pthread_sigmask(SIG_SETMASK, &all_signals, &previous_signals);
+    result = pthread_create(&thread, &attributes, thread_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &previous_signals, NULL);
+    pthread_attr_destroy(&attributes);
+    return result;
+}
+
+static StatsFailure start(bool must_wait) {
+    uint32_t stop = ORDER_STOP;
+    if (atomic_load(&phase) != PHASE_ABSENT) {
+        if (atomic_compare_exchange_strong(&order, &stop, ORDER_GO_ON) || stop == ORDER_GO_ON)
+            return (StatsFailure){NULL, 0}; /* it did not stop in time, and need not any more */
+        wait_while(&phase, PHASE_SERVING, WAIT_MS_MAX);
+        if (atomic_load(&phase) != PHASE_ABSENT) return (StatsFailure){"the thread before", ETIMEDOUT};
+    }
+    atomic_store(&order, ORDER_GO_ON);
+    atomic_store(&phase, PHASE_STARTING);
+    int error = create();
+    if (error != 0) {
+        atomic_store(&phase, PHASE_ABSENT);
+        return (StatsFailure){"pthread_create", error};
+    }
+    if (!must_wait) return (StatsFailure){NULL, 0};
+    wait_while(&phase, PHASE_STARTING, WAIT_MS_MAX);
+    return atomic_load(&phase) == PHASE_ABSENT ? failure : (StatsFailure){NULL, 0};
+}
+
+static void stop(void) {
+    uint32_t go_on = ORDER_GO_ON;
+    wait_while(&phase, PHASE_STARTING, WAIT_MS_MAX);
+    if (atomic_load(&phase) != PHASE_SERVING) return;
+    if (!atomic_compare_exchange_strong(&order, &go_on, ORDER_STOP)) return;
+    if (stats_socket_wake(&address)) {
+        wait_while(&phase, PHASE_SERVING, WAIT_MS_MAX);
+        if (atomic_load(&phase) == PHASE_ABSENT) wait_until_uncounted();
+    } else {
+        uint32_t still = ORDER_STOP; /* it goes on during the fork, which then has nothing to count with, either */
+        (void)atomic_compare_exchange_strong(&order, &still, ORDER_GO_ON);
+    }
+}
+
+/* ---- Around a fork ---- */
+
+#define COUNTS_AFTER_HOOKS (PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030F0000)
+
+static bool restart_is_due;
+static const void *forking_frame; /* compared, never followed */
+static long long restart_end_us;
+
+/* CPython 3.13 and 3.14 count threads after the hooks of a fork: what starts in one makes it warn. So the thread starts
+ * when the function that forked goes on, which is a frame that no hook runs in; or after a while, whatever runs. */
+static int restart(void *unused) {
+    enum { PATIENCE_US = 100000 };
+    (void)unused;
+    if (!restart_is_due) return 0;
+    if (restart_end_us == 0) restart_end_us = now_us() + PATIENCE_US;
+    if (PyEval_GetFrame() != forking_frame && now_us() < restart_end_us && Py_AddPendingCall(restart, NULL) == 0)
+        return 0;
+    restart_is_due = false;
+    (void)start(false);
+    return 0;
+}
+
+/* Pending calls wait for the main thread. A fork in another one has other threads to be warned of. */
+static bool queue_restart(void) {
+    if (!COUNTS_AFTER_HOOKS || getpid() != (pid_t)syscall(SYS_gettid)) return false;
+    forking_frame = PyEval_GetFrame();
+    restart_end_us = 0;
+    restart_is_due = Py_AddPendingCall(restart, NULL) == 0;
+    return restart_is_due;
+}
+
+/* Who forks without the C library calls no handler of it. */
+static void notice_process(void) {
+    if (process_id != getpid()) stats_thread_begin_anew();
+}
+
+PyObject *stats_thread_before_fork(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    notice_process();
+    restart_is_due = false;
+    stop();
+    Py_RETURN_NONE;
+}
+
+PyObject *stats_thread_after_fork_in_parent(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    is_due = false;
+    if (is_wanted && !queue_restart()) (void)start(false);
+    Py_RETURN_NONE;
+}
+
+PyObject *stats_thread_after_fork_in_child(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    stats_thread_start_if_due();
+    Py_RETURN_NONE;
+}
+
+void stats_thread_begin_anew(void) {
+    process_id = getpid();
+    atomic_store(&phase, PHASE_ABSENT);
+    atomic_store(&order, ORDER_GO_ON);
+    restart_is_due = false;
+    is_due = is_wanted;
+}
+
+void stats_thread_start_if_due(void) {
+    if (is_wanted) notice_process();
+    if (!is_due || PyInterpreterState_Get() != PyInterpreterState_Main()) return;
+    is_due = false;
+    int saved = errno;
+    (void)start(false);
+    errno = saved;
+}
+
+/* ---- The start ---- */
+
+PyObject *stats_thread_serve(PyObject *module, PyObject *arguments) {
+    const char *new_prefix, *new_identity;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "ss:serve_stats", &new_prefix, &new_identity)) return NULL;
+    if (is_wanted) Py_RETURN_NONE;
+    name_prefix = strdup(new_prefix);
+    identity = strdup(new_identity);
+    if (name_prefix == NULL || identity == NULL) return PyErr_NoMemory();
+    StatsFailure result = start(true);
+    if (result.call == NULL) {
+        is_wanted = true;
+        process_id = getpid();
+        Py_RETURN_NONE;
+    }
+    errno = result.error;
+    return PyErr_SetFromErrnoWithFilename(PyExc_OSError, result.call);
+}

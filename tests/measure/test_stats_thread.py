@@ -1,0 +1,102 @@
+"""The thread behind `hakmem stats`: whoever replaces, lists, traces or awaits threads does not meet it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+from stats_support import ENABLE, READY_AND_END, ends_quietly, start_served, told_by
+
+
+def test_python_does_not_know_of_it(tmp_path: Path) -> None:
+    code = ENABLE + """
+import threading
+def is_met(*_):
+    is_met.often += 1
+is_met.often = 0
+sys.settrace(lambda frame, event, argument: None)
+for setter in (threading.settrace, threading.setprofile):
+    setter(is_met)
+os.write(1, b"ready\\n")
+os.read(0, 1)
+assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
+assert len(sys._current_frames()) == 1
+assert is_met.often == 0
+"""
+    program = start_served(code, cwd=tmp_path)
+    told_by(program.pid, tmp_path)
+    ends_quietly(program)
+
+
+def test_it_blocks_all_signals(tmp_path: Path) -> None:
+    program = start_served(ENABLE + READY_AND_END, cwd=tmp_path)
+    (thread,) = [path for path in Path(f"/proc/{program.pid}/task").iterdir() if path.name != str(program.pid)]
+    status = dict(line.split(":\t") for line in (thread / "status").read_text().splitlines())
+    assert status["Name"] == "hakmem stats"
+    # All but SIGKILL, SIGSTOP, and the two that the C library keeps to itself.
+    assert int(status["SigBlk"], 16) | 1 << 8 | 1 << 18 | 1 << 31 | 1 << 32 | 1 << 33 == (1 << 64) - 1
+    ends_quietly(program)
+
+
+def test_a_question_is_answered_while_the_program_keeps_the_gil(tmp_path: Path) -> None:
+    code = ENABLE + """
+import ctypes
+os.write(1, b"ready\\n")
+ctypes.PyDLL(None).sleep(20)
+"""
+    program = start_served(code, cwd=tmp_path)
+    told_by(program.pid, tmp_path)
+    program.kill()
+    program.communicate()
+
+
+PATCH = {
+    "gevent": "import gevent.monkey; gevent.monkey.patch_all()\n",
+    "eventlet": "import warnings; warnings.simplefilter('ignore'); import eventlet; eventlet.monkey_patch()\n",
+}
+FORK = """
+import threading
+child = os.fork()
+if child == 0:
+    thread = threading.Thread(target=time.sleep, args=[0.01])
+    thread.start()
+    thread.join()
+    hakmem.mark("in the child")
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("library", PATCH)
+def test_patched_threads(tmp_path: Path, library: str, order: str) -> None:
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"no {library}: pip install {library}")
+    code = PATCH[library] + ENABLE if order == "before" else ENABLE + PATCH[library]
+    program = start_served("import os, sys, time\n" + code + FORK + READY_AND_END, cwd=tmp_path)
+    told_by(program.pid, tmp_path)
+    ends_quietly(program)
+
+
+SUB_INTERPRETER = ENABLE + """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import threading
+number = interpreters.create()
+code = "import hakmem; hakmem.enable(); hakmem.mark('below'); import gc; gc.collect()"
+thread = threading.Thread(target=interpreters.run_string, args=(number, code))
+thread.start()
+thread.join()
+interpreters.destroy(number)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="no sub-interpreters in the standard library to speak of")
+def test_sub_interpreters_come_and_go(tmp_path: Path) -> None:
+    program = start_served(SUB_INTERPRETER + READY_AND_END, cwd=tmp_path)
+    assert {"below"} >= {event.get("mark") for event in told_by(program.pid, tmp_path)["marks"] if "mark" in event}
+    ends_quietly(program)
