@@ -397,3 +397,6 @@ const char *hooks_obstacle(void) {
     pthread_mutex_unlock(&install_lock);
     return reason;
 }
+
+void hooks_before_fork(void) { pthread_mutex_lock(&install_lock); }
+void hooks_after_fork(void) { pthread_mutex_unlock(&install_lock); }

@@ -106,11 +106,12 @@ static PyMethodDef module_methods[] = {
 };
 
 static void begin_anew_in_child(void) {
+    hooks_after_fork();
     events_begin_anew();
     stats_thread_begin_anew();
 }
 
-static void set_fork_handlers(void) { (void)pthread_atfork(NULL, NULL, begin_anew_in_child); }
+static void set_fork_handlers(void) { (void)pthread_atfork(hooks_before_fork, hooks_after_fork, begin_anew_in_child); }
 
 static int module_exec(PyObject *module) {
     static pthread_once_t handlers_are_set = PTHREAD_ONCE_INIT; /* by the first interpreter, for all */
