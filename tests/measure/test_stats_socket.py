@@ -115,6 +115,15 @@ def test_no_place_for_the_socket_is_one_warning(tmp_path: Path) -> None:
     assert result.stderr == "hakmem: warning: the stats are not served: unshare: Operation not permitted\n"
 
 
+def test_warning_that_nobody_can_read_stops_nothing() -> None:
+    code = f"refuse({{CLOSE_RANGE: {errno.EPERM}, UNSHARE: {errno.EPERM}}})\nimport hakmem; print(hakmem.enable())"
+    for stream in ("/dev/full", "/dev/null; exec 2>&-"):
+        shell = f'exec 2>{stream}; exec "$@"'
+        command = ["sh", "-c", shell, "sh", sys.executable, "-c", WITHOUT_CALLS + code]
+        result = run(command, environment=clean_environment(HAKMEM_STATS_SOCKET="1"))
+        assert result.stdout == "True\n"
+
+
 # ---- Files ----
 
 
