@@ -145,3 +145,15 @@ def test_no_directory_is_needed(tmp_path: Path) -> None:
     program = start_served(code, cwd=tmp_path)
     told_by(program.pid, tmp_path)
     ends_quietly(program)
+
+
+@as_root
+def test_a_place_of_packages_that_was_left_behind_is_no_error(tmp_path: Path) -> None:
+    code = """
+import hakmem, os
+os.chroot('.')
+print(hakmem.enable(), hakmem.mark('nobody listens'))
+"""
+    variables = {"HAKMEM_STATS_SOCKET": "1", "HAKMEM_STATS_AT_EXIT": "1", "_HAKMEM_MARKS_FILE": "marks"}
+    result = run([sys.executable, "-c", code], environment=clean_environment(**variables), cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "True None\n", "")

@@ -161,8 +161,10 @@ def _plan_exit_table() -> None:
     def print_table() -> None:
         # A forked child inherits this function; the table is the program's, once.
         if os.getpid() == process and _hakmem.option_get("stats_at_exit") == 1:
-            from hakmem.report import print_stats_table
-
+            try:
+                from hakmem.report import print_stats_table
+            except ImportError:
+                return  # the program has left the place of its packages behind
             print_stats_table()
 
     atexit.register(print_table)
@@ -187,15 +189,19 @@ def __getattr__(name: str) -> object:
 
 def _serve_stats() -> None:
     """Answer `hakmem stats`; where that cannot be, the program goes on without."""
-    from hakmem.measure import server
-
+    try:
+        from hakmem.measure import server
+    except ImportError:
+        return  # in another root, or as another user, it may have left the place of its packages behind
     server.serve()
 
 
 def _listen_to_marks() -> None:
     """Note marks, and full runs of the garbage collector if that is wanted, for who started this process."""
-    from hakmem.measure import marks
-
+    try:
+        from hakmem.measure import marks
+    except ImportError:
+        return  # the program has left the place of its packages behind
     marks.listen()
 
 
