@@ -26,8 +26,8 @@
  *   - Errors: out of memory is NULL and errno ENOMEM, never an exit. A function that succeeds leaves errno as it
  *     was. One that returns an error code does not set errno.
  *   - Misuse (double free, invalid free, corruption): one line on stderr, then abort(). With the option
- *     `on_error=report` the function returns after the line (NULL and ENOMEM where it returns a block); what is not a
- *     live block is left alone.
+ *     `on_error=report` the function returns after the line (NULL and ENOMEM where it returns a block). It changes no
+ *     block that is not live.
  *
  * See also hakmem_control.h (control for every language, JSON) and hakmem_core.h (several cores in one process).
  * Compiles as C11 and as C++11.
@@ -213,10 +213,11 @@ HAK_EXPORT size_t hak_trim(void);
  * end of a thread does it too. Not for private heaps. */
 HAK_EXPORT void hak_thread_flush(void);
 
-/* Between the two hakmem has no thread of its own: unshare(CLONE_NEWUSER), setns and some debuggers refuse a process with two
- * threads. They nest. Memory above the idle bound (retain_bytes) is given back at once meanwhile, by the threads that free.
- * hak_quiesce_begin returns when the kernel does not count the thread any more, after some milliseconds at most.
- * hak_quiesce_end returns 0, or EINVAL if there is no begin to it. Any thread. */
+/* Between the two hakmem has no thread of its own: unshare(CLONE_NEWUSER), setns and some debuggers refuse a process
+ * with two threads. They nest. Memory above the idle bound (retain_bytes) is given back at once meanwhile, by the
+ * threads that free. hak_quiesce_begin waits for the purge that the thread has begun, and until the kernel does not
+ * count the thread any more, 100 ms at most. hak_quiesce_end returns 0, or EINVAL if there is no begin to it. Any
+ * thread. */
 HAK_EXPORT void hak_quiesce_begin(void);
 HAK_EXPORT int hak_quiesce_end(void);
 
@@ -318,8 +319,8 @@ HAK_EXPORT int hak_option_set(const char *name, const char *value, char *message
 
 /* Recomputes the invariants of docs/invariants.md from the state: all but I10 and I12, which a state cannot show,
  * and of I9, I15 and I16 the parts that the page names. Returns the number of violations, and prints each as one
- * line on stderr; never aborts. Takes all locks, as a fork does: slow paths of other threads wait, fast paths go
- * on. */
+ * line on stderr; never aborts. As a fork does, stops hakmem's own thread, gives back what exceeds the idle bound, and
+ * takes all locks: slow paths of other threads wait, fast paths go on. */
 HAK_EXPORT size_t hak_check(void);
 
 #ifdef __cplusplus

@@ -19,10 +19,12 @@ static int64_t own_live_blocks(const Heap *heap) {
 }
 
 /* Detecting the process's last free costs no shared counter: a heap notices that its frees meet its mallocs. With
- * cross-thread frees they never meet. So the heap moves mallocs to frees + the live blocks of all heaps; `rebased`
- * keeps the sum of these moves (I12). The result is exact while the other threads rest; otherwise the next rebase
- * corrects it. The next rebase is due after half as many frees as blocks live, so its cost is that of a few loads a
- * free. */
+ * cross-thread frees they never meet. So the heap sets
+ *
+ *     mallocs = frees + live,  live = the live blocks of all heaps, or its own if these are fewer and not negative
+ *
+ * and adds the difference to `rebased` (I12). This is exact while the other threads rest; otherwise the next rebase, at
+ * frees + live / 2 + MAGAZINE_BLOCKS_MAX / 2, corrects it. */
 void empty_heap_rebase(Heap *heap) {
     uint64_t live = heap_live_blocks();
     int64_t own_live = own_live_blocks(heap);
@@ -51,8 +53,8 @@ bool empty_heap_rebase_is_due(const Heap *heap) {
 
 /* Back-off for a loop that allocates little and frees all of it again and again: after QUICK_FLUSHES_MAX flushes with
  * fewer than QUICK_FLUSH_FREES frees between them, the heap flushes once per DEFERRED_FLUSH_FREES frees. It ends when
- * so many frees pass without the heap becoming empty. Figures do not show the difference: empty_heap_flush_deferred
- * comes first. */
+ * so many frees pass without the heap becoming empty. If nothing lives in the process, figures do not show the
+ * difference: empty_heap_flush_deferred comes first. */
 enum { QUICK_FLUSH_FREES = 256, QUICK_FLUSHES_MAX = 16, DEFERRED_FLUSH_FREES = 4096 };
 
 static bool flush_is_due(Heap *heap) {

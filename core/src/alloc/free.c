@@ -1,5 +1,5 @@
 /*
- * alloc/free.c - free of a small block where the magazine is full, closed, or none.
+ * alloc/free.c - free of a small block where the magazine is full, closed, or none: how many blocks go back.
  *
  * Layer: alloc. Does not return blocks itself (heap/heap_return.c). Thread rule: slow paths of the owner. No lock is
  * held while blocks go to their slabs.

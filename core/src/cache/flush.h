@@ -1,5 +1,5 @@
 /*
- * cache/flush.h - all blocks of a heap's magazines go back to their slabs.
+ * cache/flush.h - all blocks of all magazines of a heap go back to their slabs. A magazine that is full: alloc/free.c.
  *
  * Layer: cache. Thread rule: for the heap's owner; no lock is held while blocks go to their slabs.
  */

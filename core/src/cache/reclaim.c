@@ -1,11 +1,13 @@
 /*
- * cache/reclaim.c - takes the cached blocks of a thread that is parked outside the allocator.
+ * cache/reclaim.c - takes the cached blocks of other threads and private heaps whose owner is outside the allocator.
  *
- * Layer: cache. Thread rule: any thread. Costs the fast paths one plain store (alloc/malloc.h).
+ * Layer: cache. Their slabs are for retention/idle_slabs.c. Thread rule: any thread. Costs the fast paths one addition,
+ * to mallocs_done or frees_done (alloc/malloc.h).
  *
- * 1. Close the magazines, under the heap lock: an owner that enters from now on takes the slow path, and waits for
- * the lock. 2. Issue a barrier in all threads: an owner that entered before is announced by a counter ahead of its
- * twin. 3. Under the heap lock again, if the magazines are still closed and the owner is outside: take the blocks.
+ *   1. Close the magazines, under the heap lock: an owner that enters from now on takes the slow path, and waits for
+ *      the lock.
+ *   2. Issue a barrier in all threads: an owner that entered before is announced by a counter ahead of its twin.
+ *   3. Under the heap lock again, if the magazines are still closed and the owner is outside: take the blocks.
  *
  * An owner that is inside is left alone; its magazines stay closed until its next slow path opens them, and the next
  * reclaim tries again. Where the kernel has no such barrier nothing is reclaimed.

@@ -1,5 +1,5 @@
 /*
- * cache/reclaim.h - takes the cached blocks of a thread that is parked outside the allocator.
+ * cache/reclaim.h - takes the cached blocks of other threads that are outside the allocator.
  *
  * Layer: cache. Thread rule: any thread, no lock held.
  */

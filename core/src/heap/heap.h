@@ -1,10 +1,10 @@
 /*
  * heap/heap.h - a heap: magazines, TLS slabs, and the lists of the slabs it owns.
  *
- * Layer: heap. The struct and nothing else. Thread rule: `magazine` and `requests` are the owning thread's; the rest
- * is said at each part.
+ * Layer: heap. The struct and nothing else. Thread rule: the owner pushes, pops and counts; any thread closes and
+ * empties magazines under the heap lock; the rest is said at each part.
  *
- * Lock order: LockRank in platform/lock.h. Never the locks of two threads' heaps at once.
+ * Lock order: LockRank in platform/lock.h. Never the locks of two threads' heaps at once, but in heap_lock_all.
  */
 #ifndef HAK_HEAP_HEAP_H
 #define HAK_HEAP_HEAP_H
@@ -20,7 +20,7 @@
     COUNTER(refill_magazine)          /* mallocs that the magazine served (derived) */                            \
     COUNTER(refill_tls_slab)          /* refills from the TLS slab */                                             \
     COUNTER(refill_partial_slab)      /* ... from a partly used slab of the heap */                               \
-    COUNTER(refill_adopted_slab)      /* ... from a slab of the shared heap */                                    \
+    COUNTER(refill_adopted_slab)      /* ... from a slab of the shared heap, which becomes the heap's */          \
     COUNTER(refill_recycled_slab)     /* ... from a free slab of an active SuperSlab */                           \
     COUNTER(refill_new_superslab)     /* ... from a SuperSlab that was born for it */                             \
     COUNTER(tls_sll)                  /* frees that stayed in the magazine (derived) */                           \
@@ -81,8 +81,8 @@ typedef struct HeapSlabs {
 typedef struct HeapCache {
     bool is_closed;                                     /* all magazines are; the owner alone opens them */
     uint32_t growth_count;                              /* classes that were opened or grew, ever */
-    int64_t flushed_bytes;                              /* bytes of blocks that flushes returned, ever; the owner's */
-    uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1]; /* bit n of all words: class n has an open magazine */
+    int64_t flushed_bytes;                              /* returned by cache/flush.c, ever; the owner's */
+    uint64_t classes_in_use[SIZE_CLASS_COUNT / 64 + 1]; /* bit n of all words: class n is in use */
     uint64_t seen_requests;                             /* mallocs + frees when reclaim last came */
     uint32_t slot_piece_count;
     size_t slot_piece_left;             /* slots at the start of the last piece */
@@ -107,7 +107,7 @@ typedef struct HeapRetention {
     uint32_t seen_cache_growth_count; /* cache.growth_count, likewise */
     uint32_t idle_since_ms;           /* when idle_seen_requests last changed */
     uint64_t idle_seen_requests;      /* mallocs + frees at the last visit of idle_slabs */
-    int64_t idle_shared_used_bytes;   /* used_bytes after all slabs were handed over; -1: they were not */
+    int64_t idle_shared_used_bytes;   /* used_bytes after all slabs with free blocks were handed over; -1: not done */
 } HeapRetention;
 
 /*
@@ -128,15 +128,15 @@ struct Heap {
     _Alignas(CACHE_LINE_BYTES) HeapRequests requests;
     _Alignas(CACHE_LINE_BYTES) Lock lock; /* other threads' writes stay off the owner's line */
     HeapKind kind;
-    Heap *next;                 /* all heaps ever made; under heap_list_lock, never removed */
-    _Atomic int64_t used_bytes; /* beside `next`: sums over all heaps read both; under the heap lock */
+    Heap *next;                 /* all heaps ever made; written under heap_list_lock, read without */
+    _Atomic int64_t used_bytes; /* beside `next`: sums read both; written under the heap lock */
     Heap *next_pooled;          /* under heap_list_lock */
     HeapSlabs slabs;
     HeapCache cache;
     HeapAlloc alloc;
     HeapRetention retention;
     _Atomic uint64_t counter[HEAP_COUNTER_COUNT];
-    /* A pooled heap gives back its OS pages from here to the end. */
+    /* A pooled heap, but for a few that stay warm, gives back its OS pages from here to the end. */
     void *small_slots[SIZE_CLASS_COUNT + 1][MAGAZINE_SMALL_BLOCKS];
     HeapClass class[SIZE_CLASS_COUNT + 1];
 };

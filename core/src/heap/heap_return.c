@@ -2,7 +2,7 @@
  * heap/heap_return.c - blocks of one class go back to their slabs, whoever owns these.
  *
  * Layer: heap. Chooses the order: as given, sorted by slab, or one by one. Thread rule: slow paths of any thread,
- * with no lock held. At most one heap's lock is held at a time: that of the slab's owner (owner_lock.h).
+ * which hold no heap's lock (reclaim holds heap_list_lock). One heap's lock is taken at a time (owner_lock.h).
  */
 #include "heap/heap_return.h"
 
@@ -111,8 +111,8 @@ static void return_chains(Heap *freeing, const ReturnBatch *batch, const Chains 
     owner_lock_end(&held);
 }
 
-/* Visits each slab once. Returns the number of blocks dealt with; 0: there are too few for each slab, nothing was
- * done. */
+/* Sorts SORTED_MAX blocks at most. Returns the number of blocks dealt with; 0: there are fewer than BLOCKS_PER_SLAB_MIN
+ * a slab, and nothing was done. */
 static HAK_NOINLINE unsigned return_sorted(Heap *freeing, const ReturnBatch *batch, void *const *blocks,
                                            unsigned count) {
     enum { BLOCKS_PER_SLAB_MIN = 3 };

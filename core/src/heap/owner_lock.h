@@ -2,7 +2,7 @@
  * heap/owner_lock.h - blocks go back into slabs under the lock of the heap that owns the slab.
  *
  * Layer: heap. Does not choose the order of blocks (heap_return.c). Thread rule: slow paths of any thread; the
- * OwnerLock's is the only lock that the thread holds.
+ * OwnerLock's is the only heap's lock that the thread holds.
  */
 #ifndef HAK_HEAP_OWNER_LOCK_H
 #define HAK_HEAP_OWNER_LOCK_H
@@ -36,8 +36,8 @@ HAK_INLINE void owner_lock_count_returned(OwnerLock *held, unsigned blocks, cons
     held->returned_blocks += blocks;
 }
 
-/* Returns one block. False: nothing was done, because another heap owns its slab, or because more would change than the
- * block's bit (an OS page becomes free, the slab empty, or the block is free already). */
+/* Puts one block back into its slab; the caller counts it. False, and nothing changed: the slab has another owner or
+ * class, an OS page or the slab would become free, or the block is free already. */
 HAK_INLINE bool owner_lock_return_block(const OwnerLock *held, const ReturnBatch *batch, const SlabSingle *single) {
     Slab *slab = single->slab;
     if (HAK_UNLIKELY(slab == NULL || LOAD_RELAXED(slab->owner) != held->owner)) return false;

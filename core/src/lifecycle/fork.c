@@ -1,7 +1,8 @@
 /*
  * lifecycle/fork.c - keeps the child of a multi-threaded process usable.
  *
- * Layer: lifecycle. Thread rule: see fork.h. The child has one thread.
+ * Layer: lifecycle. Before the fork: freeze.c, which decides what a fork waits for. Thread rule: see fork.h. The
+ * child has one thread.
  *
  * A thread that was in a fast path loses at most the block it was about to get: the store to the magazine's top is
  * its only commit. A thread that was between two locks of a flush loses what it had in hand, a magazine at most:

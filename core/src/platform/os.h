@@ -42,8 +42,8 @@ typedef struct OsRange {
 
 enum { OS_RANGES_MAX = 64 };
 
-/* os_purge of up to OS_RANGES_MAX ranges, in one call where the kernel can: it then interrupts the other processors once
- * instead of once a range. Returns the set of refused ranges, bit i for ranges[i]. */
+/* os_purge of up to OS_RANGES_MAX ranges, in one call where the kernel can: it then interrupts the other processors
+ * once instead of once a range. Returns the set of refused ranges, bit i for ranges[i]. */
 uint64_t os_purge_ranges(const OsRange *ranges, unsigned count);
 
 /* Moves the OS pages of `bytes` at `from` to `to`, without copying, and unmaps `from` (mremap(2), MREMAP_FIXED).
@@ -80,8 +80,8 @@ uint64_t os_thread_id(void); /* the kernel's, which it uses again after the thre
  * nothing that another thread owns may be taken from it. */
 bool os_barrier_in_all_threads(void);
 
-/* A thread of our own: it blocks all signals, has the ordinary scheduling policy and the main thread's processors, whatever the
- * calling thread has. Returns 0 or an errno. */
+/* A thread of our own: it blocks all signals, has the ordinary scheduling policy and the main thread's processors,
+ * whatever the calling thread has. Returns 0 or an errno. */
 int os_helper_start(void (*run)(void));
 void os_helper_await_end(void);  /* returns when `run` has returned */
 void os_helper_await_gone(void); /* returns when the thread is gone for the kernel, or 100 ms after `run` returned */

@@ -36,8 +36,8 @@ int64_t bounds_idle_bytes(void) { return bounds_idle(heap_used_bytes_all()).byte
  *     x = (bound - free) / (1 + percent / 100)
  *
  * so the next poll is due after x bytes, counted as free or as reported. The fewer are left, the more often: within
- * PURGE_STEP_BYTES of the bound it is due at the bound itself. A poll visits all heaps, so x grows with their
- * number. */
+ * PURGE_STEP_BYTES of the bound it is due at the bound itself. A poll visits all heaps, so at least least_bytes are
+ * reported between two, which grow with the number of heaps. */
 void bounds_set_next_poll(Bound bound) {
     enum { BYTES_PER_HEAP = 16 << 10, PORTION_BYTES_MAX = 256 << 10 };
     int64_t heaps = LOAD_RELAXED(heap_count) + 1;

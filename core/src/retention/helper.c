@@ -1,8 +1,10 @@
 /*
  * retention/helper.c - the helper: a thread that keeps the idle bound while nobody calls the allocator.
  *
- * Layer: retention. Thread rule: one helper at most. It blocks all signals, holds no lock while it sleeps or while
- * the kernel works, and ends when there is nothing left that it can give back.
+ * Layer: retention. Thread rule: one helper at most. It blocks all signals, holds no lock while it sleeps, and ends
+ * when nothing is left that it can give back. While the kernel works it holds none either, with three exceptions:
+ * reclaim issues its barrier under heap_list_lock, tails of large blocks go under the supply lock, and a slab that a
+ * purge finds empty may take its SuperSlab along under the heap lock.
  *
  * States: absent -helper_wake-> running -within the idle bound-> finished -helper_wake-> running;
  *         running -the kernel refuses what is left-> futile -helper_wake, FUTILE_RETRY_MS later-> running;
@@ -32,7 +34,7 @@ static uint32_t quiesce_count;   /* under helper_lock: of helper_quiesce_begin w
 static _Atomic uint32_t helper_stopping;
 static _Atomic uint32_t helper_signals; /* the word it sleeps on */
 
-/* So an OS page outlives its delay by a quarter of it at most. */
+/* poll = delay / POLLS_PER_DELAY + 1 ms. An OS page goes at an age between delay - poll and delay. */
 enum { POLLS_PER_DELAY = 4 };
 
 /* Caches count: the helper takes them as soon as their threads are idle, so until then it has something to wait for. */
@@ -41,8 +43,8 @@ static bool is_within_idle_bound(void) { return bounds_free_and_cached_bytes() <
 /* Free bytes alone exceed the idle bound. */
 static bool exceeds_without_caches(void) { return LOAD_RELAXED(backed_free_bytes) > bounds_idle_bytes(); }
 
-/* Gives back all that is old, not just what exceeds the idle bound: it was not missed for a whole delay. True: ended
- * because the kernel refuses what is left (mlockall). */
+/* Once free bytes have exceeded the idle bound, gives back all OS pages that are old enough, not just those above the
+ * bound: they were not missed for a whole delay. True: it ended because the kernel refuses what is left (mlockall). */
 static bool helper_run(void) {
     enum { FUTILE_POLLS_MAX = 4 * POLLS_PER_DELAY };
     unsigned idle_polls = 0, futile_polls = 0;
@@ -58,7 +60,7 @@ static bool helper_run(void) {
         bool is_idle = purge_to_burst_bound() == 0; /* many threads' caches may have become free just now */
         has_exceeded = has_exceeded || exceeds_without_caches();
         if (has_exceeded) is_idle &= purge_run(delay_ms > poll_ms ? delay_ms - poll_ms : 0, 0, SIZE_MAX) == 0;
-        bool was_signalled = atomic_load(&helper_signals) != signals; /* a poll too early for what becomes old */
+        bool was_signalled = atomic_load(&helper_signals) != signals; /* too early to count as idle or futile */
         idle_polls = is_idle && is_within_idle_bound() && !was_signalled ? idle_polls + 1 : 0;
         futile_polls = is_idle && exceeds_without_caches() && !was_signalled ? futile_polls + 1 : 0;
         if (futile_polls == FUTILE_POLLS_MAX) return true;

@@ -1,7 +1,7 @@
 /*
  * retention/idle_slabs.c - hands slabs with free blocks of idle threads to the shared heap.
  *
- * Layer: retention. Thread rule: see idle_slabs.h.
+ * Layer: retention. Their cached blocks are for cache/reclaim.c. Thread rule: see idle_slabs.h.
  */
 #include "retention/idle_slabs.h"
 

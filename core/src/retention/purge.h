@@ -1,5 +1,6 @@
 /*
- * retention/purge.h - gives free OS pages back to the OS, oldest first.
+ * retention/purge.h - gives free OS pages back to the OS: mappings first, then the supply, then heap by heap; in each
+ * of these the oldest first.
  *
  * Layer: retention. Does not decide when (retention.h, helper.h). Thread rule: any thread, no lock held by the caller.
  */

@@ -1,5 +1,5 @@
 /*
- * retention/retention.c - the one door of this layer: acts on what the slow paths above report.
+ * retention/retention.c - acts on the reports of slow paths: polls the bounds, wakes the helper, purges.
  *
  * Layer: retention. Thread rule: see retention.h.
  */
@@ -18,9 +18,9 @@ static _Atomic int64_t reported_bytes; /* what heaps returned since the last pol
 
 /* ---- After blocks were returned ---- */
 
-/* A thread that frees gives back what it made free itself, PURGE_STEP_BYTES at least. What others left (ended
- * threads, idle ones) would be a pause for nothing: later polls and the helper go on. Where no helper runs, this call
- * pays for all. */
+/* With a helper, a thread that frees gives back about max(freed_bytes, PURGE_STEP_BYTES), the oldest first: more
+ * would be a pause for what other threads left, and later polls and the helper go on. Without a helper it gives back
+ * all that exceeds the bound. */
 void retention_poll(int64_t freed_bytes) {
     STORE_RELAXED(reported_bytes, 0);
     int64_t used_bytes = heap_used_bytes_all();
@@ -80,8 +80,8 @@ void retention_after_cache_growth(Heap *heap) {
 
 /* ---- After a refill ---- */
 
-/* The next SuperSlab gets a huge page where that costs no memory: the heap is dense, and 2 MiB more that are resident
- * and free stay within the idle bound. */
+/* The next SuperSlab gets a huge page if used bytes >= USED_BYTES_MIN and free bytes + 2 MiB <= the idle bound: a heap
+ * that large is taken to be dense, and 2 MiB more may stay resident. */
 void retention_after_birth(void) {
     enum { USED_BYTES_MIN = 8 * SUPERSLAB_BYTES };
     static _Atomic uint32_t seen_born_count; /* two threads may see the same birth */

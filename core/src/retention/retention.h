@@ -1,5 +1,6 @@
 /*
- * retention/retention.h - how much free memory stays, and who gives it back when: the one door of this layer.
+ * retention/retention.h - how much free memory stays, and who gives it back when: the door for slow paths. Freeze, fork
+ * and trim call helper.h and purge.h themselves.
  *
  * Layer: retention. Thread rule: any thread, no lock held by the caller; `heap` is the calling thread's.
  *

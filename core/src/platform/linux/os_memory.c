@@ -101,8 +101,8 @@ _Static_assert(sizeof(OsRange) == sizeof(struct iovec), "an OsRange is an iovec"
 _Static_assert(offsetof(OsRange, address) == offsetof(struct iovec, iov_base), "an OsRange is an iovec");
 _Static_assert(offsetof(OsRange, bytes) == offsetof(struct iovec, iov_len), "an OsRange is an iovec");
 
-/* Returns how many of the first ranges were given back: 0 where the kernel does not do it this way (before Linux 6.13) or does
- * not know the calling process by PIDFD_SELF (before 6.14). */
+/* Returns how many of the first ranges were given back: 0 where the kernel does not do it this way (before Linux
+ * 6.13) or does not know the calling process by PIDFD_SELF (before 6.14). */
 static unsigned purge_together(const OsRange *ranges, unsigned count) {
     enum { THIS_PROCESS = -10000 }; /* PIDFD_SELF */
     long purged_bytes = syscall(SYS_process_madvise, THIS_PROCESS, ranges, (size_t)count, MADV_DONTNEED, 0);

@@ -98,8 +98,9 @@ static _Atomic uint64_t helper_end_ms;
 static _Atomic uint32_t helper_has_ended;
 static void (*helper_function)(void);
 
-/* A word that is 1 in the process that started the helper, and 0 in its children: the kernel wipes its OS page at fork, clone and
- * _Fork alike. NULL: no helper was started, or the kernel does not wipe (before Linux 4.14); then children are not told. */
+/* A word that is 1 in the process that started the helper, and 0 in its children: the kernel wipes its OS page at
+ * fork, clone and _Fork alike. NULL: no helper was started, or the kernel does not wipe (before Linux 4.14); then
+ * children are not told. */
 static _Atomic uint32_t *_Atomic process_mark;
 
 static void mark_process(void) {
