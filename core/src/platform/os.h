@@ -2,8 +2,7 @@
  * platform/os.h - the porting contract: all that hakmem asks of an operating system.
  *
  * Layer: platform. Each OS has a folder that implements it (linux/) and alone includes OS headers. A port adds a
- * folder. Thread rule: any thread. Errno is kept by every function, unless the C library sets it in
- * os_thread_exit_hook_set, os_thread_exit_hook_arm, os_fork_hooks_set or os_random_bits.
+ * folder. Thread rule: any thread. Errno is kept by every function.
  */
 #ifndef HAK_PLATFORM_OS_H
 #define HAK_PLATFORM_OS_H

@@ -58,8 +58,8 @@ static bool read_huge_pages_are_off(void) {
 void os_initialize(void) {
     int saved = errno;
     huge_pages_are_off = read_huge_pages_are_off();
-    errno = saved;
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    errno = saved;
 #ifdef HAK_FORCE_OS_PAGE_BYTES
     if (bytes < HAK_FORCE_OS_PAGE_BYTES) bytes = HAK_FORCE_OS_PAGE_BYTES;
 #endif
@@ -165,7 +165,9 @@ void os_populate(void *address, size_t bytes) {
 }
 
 uint64_t os_random_bits(void) {
+    int saved = errno;
     const void *kernel_bytes = (const void *)getauxval(AT_RANDOM);
+    errno = saved;
     uint64_t bits = (uint64_t)(uintptr_t)&bits >> 4;
     if (kernel_bytes != NULL) {
         uint64_t from_kernel;

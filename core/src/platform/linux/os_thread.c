@@ -64,13 +64,17 @@ static void exit_key_destructor(void *unused) {
 }
 
 void os_thread_exit_hook_set(void (*on_exit)(void)) {
+    int saved = errno;
     exit_function = on_exit;
     /* Without a key the magazines of a thread that ends are not flushed: their blocks stay cached, nothing breaks. */
     if (pthread_key_create(&exit_key, exit_key_destructor) != 0) exit_function = NULL;
+    errno = saved;
 }
 
 void os_thread_exit_hook_arm(void) {
+    int saved = errno;
     if (exit_function != NULL) (void)pthread_setspecific(exit_key, &exit_key);
+    errno = saved;
 }
 
 uint64_t os_thread_id(void) { return (uint64_t)syscall(SYS_gettid); }
@@ -150,7 +154,10 @@ int os_helper_start(void (*run)(void)) {
     atomic_store(&helper_thread_id, 0);
     atomic_store(&helper_has_ended, 0);
     mark_process();
-    if (pthread_attr_init(&attributes) != 0) return ENOMEM;
+    if (pthread_attr_init(&attributes) != 0) {
+        errno = saved;
+        return ENOMEM;
+    }
     /* Detached, because perhaps nobody calls the allocator after its end to join it. */
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     size_t stack_bytes = (size_t)sysconf(_SC_THREAD_STACK_MIN);
@@ -190,7 +197,9 @@ void os_helper_await_gone(void) {
 }
 
 void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
+    int saved = errno;
     (void)pthread_atfork(prepare, parent, child);
+    errno = saved;
 }
 
 void os_abort(void) { abort(); }
