@@ -9,6 +9,7 @@
 #include "cache/magazine.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
+#include "heap/heap_slabs.h"
 #include "lifecycle/freeze.h"
 #include "lifecycle/start.h"
 #include "platform/message.h"
@@ -19,6 +20,7 @@
 typedef struct Findings {
     size_t count;                          /* of violations */
     int64_t used_bytes, backed_free_bytes; /* sums over slabs and queued mappings */
+    size_t listed_slabs;                   /* slabs that say they are in a list of their heap */
 } Findings;
 
 /* Counts a violation and prints it with both figures. */
@@ -32,6 +34,8 @@ static void expect(Findings *findings, bool holds, const char *invariant, const 
 #define EXPECT_EQUAL(findings, invariant, where, have, want) \
     expect(findings, (uint64_t)(have) == (uint64_t)(want), invariant, where, (uint64_t)(have), (uint64_t)(want))
 
+/* ---- Slabs ---- */
+
 static unsigned used_by_bits(Slab *slab) {
     unsigned blocks = size_classes[slab->class_index].blocks_per_slab, free_count = 0;
     for (unsigned word = 0; word * 64 < blocks; word++)
@@ -39,18 +43,33 @@ static unsigned used_by_bits(Slab *slab) {
     return blocks - free_count;
 }
 
+/* Is one of the bits first .. end - 1 set? */
+static bool is_any_set(const uint64_t *bits, unsigned first, unsigned end) {
+    for (unsigned bit = first; bit < end; bit = (bit / 64 + 1) * 64) {
+        uint64_t of_word = bits[bit / 64] >> (bit % 64);
+        if (end - bit < 64) of_word &= ((uint64_t)1 << (end - bit)) - 1;
+        if (of_word != 0) return true;
+    }
+    return false;
+}
+
 static OsPageSet available_by_bits(Slab *slab) {
     const SizeClass *size_class = &size_classes[slab->class_index];
     unsigned pages = 0;
     for (unsigned page = 0; page < SLAB_BYTES >> os_page_shift; page++)
-        for (unsigned block = size_class->first_starting[page]; block < size_class->first_starting[page + 1]; block++)
-            if ((slab_free_bits(slab)[block / 64] >> (block % 64) & 1) != 0) pages |= 1u << page;
+        if (is_any_set(slab_free_bits(slab), size_class->first_starting[page], size_class->first_starting[page + 1]))
+            pages |= 1u << page;
     return (OsPageSet)pages;
 }
 
-static bool list_contains(Slab *list, const Slab *slab) {
-    while (list != NULL && list != slab) list = list->next;
-    return list != NULL;
+/* I5, but for whether the list that the slab names contains it, which check_lists finds out. */
+static void check_list_of(Findings *findings, const Slab *slab, const HeapClass *class) {
+    if (slab->list == SLAB_LIST_NONE) {
+        EXPECT_EQUAL(findings, "I5", slab, (uintptr_t)class->tls.slab, (uintptr_t)slab);
+        return;
+    }
+    EXPECT_EQUAL(findings, "I5", slab, slab->list, heap_fullness_list(slab, &size_classes[slab->class_index]));
+    findings->listed_slabs++;
 }
 
 static void check_slab(Findings *findings, Slab *slab) {
@@ -62,13 +81,9 @@ static void check_slab(Findings *findings, Slab *slab) {
     EXPECT_EQUAL(findings, "I3", slab, slab->available_pages, available_by_bits(slab));
     EXPECT_EQUAL(findings, "I4", slab, slab->unbacked_pages & ~slab->free_pages, 0);
     EXPECT_EQUAL(findings, "I4", slab, slab->purging_pages & ~slab->free_pages, 0);
-    EXPECT_EQUAL(findings, "registry class", slab, registry_slab_class((void *)slab_address(slab)),
-                 slab->class_index);
+    EXPECT_EQUAL(findings, "registry class", slab, registry_slab_class((void *)slab_address(slab)), slab->class_index);
     if (slab->purging_pages == 0) { /* else it is in no list and in no queue */
-        if (slab->list == SLAB_LIST_NONE)
-            EXPECT_EQUAL(findings, "I5", slab, (uintptr_t)class->tls.slab, (uintptr_t)slab);
-        else
-            EXPECT_EQUAL(findings, "I5", slab, list_contains(class->list[slab->list], slab), true);
+        check_list_of(findings, slab, class);
         EXPECT_EQUAL(findings, "I14", slab, slab->is_queued, slab_backed_free_pages(slab) != 0);
     }
     findings->used_bytes += (int64_t)(slab->used_blocks * block_bytes);
@@ -102,6 +117,59 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
     }
 }
 
+/* ---- The lists by fullness ---- */
+
+/* Walks a list while each slab says that it is in this one, behind the slab before it; so the walk ends. Returns the
+ * number of slabs. */
+static size_t check_list(Findings *findings, const Heap *heap, unsigned class_index, unsigned list) {
+    const Slab *before = NULL;
+    size_t slabs = 0;
+    for (const Slab *slab = heap->class[class_index].list[list]; slab != NULL; before = slab, slab = slab->next) {
+        size_t count_before = findings->count;
+        EXPECT_EQUAL(findings, "I5", slab, (uintptr_t)LOAD_RELAXED(slab->owner), (uintptr_t)heap);
+        EXPECT_EQUAL(findings, "I5", slab, slab->class_index, class_index);
+        EXPECT_EQUAL(findings, "I5", slab, slab->list, list);
+        EXPECT_EQUAL(findings, "I5", slab, (uintptr_t)slab->previous, (uintptr_t)before);
+        if (findings->count != count_before) break;
+        slabs++;
+    }
+    return slabs;
+}
+
+static bool list_contains(const Slab *list, const Slab *slab, size_t slabs_max) {
+    for (; list != NULL && list != slab && slabs_max > 0; slabs_max--) list = list->next;
+    return list == slab;
+}
+
+/* Prints the slabs that no list contains. Takes time with the square of their number, so it is for a heap in which one
+ * is known to be missing. */
+static void find_missing_slabs(Findings *findings, SuperSlab *superslab) {
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
+        const Slab *slab = &superslab->slab[index];
+        const Heap *owner = LOAD_RELAXED(slab->owner);
+        if (owner == NULL || owner == RUN_OWNER || slab->purging_pages != 0 || slab->list >= SLAB_LIST_NONE) continue;
+        const Slab *list = owner->class[slab->class_index].list[slab->list];
+        EXPECT_EQUAL(findings, "I5", slab, list_contains(list, slab, findings->listed_slabs), true);
+    }
+}
+
+/* Each slab that says it is in a list is in it: the lists, all of whose slabs say so, have as many. */
+static void check_lists(Findings *findings) {
+    size_t slabs = 0;
+    for (const Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) {
+        if (heap->kind == HEAP_POOLED) continue; /* owns nothing, and its arrays may be purged */
+        for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
+            for (unsigned list = 0; list <= SLAB_LIST_FULL; list++) slabs += check_list(findings, heap, index, list);
+    }
+    if (slabs == findings->listed_slabs) return;
+    EXPECT_EQUAL(findings, "I5", &heap_list, slabs, findings->listed_slabs);
+    for (unsigned used = 1; used <= SLABS_PER_SUPERSLAB; used++)
+        for (SuperSlab *superslab = supply.active_by_used[used]; superslab != NULL; superslab = superslab->next)
+            find_missing_slabs(findings, superslab);
+}
+
+/* ---- Mappings and heaps ---- */
+
 static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
     size_t used_bytes = mapping->is_free ? 0 : mapping->block_bytes;
     expect(findings, mapping->is_queued, "I16", mapping, mapping->is_queued, true);
@@ -129,13 +197,14 @@ static void check_heap(Findings *findings, Heap *heap) {
 }
 
 size_t hak_check(void) {
-    Findings findings = {0, 0, 0};
+    Findings findings = {0};
     core_start();
     core_freeze();
     for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
         SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
         for (; superslab != NULL; superslab = superslab->next) check_superslab(&findings, superslab, list != 0);
     }
+    check_lists(&findings);
     for (SuperSlab *mapping = supply.mapping_oldest; mapping != NULL; mapping = mapping->queue_next)
         check_queued_mapping(&findings, mapping);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) check_heap(&findings, heap);
