@@ -25,8 +25,9 @@ void *os_map(uintptr_t hint, size_t bytes);
  * process that has vm.max_map_count of them. */
 bool os_unmap(void *address, size_t bytes);
 
-/* Gives back the memory behind these OS pages, which read as zero afterwards (madvise(2), MADV_DONTNEED). False:
- * the kernel refused, for example under mlockall, and any of them may still be backed and keep its contents. */
+/* Gives back the memory behind these OS pages of free memory, which read as zero afterwards (madvise(2),
+ * MADV_DONTNEED). False: the kernel refused, for example under mlockall, and any of them may still be backed and keep
+ * its contents. */
 bool os_purge(void *address, size_t bytes);
 
 /* Where the kernel refuses to unmap the range, its addresses are lost and its memory is given back. */

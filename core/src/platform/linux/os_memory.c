@@ -85,9 +85,63 @@ bool os_unmap(void *address, size_t bytes) {
     return done;
 }
 
+/* ---- Purge ---- */
+
+/* An emulator may take the advice for a hint, answer 0 and do nothing. So the first purge that the kernel grants is
+ * looked at: was a byte that was written before it lost? */
+typedef struct Look {
+    volatile unsigned char *byte; /* NULL: nobody looks */
+    unsigned char before;
+} Look;
+
+enum { LOOK_MARK = 1 };
+
+static Look look_begin(void *free_memory, bool is_known) {
+    /* A memory tool reports each access to free memory, and no tool has such a kernel. */
+    if (HAK_LIKELY(is_known) || os_memory_tool_is_present()) return (Look){NULL, 0};
+    Look look = {free_memory, *(unsigned char *)free_memory};
+    *look.byte = LOOK_MARK;
+    return look;
+}
+
+static void look_restore(Look look) {
+    if (look.byte != NULL) *look.byte = look.before;
+}
+
+static bool look_shows_zero(Look look) {
+    if (look.byte == NULL) return true;
+    if (*look.byte != 0) return false;
+    (void)madvise((void *)look.byte, os_page_bytes, MADV_DONTNEED); /* which the look has mapped again */
+    return true;
+}
+
+enum { PURGE_UNTRIED, PURGE_BY_ADVICE, PURGE_BY_MAPPING };
+static _Atomic int purge_way;
+
+/* New memory in place of the old. */
+static bool purge_by_mapping(void *address, size_t bytes) {
+    enum { FLAGS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
+    if (mmap(address, bytes, PROT_READ | PROT_WRITE, FLAGS, -1, 0) == MAP_FAILED) return false;
+    (void)madvise(address, bytes, MADV_NOHUGEPAGE); /* as all memory that is purged */
+    return true;
+}
+
+static bool purge(void *address, size_t bytes) {
+    int way = LOAD_RELAXED(purge_way);
+    if (way == PURGE_BY_MAPPING) return purge_by_mapping(address, bytes);
+    Look look = look_begin(address, way != PURGE_UNTRIED);
+    if (madvise(address, bytes, MADV_DONTNEED) != 0) {
+        look_restore(look);
+        return false;
+    }
+    bool is_zero = look_shows_zero(look);
+    if (way == PURGE_UNTRIED) STORE_RELAXED(purge_way, is_zero ? PURGE_BY_ADVICE : PURGE_BY_MAPPING);
+    return is_zero || purge_by_mapping(address, bytes);
+}
+
 bool os_purge(void *address, size_t bytes) {
     int saved = errno;
-    bool done = !fault_is_due() && madvise(address, bytes, MADV_DONTNEED) == 0;
+    bool done = !fault_is_due() && purge(address, bytes);
     errno = saved;
     return done;
 }
@@ -101,30 +155,38 @@ _Static_assert(sizeof(OsRange) == sizeof(struct iovec), "an OsRange is an iovec"
 _Static_assert(offsetof(OsRange, address) == offsetof(struct iovec, iov_base), "an OsRange is an iovec");
 _Static_assert(offsetof(OsRange, bytes) == offsetof(struct iovec, iov_len), "an OsRange is an iovec");
 
-/* Returns how many of the first ranges were given back: 0 where the kernel does not do it this way (before Linux
- * 6.13) or does not know the calling process by PIDFD_SELF (before 6.14). */
+/* False once the kernel has shown that it does not purge many ranges with one call. */
+static _Atomic bool purges_together = true;
+
+/* Returns how many of the first ranges were given back. 0 where the kernel does not do it this way (before Linux 6.13)
+ * or does not know the calling process by PIDFD_SELF (before 6.14). */
 static unsigned purge_together(const OsRange *ranges, unsigned count) {
     enum { THIS_PROCESS = -10000 }; /* PIDFD_SELF */
+    static _Atomic bool is_known;
+    Look look = look_begin(ranges[0].address, LOAD_RELAXED(is_known));
     long purged_bytes = syscall(SYS_process_madvise, THIS_PROCESS, ranges, (size_t)count, MADV_DONTNEED, 0);
     unsigned done = 0;
     for (; done < count && purged_bytes >= (long)ranges[done].bytes; done++) purged_bytes -= (long)ranges[done].bytes;
+    if (done == 0) look_restore(look);
+    if (done == 0 || !look_shows_zero(look)) return 0;
+    STORE_RELAXED(is_known, true);
     return done;
 }
 
 uint64_t os_purge_ranges(const OsRange *ranges, unsigned count) {
-    static _Atomic bool is_unknown_to_kernel;
     int saved = errno;
-    bool is_fault = fault_is_due(), is_tried = count > 1 && !is_fault && !LOAD_RELAXED(is_unknown_to_kernel);
+    bool is_fault = fault_is_due(), is_tried = count > 1 && !is_fault && LOAD_RELAXED(purges_together);
     unsigned done = is_tried ? purge_together(ranges, count) : 0;
     uint64_t refused = 0;
     for (unsigned index = done; index < count; index++)
-        if (is_fault || madvise(ranges[index].address, ranges[index].bytes, MADV_DONTNEED) != 0)
-            refused |= (uint64_t)1 << index;
-    /* madvise took the first range, so the kernel lacks the call for many. */
-    if (is_tried && done == 0 && (refused & 1) == 0) STORE_RELAXED(is_unknown_to_kernel, true);
+        if (is_fault || !purge(ranges[index].address, ranges[index].bytes)) refused |= (uint64_t)1 << index;
+    /* The kernel takes the first range by itself, so it lacks the call for many. */
+    if (is_tried && done == 0 && (refused & 1) == 0) STORE_RELAXED(purges_together, false);
     errno = saved;
     return refused;
 }
+
+/* ---- Moves and huge pages ---- */
 
 bool os_move(void *from, size_t bytes, void *to) {
     int saved = errno;
