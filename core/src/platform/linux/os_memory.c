@@ -88,30 +88,30 @@ bool os_unmap(void *address, size_t bytes) {
 /* ---- Purge ---- */
 
 /* An emulator may take the advice for a hint, answer 0 and do nothing. So the first purge that the kernel grants is
- * looked at: was a byte that was written before it lost? */
-typedef struct Look {
-    volatile unsigned char *byte; /* NULL: nobody looks */
+ * probed: is a byte that was written before it zero afterwards? */
+typedef struct Probe {
+    volatile unsigned char *byte; /* NULL: no probe */
     unsigned char before;
-} Look;
+} Probe;
 
-enum { LOOK_MARK = 1 };
+enum { PROBE_MARK = 1 };
 
-static Look look_begin(void *free_memory, bool is_known) {
+static Probe probe_begin(void *free_memory, bool is_known) {
     /* A memory tool reports each access to free memory, and no tool has such a kernel. */
-    if (HAK_LIKELY(is_known) || os_memory_tool_is_present()) return (Look){NULL, 0};
-    Look look = {free_memory, *(unsigned char *)free_memory};
-    *look.byte = LOOK_MARK;
-    return look;
+    if (HAK_LIKELY(is_known) || os_memory_tool_is_present()) return (Probe){NULL, 0};
+    Probe probe = {free_memory, *(unsigned char *)free_memory};
+    *probe.byte = PROBE_MARK;
+    return probe;
 }
 
-static void look_restore(Look look) {
-    if (look.byte != NULL) *look.byte = look.before;
+static void probe_restore(Probe probe) {
+    if (probe.byte != NULL) *probe.byte = probe.before;
 }
 
-static bool look_shows_zero(Look look) {
-    if (look.byte == NULL) return true;
-    if (*look.byte != 0) return false;
-    (void)madvise((void *)look.byte, os_page_bytes, MADV_DONTNEED); /* which the look has mapped again */
+static bool probe_shows_zero(Probe probe) {
+    if (probe.byte == NULL) return true;
+    if (*probe.byte != 0) return false;
+    (void)madvise((void *)probe.byte, os_page_bytes, MADV_DONTNEED); /* the probe has backed it again */
     return true;
 }
 
@@ -129,12 +129,12 @@ static bool purge_by_mapping(void *address, size_t bytes) {
 static bool purge(void *address, size_t bytes) {
     int way = LOAD_RELAXED(purge_way);
     if (way == PURGE_BY_MAPPING) return purge_by_mapping(address, bytes);
-    Look look = look_begin(address, way != PURGE_UNTRIED);
+    Probe probe = probe_begin(address, way != PURGE_UNTRIED);
     if (madvise(address, bytes, MADV_DONTNEED) != 0) {
-        look_restore(look);
+        probe_restore(probe);
         return false;
     }
-    bool is_zero = look_shows_zero(look);
+    bool is_zero = probe_shows_zero(probe);
     if (way == PURGE_UNTRIED) STORE_RELAXED(purge_way, is_zero ? PURGE_BY_ADVICE : PURGE_BY_MAPPING);
     return is_zero || purge_by_mapping(address, bytes);
 }
@@ -163,12 +163,12 @@ static _Atomic bool purges_together = true;
 static unsigned purge_together(const OsRange *ranges, unsigned count) {
     enum { THIS_PROCESS = -10000 }; /* PIDFD_SELF */
     static _Atomic bool is_known;
-    Look look = look_begin(ranges[0].address, LOAD_RELAXED(is_known));
+    Probe probe = probe_begin(ranges[0].address, LOAD_RELAXED(is_known));
     long purged_bytes = syscall(SYS_process_madvise, THIS_PROCESS, ranges, (size_t)count, MADV_DONTNEED, 0);
     unsigned done = 0;
     for (; done < count && purged_bytes >= (long)ranges[done].bytes; done++) purged_bytes -= (long)ranges[done].bytes;
-    if (done == 0) look_restore(look);
-    if (done == 0 || !look_shows_zero(look)) return 0;
+    if (done == 0) probe_restore(probe);
+    if (done == 0 || !probe_shows_zero(probe)) return 0;
     STORE_RELAXED(is_known, true);
     return done;
 }
