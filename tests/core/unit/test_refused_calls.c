@@ -1,7 +1,7 @@
 /*
  * unit/test_refused_calls.c - a kernel that unmaps nothing for a while, as at vm.max_map_count: the addresses serve
  * again, no OS page stays for it, the figures stay exact, and all goes when it unmaps again. And one that moves
- * nothing, after it has unmapped the target.
+ * nothing, after it has unmapped the target, and maps nothing for a copy.
  *
  * In unit because the link wraps the OS calls.
  */
@@ -41,10 +41,12 @@ uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) 
 }
 
 static uintptr_t next_hint; /* 0: hakmem's */
+static bool refuses_maps;
 
 void *__real_hak_core_os_map(uintptr_t hint, size_t bytes);
 void *__wrap_hak_core_os_map(uintptr_t hint, size_t bytes);
 void *__wrap_hak_core_os_map(uintptr_t hint, size_t bytes) {
+    if (refuses_maps) return NULL;
     if (next_hint != 0) hint = next_hint;
     next_hint = 0;
     return __real_hak_core_os_map(hint, bytes);
@@ -242,6 +244,34 @@ static void test_target_of_a_refused_move_is_anothers(void **state) {
     }
 }
 
+static void refuse_maps(void *target) {
+    (void)target;
+    refuses_maps = true;
+}
+
+/* Neither moved nor copied: the block lives on where it was, in all of its 2 MiB units. */
+static void block_stays(void *unused) {
+    (void)unused;
+    char *block = hak_malloc(OLD_BYTES);
+    REQUIRE(block != NULL);
+    pattern_fill(block, OLD_BYTES, 2);
+    on_refused_move = refuse_maps;
+    REQUIRE(hak_realloc(block, NEW_BYTES) == NULL);
+    on_refused_move = NULL;
+    refuses_maps = false;
+    for (size_t offset = 0; offset < OLD_BYTES; offset += SLAB_BYTES) REQUIRE(hak_owns(block + offset));
+    REQUIRE_AT_LEAST(hak_usable_size(block), OLD_BYTES);
+    REQUIRE(pattern_holds(block, OLD_BYTES, 2));
+    REQUIRE_EQUAL(hak_check(), 0);
+    hak_free(block);
+    stats_require_all_returned();
+}
+
+static void test_block_stays_where_nothing_serves(void **state) {
+    (void)state;
+    child_must_succeed(block_stays, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_serve_again),
@@ -249,6 +279,7 @@ int main(void) {
         cmocka_unit_test(test_all_goes_with_the_next_purge),
         cmocka_unit_test(test_others_go_while_one_is_refused),
         cmocka_unit_test(test_target_of_a_refused_move_is_anothers),
+        cmocka_unit_test(test_block_stays_where_nothing_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
