@@ -73,8 +73,8 @@ test-musl-here: $(venv)/build-tools-installed
 		"-DCMAKE_C_FLAGS=-isystem $(CURDIR)/$(kernel_headers)")
 	@$(venv)/bin/ctest --test-dir build/musl --label-exclude rendezvous --output-on-failure --no-tests=error
 
-# What the emulator cannot do: seccomp (test_purge_ranges), the order of the environment (test_options), huge pages.
-not_emulated := unit/test_purge_ranges|unit/test_options|return/huge_pages
+# What the emulator cannot do: seccomp (the first three), the order of the environment (test_options), huge pages.
+not_emulated := unit/test_barrier|unit/test_errno|unit/test_purge_ranges|unit/test_options|return/huge_pages
 
 test-aarch64-here: $(venv)/build-tools-installed
 	@$(call core_tests_built,build/aarch64,-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
