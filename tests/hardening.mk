@@ -1,13 +1,15 @@
-# The longer checks: fuzzing, sanitizers, clang, other C libraries and machines, suites that others wrote. Included by the
-# Makefile, whose variables it uses; everything is built under build/.
+# The longer checks: fuzzing, sanitizers, planted faults, clang, other C libraries and machines, suites that others
+# wrote. Included by the Makefile, whose variables it uses; everything is built under build/.
 
 # GNU make passes SECONDS on in the environment; bash counts up from it, which does no harm.
 SECONDS ?= 60
 FULL ?=
 PEER_ARGS ?=
+ONLY ?=
+QUICK ?=
 
 .PHONY: fuzz fuzz-here sanitize sanitize-here tidy tidy-here test-musl test-musl-here test-aarch64 test-aarch64-here \
-	peer-cpython peer-cpython-here
+	peer-cpython peer-cpython-here planted planted-here
 
 fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60)
 	@.ci/check-system $(PYTHON) python core clang
@@ -15,6 +17,9 @@ fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60)
 
 sanitize: check-core ## Run the C tests under ASan and UBSan, then TSan (SECONDS=60 for both together)
 	@$(MAKE) --no-print-directory sanitize-here
+
+planted: check-core ## Plant faults in a copy of the core, say which test finds each (ONLY="id id", QUICK=1, SECONDS=600)
+	@$(MAKE) --no-print-directory planted-here
 
 tidy: ## Build with clang, warnings as errors, and run clang-tidy
 	@.ci/check-system $(PYTHON) python core tidy
@@ -53,6 +58,11 @@ sanitize-here: $(venv)/build-tools-installed
 		--target death_test_memory_tool)
 	@build/asan-blocks/tests/core/death_test_memory_tool
 	@PATH="$(venv)/bin:$$PATH" tests/core/sanitize-for $(SECONDS) build/asan build/tsan
+
+# Without SECONDS on the command line all faults.
+planted-here: $(venv)/build-tools-installed
+	@PATH="$(venv)/bin:$$PATH" PYTHONPATH=tests $(venv_python) -m planted --jobs $(JOBS) --only "$(ONLY)" $(if $(QUICK),--quick) \
+		$(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS))
 
 tidy-here: $(venv)/build-tools-installed
 	@$(call core_tests_built,build/clang,-DCMAKE_C_COMPILER=clang -DHAKMEM_WERROR=ON \
