@@ -1,0 +1,50 @@
+/*
+ * return/test_bound_without_helper.c - with purge_delay_ms=0 no helper runs: when a bound falls, the call that lets it
+ * fall gives back all that is above it, not only what it made free itself.
+ */
+#include <string.h>
+
+#include "support/child.h"
+#include "support/resident.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+enum { BLOCK_BYTES = 1000, HELD = 20000, FREED = 40000 };
+
+/* Bytes of these blocks, about. */
+static uint64_t bytes_of(size_t count) { return (uint64_t)count * BLOCK_BYTES; }
+
+static void bound_falls(void *unused) {
+    (void)unused;
+    stats_option_set("purge_delay_ms", "0");
+    stats_option_set("retain_bytes", "0");
+    stats_option_set("retain_percent", "300");
+    stats_option_set("retain_burst_bytes", "0");
+    stats_option_set("retain_burst_percent", "0");
+    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    options.is_private = 1;
+    hak_heap_t *heap = hak_heap_new(&options);
+    for (size_t number = 0; number < HELD; number++) {
+        void *block = hak_heap_malloc(heap, BLOCK_BYTES);
+        REQUIRE(block != NULL);
+        memset(block, 1, BLOCK_BYTES);
+    }
+    static void *blocks[FREED];
+    for (size_t number = 0; number < FREED; number++) memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t number = 0; number < FREED; number++) hak_free(blocks[number]);
+    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, bytes_of(FREED) * 3 / 4); /* within the bound */
+    hak_heap_destroy(heap);
+    REQUIRE_AT_MOST(stats_now().free_resident_bytes, MIB);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void test_bound_falls(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(bound_falls, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bound_falls)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
