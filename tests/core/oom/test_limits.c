@@ -94,6 +94,43 @@ static void test_use_what_the_caches_hold(void **state) {
     child_must_succeed(use_what_the_caches_hold, NULL);
 }
 
+enum { PARKED = 4, PARKED_SIZES = 40, PARKED_BLOCKS = 60 };
+static Story story = STORY_START;
+static _Atomic unsigned parked_count;
+
+static void *cache_and_park(void *unused) {
+    void *cached[PARKED_BLOCKS];
+    for (size_t size = 64; size < 64 + 16 * PARKED_SIZES; size += 16) {
+        for (size_t number = 0; number < PARKED_BLOCKS; number++) REQUIRE((cached[number] = hak_malloc(size)) != NULL);
+        for (size_t number = 1; number < PARKED_BLOCKS; number++) hak_free(cached[number]);
+    }
+    atomic_fetch_add(&parked_count, 1);
+    story_await(&story, 1);
+    return unused;
+}
+
+/* No request fails while threads that do nothing have blocks cached. */
+static void use_what_parked_threads_hold(void *unused) {
+    (void)unused;
+    stats_option_set("retain_bytes", "1000000000"); /* so that nothing but the limit takes the caches */
+    pthread_t threads[PARKED];
+    for (size_t number = 0; number < PARKED; number++) threads[number] = threads_start(cache_and_park, NULL);
+    while (atomic_load(&parked_count) < PARKED) resident_sleep_ms(1);
+    REQUIRE_AT_LEAST(stats_now().cached_bytes, 100000);
+    limit_to(20 * MIB);
+    size_t count = allocate_until_null(1000);
+    REQUIRE_AT_MOST(stats_now().cached_bytes, 1000);
+    for (size_t number = 0; number < count; number++) hak_free(blocks[number]);
+    story_reach(&story, 1);
+    for (size_t number = 0; number < PARKED; number++) threads_join(threads[number]);
+}
+
+static void test_use_what_parked_threads_hold(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(use_what_parked_threads_hold, NULL);
+}
+
 /* With one size class holding everything, another one is served after a part was freed: empty slabs change class. */
 static void change_class_under_the_limit(void *unused) {
     (void)unused;
@@ -182,9 +219,13 @@ static void test_refused_helper(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_kind_of_block),  cmocka_unit_test(test_use_what_the_caches_hold),
-        cmocka_unit_test(test_memory_changes_class), cmocka_unit_test(test_frees_without_room_for_the_helper),
-        cmocka_unit_test(test_refused_helper),       cmocka_unit_test(test_mappings_stay_flat),
+        cmocka_unit_test(test_every_kind_of_block),
+        cmocka_unit_test(test_use_what_the_caches_hold),
+        cmocka_unit_test(test_use_what_parked_threads_hold),
+        cmocka_unit_test(test_memory_changes_class),
+        cmocka_unit_test(test_frees_without_room_for_the_helper),
+        cmocka_unit_test(test_refused_helper),
+        cmocka_unit_test(test_mappings_stay_flat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
