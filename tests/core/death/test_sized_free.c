@@ -16,19 +16,25 @@ static int scenario(const char *name) {
     static const struct {
         const char *name;
         size_t size_bytes, freed_as_bytes;
+        bool is_beyond_usable; /* freed_as_bytes more than the block has */
     } rows[] = {
-        {"right", 100, 100},
-        {"usable", 100, 104},
-        {"too_large", 100, 5000},
-        {"far_too_large", 16, SIZE_MAX},
-        {"large_right", 100000, 100000},
-        {"large_wrong", 100000, 500000},
+        {"right", 100, 100, false},
+        {"usable", 100, 104, false},
+        {"all_usable", 100, 0, true},
+        {"one_too_large", 100, 1, true},
+        {"too_large", 100, 5000, false},
+        {"far_too_large", 16, SIZE_MAX, false},
+        {"large_right", 100000, 100000, false},
+        {"large_all_usable", 100000, 0, true},
+        {"large_one_too_large", 100000, 1, true},
+        {"large_wrong", 100000, 500000, false},
     };
     for (size_t index = 0; index < sizeof rows / sizeof *rows; index++) {
         if (strcmp(rows[index].name, name) != 0) continue;
         void *block = hak_malloc(rows[index].size_bytes);
+        size_t usable_bytes = rows[index].is_beyond_usable ? hak_usable_size(block) : 0;
         hak_free_sized(NULL, 17);
-        hak_free_sized(block, rows[index].freed_as_bytes);
+        hak_free_sized(block, usable_bytes + rows[index].freed_as_bytes);
         hak_thread_flush();
         return hak_check() == 0 ? 0 : 1;
     }
@@ -42,9 +48,9 @@ static ChildResult start(const char *name, const char *debug, const char *on_err
 
 static void test_fitting_sizes_pass(void **state) {
     (void)state;
-    static const char *const names[] = {"right", "usable", "large_right"};
+    static const char *const names[] = {"right", "usable", "all_usable", "large_right", "large_all_usable"};
     static const char *const levels[] = {"HAKMEM_DEBUG=0", "HAKMEM_DEBUG=1", "HAKMEM_DEBUG=2"};
-    for (size_t name = 0; name < 3; name++)
+    for (size_t name = 0; name < sizeof names / sizeof *names; name++)
         for (size_t level = 0; level < 3; level++) {
             ChildResult result = start(names[name], levels[level], NULL);
             child_require_success(&result);
@@ -54,9 +60,10 @@ static void test_fitting_sizes_pass(void **state) {
 
 static void test_wrong_sizes_are_corruption(void **state) {
     (void)state;
-    static const char *const names[] = {"too_large", "far_too_large", "large_wrong"};
+    static const char *const names[] = {"one_too_large", "too_large", "far_too_large", "large_one_too_large",
+                                        "large_wrong"};
     static const char *const words[] = {"corruption", " is freed as ", "size class ", "thread ", NULL};
-    for (size_t name = 0; name < 3; name++) {
+    for (size_t name = 0; name < sizeof names / sizeof *names; name++) {
         ChildResult result = start(names[name], "HAKMEM_DEBUG=1", NULL);
         child_require_abort(&result, words);
         result = start(names[name], "HAKMEM_DEBUG=2", NULL);
