@@ -1,0 +1,122 @@
+/*
+ * unit/test_heap_limits.c - the limits of a heap, to the byte: whole blocks count, what fills a limit exactly is
+ * served, one byte less of limit refuses it, and a heap that falls exactly to its soft limit is refused again above it.
+ */
+#include <errno.h>
+
+#include "support/stats.h"
+#include "support/suite.h"
+
+static hak_heap_t *heap_with(uint32_t is_private, uint64_t soft, uint64_t hard) {
+    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    options.is_private = is_private;
+    options.soft_limit_bytes = soft;
+    options.hard_limit_bytes = hard;
+    hak_heap_t *heap = hak_heap_new(&options);
+    REQUIRE(heap != NULL);
+    return heap;
+}
+
+static hak_heap_stats_t heap_stats(const hak_heap_t *heap) {
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
+    return stats;
+}
+
+/* Each of these wastes a part of its block, so that a request and its block differ. */
+static const size_t sizes[] = {1, 17, 100, 130, 530, 1025, 2049, 4097, 32767, 32769, 100001, 3000001};
+enum { SIZES = sizeof sizes / sizeof *sizes, HELD_BYTES = 48 };
+
+static size_t block_bytes_of(size_t size) {
+    void *block = hak_malloc(size);
+    size_t bytes = hak_usable_size(block);
+    hak_free(block);
+    return bytes;
+}
+
+static void require_refused(hak_heap_t *heap, void *block, uint64_t used_bytes) {
+    REQUIRE(block == NULL);
+    REQUIRE_EQUAL(errno, ENOMEM);
+    REQUIRE_EQUAL(heap_stats(heap).used_bytes, used_bytes);
+}
+
+/* Twice, since the first request of a class takes another path than the next. */
+static void malloc_is_exact(hak_heap_t *heap, size_t size, bool is_soft) {
+    uint64_t used_bytes = heap_stats(heap).used_bytes, full_bytes = used_bytes + block_bytes_of(size);
+    for (unsigned time = 0; time < 2; time++) {
+        REQUIRE_EQUAL(hak_heap_set_limit(heap, is_soft ? full_bytes - 1 : 0, is_soft ? 0 : full_bytes - 1), 0);
+        require_refused(heap, hak_heap_malloc(heap, size), used_bytes);
+        REQUIRE_EQUAL(hak_heap_set_limit(heap, is_soft ? full_bytes : 0, is_soft ? 0 : full_bytes), 0);
+        void *block = hak_heap_malloc(heap, size);
+        REQUIRE(block != NULL);
+        REQUIRE_EQUAL(heap_stats(heap).used_bytes, full_bytes);
+        hak_heap_free(heap, block);
+    }
+}
+
+static void realloc_is_exact(hak_heap_t *heap, size_t size) {
+    uint64_t used_bytes = heap_stats(heap).used_bytes;
+    REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, 0), 0);
+    void *block = hak_heap_malloc(heap, 1);
+    REQUIRE(block != NULL);
+    uint64_t before_bytes = heap_stats(heap).used_bytes, full_bytes = used_bytes + block_bytes_of(size);
+    if (full_bytes > before_bytes) {
+        REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, full_bytes - 1), 0);
+        require_refused(heap, hak_heap_realloc(heap, block, size), before_bytes);
+        REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, full_bytes), 0);
+        REQUIRE((block = hak_heap_realloc(heap, block, size)) != NULL);
+        REQUIRE_EQUAL(heap_stats(heap).used_bytes, full_bytes);
+    }
+    hak_heap_free(heap, block);
+}
+
+static void test_limits_are_exact(void **state) {
+    (void)state;
+    for (uint32_t is_private = 0; is_private < 2; is_private++) {
+        hak_heap_t *heap = heap_with(is_private, 0, 0);
+        void *held = hak_heap_malloc(heap, HELD_BYTES);
+        for (size_t index = 0; index < SIZES; index++) {
+            malloc_is_exact(heap, sizes[index], false);
+            malloc_is_exact(heap, sizes[index], true);
+            realloc_is_exact(heap, sizes[index]);
+        }
+        REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, 0), 0);
+        hak_heap_free(heap, held);
+        REQUIRE_EQUAL(heap_stats(heap).used_bytes, 0);
+        hak_heap_destroy(heap);
+    }
+    stats_require_all_returned();
+}
+
+/* Between the limits: the soft one refuses once, the hard one is filled to the last byte. */
+static void test_heap_that_falls_to_its_soft_limit(void **state) {
+    (void)state;
+    enum { BLOCK = 1024, BLOCKS = 4 };
+    for (uint32_t is_private = 0; is_private < 2; is_private++) {
+        hak_heap_t *heap = heap_with(is_private, 2 * BLOCK, BLOCKS * BLOCK);
+        void *blocks[BLOCKS];
+        for (unsigned time = 1; time < 4; time++) {
+            for (size_t number = 0; number < 2; number++)
+                REQUIRE((blocks[number] = hak_heap_malloc(heap, BLOCK)) != NULL);
+            require_refused(heap, hak_heap_malloc(heap, BLOCK), 2 * BLOCK);
+            REQUIRE_EQUAL(heap_stats(heap).soft_refusals, 2 * time - 1);
+            for (size_t number = 2; number < BLOCKS; number++)
+                REQUIRE((blocks[number] = hak_heap_malloc(heap, BLOCK)) != NULL);
+            hak_heap_free(heap, blocks[3]);
+            hak_heap_free(heap, blocks[2]); /* exactly to the limit */
+            require_refused(heap, hak_heap_malloc(heap, BLOCK), 2 * BLOCK);
+            REQUIRE_EQUAL(heap_stats(heap).soft_refusals, 2 * time);
+            for (size_t number = 0; number < 2; number++) hak_heap_free(heap, blocks[number]);
+        }
+        REQUIRE_EQUAL(heap_stats(heap).hard_refusals, 0);
+        hak_heap_destroy(heap);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limits_are_exact),
+        cmocka_unit_test(test_heap_that_falls_to_its_soft_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
