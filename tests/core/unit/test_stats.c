@@ -163,12 +163,34 @@ static void test_bad_structs(void **state) {
     }
 }
 
+/* What a private heap has cached is cached, not live: in the sums and in the row of its class. */
+static void test_caches_of_private_heaps(void **state) {
+    (void)state;
+    enum { BLOCKS = 8, BLOCK_BYTES = 1000 };
+    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    options.is_private = 1;
+    hak_heap_t *heap = hak_heap_new(&options);
+    REQUIRE(heap != NULL);
+    hak_stats_t before = stats_checked();
+    void *blocks[BLOCKS];
+    for (size_t number = 0; number < BLOCKS; number++)
+        REQUIRE((blocks[number] = hak_heap_malloc(heap, BLOCK_BYTES)) != NULL);
+    size_t block_bytes = hak_usable_size(blocks[0]);
+    REQUIRE_EQUAL(stats_checked().live_blocks, before.live_blocks + BLOCKS);
+    for (size_t number = 1; number < BLOCKS; number++) hak_heap_free(heap, blocks[number]);
+    hak_stats_t after = stats_checked();
+    REQUIRE_EQUAL(after.live_blocks, before.live_blocks + 1);
+    REQUIRE_EQUAL(after.live_bytes, before.live_bytes + block_bytes);
+    REQUIRE_AT_LEAST(after.cached_bytes, before.cached_bytes + (BLOCKS - 2) * block_bytes);
+    hak_heap_destroy(heap);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums_at_many_points), cmocka_unit_test(test_requests_are_counted),
         cmocka_unit_test(test_what_bindings_note),  cmocka_unit_test(test_class_rows),
         cmocka_unit_test(test_older_struct),        cmocka_unit_test(test_newer_struct),
-        cmocka_unit_test(test_bad_structs),
+        cmocka_unit_test(test_bad_structs),         cmocka_unit_test(test_caches_of_private_heaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
