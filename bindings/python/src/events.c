@@ -108,9 +108,9 @@ PyObject *events_open_file(PyObject *module, PyObject *arguments) {
 
 /* ---- What is kept ---- */
 
-static bool is_kept;              /* under events_lock, as the next two */
-static char *kept[KEPT_MAX];      /* a ring */
-static size_t kept_count;         /* ever; the last KEPT_MAX are there */
+static bool is_kept;         /* under events_lock, as the next two */
+static char *kept[KEPT_MAX]; /* a ring */
+static size_t kept_count;    /* ever; the last KEPT_MAX are there */
 
 /* Of the main interpreter: runs, objects collected, objects that could not be. */
 static _Atomic uint64_t totals[GENERATIONS][3];
@@ -193,8 +193,7 @@ PyObject *events_quoted(PyObject *module, PyObject *text) {
     if (quoted == NULL) return PyErr_NoMemory();
     size_t used = 0;
     quoted[used++] = '"';
-    for (Py_ssize_t index = 0; index < letters; index++)
-        used += quote(quoted + used, PyUnicode_READ_CHAR(text, index));
+    for (Py_ssize_t index = 0; index < letters; index++) used += quote(quoted + used, PyUnicode_READ_CHAR(text, index));
     quoted[used++] = '"';
     PyObject *result = PyUnicode_FromStringAndSize(quoted, (Py_ssize_t)used);
     free(quoted);

@@ -332,16 +332,13 @@ static void switch_to(bool enable) {
     atomic_store_explicit(&enabled, enable, memory_order_relaxed);
 }
 
-/* Sets `core`. NULL, or the reason why no core serves (hak_core). */
-static const char *find_core(void) {
-    static char reason[HAK_CORE_MESSAGE_BYTES];
-    if (core == NULL) core = hak_core(reason, sizeof reason);
-    return core == NULL ? reason : NULL;
-}
-
+/* NULL, or the reason why this interpreter's allocators stay as they are. Sets `core`. */
 static const char *obstacle_locked(void) {
+    static char core_reason[HAK_CORE_MESSAGE_BYTES];
     const char *reason = detect_obstacle();
-    return reason != NULL ? reason : find_core();
+    if (reason != NULL || core != NULL) return reason;
+    core = hak_core(core_reason, sizeof core_reason);
+    return core == NULL ? core_reason : NULL;
 }
 
 static const char *enable_locked(void) {

@@ -32,7 +32,8 @@ void hooks_notice_new_interpreter(void);
 /* NULL, or the reason for which hooks_enable would refuse to install the hooks; installs nothing. */
 const char *hooks_obstacle(void);
 
-/* For handlers of fork, the second in both processes: a child must not inherit a change that another thread had begun. */
+/* For handlers of fork, the second in both processes: a child must not inherit a change that another thread had
+ * begun. */
 void hooks_before_fork(void);
 void hooks_after_fork(void);
 

@@ -135,7 +135,7 @@ static PyModuleDef_Slot module_slots[] = {
 };
 
 static struct PyModuleDef module_definition = {
-    PyModuleDef_HEAD_INIT,
+    .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "_hakmem",
     .m_doc = "The C side of hakmem; use the package hakmem.",
     .m_size = 0,

@@ -3,9 +3,9 @@
  *
  * Layer: bindings/python, above stats_socket.h. Thread rule: functions of the module with a GIL held.
  *
- * A thread of the C library's, of which Python knows nothing: not `threading`, which awaits it at the end and forgets it
- * after a fork, not what replaces `threading` (gevent, eventlet), not what traces or stops all threads. It never has a
- * GIL, touches no Python object, blocks all signals, and ends with the process, wherever it is.
+ * A thread of the C library's, of which Python knows nothing: not `threading`, which awaits it at the end and forgets
+ * it after a fork, not what replaces `threading` (gevent, eventlet), not what traces or stops all threads. It never
+ * has a GIL, touches no Python object, blocks all signals, and ends with the process, wherever it is.
  */
 #ifndef HAKMEM_PYTHON_STATS_THREAD_H
 #define HAKMEM_PYTHON_STATS_THREAD_H
@@ -21,7 +21,8 @@ PyObject *stats_thread_before_fork(PyObject *module, PyObject *unused);
 PyObject *stats_thread_after_fork_in_parent(PyObject *module, PyObject *unused);
 PyObject *stats_thread_after_fork_in_child(PyObject *module, PyObject *unused);
 
-/* In a forked child, by a handler of fork's: there is no thread. It is not started here: the child may be about to exec. */
+/* In a forked child, by a handler of fork's: there is no thread. It is not started here: the child may be about to
+ * exec. */
 void stats_thread_begin_anew(void);
 
 /* With a GIL held, now and then: starts it in a child of a host that forks in C and calls no hook of Python's. */

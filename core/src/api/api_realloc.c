@@ -42,8 +42,7 @@ HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(
         void *resized = large_resize(block, size_bytes);
         if (resized != NULL) return resized;
     }
-    bool is_growing_large = size_bytes > usable_bytes && size_bytes > SLAB_CLASS_BYTES_MAX &&
-                            size_bytes <= PTRDIFF_MAX;
+    bool is_growing_large = size_bytes > usable_bytes && size_bytes > SLAB_CLASS_BYTES_MAX && size_bytes <= PTRDIFF_MAX;
     int saved = errno;
     void *moved = is_growing_large ? large_malloc_growing(size_bytes) : allocate(size_bytes);
     if (moved == NULL) {
@@ -61,10 +60,6 @@ HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(
 
 void *hak_realloc(void *block, size_t size_bytes) { return realloc_with(block, size_bytes, hak_malloc); }
 
-void *hak_realloc_object(void *block, size_t size_bytes) {
-    return realloc_with(block, size_bytes, hak_malloc_object);
-}
+void *hak_realloc_object(void *block, size_t size_bytes) { return realloc_with(block, size_bytes, hak_malloc_object); }
 
-void *hak_realloc_align8(void *block, size_t size_bytes) {
-    return realloc_with(block, size_bytes, hak_malloc_align8);
-}
+void *hak_realloc_align8(void *block, size_t size_bytes) { return realloc_with(block, size_bytes, hak_malloc_align8); }

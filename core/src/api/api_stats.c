@@ -25,9 +25,7 @@ void hak_stats_passed(size_t size_bytes) {
     atomic_fetch_add_explicit(&passed_bytes, size_bytes, memory_order_relaxed);
 }
 
-void hak_stats_served(size_t size_bytes) {
-    atomic_fetch_add_explicit(&served_bytes, size_bytes, memory_order_relaxed);
-}
+void hak_stats_served(size_t size_bytes) { atomic_fetch_add_explicit(&served_bytes, size_bytes, memory_order_relaxed); }
 
 /* ---- Rows by class ---- */
 

@@ -84,8 +84,7 @@ int hak_control_option_get(const char *name, hak_option_value_t *value, hak_erro
 int hak_control_option_set(const char *name, const char *value, hak_error_t *error) {
     if (name == NULL) return missing_name(error);
     if (value == NULL)
-        return set_error(error, HAK_ERROR_TYPE, "the value of option %q is missing; give a whole number or text",
-                         name);
+        return set_error(error, HAK_ERROR_TYPE, "the value of option %q is missing; give a whole number or text", name);
     const hak_core_t *core = serving(error);
     return core == NULL ? HAK_ERROR_CORE : set_option(core, name, value, error);
 }
@@ -194,8 +193,8 @@ static int heap_result(int result, uint64_t number, uint64_t soft_limit_bytes, u
     if (result == ENOENT) return set_error(error, HAK_ERROR_NAME, "there is no heap %u; heap_new makes one", number);
     if (result == ENOMEM) return set_error(error, HAK_ERROR_MEMORY, "no memory for a heap");
     return set_error(error, HAK_ERROR_VALUE,
-                     "the soft limit %u is above the hard limit %u; give soft <= hard, or 0 for none",
-                     soft_limit_bytes, hard_limit_bytes);
+                     "the soft limit %u is above the hard limit %u; give soft <= hard, or 0 for none", soft_limit_bytes,
+                     hard_limit_bytes);
 }
 
 int hak_control_heap_new(uint64_t soft_limit_bytes, uint64_t hard_limit_bytes, int is_private, uint64_t *number,

@@ -108,8 +108,7 @@ uint64_t figures_number_of_text(const char *digits) {
     return number;
 }
 
-static void visit_value(const hak_option_info_t *row, const char *key, const char *text,
-                        const hak_visitor_t *visitor) {
+static void visit_value(const hak_option_info_t *row, const char *key, const char *text, const hak_visitor_t *visitor) {
     if (figures_option_is_number(row))
         visitor->count(visitor->context, key, figures_number_of_text(text));
     else

@@ -16,7 +16,8 @@
 
 enum { ERRNO_BEFORE = 123, BLOCKS = 4096, SYS_PROCESS_MADVISE = 440 };
 
-#define REFUSE(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define REFUSE(call) \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
 
 static void kernel_refuses(void) {
     struct sock_filter filter[] = {
