@@ -88,7 +88,7 @@ static void threads_with_caches(void *unused) {
     hak_stats_t stats = stats_checked();
     fprintf(stderr, "KiB of %d idle threads: %zu resident, then %zu; %zu cached\n", CACHING_THREADS, before / 1024,
             after / 1024, (size_t)stats.cached_bytes / 1024);
-    /* What is left is within the old bound: 4 MiB and 5 % of what lives. */
+    /* What is left is within the idle bound: 4 MiB and 5 % of what lives. */
     REQUIRE_AT_MOST(stats.cached_bytes, 4 * MIB + stats.live_bytes / 20);
     REQUIRE_EQUAL(hak_check(), 0);
     story_reach(&story, CACHING_THREADS + 1);

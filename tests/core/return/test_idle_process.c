@@ -15,7 +15,7 @@ enum { BLOCKS = 12000, BLOCK_BYTES = 4096, KEPT_EVERY = 4, WAITS_MAX = 500 };
 
 static void *blocks[BLOCKS];
 
-/* 35 MiB free: within the young bound, above the old one. */
+/* 35 MiB free: within the burst bound, above the idle one. */
 static void leave_free_bytes(void) {
     stats_option_set("purge_delay_ms", "200");
     stats_option_set("retain_burst_bytes", "1073741824");

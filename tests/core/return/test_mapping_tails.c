@@ -80,7 +80,7 @@ static void shrunk_block_grows_again(void *unused) {
     grow_without_page_faults(block);
     resize_in_place(block, 3 * MIB / 2);
     pattern_fill(block, 3 * MIB / 2, KEY);
-    resident_sleep_ms(IDLE_MS); /* within the old bound it stays, however old */
+    resident_sleep_ms(IDLE_MS); /* within the idle bound it stays, however old */
     REQUIRE_EQUAL(resident_bytes_in(block, 3 * MIB), 3 * MIB);
     grow_without_page_faults(block);
     hak_free(block);
@@ -144,7 +144,7 @@ static void test_tail_goes_by_age_and_with_trim(void **state) {
     run_where_resident_is_ours(tail_goes_with_trim);
 }
 
-/* The block is freed and never grew: what lies behind it has not been missed. Everything is within the old bound, so
+/* The block is freed and never grew: what lies behind it has not been missed. Everything is within the idle bound, so
  * that nothing else gives it back. */
 static void tail_goes_with_its_block(void *unused) {
     (void)unused;
