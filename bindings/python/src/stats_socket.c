@@ -61,7 +61,7 @@ StatsFailure stats_socket_leave_table(void) {
 #ifndef SYS_close_range
 #define SYS_close_range 436 /* on every architecture */
 #endif
-    const unsigned long last = ~0u, unshare_first = 1u << 1; /* CLOSE_RANGE_UNSHARE, which older headers lack */
+    const unsigned long last = ~0u, unshare_first = 1u << 1; /* older headers lack the name */
     if (syscall(SYS_close_range, 0ul, last, unshare_first) == 0) return (StatsFailure){NULL, 0};
     return leave_and_close_copies();
 }

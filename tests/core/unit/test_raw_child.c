@@ -1,7 +1,7 @@
 /*
- * fork/test_raw_child.c - a child that was made without the C library's fork hooks, by a raw clone: whatever the
- * helper did in its parent, the child can allocate, give back, check, trim, fork, and give back what is old while it
- * is idle.
+ * unit/test_raw_child.c - a child that was made without the C library's fork hooks, by a raw clone, while no other
+ * thread held a lock: whatever else the helper did in its parent, the child can allocate, give back, check, trim,
+ * fork, and give back what is old while it is idle.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -11,6 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "heap/heap_all.h"
+#include "superslab/metadata.h"
+#include "superslab/superslab.h"
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
@@ -36,8 +39,17 @@ static void start_helper(void) {
     REQUIRE_AT_LEAST(resident_thread_count(), 2);
 }
 
-/* Returns twice, like fork. */
-static pid_t raw_fork(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL); }
+/* Returns twice, like fork. Holds the locks, which the helper could otherwise hold: the child would wait for it. */
+static pid_t raw_fork(void) {
+    heap_lock_all();
+    lock_acquire(&supply_lock);
+    lock_acquire(&metadata_lock);
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    lock_release(&metadata_lock);
+    lock_release(&supply_lock);
+    heap_unlock_all();
+    return child;
+}
 
 static void require_child_succeeds(pid_t child) {
     int status;
