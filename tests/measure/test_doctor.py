@@ -17,7 +17,7 @@ from hakmem.cli import main
 from hakmem.measure import breakdown, doctor, kernel, pools
 from hakmem.measure.breakdown import LABELS, Breakdown
 from hakmem.measure.diagnosis import diagnose
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 from measure_support import MEBIBYTE, end, hakmem_command, start, start_python
 
 SCATTERED = """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hakmem.measure import allocators, figures
 from hakmem.measure.allocators import Allocator
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.runs import Run
 from hakmem.measure.sampler import Sample
 from hakmem.measure.verdict import verdict_of

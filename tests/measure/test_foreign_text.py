@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from hakmem.cli import main
 from hakmem.measure import breakdown, chart, kernel, marks, page, presentation, tables
-from hakmem.measure.recording import Curve
+from hakmem.measure.curve_file import Curve
 from hakmem.measure.sampler import Sample
 from hakmem.shown import shown
 from hypothesis import example, given, settings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hakmem.cli import main
 from hakmem.measure import chart, files
-from hakmem.measure.recording import Curve
+from hakmem.measure.curve_file import Curve
 from hakmem.measure.sampler import Sample
 
 SAMPLE = {"seconds": 0.1, "rss_bytes": 9, "pss_bytes": 8, "cpu_seconds": 0.1, "processes": 1}

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hakmem.measure import kernel, recording
-from hakmem.measure.errors import MeasureError
+from hakmem.measure import curve_file, kernel
+from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.sampler import Sampler
 from measure_support import (
     MEBIBYTE,
@@ -48,7 +48,7 @@ def test_command_with_marks_and_collector_runs(tmp_path: Path) -> None:
     assert result.returncode == 7
     assert re.fullmatch(r"hakmem: exit code 7; curve\.jsonl has \d+ samples\n", result.stderr)
     header, *lines = lines_of(tmp_path / "curve.jsonl")
-    assert header["hakmem_record"] == recording.FORMAT
+    assert header["hakmem_record"] == curve_file.FORMAT
     assert lines[-1]["end"] == "exit code 7"
     marks = {line["mark"]: line["seconds"] for line in lines if "mark" in line}
     assert list(marks) == ["full", "dropped"]
@@ -158,7 +158,7 @@ def test_half_a_line_at_the_end_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "cut.jsonl"
     sample = {"seconds": 0.1, "rss_bytes": 9, "pss_bytes": 8, "cpu_seconds": 0.1, "processes": 1}
     path.write_text(f'{{"hakmem_record": 1}}\n{json.dumps(sample)}\n{{"seconds": 0.2, "rs')
-    (curve,) = recording.read(str(path))
+    (curve,) = curve_file.read(str(path))
     assert [row.rss_bytes for row in curve.samples] == [9]
 
 

@@ -8,15 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.child_program import ChildProgram
 from hakmem.measure.interrupts import Interrupts
-from hakmem.measure.output import TAIL_BYTES, OutputTail
-from hakmem.measure.started import Started
+from hakmem.measure.measure_error import MeasureError
+from hakmem.measure.output_tail import TAIL_BYTES, OutputTail
 
 
 def test_program_finds_signals_as_they_are_by_default() -> None:
     output = OutputTail()
-    started = Started(["grep", "SigIgn", "/proc/self/status"], dict(os.environ), output.write_end)
+    started = ChildProgram(["grep", "SigIgn", "/proc/self/status"], dict(os.environ), output.write_end)
     started.wait()
     started.close()
     ignored = int(output.close().split()[1], 16)
@@ -26,13 +26,13 @@ def test_program_finds_signals_as_they_are_by_default() -> None:
 
 def test_program_that_cannot_be_started(tmp_path: Path) -> None:
     with pytest.raises(MeasureError, match="started: No such file"):
-        Started([str(tmp_path / "absent")], {}, 2)
+        ChildProgram([str(tmp_path / "absent")], {}, 2)
 
 
 def test_end_that_nobody_saw() -> None:
-    started = Started(["sleep", "60"], dict(os.environ), 2)
+    started = ChildProgram(["sleep", "60"], dict(os.environ), 2)
     assert not started.poll()
-    os.kill(started.starter_id, signal.SIGKILL)
+    os.kill(started.launcher_id, signal.SIGKILL)
     started.wait()
     os.kill(started.process_id, signal.SIGKILL)
     started.close()

@@ -162,7 +162,7 @@ def _plan_exit_table() -> None:
         # A forked child inherits this function; the table is the program's, once.
         if os.getpid() == process and _hakmem.option_get("stats_at_exit") == 1:
             try:
-                from hakmem.report import print_stats_table
+                from hakmem.stats_table import print_stats_table
             except ImportError:
                 return  # the program has left the place of its packages behind
             print_stats_table()

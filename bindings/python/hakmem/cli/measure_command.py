@@ -1,7 +1,7 @@
 """What the measuring commands have in common: errors are one line and exit code 1; numbers of the command line."""
 
 from hakmem.cli.command import Command, UsageError, fail
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

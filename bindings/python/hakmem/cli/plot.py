@@ -32,15 +32,15 @@ class Plot(MeasureCommand):
         form = os.path.splitext(out)[1][1:].lower()
         if form not in ("png", "svg"):
             raise UsageError(f"--out {out!r} ends neither with .png nor with .svg")
-        from hakmem.measure import chart, files, recording
-        from hakmem.measure.errors import MeasureError
+        from hakmem.measure import chart, curve_file, files
+        from hakmem.measure.measure_error import MeasureError
 
         files.check_free([out], arguments.force)
         curves = []
         by_name = False
         names = files.distinct_names(arguments.files)
         for path, name in zip(arguments.files, names, strict=True):
-            for curve in recording.read(path):
+            for curve in curve_file.read(path):
                 by_name = bool(curve.name) and len(arguments.files) == 1  # a comparison's, named by allocator
                 if not by_name:
                     curve.name = f"{name}: {curve.name}" if curve.name else name

@@ -49,7 +49,7 @@ class Stats(MeasureCommand):
         elif arguments.watch:
             _watch(process_id, told, interval_seconds)
         else:
-            from hakmem.report import stats_table
+            from hakmem.stats_table import stats_table
 
             state = "enabled" if told["is_enabled"] else "not enabled"
             print_line(f"process {process_id}, Python {told['python']}, hakmem {told['hakmem']}, {state}")
@@ -61,7 +61,7 @@ class Stats(MeasureCommand):
 def _watch(process_id: int, told: "dict[str, Any]", interval_seconds: float) -> None:
     """Print a line at a time; the end of the process is the end."""
     from hakmem.measure import client, kernel
-    from hakmem.measure.errors import MeasureError
+    from hakmem.measure.measure_error import MeasureError
 
     print(f"{'time':<10}{'resident':>12}{'live':>12}{'cached':>12}{'pinned':>12}{'free':>12}   MiB")
     try:

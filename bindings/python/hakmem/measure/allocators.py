@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import hakmem
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 
 LIBRARY_FOLDERS = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 # What would turn one allocator into another one. HAKMEM_... options reach hakmem alone.

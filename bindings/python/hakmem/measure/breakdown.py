@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hakmem.measure import client, glibc_heap, kernel, languages, pools
-from hakmem.measure.errors import MeasureError
 from hakmem.measure.kernel import Mapping
+from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.remote import PAGE_BYTES, RemoteMemory
 
 OTHER_ALLOCATORS = ("jemalloc", "mimalloc", "tcmalloc", "snmalloc", "rpmalloc")

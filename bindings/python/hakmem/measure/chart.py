@@ -7,8 +7,8 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hakmem.measure.curve_file import Curve
 from hakmem.measure.extras import require
-from hakmem.measure.recording import Curve
 from hakmem.shown import shown
 
 MEBIBYTE = 1024 * 1024

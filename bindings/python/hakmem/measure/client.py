@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from hakmem.measure import kernel, languages, server
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 
 SECONDS_MAX = 5.0
 # A process that forks has no socket for a moment.

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 
 INSTALL_LINE = "pip install 'hakmem[measure]'"
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Sequence
 
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 
 
 def check_free(paths: Iterable[str], force: bool) -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 
 CLOCK_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 GONE = (FileNotFoundError, ProcessLookupError)

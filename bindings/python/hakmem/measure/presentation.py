@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hakmem.measure import chart, files, page, recording, tables
-from hakmem.measure.errors import MeasureError
+from hakmem.measure import chart, curve_file, files, page, tables
+from hakmem.measure.measure_error import MeasureError
 from hakmem.message import say
 
 OUTPUTS = ("result.json", "report.html", "rss.png")
@@ -80,7 +80,7 @@ class Presentation:
         return page.report_page(self._result, svg).encode()
 
     def _draw(self, form: str) -> bytes:
-        curves = recording.curves_of_result(self._result)
+        curves = curve_file.curves_of_result(self._result)
         order = [row["name"] for row in self._result["allocators"]]
         curves.sort(key=lambda curve: order.index(curve.name))
         title = " ".join(self._result["command"])

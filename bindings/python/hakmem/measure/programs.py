@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hakmem.measure.allocators import Allocator
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import Any
 
 import hakmem
 from hakmem.measure import client, kernel, marks
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.curve_file import Writer
 from hakmem.measure.interrupts import SLICE_SECONDS, Interrupts
-from hakmem.measure.recording import Writer
+from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.runs import describe_exit
 from hakmem.measure.sampler import Sampler
 

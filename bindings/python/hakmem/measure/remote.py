@@ -6,7 +6,7 @@ Raises MeasureError where the kernel does not allow it; everything else on the m
 import array
 import os
 
-from hakmem.measure.errors import MeasureError
+from hakmem.measure.measure_error import MeasureError
 
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 PRESENT = 1 << 63

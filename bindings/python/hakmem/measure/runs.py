@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hakmem.measure import kernel, marks
+from hakmem.measure.child_program import ChildProgram
 from hakmem.measure.interrupts import Interrupts
-from hakmem.measure.output import OutputTail
+from hakmem.measure.output_tail import OutputTail
 from hakmem.measure.sampler import Sample, Sampler
-from hakmem.measure.started import Started
 
 LOOKS_BEFORE_MISSING = 5  # samples after which a library that is not mapped will not be
 
@@ -59,9 +59,9 @@ def run_sampled(
         variables = environment | {marks.FILE_VARIABLE: marks_path}
         output = OutputTail()
         try:
-            started = Started(run.command, variables, output.write_end)
+            started = ChildProgram(run.command, variables, output.write_end)
             begin = time.monotonic()
-            sampler = Sampler(started.process_id, interval_seconds, started.starter_id)
+            sampler = Sampler(started.process_id, interval_seconds, started.launcher_id)
             check = _MappingCheck(mapped_file)
             try:
                 _sample_to_the_end(run, started, sampler, check, timeout_seconds, watch, interrupts)
@@ -122,7 +122,7 @@ class _MappingCheck:
 
 def _sample_to_the_end(
     run: Run,
-    started: Started,
+    started: ChildProgram,
     sampler: Sampler,
     check: _MappingCheck,
     timeout_seconds: float | None,

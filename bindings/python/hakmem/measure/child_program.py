@@ -1,4 +1,4 @@
-"""A program that was started through starter.py: whether it has ended, how, and what the kernel says it cost."""
+"""A program that was started through launcher.py: whether it has ended, how, and what the kernel says it cost."""
 
 import contextlib
 import io
@@ -10,15 +10,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from hakmem.measure import kernel, starter
-from hakmem.measure.errors import MeasureError
+from hakmem.measure import kernel, launcher
+from hakmem.measure.measure_error import MeasureError
 
 LINE_BYTES_MAX = 4096
 # Python ignores these, and what a program ignores the programs that it starts ignore.
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
-class Started:
+class ChildProgram:
     """One program that runs, or has run."""
 
     def __init__(self, command: Sequence[str], variables: dict[str, str], output: int) -> None:
@@ -27,8 +27,8 @@ class Started:
         self.cpu_seconds = 0.0
         self.peak_bytes = 0  # the highest RSS; 0 where it is not known
         self.has_ended = False
-        self._starter = subprocess.Popen(
-            [sys.executable, "-I", "-S", starter.__file__],
+        self._launcher = subprocess.Popen(
+            [sys.executable, "-I", "-S", launcher.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -36,22 +36,22 @@ class Started:
             start_new_session=True,
         )
         task = marshal.dumps((list(command), variables, [int(number) for number in IGNORED_BY_PYTHON]))
-        assert self._starter.stdin is not None
-        with contextlib.suppress(BrokenPipeError), io.BufferedWriter(self._starter.stdin) as stdin:
+        assert self._launcher.stdin is not None
+        with contextlib.suppress(BrokenPipeError), io.BufferedWriter(self._launcher.stdin) as stdin:
             stdin.write(task)
         word, _, rest = self._next_line().partition(" ")
         if word != "begun":
             self.close()
             raise MeasureError(f"{command[0]} cannot be started: {rest or 'no process could be made'}")
         self.process_id = int(rest)
-        self.starter_id = self._starter.pid
-        sums = kernel.memory_sums(self.starter_id)
+        self.launcher_id = self._launcher.pid
+        sums = kernel.memory_sums(self.launcher_id)
         self._peak_bytes_min = sums.high_water if sums else 0
 
     def poll(self) -> bool:
         """Tell whether it has ended."""
-        assert self._starter.stdout is not None
-        if not self.has_ended and select.select([self._starter.stdout], [], [], 0)[0]:
+        assert self._launcher.stdout is not None
+        if not self.has_ended and select.select([self._launcher.stdout], [], [], 0)[0]:
             self.wait()
         return self.has_ended
 
@@ -62,22 +62,22 @@ class Started:
         words = self._next_line().split()
         self.has_ended = True
         if len(words) != 4:
-            return  # somebody ended the starter
+            return  # somebody ended the launcher
         self.exit_code = os.waitstatus_to_exitcode(int(words[1]))
         self.cpu_seconds = float(words[2])
         peak_bytes = int(words[3]) * 1024
-        # Not above what the starter held: then it is the starter's own.
+        # Not above what the launcher held: then it is the launcher's own.
         self.peak_bytes = peak_bytes if peak_bytes > self._peak_bytes_min else 0
 
     def close(self) -> None:
-        """End the starter, which may still wait for what the program left behind."""
-        assert self._starter.stdout is not None
-        self._starter.kill()
-        self._starter.wait()
-        self._starter.stdout.close()
+        """End the launcher, which may still wait for what the program left behind."""
+        assert self._launcher.stdout is not None
+        self._launcher.kill()
+        self._launcher.wait()
+        self._launcher.stdout.close()
 
     def _next_line(self) -> str:
-        """Return a line, which the starter writes at once; empty where it has gone."""
-        assert self._starter.stdout is not None
-        line: bytes = self._starter.stdout.readline(LINE_BYTES_MAX)
+        """Return a line, which the launcher writes at once; empty where it has gone."""
+        assert self._launcher.stdout is not None
+        line: bytes = self._launcher.stdout.readline(LINE_BYTES_MAX)
         return line.decode(errors="replace").strip()

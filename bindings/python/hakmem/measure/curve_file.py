@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from hakmem.measure.errors import MeasureError
 from hakmem.measure.files import cannot_write
+from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.sampler import Sample
 from hakmem.shown import shown
 
