@@ -49,6 +49,7 @@ TARGETS = {
     "make bench-tuning": Row(HERE, f'make bench-tuning BENCH_ARGS="--programs floats {OUT}"', "tuning.json"),
     "make fuzz": Row(LONG, "make fuzz SECONDS=10", "fuzz: .* nothing found", 600),
     "make sanitize": Row(LONG, "make sanitize SECONDS=20", "sanitize: thread: .* nothing found", 1200),
+    "make planted": Row(LONG, "make planted QUICK=1 ONLY=purge-loses-errno", "planted: 1 of 1 found", 1200),
     "make tidy": Row(LONG, "make tidy", "", 900),
     "make test-musl": Row(LONG, "make test-musl", "100% tests passed", 900),
     "make test-aarch64": Row(LONG, "make test-aarch64", "100% tests passed", 1800),
