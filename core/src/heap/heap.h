@@ -1,8 +1,9 @@
 /*
  * heap/heap.h - a heap: magazines, TLS slabs, and the lists of the slabs it owns.
  *
- * Layer: heap. The struct and nothing else. Thread rule: the owner pushes, pops and counts; any thread closes and
- * empties magazines under the heap lock; the rest is said at each part.
+ * Layer: heap. The struct and nothing else. Each part has one writing folder; `used_bytes` is written by heap/
+ * alone, under the heap lock. Thread rule: the owner pushes, pops and counts; any thread closes and empties magazines
+ * under the heap lock; the rest is said at each part.
  *
  * Lock order: LockRank in platform/lock.h. Never the locks of two threads' heaps at once, but in heap_lock_all.
  */

@@ -1,5 +1,6 @@
 /*
- * lifecycle/freeze.c - holds the whole core still: for a fork, and for a check of all invariants.
+ * lifecycle/freeze.c - decides what a fork and a check wait for: the helper's end, all locks, and purges that are on
+ * their way.
  *
  * Layer: lifecycle. Thread rule: see freeze.h.
  */

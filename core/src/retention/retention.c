@@ -1,5 +1,6 @@
 /*
- * retention/retention.c - acts on the reports of slow paths: polls the bounds, wakes the helper, purges.
+ * retention/retention.c - decides when OS pages go back: on a report of a slow path it polls the bounds, wakes the
+ * helper, or purges.
  *
  * Layer: retention. Thread rule: see retention.h.
  */
