@@ -18,16 +18,27 @@ typedef enum HeapFreeStep {
     HEAP_FREE_SLOW  /* go on with heap_free_slow, or with heap_free_withdraw; it stays announced until then */
 } HeapFreeStep;
 
-/* Takes any slab class. One that is no size class gives HEAP_FREE_SLOW. */
-HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_class) {
+/* Announces a free; returns the magazine to push to, which for a slab class that is no size class is always full. */
+HAK_INLINE Magazine *heap_free_announce(Heap *heap, unsigned slab_class) {
     Magazine *magazine = &heap->magazine[slab_class];
     COMPILER_FORGETS(magazine);
     ADD_RELAXED(heap->requests.frees, 1);
     COMPILER_BARRIER();
-    if (HAK_UNLIKELY(!magazine_push(magazine, block))) return HEAP_FREE_SLOW;
+    return magazine;
+}
+
+/* The free is done: its block was pushed. */
+HAK_INLINE HeapFreeStep heap_free_done(Heap *heap) {
     ADD_RELEASE(heap->requests.frees_done, 1);
-    return HAK_UNLIKELY(LOAD_RELAXED(heap->requests.frees) == LOAD_RELAXED(heap->requests.mallocs)) ? HEAP_FREE_LAST
-                                                                                                    : HEAP_FREE_DONE;
+    bool is_last = LOAD_RELAXED(heap->requests.frees) == LOAD_RELAXED(heap->requests.mallocs);
+    return HAK_UNLIKELY(is_last) ? HEAP_FREE_LAST : HEAP_FREE_DONE;
+}
+
+/* Takes any slab class. One that is no size class gives HEAP_FREE_SLOW. */
+HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_class) {
+    Magazine *magazine = heap_free_announce(heap, slab_class);
+    if (HAK_UNLIKELY(!magazine_push(magazine, block))) return HEAP_FREE_SLOW;
+    return heap_free_done(heap);
 }
 
 /* Takes back the announcement of a free. */

@@ -14,14 +14,28 @@
 #include "cache/magazine.h"
 #include "heap/heap.h"
 
-/* False: go on with heap_malloc_slow; the request stays announced until that is done. */
-HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
+/* Announces a malloc; returns the magazine to pop from. */
+HAK_INLINE Magazine *heap_malloc_announce(Heap *heap, unsigned class_index) {
     Magazine *magazine = &heap->magazine[class_index];
     COMPILER_FORGETS(magazine);
     ADD_RELAXED(heap->requests.mallocs, 1);
     COMPILER_BARRIER();
+    return magazine;
+}
+
+/* The malloc is done: its block was popped. */
+HAK_INLINE void heap_malloc_done(Heap *heap) { ADD_RELEASE(heap->requests.mallocs_done, 1); }
+
+/* Takes back the announcement of a malloc. */
+HAK_INLINE void heap_malloc_withdraw(Heap *heap) {
+    STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) - 1);
+}
+
+/* False: go on with heap_malloc_slow; the request stays announced until that is done. */
+HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
+    Magazine *magazine = heap_malloc_announce(heap, class_index);
     if (HAK_UNLIKELY(!magazine_pop(magazine, block))) return false;
-    ADD_RELEASE(heap->requests.mallocs_done, 1);
+    heap_malloc_done(heap);
     return true;
 }
 

@@ -17,19 +17,13 @@
 #include <string.h>
 
 #include "cache/magazine.h"
+#include "cache/owner.h"
 #include "heap/heap_all.h"
 #include "heap/heap_return.h"
 
 static void magazines_close(Heap *heap) {
     heap->cache.is_closed = true;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
-}
-
-/* acquire; pairs with the releases in alloc/malloc.h and free.h, and in owner.h: all that the owner did is seen. */
-static bool owner_is_outside(const Heap *heap) {
-    uint64_t mallocs_done = atomic_load_explicit(&heap->requests.mallocs_done, memory_order_acquire);
-    uint64_t frees_done = atomic_load_explicit(&heap->requests.frees_done, memory_order_acquire);
-    return LOAD_RELAXED(heap->requests.mallocs) == mallocs_done && LOAD_RELAXED(heap->requests.frees) == frees_done;
 }
 
 static bool has_class_in_use(const Heap *heap) {
