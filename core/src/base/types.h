@@ -182,12 +182,13 @@ typedef struct Magazine {
     uint16_t shared_blocks; /* blocks that refills took from slabs of the shared heap */
     bool is_grown;          /* its slots are grown_slots of its class, else small_slots (HeapCache, Heap) */
     uint8_t flushes;        /* half flushes since the last refill, with a maximum (alloc/free.c) */
-    /* Constant: usable bytes of a block of the class / 8; 0: not a size class. It lies here because fast paths that
-     * count bytes touch this cache line and no other one of the class. */
-    uint16_t usable_granules;
+    /* Constant: usable bytes of a block of the class; 0: not a size class. It lies here because fast paths that count
+     * bytes touch this cache line and no other one of the class. */
+    uint16_t usable_bytes;
 } Magazine;
 
 _Static_assert(sizeof(Magazine) == 32, "a class number becomes an address by a shift");
+_Static_assert(SLAB_CLASS_BYTES_MAX <= UINT16_MAX, "usable_bytes holds it");
 _Static_assert(SLAB_CLASS_COUNT <= UINT8_MAX, "the registry has a byte for it");
 
 #endif

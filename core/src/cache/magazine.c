@@ -12,7 +12,7 @@
 
 void magazines_initialize(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        heap->magazine[index].usable_granules = (uint16_t)(size_class_usable_bytes[index] / 8);
+        heap->magazine[index].usable_bytes = (uint16_t)size_class_usable_bytes[index];
 }
 
 /* In portions, by way of the stack: the C library copies many words with one instruction. */

@@ -30,7 +30,7 @@ HAK_INLINE bool magazine_push(Magazine *magazine, void *block) {
 }
 
 /* Usable bytes of a block of the magazine's class; 0: no size class. */
-HAK_INLINE size_t magazine_usable_bytes(const Magazine *magazine) { return (size_t)magazine->usable_granules * 8; }
+HAK_INLINE size_t magazine_usable_bytes(const Magazine *magazine) { return magazine->usable_bytes; }
 
 /* With capacity 0 pops and pushes take the slow path, which notes that the class is in use. */
 HAK_INLINE void magazine_open(Magazine *magazine, void **slots, unsigned capacity) {
