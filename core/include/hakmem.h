@@ -124,9 +124,12 @@ HAK_EXPORT void *hak_free_or(void *block, hak_foreign_free *foreign_free, void *
 /* ---- Heaps of their own ------------------------------------------------------------------------------------- */
 /* For a host with many tenants (Lua states, plugins, requests): a heap counts and limits the memory of one tenant.
  *
- * Thread rule: one thread at a time uses a heap, and ends it. A mutex or a queue may hand it to another thread. Any
- * thread may read its stats and set its limits while it lives. Its blocks are resized and freed by the functions here
- * that take the heap, not by hak_realloc and hak_free. `heap` must not be NULL where nothing else is said. */
+ * Thread rule: any thread may use an account, also several at once. While one thread alone uses it, counting takes no
+ * atomic read-modify-write; when a second one comes, it does, until one of them has made thousands of requests in
+ * succession. One thread at a time uses a private heap, which a mutex or a queue may hand on; two at once are not
+ * noticed, and corrupt it. The last thread to use a heap ends it. Any thread may read its stats and set its limits
+ * while it lives. Its blocks are resized and freed by the functions here that take the heap, not by hak_realloc and
+ * hak_free. `heap` must not be NULL where nothing else is said. */
 
 typedef struct hak_heap hak_heap_t;
 
@@ -171,7 +174,9 @@ HAK_EXPORT void hak_heap_destroy(hak_heap_t *heap);
 
 /* hak_malloc, hak_realloc and hak_free for the blocks of `heap`. Errors: ENOMEM, also when a limit refuses the
  * request; nothing has changed then. Misuse: an address that is not hakmem's; for a private heap also a block of any
- * other heap. */
+ * other heap; for an account a block of a private heap, and a block of more bytes than the account holds. A block of
+ * hak_malloc or of another account is not told apart while the account holds as much: its figures are wrong then, and
+ * never below 0. */
 HAK_EXPORT void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) HAK_ATTR(warn_unused_result);
 HAK_EXPORT void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) HAK_ATTR(warn_unused_result);
 HAK_EXPORT void hak_heap_free(hak_heap_t *heap, void *block);
@@ -189,7 +194,9 @@ HAK_EXPORT void *hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_byt
                                   hak_foreign_free_sized *foreign_free, void *context);
 
 /* Sets both limits of used_bytes; 0 is none. Live blocks stay, also above a limit. Any thread.
- *   hard: a request that would take used_bytes above it is refused.
+ *   hard: a request that would take used_bytes above it is refused, also where several threads ask at once. (The first
+ *         request of a second thread may miss the block that the first one is about to get where the kernel has no
+ *         membarrier, and where the first thread is stopped meanwhile for more than 20 ms.)
  *   soft: the first request that would take used_bytes above it is refused, so that a runtime can collect garbage and
  *         try again. Later ones are served, up to the hard limit. Once frees have taken used_bytes down to the soft
  *         limit, the next request above it is refused again.

@@ -109,8 +109,7 @@ HAK_EXPORT void hak_control_text_free(char *text);
 /* Heaps by number, for languages: a stale number is an error, where a stale pointer would be a crash. Numbers begin
  * at 1 and are never used again. All bindings of a process see the same heaps.
  *
- * Thread rule: any thread may set limits and read stats at any time. One thread at a time uses the heap's blocks and
- * destroys it, as for every hak_heap_t. */
+ * Thread rule: any thread may set limits and read stats at any time; the rest is as for every hak_heap_t. */
 
 /* Makes a heap and sets `*number`. The limits are in bytes, 0 is none; `is_private` is 0 or 1 (hak_heap_options_t).
  * Errors: HAK_ERROR_VALUE for another `is_private` and for a soft limit above the hard one; HAK_ERROR_MEMORY. */

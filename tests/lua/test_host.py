@@ -155,3 +155,12 @@ def test_children_of_a_busy_host_go_on_with_its_states(host: Host) -> None:
 def test_private_states_of_threads_are_not_taken_for_closed_ones(host: Host) -> None:
     result = host.run("private_threads", "6000")
     assert result.returncode == 0, result.stderr
+
+
+def test_states_of_other_threads_take_the_allocator_of_one(host: Host) -> None:
+    """Some garbage of the first state may be left; of the others nothing is."""
+    output = output_of(host.run("shared_account", "30"))
+    match = re.fullmatch(r"(-?\d+) bytes and (-?\d+) blocks more than before, 0 refused\n", output)
+    assert match, output
+    assert abs(int(match[1])) < 64 << 10
+    assert abs(int(match[2])) < 500

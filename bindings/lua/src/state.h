@@ -36,10 +36,10 @@ struct hak_lua_state {
     _Atomic uint64_t soft_limit_bytes; /* as it was set; 0: none. hak_lua_limits_follow derives the heap's */
     _Atomic uint64_t hard_limit_bytes; /* the same */
 
-    /* collect.c */
-    uint64_t soft_refusals;       /* the heap's count of soft refusals when collect.c last read it */
-    bool wants_collection;        /* Lua 5.2 and later: the next new object is refused, so that Lua collects */
-    int step_multiplier;          /* Lua 5.1, LuaJIT: the script's, while collect.c's is in force; below 0: it is not */
+    /* collect.c. Atomics, since further states in other threads may use this one's allocator (lua_getallocf). */
+    _Atomic uint64_t soft_refusals; /* the heap's count of soft refusals when collect.c last read it */
+    _Atomic bool wants_collection;  /* Lua 5.2 and later: the next new object is refused, so that Lua collects */
+    _Atomic int step_multiplier;  /* Lua 5.1, LuaJIT: the script's, while collect.c's is in force; below 0: it is not */
     _Atomic bool is_reserve_open; /* Lua 5.1, LuaJIT: the reserve below the hard limit may be used */
 
     uint64_t mark; /* HAK_LUA_STATE_MARK, 0 after the end; far from the start, where a freed block holds a link */

@@ -10,14 +10,13 @@
 
 #include "alloc/large.h"
 #include "cache/magazine.h"
-#include "heap/heap_all.h"
 #include "heap/heap_large.h"
 #include "heap/heap_slabs.h"
+#include "heap/owner_lock.h"
 #include "lifecycle/pool.h"
 #include "lifecycle/start.h"
 #include "retention/retention.h"
 #include "slab/slab_guard.h"
-#include "superslab/registry.h"
 #include "superslab/superslab.h"
 
 Heap *private_heap_new(void) {
@@ -32,12 +31,22 @@ void private_heap_large_add(Heap *heap, void *block) { heap_large_insert(heap, l
 void private_heap_large_remove(Heap *heap, void *block) { heap_large_remove(heap, large_first_slab(block)); }
 
 bool private_heap_owns(const Heap *heap, const void *block) {
-    SuperSlab *superslab = ptr_to_superslab(block);
-    if (superslab == NULL) return false;
-    if (registry_slab_class(block) - 1u < SIZE_CLASS_COUNT)
-        return LOAD_RELAXED(superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB].owner) == heap;
+    if (registry_slab_class(block) - 1u < SIZE_CLASS_COUNT) return private_heap_slab_owner(block) == heap;
     const Slab *first = large_first_slab(block);
     return first != NULL && first->large_heap == heap;
+}
+
+bool private_heap_owns_any(const void *block) {
+    const Slab *slab = heap_slab_of_block(block);
+    if (slab != NULL) {
+        OwnerLock held = {heap_of_thread, NULL, 0, 0};
+        owner_lock_move(&held, slab);
+        bool is_private = held.owner != NULL && held.owner->kind == HEAP_PRIVATE;
+        owner_lock_end(&held);
+        return is_private;
+    }
+    const Slab *first = large_first_slab(block);
+    return first != NULL && first->large_heap != NULL;
 }
 
 /* ---- The end ---- */

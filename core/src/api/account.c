@@ -1,7 +1,8 @@
 /*
  * api/account.c - hosts' heaps: how they begin and end, their limits and their stats.
  *
- * Layer: api. Does not know how blocks are made. Thread rule: as account.h.
+ * Layer: api. Does not know how blocks are made, nor which threads count (account_threads.c). Thread rule: as
+ * account.h.
  */
 #include "api/account.h"
 
@@ -15,12 +16,12 @@
 static uint64_t limit_or_none(uint64_t bytes) { return bytes == 0 ? UINT64_MAX : bytes; }
 static uint64_t none_as_zero(uint64_t bytes) { return bytes == UINT64_MAX ? 0 : bytes; }
 
-/* Any thread. The owner may be computing the ceiling from the former limits: it reads the limits again after it has
- * stored the ceiling (ceiling_update), which needs seq_cst for all three. */
+/* Any thread. The user may be computing the ceiling from the former limits: account_update_ceiling reads the limits
+ * again after it has stored the ceiling, which needs seq_cst for all three. */
 static void set_limits(hak_heap_t *heap, uint64_t soft, uint64_t hard) {
     heap->soft_limit_bytes = soft;
     heap->hard_limit_bytes = hard;
-    heap->ceiling_bytes = soft < hard ? soft : hard;
+    account_update_ceiling(heap);
 }
 
 /* ---- Life ---- */
@@ -63,26 +64,40 @@ bool account_is_alive(const hak_heap_t *heap) {
 
 void hak_heap_destroy(hak_heap_t *heap) {
     if (heap == NULL || !account_is_alive(heap)) return;
+    Heap *private_heap = heap->private_heap;
     heap->mark = 0;
+    heap->private_heap = NULL;
+    heap->user = NULL;
     heap->ceiling_bytes = 0;
-    heap->used_bytes = 1; /* above the ceiling even for a request of 0 bytes */
-    if (heap->private_heap != NULL) private_heap_destroy(heap->private_heap);
+    heap->watch_bytes = 0;
+    if (private_heap != NULL) private_heap_destroy(private_heap);
     hak_free(heap);
 }
 
 /* ---- Limits ---- */
 
-/* Recomputes ceiling_bytes from the limits and soft_refused. */
-static void ceiling_update(hak_heap_t *heap) {
+typedef struct Limits {
     uint64_t soft, hard;
-    do {
-        soft = heap->soft_limit_bytes, hard = heap->hard_limit_bytes;
-        heap->ceiling_bytes = heap->soft_refused || soft > hard ? hard : soft;
-    } while (soft != heap->soft_limit_bytes || hard != heap->hard_limit_bytes); /* another thread has set them */
+    bool soft_refused, is_counted_alone;
+} Limits;
+
+static Limits limits_of(hak_heap_t *heap) {
+    return (Limits){heap->soft_limit_bytes, heap->hard_limit_bytes, heap->soft_refused, heap->user != NULL};
+}
+
+void account_update_ceiling(hak_heap_t *heap) {
+    Limits used, now = limits_of(heap);
+    do { /* again, if another thread has changed something meanwhile */
+        used = now;
+        uint64_t lower = used.soft_refused || used.soft > used.hard ? used.hard : used.soft;
+        heap->ceiling_bytes = used.is_counted_alone ? lower : 0;
+        now = limits_of(heap);
+    } while (now.soft != used.soft || now.hard != used.hard || now.soft_refused != used.soft_refused ||
+             now.is_counted_alone != used.is_counted_alone);
 }
 
 static void count_refusal(_Atomic uint64_t *refusals) {
-    STORE_RELAXED(*refusals, LOAD_RELAXED(*refusals) + 1);
+    atomic_fetch_add_explicit(refusals, 1, memory_order_relaxed);
     errno = ENOMEM;
 }
 
@@ -91,24 +106,32 @@ HAK_COLD bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes) {
         count_refusal(&heap->hard_refusals);
         return true;
     }
-    bool is_soft_refusal = !heap->soft_refused && wanted_bytes > LOAD_RELAXED(heap->soft_limit_bytes);
+    if (wanted_bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) return false;
+    bool is_soft_refusal = !atomic_exchange(&heap->soft_refused, true);
     if (is_soft_refusal) {
-        heap->soft_refused = true;
         heap->watch_bytes = 0;
         count_refusal(&heap->soft_refusals);
     }
-    ceiling_update(heap);
+    account_update_ceiling(heap);
     return is_soft_refusal;
 }
 
-HAK_COLD void account_note_peak(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes) {
-    if (used_bytes > LOAD_RELAXED(heap->peak_bytes)) STORE_RELAXED(heap->peak_bytes, used_bytes);
-    if (heap->soft_refused && used_bytes - bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) {
+void account_note_peak(hak_heap_t *heap, uint64_t held_bytes) {
+    uint64_t peak_bytes = LOAD_RELAXED(heap->peak_bytes);
+    while (held_bytes > peak_bytes)
+        if (atomic_compare_exchange_weak_explicit(&heap->peak_bytes, &peak_bytes, held_bytes, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            break;
+}
+
+HAK_COLD void account_note_fall(hak_heap_t *heap, uint64_t held_bytes, uint64_t left_bytes) {
+    account_note_peak(heap, held_bytes);
+    if (LOAD_RELAXED(heap->soft_refused) && left_bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) {
         heap->soft_refused = false;
-        ceiling_update(heap);
+        account_update_ceiling(heap);
     }
-    bool is_each_free_checked = heap->soft_refused || heap->private_heap != NULL;
-    heap->watch_bytes = is_each_free_checked ? 0 : LOAD_RELAXED(heap->peak_bytes) + 1;
+    bool is_each_free_checked = LOAD_RELAXED(heap->soft_refused) || LOAD_RELAXED(heap->user) == NULL;
+    STORE_RELAXED(heap->watch_bytes, is_each_free_checked ? 0 : LOAD_RELAXED(heap->peak_bytes) + 1);
 }
 
 /* ---- Limits and stats, by any thread ---- */
@@ -123,13 +146,13 @@ int hak_heap_set_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, uint64_t har
 int hak_heap_stats_get(const hak_heap_t *heap, hak_heap_stats_t *stats) {
     if (heap == NULL || stats == NULL || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;
     uint32_t struct_bytes = stats->struct_bytes < sizeof *stats ? stats->struct_bytes : (uint32_t)sizeof *stats;
-    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes), peak_bytes = LOAD_RELAXED(heap->peak_bytes);
+    uint64_t held_bytes = account_held_bytes(heap), peak_bytes = LOAD_RELAXED(heap->peak_bytes);
     hak_heap_stats_t full = {
         .struct_bytes = struct_bytes,
         .version = HAK_HEAP_VERSION,
-        .used_bytes = used_bytes,
-        .used_blocks = LOAD_RELAXED(heap->used_blocks),
-        .peak_bytes = used_bytes > peak_bytes ? used_bytes : peak_bytes,
+        .used_bytes = held_bytes,
+        .used_blocks = account_held_blocks(heap),
+        .peak_bytes = held_bytes > peak_bytes ? held_bytes : peak_bytes,
         .soft_limit_bytes = none_as_zero(LOAD_RELAXED(heap->soft_limit_bytes)),
         .hard_limit_bytes = none_as_zero(LOAD_RELAXED(heap->hard_limit_bytes)),
         .soft_refusals = LOAD_RELAXED(heap->soft_refusals),

@@ -1,9 +1,9 @@
 /*
- * api/account.h - counts the bytes and blocks of a host's heap, and compares them with its limits, on the fast paths
- * of api_heap.c.
+ * api/account.h - what a host's heap holds, in bytes and blocks, and its limits: the struct, and what the fast paths of
+ * api_heap.c and api_heap_realloc.c need.
  *
- * Layer: api. Does not know how blocks are made. Thread rule: one thread at a time uses a heap, its owner. Any
- * thread may set limits and read stats, so the fields that either touches are atomics.
+ * Layer: api. Does not know how blocks are made. Thread rule: any thread; a private heap's by one thread at a time.
+ * Any thread may set limits and read stats.
  */
 #ifndef HAK_API_ACCOUNT_H
 #define HAK_API_ACCOUNT_H
@@ -14,63 +14,120 @@
 #include "superslab/size_class.h"
 
 /*
- *   used_bytes <= hard_limit_bytes, unless the limit was set below used_bytes
- *   soft_refused <=> the soft limit has refused a request since used_bytes last fell to it or below
- *   ceiling_bytes = soft_refused ? hard_limit_bytes : min(soft_limit_bytes, hard_limit_bytes);
- *                   the minimum also after hak_heap_set_limit, until the next account_refuses
- *   watch_bytes = peak_bytes + 1; 0 at first, while soft_refused, and in private heaps
- *   highest used_bytes so far = max(peak_bytes, used_bytes)
+ * Who counts, and where. account_threads.c moves an account between the first two.
+ *   alone     `user` is the heap of a thread. That thread counts in used_bytes and used_blocks with plain stores, and
+ *             is inside the allocator (cache/owner.h) from before it compares `user` until after its stores.
+ *   shared    `user` is NULL. Any thread counts in shared_bytes and shared_blocks, with atomic read-modify-writes.
+ *             used_bytes and used_blocks are what the former user has left.
+ *   private   `user` is NULL. The thread that uses the heap counts in used_bytes and used_blocks with plain stores.
  *
- * Each fast path makes one comparison:
- *   malloc: used_bytes + block bytes <= ceiling_bytes, else account_refuses decides
- *   free:   used_bytes < watch_bytes, else account_note_peak
+ *   held bytes = used_bytes + shared_bytes; shared_bytes may be negative, and is 0 while one thread counts alone
+ *   held bytes <= hard_limit_bytes, unless the limit was set below the held bytes
+ *   soft_refused <=> the soft limit has refused a request since the held bytes last fell to it or below
+ *   ceiling_bytes = 0 unless one thread counts alone; then
+ *                   soft_refused ? hard_limit_bytes : min(soft_limit_bytes, hard_limit_bytes)
+ *   watch_bytes = 0 unless one thread counts alone; then peak_bytes + 1, and 0 at first and while soft_refused
+ *   highest held bytes so far = max(peak_bytes, held bytes)
+ *
+ * A fast path goes on while
+ *   malloc: `user` is the thread's heap, and used_bytes + block bytes <= ceiling_bytes
+ *   free:   `user` is the thread's heap, used_bytes < watch_bytes, and the account holds a block of that size
  */
 struct hak_heap {
-    Heap *private_heap;                   /* NULL: blocks come from the calling thread's heap */
+    Heap *_Atomic user;
     const _Atomic uint8_t *small_classes; /* size_class_small for its alignment */
+    _Atomic uint64_t used_bytes, used_blocks, ceiling_bytes, watch_bytes;
+    Heap *private_heap; /* NULL: blocks come from the calling thread's heap */
     SizeClassAlignment alignment;
-    bool soft_refused;
-    _Atomic uint64_t used_bytes, used_blocks, ceiling_bytes;
-    uint64_t watch_bytes;
+    _Atomic bool soft_refused;
     _Atomic uint64_t peak_bytes, soft_limit_bytes, hard_limit_bytes; /* UINT64_MAX: none */
     _Atomic uint64_t soft_refusals, hard_refusals;
+    _Atomic int64_t shared_bytes, shared_blocks;
+
+    /* account_threads.c. Changes of `user` and `former` are made under heap_list_lock, which a fork takes, too. */
+    Heap *_Atomic former;            /* the last user, until it was seen outside of the allocator; NULL: it was */
+    uint32_t revocation_count;       /* times that a user had to share; under the lock */
+    _Atomic bool is_former_findable; /* the kernel has given a barrier in all threads since the user had to share */
+    _Atomic uint32_t waits_left;     /* how often threads may still wait for the former user to be outside */
+    Heap *_Atomic recent;            /* shared: whose thread made the last request ... */
+    _Atomic uint32_t recent_count;   /* ... and how many in succession */
+    _Atomic uint32_t claim_count;    /* after so many in succession that thread counts alone */
+
     uint64_t mark; /* ACCOUNT_MARK until hak_heap_destroy */
 };
 
 #define ACCOUNT_MARK UINT64_C(0x68656170206f6b21)
 
-/* ---- Slow paths: the comparison of a fast path failed ---- */
+/* `held` plus `change`; a sum below 0 counts as 0. */
+HAK_INLINE uint64_t account_sum(uint64_t held, int64_t change) {
+    int64_t sum = (int64_t)(held + (uint64_t)change);
+    return sum < 0 ? 0 : (uint64_t)sum;
+}
 
-/* False: the heap was destroyed, which is reported as misuse; found as long as its memory was not used again. A
- * destroyed heap has a ceiling of 0, so each malloc calls this. */
+HAK_INLINE uint64_t account_held_bytes(const hak_heap_t *heap) {
+    return account_sum(LOAD_RELAXED(heap->used_bytes), LOAD_RELAXED(heap->shared_bytes));
+}
+
+HAK_INLINE uint64_t account_held_blocks(const hak_heap_t *heap) {
+    return account_sum(LOAD_RELAXED(heap->used_blocks), LOAD_RELAXED(heap->shared_blocks));
+}
+
+/* ---- account.c: limits ---- */
+
+/* False: the heap was destroyed, which is reported as misuse; found as long as its memory was not used again. No
+ * thread counts in a destroyed heap alone, so each request asks. */
 bool account_is_alive(const hak_heap_t *heap);
 
-/* Called when used_bytes would become `wanted_bytes`, above the ceiling. True: refused and counted, with errno
- * ENOMEM. */
+/* Whether the held bytes may become `wanted_bytes`. True: refused and counted, with errno ENOMEM. */
 bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes);
 
-/* Called before used_bytes falls from `used_bytes`, at least watch_bytes, by `bytes`: stores the peak, ends
- * soft_refused at the soft limit, and sets watch_bytes. */
-void account_note_peak(hak_heap_t *heap, uint64_t used_bytes, uint64_t bytes);
+/* Called before the held bytes fall from `held_bytes` to `left_bytes`: stores the peak, ends soft_refused at the soft
+ * limit, and sets watch_bytes. */
+void account_note_fall(hak_heap_t *heap, uint64_t held_bytes, uint64_t left_bytes);
+
+/* Stores the peak. */
+void account_note_peak(hak_heap_t *heap, uint64_t held_bytes);
+
+/* Recomputes ceiling_bytes. Any thread. */
+void account_update_ceiling(hak_heap_t *heap);
+
+HAK_INLINE bool account_is_within_limits(hak_heap_t *heap, uint64_t wanted_bytes) {
+    bool is_below = !IS_BELOW_RELAXED(heap->soft_limit_bytes, wanted_bytes) &&
+                    !IS_BELOW_RELAXED(heap->hard_limit_bytes, wanted_bytes);
+    return HAK_LIKELY(is_below) || !account_refuses(heap, wanted_bytes);
+}
+
+/* ---- account_threads.c: counting where a fast path does not ---- */
+
+/* Adds; decides about limits. False: refused, with errno ENOMEM. Called before the block is made, so that two threads
+ * cannot both take what is left below the limit. */
+bool account_add(hak_heap_t *heap, uint64_t bytes, uint64_t blocks);
+
+/* Subtracts; what the account does not hold is not subtracted. Called after the block is gone. */
+void account_subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks);
 
 /* ---- Fast paths ---- */
 
-/* True: used_bytes may not grow by `more_bytes`; refused as account_refuses does. */
-HAK_INLINE bool account_forbids(hak_heap_t *heap, uint64_t more_bytes) {
-    uint64_t wanted_bytes = LOAD_RELAXED(heap->used_bytes) + more_bytes;
-    return HAK_UNLIKELY(wanted_bytes > LOAD_RELAXED(heap->ceiling_bytes)) && account_refuses(heap, wanted_bytes);
+/* Between the announcement of a request and its end. True: `thread`, the calling thread's heap, counts alone. */
+HAK_INLINE bool account_is_counted_by(const hak_heap_t *heap, const Heap *thread) {
+    return IS_EQUAL_RELAXED(heap->user, thread);
 }
 
-/* Does not store the peak: account_subtract_bytes does before used_bytes falls, and hak_heap_stats_get computes
- * it. */
-HAK_INLINE void account_add_bytes(hak_heap_t *heap, uint64_t bytes) { ADD_RELAXED(heap->used_bytes, bytes); }
-
-HAK_INLINE void account_subtract_bytes(hak_heap_t *heap, uint64_t bytes) {
-    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
-    if (HAK_UNLIKELY(used_bytes >= heap->watch_bytes)) account_note_peak(heap, used_bytes, bytes);
-    STORE_RELAXED(heap->used_bytes, used_bytes - bytes);
+/* For who counts alone, and for a private heap. Adds without a look at the limits. */
+HAK_INLINE void account_add_plainly(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    ADD_RELAXED(heap->used_bytes, bytes);
+    ADD_RELAXED(heap->used_blocks, blocks);
 }
 
-HAK_INLINE void account_add_blocks(hak_heap_t *heap, uint64_t more) { ADD_RELAXED(heap->used_blocks, more); }
+/* The same: subtracts; what the account does not hold is not subtracted. */
+HAK_INLINE void account_subtract_plainly(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    uint64_t held_bytes = LOAD_RELAXED(heap->used_bytes), held_blocks = LOAD_RELAXED(heap->used_blocks);
+    uint64_t left_bytes = HAK_LIKELY(bytes <= held_bytes) ? held_bytes - bytes : 0;
+    bool is_noted = IS_BELOW_RELAXED(heap->peak_bytes, held_bytes) || LOAD_RELAXED(heap->soft_refused) ||
+                    (heap->private_heap == NULL && LOAD_RELAXED(heap->watch_bytes) == 0);
+    if (HAK_UNLIKELY(is_noted)) account_note_fall(heap, held_bytes, left_bytes);
+    STORE_RELAXED(heap->used_bytes, left_bytes);
+    STORE_RELAXED(heap->used_blocks, HAK_LIKELY(blocks <= held_blocks) ? held_blocks - blocks : 0);
+}
 
 #endif

@@ -8,9 +8,13 @@
 #ifndef HAK_BASE_SYMBOLS_H
 #define HAK_BASE_SYMBOLS_H
 
+#pragma redefine_extname account_add hak_core_account_add
 #pragma redefine_extname account_is_alive hak_core_account_is_alive
+#pragma redefine_extname account_note_fall hak_core_account_note_fall
 #pragma redefine_extname account_note_peak hak_core_account_note_peak
 #pragma redefine_extname account_refuses hak_core_account_refuses
+#pragma redefine_extname account_subtract hak_core_account_subtract
+#pragma redefine_extname account_update_ceiling hak_core_account_update_ceiling
 #pragma redefine_extname backed_free_bytes hak_core_backed_free_bytes
 #pragma redefine_extname block_report_freed_realloc hak_core_block_report_freed_realloc
 #pragma redefine_extname bounds_burst hak_core_bounds_burst
@@ -97,6 +101,11 @@
 #pragma redefine_extname helper_quiesce_end hak_core_helper_quiesce_end
 #pragma redefine_extname helper_stop hak_core_helper_stop
 #pragma redefine_extname helper_wake hak_core_helper_wake
+#pragma redefine_extname host_heap_block_bytes hak_core_host_heap_block_bytes
+#pragma redefine_extname host_heap_free hak_core_host_heap_free
+#pragma redefine_extname host_heap_malloc hak_core_host_heap_malloc
+#pragma redefine_extname host_heap_malloc_slow hak_core_host_heap_malloc_slow
+#pragma redefine_extname host_heap_report_private hak_core_host_heap_report_private
 #pragma redefine_extname huge_pages_begin hak_core_huge_pages_begin
 #pragma redefine_extname huge_pages_end hak_core_huge_pages_end
 #pragma redefine_extname huge_pages_expect_dense hak_core_huge_pages_expect_dense
@@ -194,6 +203,7 @@
 #pragma redefine_extname private_heap_large_remove hak_core_private_heap_large_remove
 #pragma redefine_extname private_heap_new hak_core_private_heap_new
 #pragma redefine_extname private_heap_owns hak_core_private_heap_owns
+#pragma redefine_extname private_heap_owns_any hak_core_private_heap_owns_any
 #pragma redefine_extname purge_abandon_all hak_core_purge_abandon_all
 #pragma redefine_extname purge_bytes_total hak_core_purge_bytes_total
 #pragma redefine_extname purge_run hak_core_purge_run

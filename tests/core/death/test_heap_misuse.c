@@ -1,7 +1,7 @@
 /*
- * death/test_heap_misuse.c - misuse of a host's heaps: blocks of a private heap that hak_free or another heap's
- * realloc gets, heaps that are used after their end. One line and SIGABRT; with on_error=report the line, and the
- * process goes on. At each debug level.
+ * death/test_heap_misuse.c - misuse of a host's heaps: blocks of a private heap that hak_free or another heap gets,
+ * blocks that an account does not hold, heaps that are used after their end. One line and SIGABRT; with on_error=report
+ * the line, and the process goes on, with figures that are right. At each debug level.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -39,6 +39,13 @@ static void require_left_alone(hak_heap_t *heap, unsigned char *block, size_t by
     require_filled(block, bytes);
     hak_heap_free(heap, block);
     hak_heap_destroy(heap);
+}
+
+static void require_held(const hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
+    REQUIRE_EQUAL(stats.used_bytes, bytes);
+    REQUIRE_EQUAL(stats.used_blocks, blocks);
 }
 
 static void free_of_a_private_block(size_t bytes) {
@@ -88,6 +95,74 @@ static void realloc_of_another_private_heap(void) {
     require_left_alone(heap, block, 100000);
 }
 
+/* Found at once: the private heap may be gone before the magazine is looked through. */
+static void move_by_an_account(size_t bytes, size_t new_bytes) {
+    hak_heap_t *account = hak_heap_new(NULL), *heap = private_heap();
+    unsigned char *block = filled_block(heap, bytes);
+    unsigned char *copy = hak_heap_realloc(account, laundered(block), new_bytes);
+    require_filled(block, bytes);
+    hak_heap_destroy(heap);
+    hak_thread_flush();
+    require_filled(copy, bytes < new_bytes ? bytes : new_bytes);
+    require_held(account, hak_usable_size(copy), 1);
+    hak_heap_free(account, copy);
+    require_held(account, 0, 0);
+    hak_heap_destroy(account);
+}
+
+static void growth_of_a_small_private_block_by_an_account(void) { move_by_an_account(48, 480); }
+static void shrink_of_a_small_private_block_by_an_account(void) { move_by_an_account(480, 48); }
+static void growth_of_a_large_private_block_by_an_account(void) { move_by_an_account(100000, 900000); }
+
+static void large_private_block_freed_by_an_account(void) {
+    hak_heap_t *account = hak_heap_new(NULL), *heap = private_heap();
+    unsigned char *block = filled_block(heap, 100000);
+    hak_heap_free(account, laundered(block));
+    require_held(account, 0, 0);
+    require_left_alone(heap, block, 100000);
+    hak_heap_destroy(account);
+}
+
+/* The account holds a block of `held_bytes`. */
+static void free_of_what_is_not_held(size_t held_bytes, size_t bytes) {
+    hak_heap_t *account = hak_heap_new(NULL);
+    void *held = held_bytes == 0 ? NULL : hak_heap_malloc(account, held_bytes);
+    unsigned char *block = hak_malloc(bytes);
+    memset(block, 7, bytes);
+    hak_heap_free(account, block);
+    require_held(account, hak_usable_size(held), held != NULL);
+    require_filled(block, bytes);
+    hak_free(block);
+    hak_heap_free(account, held);
+    require_held(account, 0, 0);
+    hak_heap_destroy(account);
+}
+
+static void free_in_an_empty_account(void) { free_of_what_is_not_held(0, 48); }
+static void free_of_more_than_is_held(void) { free_of_what_is_not_held(48, 5000); }
+static void free_of_a_large_block_that_is_not_held(void) { free_of_what_is_not_held(48, 100000); }
+
+static void free_of_more_blocks_than_are_held(void) {
+    hak_heap_t *account = hak_heap_new(NULL);
+    void *held = hak_heap_malloc(account, 5000), *one = hak_malloc(48), *other = hak_malloc(48);
+    hak_heap_free(account, one); /* cannot be told from the account's own */
+    uint64_t held_bytes = hak_usable_size(held) - hak_usable_size(other);
+    hak_heap_free(account, other);
+    require_held(account, held_bytes, 0);
+    hak_free(other);
+    hak_free(held);
+    hak_heap_destroy(account);
+}
+
+static void free_in_a_destroyed_heap(void) {
+    hak_heap_t *heap = hak_heap_new(NULL);
+    unsigned char *block = filled_block(heap, 48);
+    hak_heap_destroy(heap);
+    hak_heap_free(laundered(heap), block);
+    require_filled(block, 48);
+    hak_free(block);
+}
+
 static void heap_destroyed_twice(void) {
     hak_heap_t *heap = hak_heap_new(NULL);
     hak_heap_destroy(heap);
@@ -117,10 +192,19 @@ static const Case cases[] = {
     CASE("invalid free of 0x", outgrown_private_block_over_the_bound),
     CASE("invalid free of 0x", realloc_of_another_heap),
     CASE("invalid free of 0x", realloc_of_another_private_heap),
+    CASE("invalid free of 0x", growth_of_a_small_private_block_by_an_account),
+    CASE("invalid free of 0x", shrink_of_a_small_private_block_by_an_account),
+    CASE("invalid free of 0x", growth_of_a_large_private_block_by_an_account),
+    CASE("invalid free of 0x", large_private_block_freed_by_an_account),
+    CASE("invalid free of 0x", free_in_an_empty_account),
+    CASE("invalid free of 0x", free_of_more_than_is_held),
+    CASE("invalid free of 0x", free_of_a_large_block_that_is_not_held),
+    CASE("invalid free of 0x", free_of_more_blocks_than_are_held),
     CASE("invalid use of 0x", heap_destroyed_twice),
-    CASE("invalid use of 0x", request_on_a_destroyed_heap), /* the last one: with debug 2 its account is overwritten */
+    CASE("invalid use of 0x", request_on_a_destroyed_heap), /* the last ones: with debug 2 the account is overwritten */
+    CASE("invalid use of 0x", free_in_a_destroyed_heap),
 };
-enum { CASES = sizeof cases / sizeof *cases };
+enum { CASES = sizeof cases / sizeof *cases, OVERWRITTEN_CASES = 2 };
 
 static int scenario(const char *name) {
     for (size_t index = 0; index < CASES; index++) {
@@ -135,7 +219,7 @@ static void test_misuse_of_heaps(void **state) {
     (void)state;
     static const char *const levels[] = {"HAKMEM_DEBUG=0", "HAKMEM_DEBUG=1", "HAKMEM_DEBUG=2"};
     for (size_t index = 0; index < CASES; index++)
-        for (size_t level = 0; level < (index + 1 < CASES ? 3 : 2); level++) {
+        for (size_t level = 0; level < (index + OVERWRITTEN_CASES < CASES ? 3 : 2); level++) {
             const char *words[] = {cases[index].words, "size class ", "thread ", NULL};
             const char *aborting[] = {levels[level], NULL},
                        *reporting[] = {levels[level], "HAKMEM_ON_ERROR=report", NULL};

@@ -1,0 +1,207 @@
+/*
+ * api/account_threads.c - one thread that counts alone in an account, or several that share it.
+ *
+ * Layer: api. Does not know limits (account.c). Thread rule: any thread, outside of the allocator, no lock held.
+ *
+ * Where one thread counts alone, counting costs it two plain additions. Other threads find their heap unequal to
+ * `user`, and then:
+ *   1. Revoke: `user` becomes NULL, and a barrier is issued in all threads. The former user enters no fast path from
+ *      now on; if it was within one, that shows (owner_is_outside), and the others wait for its end. So they see all
+ *      that it has counted when they compare with a limit.
+ *   2. Share: what they count goes elsewhere, so a former user that is still inside loses no count, nor do they.
+ *   3. Claim: after many requests of one thread in succession it counts alone. An account that was opened in one
+ *      thread and is used by another is as fast as before, and one that several threads use is not handed to and fro:
+ *      each revocation doubles the number.
+ * A new account is shared, with a number of 0: the first thread claims it.
+ */
+#include "api/account.h"
+#include "cache/owner.h"
+#include "heap/heap_all.h"
+#include "platform/os.h"
+
+/* ---- Revoke ---- */
+
+enum { CLAIM_COUNT_MIN = 4096, CLAIM_COUNT_MAX = 1 << 20, WAITS_MAX = 20, WAIT_MS = 1, POLLS = 100 };
+
+static void revoke(hak_heap_t *heap, Heap *user) {
+    lock_acquire(&heap_list_lock);
+    if (heap->user == user) {
+        uint32_t count = LOAD_RELAXED(heap->claim_count) * 2;
+        STORE_RELAXED(heap->claim_count, count < CLAIM_COUNT_MIN   ? CLAIM_COUNT_MIN
+                                         : count > CLAIM_COUNT_MAX ? CLAIM_COUNT_MAX
+                                                                   : count);
+        STORE_RELAXED(heap->recent_count, 0);
+        STORE_RELAXED(heap->waits_left, WAITS_MAX);
+        STORE_RELAXED(heap->is_former_findable, false);
+        heap->revocation_count++;
+        heap->former = user;
+        heap->user = NULL;
+        if (os_barrier_in_all_threads())
+            STORE_RELAXED(heap->is_former_findable, true);
+        else
+            STORE_RELAXED(heap->waits_left, 0);
+        account_note_peak(heap, account_held_bytes(heap));
+        account_update_ceiling(heap);
+        STORE_RELAXED(heap->watch_bytes, 0);
+    }
+    lock_release(&heap_list_lock);
+}
+
+/* ---- The end of the former user's last fast path ---- */
+
+/* Waits, a bounded time: the former user may be in a long slow path, or stopped by a debugger. */
+static bool await_outside(hak_heap_t *heap, const Heap *former) {
+    if (!LOAD_RELAXED(heap->is_former_findable)) return false;
+    for (unsigned poll = 0; poll < POLLS; poll++)
+        if (owner_is_outside(former)) return true;
+    while (LOAD_RELAXED(heap->waits_left) > 0) {
+        atomic_fetch_sub_explicit(&heap->waits_left, 1, memory_order_relaxed);
+        os_sleep_ms(WAIT_MS);
+        if (owner_is_outside(former)) return true;
+    }
+    return false;
+}
+
+/* True: nobody waits any more, and the former user is not known to be outside. */
+static bool is_wait_over(hak_heap_t *heap, const Heap *former, const Heap *thread) {
+    if (former == thread || LOAD_RELAXED(heap->waits_left) > 0) return false;
+    return !LOAD_RELAXED(heap->is_former_findable) || !owner_is_outside(former);
+}
+
+static void settle(hak_heap_t *heap, const Heap *thread) {
+    const Heap *former = heap->former;
+    if (former == NULL || is_wait_over(heap, former, thread)) return;
+    lock_acquire(&heap_list_lock); /* after the barrier of another thread that is revoking */
+    former = heap->former;
+    uint32_t revocation = heap->revocation_count;
+    lock_release(&heap_list_lock);
+    if (former == NULL || (former != thread && !await_outside(heap, former))) return;
+    lock_acquire(&heap_list_lock);
+    if (heap->revocation_count == revocation) {
+        heap->former = NULL;
+        STORE_RELAXED(heap->watch_bytes, 0); /* the former user may have stored another value */
+    }
+    lock_release(&heap_list_lock);
+}
+
+/* ---- Claim ---- */
+
+static bool has_come_often(hak_heap_t *heap, Heap *thread) {
+    uint32_t count = LOAD_RELAXED(heap->recent) == thread ? LOAD_RELAXED(heap->recent_count) + 1 : 0;
+    STORE_RELAXED(heap->recent, thread);
+    STORE_RELAXED(heap->recent_count, count);
+    return count >= LOAD_RELAXED(heap->claim_count);
+}
+
+/* A thread that shares reads `user` after it has counted, and takes that back if the account was claimed
+ * (was_claimed). */
+static void claim(hak_heap_t *heap, Heap *thread) {
+    lock_acquire(&heap_list_lock);
+    if (heap->user == NULL && heap->former == NULL) {
+        heap->user = thread;
+        int64_t bytes = atomic_exchange(&heap->shared_bytes, 0), blocks = atomic_exchange(&heap->shared_blocks, 0);
+        ADD_RELAXED(heap->used_bytes, bytes);
+        ADD_RELAXED(heap->used_blocks, blocks);
+        account_update_ceiling(heap);
+    }
+    lock_release(&heap_list_lock);
+}
+
+/* True: the calling thread, whose heap is `thread`, counts alone. It announces itself and asks once more. */
+static bool counts_alone(hak_heap_t *heap, Heap *thread) {
+    Heap *user = heap->user;
+    if (user == thread) return true;
+    if (user != NULL) revoke(heap, user);
+    settle(heap, thread);
+    if (thread->kind == HEAP_THREAD && has_come_often(heap, thread)) claim(heap, thread);
+    return heap->user == thread;
+}
+
+/* ---- Counting ---- */
+
+static bool add_plainly(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    if (!account_is_within_limits(heap, LOAD_RELAXED(heap->used_bytes) + bytes)) return false;
+    account_add_plainly(heap, bytes, blocks);
+    return true;
+}
+
+typedef enum Shared { SHARED_DONE, SHARED_REFUSED, SHARED_AGAIN } Shared;
+
+/* True: another thread has claimed the account meanwhile, and may not have seen these bytes in shared_bytes; they are
+ * taken back. seq_cst here and in claim: one of the two sees what the other has stored. */
+static bool was_claimed(hak_heap_t *heap, int64_t bytes) {
+    if (HAK_LIKELY(heap->user == NULL)) return false;
+    atomic_fetch_sub(&heap->shared_bytes, bytes);
+    return true;
+}
+
+static void subtract_shared_blocks(hak_heap_t *heap, uint64_t blocks) {
+    int64_t shared = LOAD_RELAXED(heap->shared_blocks), left;
+    do {
+        uint64_t held_blocks = account_sum(LOAD_RELAXED(heap->used_blocks), shared);
+        left = shared - (int64_t)(blocks < held_blocks ? blocks : held_blocks);
+    } while (!atomic_compare_exchange_weak(&heap->shared_blocks, &shared, left));
+}
+
+static Shared add_shared(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    int64_t shared = heap->shared_bytes;
+    uint64_t wanted_bytes;
+    do {
+        wanted_bytes = account_sum(LOAD_RELAXED(heap->used_bytes), shared) + bytes;
+        if (!account_is_within_limits(heap, wanted_bytes)) return SHARED_REFUSED;
+    } while (!atomic_compare_exchange_weak(&heap->shared_bytes, &shared, shared + (int64_t)bytes));
+    if (was_claimed(heap, (int64_t)bytes)) return SHARED_AGAIN;
+    atomic_fetch_add_explicit(&heap->shared_blocks, (int64_t)blocks, memory_order_relaxed);
+    account_note_peak(heap, wanted_bytes);
+    return SHARED_DONE;
+}
+
+static Shared subtract_shared(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    int64_t shared = heap->shared_bytes;
+    uint64_t held_bytes, fallen_bytes;
+    do {
+        held_bytes = account_sum(LOAD_RELAXED(heap->used_bytes), shared);
+        fallen_bytes = bytes < held_bytes ? bytes : held_bytes;
+    } while (!atomic_compare_exchange_weak(&heap->shared_bytes, &shared, shared - (int64_t)fallen_bytes));
+    if (was_claimed(heap, -(int64_t)fallen_bytes)) return SHARED_AGAIN;
+    subtract_shared_blocks(heap, blocks);
+    if (LOAD_RELAXED(heap->soft_refused)) account_note_fall(heap, held_bytes, held_bytes - fallen_bytes);
+    return SHARED_DONE;
+}
+
+bool account_add(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    if (heap->private_heap != NULL) return add_plainly(heap, bytes, blocks);
+    Heap *thread = heap_of_thread;
+    Shared step = SHARED_AGAIN;
+    while (step == SHARED_AGAIN) {
+        if (!counts_alone(heap, thread)) {
+            step = add_shared(heap, bytes, blocks);
+            continue;
+        }
+        owner_enter(thread);
+        if (account_is_counted_by(heap, thread)) step = add_plainly(heap, bytes, blocks) ? SHARED_DONE : SHARED_REFUSED;
+        owner_leave(thread);
+    }
+    return step == SHARED_DONE;
+}
+
+void account_subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    if (heap->private_heap != NULL) {
+        account_subtract_plainly(heap, bytes, blocks);
+        return;
+    }
+    Heap *thread = heap_of_thread;
+    Shared step = SHARED_AGAIN;
+    while (step == SHARED_AGAIN) {
+        if (!counts_alone(heap, thread)) {
+            step = subtract_shared(heap, bytes, blocks);
+            continue;
+        }
+        owner_enter(thread);
+        if (account_is_counted_by(heap, thread)) {
+            account_subtract_plainly(heap, bytes, blocks);
+            step = SHARED_DONE;
+        }
+        owner_leave(thread);
+    }
+}

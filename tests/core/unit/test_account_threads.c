@@ -1,0 +1,119 @@
+/*
+ * unit/test_account_threads.c - who counts in an account: a lone thread does so alone, two share it, and the one that
+ * stays counts alone again.
+ *
+ * In unit because it looks into the account.
+ */
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "api/account.h"
+#include "support/stats.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+/* More requests in succession than a thread needs to count alone after one revocation. */
+enum { MANY = 20000 };
+
+static void use(hak_heap_t *heap, size_t requests) {
+    for (size_t request = 0; request < requests / 2; request++)
+        hak_heap_free(heap, hak_heap_malloc(heap, request % 2000));
+}
+
+static bool counts_alone(const hak_heap_t *heap) { return heap->user == heap_of_thread && heap->ceiling_bytes != 0; }
+
+static uint64_t used_bytes(const hak_heap_t *heap) {
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
+    return stats.used_bytes;
+}
+
+static void test_a_lone_thread_counts_alone(void **state) {
+    (void)state;
+    hak_heap_t *heap = hak_heap_new(NULL);
+    void *block = hak_heap_malloc(heap, 100);
+    use(heap, 10);
+    REQUIRE(counts_alone(heap));
+    REQUIRE_EQUAL(heap->revocation_count, 0);
+    hak_heap_free(heap, block);
+    REQUIRE_EQUAL(used_bytes(heap), 0);
+    hak_heap_destroy(heap);
+}
+
+static void *use_for_long(void *heap) {
+    use(heap, 10);
+    REQUIRE(!counts_alone(heap));
+    use(heap, MANY);
+    REQUIRE(counts_alone(heap));
+    return NULL;
+}
+
+/* A host opens a state in one thread and runs it in another. */
+static void test_an_account_that_moves_is_fast_again(void **state) {
+    (void)state;
+    hak_heap_t *heap = hak_heap_new(NULL);
+    void *block = hak_heap_malloc(heap, 100);
+    use(heap, MANY);
+    REQUIRE(counts_alone(heap));
+    threads_join(threads_start(use_for_long, heap));
+    REQUIRE_EQUAL(heap->revocation_count, 1);
+    REQUIRE_EQUAL(heap->shared_bytes, 0);
+    REQUIRE_EQUAL(used_bytes(heap), hak_usable_size(block));
+    hak_heap_free(heap, block);
+    REQUIRE_EQUAL(used_bytes(heap), 0);
+    hak_heap_destroy(heap);
+}
+
+static void use_by_turns(void *heap, size_t number) {
+    (void)number;
+    for (size_t turn = 0; turn < 100; turn++) {
+        use(heap, 200);
+        sched_yield();
+    }
+}
+
+/* Each revocation stops all threads for a moment, so an account does not go to and fro. */
+static void test_an_account_of_two_threads_stays_shared(void **state) {
+    (void)state;
+    hak_heap_t *heap = hak_heap_new(NULL);
+    for (size_t round = 0; round < 50; round++) threads_run(2, use_by_turns, heap);
+    REQUIRE_AT_MOST(heap->revocation_count, 12);
+    REQUIRE_EQUAL(used_bytes(heap), 0);
+    hak_heap_destroy(heap);
+}
+
+static void *hold_a_block(void *heap) { return hak_heap_malloc(heap, 1000); }
+
+/* The child does not have the thread that counted alone. */
+static void test_a_forked_child_goes_on(void **state) {
+    (void)state;
+    hak_heap_t *heap = hak_heap_new(NULL);
+    pthread_t thread = threads_start(hold_a_block, heap);
+    void *block;
+    REQUIRE_EQUAL(pthread_join(thread, &block), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        use(heap, MANY);
+        REQUIRE(counts_alone(heap));
+        REQUIRE_EQUAL(used_bytes(heap), hak_usable_size(block));
+        hak_heap_free(heap, block);
+        REQUIRE_EQUAL(used_bytes(heap), 0);
+        _exit(0);
+    }
+    int status;
+    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+    REQUIRE_EQUAL(status, 0);
+    hak_heap_free(heap, block);
+    hak_heap_destroy(heap);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_lone_thread_counts_alone),
+        cmocka_unit_test(test_an_account_that_moves_is_fast_again),
+        cmocka_unit_test(test_an_account_of_two_threads_stays_shared),
+        cmocka_unit_test(test_a_forked_child_goes_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
