@@ -133,7 +133,8 @@ HAK_EXPORT void *hak_free_or(void *block, hak_foreign_free *foreign_free, void *
 
 typedef struct hak_heap hak_heap_t;
 
-/* Start from HAK_HEAP_OPTIONS_INIT. Members beyond `struct_bytes` take their defaults. */
+/* Start from HAK_HEAP_OPTIONS_INIT. Members beyond `struct_bytes` take their defaults; bytes that the library does not
+ * know must be 0. */
 typedef struct hak_heap_options {
     uint32_t struct_bytes;     /* sizeof, as the caller was compiled */
     uint32_t version;          /* HAK_HEAP_VERSION, as the caller was compiled */
@@ -164,7 +165,8 @@ typedef struct hak_heap_stats {
 #define HAK_HEAP_STATS_INIT {(uint32_t)sizeof(hak_heap_stats_t), HAK_HEAP_VERSION, 0, 0, 0, 0, 0, 0, 0}
 
 /* Makes a heap; `options` NULL: the defaults, an account without limits. Errors: ENOMEM; EINVAL where an option is
- * out of range or the soft limit is above the hard one. */
+ * out of range, the soft limit is above the hard one, struct_bytes is below 8 or above 4096, or a byte within it that
+ * the library does not know is not 0. */
 HAK_EXPORT hak_heap_t *hak_heap_new(const hak_heap_options_t *options);
 
 /* Ends a heap; NULL is ignored. Private: all its blocks are freed, live ones too, and their OS pages go to the OS at
@@ -268,7 +270,7 @@ typedef struct hak_stats {
  * threads make no request. Returns 0, or EINVAL when `stats` is NULL or struct_bytes is below 8. */
 HAK_EXPORT int hak_stats_get(hak_stats_t *stats);
 
-/* A row of one size class. */
+/* A row of one size class. Its size is fixed. */
 typedef struct hak_class_stats {
     uint64_t block_bytes; /* of each block of the class */
     uint64_t live;        /* number of live blocks */

@@ -15,8 +15,8 @@
  *   - Threads: any thread; not from a signal handler.
  *   - Errors: the result is a hak_error_code, 0 for success. `error`, unless NULL, gets the same code and one line
  *     with the value that was wrong and what to do. After an error nothing has changed, outputs are 0 or NULL, and
- *     no visitor was called. A required pointer that is NULL is HAK_ERROR_TYPE. Every function may return
- *     HAK_ERROR_CORE.
+ *     no visitor was called. A required pointer that is NULL, in a visitor too, is HAK_ERROR_TYPE. Every function may
+ *     return HAK_ERROR_CORE.
  *
  * Compiles as C11 and as C++11.
  */
@@ -38,6 +38,8 @@ typedef enum hak_error_code {
     HAK_ERROR_MEMORY,   /* out of memory */
     HAK_ERROR_CORE      /* a core of another version serves this process (hak_core) */
 } hak_error_code;
+
+/* The sizes of the structs of this header are fixed. */
 
 #define HAK_ERROR_MESSAGE_BYTES 512
 

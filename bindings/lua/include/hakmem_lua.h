@@ -44,7 +44,7 @@ typedef struct hak_lua_state hak_lua_state_t;
 #define HAK_LUA_GRACE_BYTES ((uint64_t)256 * 1024)
 
 typedef struct hak_lua_options {
-    size_t size;               /* of this struct; HAK_LUA_OPTIONS_INIT sets it */
+    size_t size;               /* of this struct; HAK_LUA_OPTIONS_INIT sets it. Unknown bytes within it must be 0 */
     uint64_t soft_limit_bytes; /* as hak_lua_set_limit; 0: none */
     uint64_t hard_limit_bytes; /* as hak_lua_set_limit; 0: none */
     int private_heap;          /* 1: the state shares no OS page; hak_lua_close gives all its memory back at once */

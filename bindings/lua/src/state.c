@@ -40,10 +40,19 @@ void hak_lua_state_check(const hak_lua_state_t *state, const char *caller) {
     if (UNLIKELY(state->mark != HAK_LUA_STATE_MARK)) hak_lua_report_closed(state, caller);
 }
 
+/* False: the size was not set, or a caller of a later version asks for what this one does not know. */
+static bool is_size_known(const hak_lua_options *options) {
+    enum { SIZE_MAX_ACCEPTED = 4096 };
+    if (options->size < sizeof *options || options->size > SIZE_MAX_ACCEPTED) return false;
+    for (size_t offset = sizeof *options; offset < options->size; offset++)
+        if (((const unsigned char *)options)[offset] != 0) return false;
+    return true;
+}
+
 hak_lua_state_t *hak_lua_state_new(const hak_lua_options *options) {
     static const hak_lua_options defaults = HAK_LUA_OPTIONS_INIT;
     if (options == NULL) options = &defaults;
-    if (options->size < sizeof *options || options->private_heap < 0 || options->private_heap > 1 ||
+    if (!is_size_known(options) || options->private_heap < 0 || options->private_heap > 1 ||
         !hak_lua_are_limits(options->soft_limit_bytes, options->hard_limit_bytes)) {
         errno = EINVAL;
         return NULL;

@@ -26,17 +26,25 @@ static void set_limits(hak_heap_t *heap, uint64_t soft, uint64_t hard) {
 
 /* ---- Life ---- */
 
+/* Reads what this version knows; members beyond struct_bytes keep their defaults. False: struct_bytes was not set, or a
+ * caller of a later version asks for what this one does not know. */
+static bool read_options(hak_heap_options_t *chosen, const hak_heap_options_t *options) {
+    enum { STRUCT_BYTES_MIN = 2 * sizeof(uint32_t), STRUCT_BYTES_MAX = 4096 };
+    size_t bytes = options->struct_bytes;
+    if (bytes < STRUCT_BYTES_MIN || bytes > STRUCT_BYTES_MAX) return false;
+    for (size_t offset = sizeof *chosen; offset < bytes; offset++)
+        if (((const unsigned char *)options)[offset] != 0) return false;
+    memcpy(chosen, options, bytes < sizeof *chosen ? bytes : sizeof *chosen);
+    return true;
+}
+
 hak_heap_t *hak_heap_new(const hak_heap_options_t *options) {
     hak_heap_options_t chosen = HAK_HEAP_OPTIONS_INIT;
-    if (options != NULL) {
-        size_t bytes = options->struct_bytes < sizeof chosen ? options->struct_bytes : sizeof chosen;
-        if (bytes < 2 * sizeof(uint32_t)) bytes = 0;
-        memcpy(&chosen, options, bytes);
-    }
+    bool is_read = options == NULL || read_options(&chosen, options);
     bool is_align_8 = chosen.alignment_bytes == 8;
     uint64_t soft = limit_or_none(chosen.soft_limit_bytes), hard = limit_or_none(chosen.hard_limit_bytes);
-    if ((!is_align_8 && chosen.alignment_bytes != 0 && chosen.alignment_bytes != 16) || chosen.is_private > 1 ||
-        (soft != UINT64_MAX && soft > hard)) {
+    bool is_aligned = is_align_8 || chosen.alignment_bytes == 0 || chosen.alignment_bytes == 16;
+    if (!is_read || !is_aligned || chosen.is_private > 1 || (soft != UINT64_MAX && soft > hard)) {
         errno = EINVAL;
         return NULL;
     }

@@ -31,6 +31,20 @@ static int missing(hak_error_t *error, const char *what) {
     return set_error(error, HAK_ERROR_TYPE, "%s is missing", what);
 }
 
+static int missing_in(const hak_visitor_t *visitor, hak_error_t *error) {
+    if (visitor == NULL) return missing(error, "the visitor");
+    const char *what = visitor->begin_map == NULL    ? "begin_map of the visitor"
+                       : visitor->end_map == NULL    ? "end_map of the visitor"
+                       : visitor->begin_list == NULL ? "begin_list of the visitor"
+                       : visitor->end_list == NULL   ? "end_list of the visitor"
+                       : visitor->count == NULL      ? "count of the visitor"
+                       : visitor->text == NULL       ? "text of the visitor"
+                       : visitor->flag == NULL       ? "flag of the visitor"
+                       : visitor->none == NULL       ? "none of the visitor"
+                                                     : NULL;
+    return what == NULL ? 0 : missing(error, what);
+}
+
 static int missing_name(hak_error_t *error) {
     return set_error(error, HAK_ERROR_TYPE, "the name of an option is missing; give text");
 }
@@ -135,7 +149,7 @@ static int put_json(const hak_core_t *core, const Figures *figures, VisitDocumen
 }
 
 int hak_control_options(const hak_visitor_t *visitor, hak_error_t *error) {
-    if (visitor == NULL) return missing(error, "the visitor");
+    if (missing_in(visitor, error) != 0) return HAK_ERROR_TYPE;
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
     figures_visit_options(core, NULL, visitor);
@@ -150,7 +164,7 @@ int hak_control_options_json(char **text, hak_error_t *error) {
 }
 
 int hak_control_stats(const hak_visitor_t *visitor, hak_error_t *error) {
-    if (visitor == NULL) return missing(error, "the visitor");
+    if (missing_in(visitor, error) != 0) return HAK_ERROR_TYPE;
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
     Figures figures;
@@ -226,14 +240,14 @@ int hak_control_heap_set_limit(uint64_t number, uint64_t soft_limit_bytes, uint6
 }
 
 int hak_control_heap_stats(uint64_t number, const hak_visitor_t *visitor, hak_error_t *error) {
-    if (visitor == NULL) return missing(error, "the visitor");
+    if (missing_in(visitor, error) != 0) return HAK_ERROR_TYPE;
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
     return heap_result(figures_visit_heap(core, number, visitor) ? 0 : ENOENT, number, 0, 0, error);
 }
 
 int hak_control_heaps(const hak_visitor_t *visitor, hak_error_t *error) {
-    if (visitor == NULL) return missing(error, "the visitor");
+    if (missing_in(visitor, error) != 0) return HAK_ERROR_TYPE;
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
     figures_visit_heaps(core, NULL, visitor);
