@@ -12,6 +12,7 @@
 #include "control/figures.h"
 #include "control/json.h"
 #include "platform/message.h"
+#include "platform/option.h"
 
 /* ---- Errors ---- */
 
@@ -74,6 +75,15 @@ static int set_option(const hak_core_t *core, const char *name, const char *valu
     return code == 0 ? no_error(error) : set_error(error, code_of_option_error(code), "%s", message);
 }
 
+/* The present name of an option that has a former one; else `name`. */
+static const char *present_name(const char *name) {
+#define ROW(former_name, FORMER_NAME, NAME) \
+    if (strcmp(name, #former_name) == 0) return option_info(OPTION_##NAME)->name;
+    OPTION_FORMER_NAMES(ROW)
+#undef ROW
+    return name;
+}
+
 static const hak_option_info_t *find_option(const hak_core_t *core, const char *name) {
     const hak_option_info_t *row;
     for (size_t index = 0; (row = core->option_info(index)) != NULL; index++)
@@ -87,9 +97,9 @@ int hak_control_option_get(const char *name, hak_option_value_t *value, hak_erro
     if (name == NULL) return missing_name(error);
     const hak_core_t *core = serving(error);
     if (core == NULL) return HAK_ERROR_CORE;
-    const hak_option_info_t *row = find_option(core, name);
-    if (row == NULL) return set_option(core, name, "", error); /* fails; its message names the nearest option */
-    (void)core->option_get(name, value->text, sizeof value->text);
+    const hak_option_info_t *row = find_option(core, present_name(name));
+    if (row == NULL || core->option_get(name, value->text, sizeof value->text) != 0)
+        return set_option(core, name, "", error); /* fails; its message names the nearest option */
     value->is_number = figures_option_is_number(row);
     if (value->is_number) value->number = figures_number_of_text(value->text);
     return no_error(error);

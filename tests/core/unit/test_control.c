@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/child.h"
 #include "support/suite.h"
 
 static hak_error_t error;
@@ -71,6 +72,30 @@ static void test_options_are_read_and_set(void **state) {
     REQUIRE_EQUAL(hak_control_option_get("thp", &value, NULL), 0);
     REQUIRE(value.is_number == 0);
     assert_string_equal(value.text, "auto");
+}
+
+static void use_former_names(void *unused) {
+    (void)unused;
+    hak_option_value_t value;
+    REQUIRE_ERROR(hak_control_option_get("retain_young_bytes", &value, &error), HAK_ERROR_NONE, "");
+    REQUIRE(value.is_number == 1 && value.number == 16 << 20);
+    REQUIRE_ERROR(hak_control_option_set("retain_young_percent", "33", &error), HAK_ERROR_NONE, "");
+    REQUIRE_ERROR(hak_control_option_get("retain_young_percent", &value, &error), HAK_ERROR_NONE, "");
+    assert_string_equal(value.text, "33");
+    REQUIRE_ERROR(hak_control_option_get("retain_burst_percent", &value, &error), HAK_ERROR_NONE, "");
+    REQUIRE(value.is_number == 1 && value.number == 33);
+}
+
+/* As hak_option_get: each warns once. */
+static void test_former_names_of_options(void **state) {
+    (void)state;
+    ChildResult result = child_run(use_former_names, NULL);
+    child_require_success(&result);
+    assert_string_equal(result.errors,
+                        "hakmem: warning: retain_young_bytes is called retain_burst_bytes now; the former name works "
+                        "until hakmem 0.3.0\n"
+                        "hakmem: warning: retain_young_percent is called retain_burst_percent now; the former name "
+                        "works until hakmem 0.3.0\n");
 }
 
 static void test_option_errors(void **state) {
@@ -282,6 +307,7 @@ static void test_own_core_serves(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options_are_read_and_set),
+        cmocka_unit_test(test_former_names_of_options),
         cmocka_unit_test(test_option_errors),
         cmocka_unit_test(test_options_are_told),
         cmocka_unit_test(test_stats_are_told_as_they_are),
