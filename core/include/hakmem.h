@@ -26,8 +26,8 @@
  *   - Errors: out of memory is NULL and errno ENOMEM, never an exit. A function that succeeds leaves errno as it
  *     was. One that returns an error code does not set errno.
  *   - Misuse (double free, invalid free, corruption): one line on stderr, then abort(). With the option
- *     `on_error=report` the function returns after the line (NULL and ENOMEM where it returns a block). It changes no
- *     block that is not live.
+ *     `on_error=report` the function returns after the line (NULL and ENOMEM where it returns a block); what is not a
+ *     live block is left alone. A live block that was written beyond its end (`debug=2`) is reported and freed.
  *
  * See also hakmem_control.h (control for every language, JSON) and hakmem_core.h (several cores in one process).
  * Compiles as C11 and as C++11.

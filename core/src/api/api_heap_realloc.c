@@ -181,6 +181,7 @@ void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
         errno = ENOMEM;
         return NULL;
     }
+    if (HAK_UNLIKELY(block_usable_bytes(block) == 0)) return block_report_dead_realloc(block);
     if (HAK_UNLIKELY(heap->private_heap == NULL && private_heap_owns_any(block)))
         return copy_of_private(heap, block, block_usable_bytes(block), size_bytes);
     size_t usable_bytes = host_heap_block_bytes(heap, block);

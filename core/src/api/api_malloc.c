@@ -102,12 +102,6 @@ static HAK_COLD void *report_foreign_free(void *unused, void *block) {
     return NULL;
 }
 
-static HAK_COLD void report_free_in_free_slab(const void *block) {
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "double free of %p: no block lives around it (size class unknown, thread %u)", block,
-                   os_thread_id());
-}
-
 /* After HEAP_FREE_SLOW: the magazine is full or closed, the block is large or foreign, or it lies outside the
  * registry's window. Returns 0 for a foreign address, else 1. */
 static HAK_NOINLINE int free_slow(void *block) {
@@ -121,7 +115,7 @@ static HAK_NOINLINE int free_slow(void *block) {
     if (slab_class <= SIZE_CLASS_COUNT)
         heap_free(heap_of_thread, block, slab_class);
     else if (slab_class == SLAB_CLASS_FREE)
-        report_free_in_free_slab(block);
+        block_report_dead(block);
     else
         large_free(block);
     return 1;

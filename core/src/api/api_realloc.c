@@ -9,29 +9,11 @@
 
 #include "api/block.h"
 #include "heap/heap_all.h"
-#include "platform/message.h"
-#include "platform/option.h"
-
-static HAK_COLD void *report_foreign_realloc(const void *block) {
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "invalid free of %p: realloc of what is not a block of hakmem (size class none, thread %u)", block,
-                   os_thread_id());
-    errno = ENOMEM;
-    return NULL;
-}
-
-HAK_COLD void *block_report_freed_realloc(const void *block) {
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "invalid free of %p: realloc of a freed block (size class %u bytes, thread %u)", block,
-                   (uint64_t)size_classes[registry_slab_class(block)].block_bytes, os_thread_id());
-    errno = ENOMEM;
-    return NULL;
-}
 
 HAK_INLINE void *realloc_with(void *block, size_t size_bytes, void *(*allocate)(size_t)) {
     if (block == NULL) return allocate(size_bytes);
     size_t usable_bytes = block_usable_bytes(block);
-    if (HAK_UNLIKELY(usable_bytes == 0)) return report_foreign_realloc(block);
+    if (HAK_UNLIKELY(usable_bytes == 0)) return block_report_dead_realloc(block);
     if (HAK_UNLIKELY(block_was_freed(block))) return block_report_freed_realloc(block);
     if (size_bytes == 0) size_bytes = 1;
     if (size_bytes <= PTRDIFF_MAX && block_fits_in_place(usable_bytes, size_bytes)) {

@@ -31,7 +31,12 @@ HAK_INLINE bool block_was_freed(const void *block) {
     return is_checked && !heap_block_is_used(NULL, block);
 }
 
-/* Reports misuse; returns NULL, with errno ENOMEM. */
+/* Report the free of an address of hakmem's with 0 usable bytes: it lies in a free slab, or inside a large block. */
+void block_report_dead(const void *block);
+
+/* Report misuse; return NULL, with errno ENOMEM. The first one for any address with 0 usable bytes, the second for a
+ * small block that was freed. */
+void *block_report_dead_realloc(const void *block);
 void *block_report_freed_realloc(const void *block);
 
 /* Slow path of malloc: the thread has no heap yet, its magazine is empty or closed, or no size class is large

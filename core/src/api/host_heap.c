@@ -61,7 +61,10 @@ static HAK_COLD void report_not_of_heap(const void *block) {
 size_t host_heap_block_bytes(const hak_heap_t *heap, const void *block) {
     size_t usable_bytes = block_usable_bytes(block);
     if (HAK_UNLIKELY(usable_bytes == 0)) {
-        report_not_of_heap(block);
+        if (registry_slab_class(block) == SLAB_CLASS_FOREIGN)
+            report_not_of_heap(block);
+        else
+            block_report_dead(block);
         return 0;
     }
     if (heap->private_heap != NULL) {

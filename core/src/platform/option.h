@@ -30,7 +30,7 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
     ROW(align, ALIGN, HAK_OPTION_CHOICE, "8", 0, 0, "8,16", "bytes", OPTION_AT_START,                               \
         "no block lies below this alignment")                                                                       \
     ROW(on_error, ON_ERROR, HAK_OPTION_CHOICE, "abort", 0, 0, "abort,report", "", OPTION_ANY_TIME,                  \
-        "after a misuse line: stop the process, or leave the block alone and go on")                                \
+        "after a misuse line: stop the process, or go on and leave alone what is not a live block")                 \
     ROW(counters, COUNTERS, HAK_OPTION_CHOICE, "0", 0, 0, "0,1", "", OPTION_ANY_TIME,                               \
         "debug counters of the refill stages and the ways of a free")                                               \
     ROW(stats_at_exit, STATS_AT_EXIT, HAK_OPTION_CHOICE, "0", 0, 0, "0,1", "", OPTION_ANY_TIME,                     \

@@ -250,6 +250,24 @@ static void test_correct_programs_pass(void **state) {
     }
 }
 
+/* ---- A damaged block is live, and is freed ---- */
+
+static void damaged_block_is_freed(size_t bytes) {
+    char *block = hak_malloc(bytes);
+    laundered(block)[hak_usable_size(block)] ^= 1;
+    hak_free(block);
+    REQUIRE_EQUAL(stats_now().live_blocks, 0);
+}
+
+static void test_damaged_blocks_are_freed(void **state) {
+    (void)state;
+    for (size_t size = 0; size < SIZES; size++) {
+        ChildResult result = start("damaged_block_is_freed", sizes[size], "HAKMEM_DEBUG=2", "HAKMEM_ON_ERROR=report");
+        child_require_success(&result);
+        REQUIRE(strstr(result.errors, " was written to beyond its end") != NULL);
+    }
+}
+
 /* ---- Realloc of a freed block ---- */
 
 static void realloc_of_a_freed_block(size_t bytes) {
@@ -280,6 +298,10 @@ static int scenario(const char *argument) {
         use_everything(bytes);
         return 0;
     }
+    if (strcmp(name, "damaged_block_is_freed") == 0) {
+        damaged_block_is_freed(bytes);
+        return 0;
+    }
     if (strcmp(name, "realloc_of_a_freed_block") == 0) {
         realloc_of_a_freed_block(bytes);
         return 0;
@@ -298,6 +320,7 @@ int main(int count, char **arguments) {
 #endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writes_to_the_wrong_place_are_found),
+        cmocka_unit_test(test_damaged_blocks_are_freed),
         cmocka_unit_test(test_realloc_of_a_freed_block_is_found),
         cmocka_unit_test(test_correct_programs_pass),
     };

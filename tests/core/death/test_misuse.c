@@ -210,6 +210,62 @@ static void realloc_of_foreign_pointer(void) {
     REQUIRE(hak_realloc(laundered(local), 100) == NULL);
 }
 
+static void realloc_of_block_in_empty_slab(void) {
+    void *survivor = hak_malloc(4096), *block = hak_malloc(640);
+    announce(block);
+    hak_free(block);
+    hak_thread_flush();
+    REQUIRE(hak_realloc(laundered(block), 100) == NULL);
+    hak_free(survivor);
+}
+
+static void realloc_of_freed_large_block(void) {
+    void *block = hak_malloc(200000), *other = hak_malloc(200000);
+    announce(block);
+    hak_free(block);
+    REQUIRE(hak_realloc(laundered(block), 300000) == NULL);
+    hak_free(other);
+}
+
+static void realloc_of_freed_huge_block(void) {
+    void *block = hak_malloc(3000000), *other = hak_malloc(3000000);
+    announce(block);
+    hak_free(block);
+    REQUIRE(hak_realloc(laundered(block), 100) == NULL);
+    hak_free(other);
+}
+
+static void realloc_inside_large_block(void) {
+    char *block = hak_malloc(200000);
+    announce(block + 65536);
+    REQUIRE(hak_realloc(laundered(block + 65536), 100) == NULL);
+    hak_free(block);
+}
+
+/* In a heap of a host, by turns an account and a private one. */
+static void heap_requests_for_freed_blocks(uint32_t is_private, size_t bytes, bool is_realloc) {
+    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    options.is_private = is_private;
+    hak_heap_t *heap = hak_heap_new(&options);
+    void *survivor = hak_malloc(4096), *block = hak_heap_malloc(heap, bytes), *other = hak_heap_malloc(heap, 200000);
+    announce(block);
+    hak_heap_free(heap, block);
+    hak_thread_flush();
+    if (is_realloc)
+        REQUIRE(hak_heap_realloc(heap, laundered(block), 100) == NULL);
+    else
+        hak_heap_free(heap, laundered(block));
+    hak_heap_free(heap, other);
+    hak_heap_destroy(heap);
+    hak_free(survivor);
+}
+
+static void account_realloc_in_empty_slab(void) { heap_requests_for_freed_blocks(0, 640, true); }
+static void account_realloc_of_freed_large_block(void) { heap_requests_for_freed_blocks(0, 200000, true); }
+static void account_free_of_freed_large_block(void) { heap_requests_for_freed_blocks(0, 200000, false); }
+static void private_realloc_of_freed_large_block(void) { heap_requests_for_freed_blocks(1, 200000, true); }
+static void private_free_of_freed_large_block(void) { heap_requests_for_freed_blocks(1, 200000, false); }
+
 static void free_after_release(void) {
     void *block = hak_malloc(256);
     announce(block);
@@ -290,6 +346,15 @@ static const Case cases[] = {
     CASE("invalid free", free_of_small_number),
     CASE("invalid free", free_of_non_canonical_address),
     CASE("invalid free", realloc_of_foreign_pointer),
+    CASE("double free", realloc_of_block_in_empty_slab),
+    CASE("double free", realloc_of_freed_large_block),
+    CASE("double free", realloc_of_freed_huge_block),
+    CASE("inside a large block", realloc_inside_large_block),
+    CASE("double free", account_realloc_in_empty_slab),
+    CASE("double free", account_realloc_of_freed_large_block),
+    CASE("double free", account_free_of_freed_large_block),
+    CASE("double free", private_realloc_of_freed_large_block),
+    CASE("double free", private_free_of_freed_large_block),
     CASE("free", free_after_release), /* double or invalid: its slab may be spare or unmapped */
     CASE("double free", large_double_free),
     CASE("double free", huge_double_free),
