@@ -1,6 +1,6 @@
 /*
- * unit/test_struct_sizes.c - structs that say their size when they cross the interface, at every size from 0 to beyond the
- * known one: options are read up to it, an unset size and an unknown demand are errors, and no byte behind it is
+ * unit/test_struct_sizes.c - structs that say their size when they cross the interface, at every size from 0 to beyond
+ * the known one: options are read up to it, an unset size and an unknown demand are errors, and no byte behind it is
  * touched. Structs of a fixed size keep it.
  */
 #define _GNU_SOURCE
