@@ -24,6 +24,10 @@ def test_case_with_sizes_checked(host: Host) -> None:
         output_of(host.run("states", case, HAKMEM_DEBUG="1"))
 
 
+def test_structs_are_read_up_to_their_size(host: Host) -> None:
+    output_of(host.run("struct_sizes"))
+
+
 def test_each_request_is_refused_once(host: Host) -> None:
     shared, private = output_of(host.run("refusals")).split()
     assert int(shared) > 50
