@@ -61,7 +61,7 @@ static LargePlace place_of(const void *block) {
     LargePlace place = {NULL, NULL};
     SuperSlab *superslab = ptr_to_superslab(block);
     if (registry_slab_class(block) != SLAB_CLASS_LARGE || superslab == NULL) return place;
-    if (superslab->mapping_bytes != 0) {
+    if (superslab->is_mapping) {
         if (superslab->base == (uintptr_t)block) place.mapping = superslab;
     } else if ((uintptr_t)block % SLAB_BYTES == 0) {
         place.run = &superslab->slab[((uintptr_t)block >> SLAB_SHIFT) % SLABS_PER_SUPERSLAB];
@@ -125,7 +125,10 @@ void *large_resize(void *block, size_t size_bytes) {
     if (place.run != NULL && size_bytes <= RUN_BYTES_MAX) {
         if (run_resize(place.run, size_bytes)) resized = block;
     } else if (place.mapping != NULL && size_bytes > RUN_BYTES_MAX) {
-        SuperSlab *mapping = mapping_resize(place.mapping, size_bytes);
+        bool lacks_room;
+        SuperSlab *mapping = mapping_resize(place.mapping, size_bytes, &lacks_room);
+        if (HAK_UNLIKELY(lacks_room) && retention_make_room(NULL))
+            mapping = mapping_resize(place.mapping, size_bytes, &lacks_room);
         if (mapping != NULL) resized = (void *)mapping->base;
     }
     if (resized != NULL) os_memory_tool_show(resized, round_up_bytes(size_bytes, os_page_bytes));

@@ -179,6 +179,18 @@ static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
     findings->backed_free_bytes += (int64_t)(mapping->backed_bytes - used_bytes);
 }
 
+/* Ends where a link is wrong. */
+static void check_slack_mappings(Findings *findings) {
+    const SuperSlab *before = NULL;
+    for (const SuperSlab *mapping = supply.mapping_slack; mapping != NULL; before = mapping, mapping = mapping->next) {
+        size_t block_bytes = round_up_bytes(mapping->block_bytes, SLAB_BYTES);
+        expect(findings, !mapping->is_free && block_bytes < mapping->mapping_bytes, "I16", mapping, block_bytes,
+               mapping->mapping_bytes);
+        EXPECT_EQUAL(findings, "I16", mapping, (uintptr_t)mapping->previous, (uintptr_t)before);
+        if (mapping->previous != before) break;
+    }
+}
+
 static void check_large(Findings *findings, const Heap *heap) {
     for (Slab *first = heap->slabs.large; first != NULL; first = first->large_next) {
         EXPECT_EQUAL(findings, "I15", first, (uintptr_t)first->large_heap, (uintptr_t)heap);
@@ -207,6 +219,7 @@ size_t hak_check(void) {
     check_lists(&findings);
     for (SuperSlab *mapping = supply.mapping_oldest; mapping != NULL; mapping = mapping->queue_next)
         check_queued_mapping(&findings, mapping);
+    check_slack_mappings(&findings);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) check_heap(&findings, heap);
     EXPECT_EQUAL(&findings, "I13", &heap_list, findings.used_bytes, heap_used_bytes_all());
     EXPECT_EQUAL(&findings, "backed free bytes", &backed_free_bytes, findings.backed_free_bytes,

@@ -106,7 +106,7 @@ _Static_assert(sizeof(Slab) <= CACHE_LINE_BYTES, "one cache line of metadata a s
  * memory that serves blocks, so all 2 MiB serve blocks and no overflow of a block reaches it.
  *
  * Thread rule: the supply lock. slab[i] and its bitmap: the lock of the heap that owns slab i, if one does. The
- * holder of a mapping's block reads base, mapping_bytes and block_bytes without a lock.
+ * holder of a mapping's block reads is_mapping, base and block_bytes without a lock.
  *
  * Sets of slabs have bit i for slab i.
  *
@@ -119,6 +119,7 @@ _Static_assert(sizeof(Slab) <= CACHE_LINE_BYTES, "one cache line of metadata a s
  *       is_queued (the supply's queue)  <=> backed_free_slabs or backed_tails is not empty
  *   I16 a mapping: block_bytes <= backed_bytes <= mapping_bytes
  *       is_queued (the mappings' queue) <=> is_free or block_bytes < backed_bytes
+ *       it is in supply.mapping_slack   <=> not is_free, and block_bytes in whole SLAB_BYTES < mapping_bytes
  */
 #define LARGE_BLOCK_ROW_BLOCKS 448u   /* suffices for blocks of 160 bytes and more */
 #define MEDIUM_BLOCK_ROW_BLOCKS 2048u /* suffices for blocks of 32 bytes and more */
@@ -127,10 +128,11 @@ struct SuperSlab {
     uintptr_t base;             /* of the 2 MiB, or of the mapping; a multiple of 2 MiB */
     SuperSlab *next, *previous; /* active: the list of its number of used slabs; spare: the list of spare ones */
     SuperSlab *queue_next, *queue_previous; /* a purge queue by age: the supply's, or that of mappings */
-    size_t mapping_bytes;    /* 0: a SuperSlab. Else a mapping of that size, a multiple of 2 MiB, and no slabs */
-    size_t block_bytes;      /* mapping: its block, or its last one, in whole OS pages */
+    size_t mapping_bytes;                   /* mapping: its size, a multiple of SLAB_BYTES */
+    size_t block_bytes;                     /* mapping: its block, or its last one, in whole OS pages */
     size_t backed_bytes;     /* mapping: OS pages behind this offset were not touched since the last purge */
     bool is_free;            /* mapping: no block lives in it */
+    bool is_mapping;         /* it has no slabs */
     uint32_t queue_since_ms; /* when it entered the queue; lower half of os_now_ms */
     uint32_t free_slabs;
     uint32_t backed_free_slabs;

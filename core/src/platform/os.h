@@ -47,8 +47,15 @@ enum { OS_RANGES_MAX = 64 };
 uint64_t os_purge_ranges(const OsRange *ranges, unsigned count);
 
 /* Moves the OS pages of `bytes` at `from` to `to`, without copying, and unmaps `from` (mremap(2), MREMAP_FIXED).
- * `to` is a mapping of ours; its contents are lost. False: `from` is as before; `to` may be unmapped. */
-bool os_move(void *from, size_t bytes, void *to);
+ * `to` is a mapping of ours of `to_bytes`, which is more; its contents are lost, and what lies behind `bytes` is zeroed
+ * and unbacked. False: `from` is as before; `to` may be unmapped. */
+bool os_move(void *from, size_t bytes, void *to, size_t to_bytes);
+
+/* Makes a mapping longer, with zeroed, unbacked memory behind it: in place or, if `may_move`, at an address of the
+ * kernel's choice, without copying and with room for the difference only (mremap(2)). Returns its address. NULL: the
+ * range is as before; `lacks_room` says whether for want of memory or addresses, or because the kernel moves none of
+ * it, as where a part is locked (mlock). */
+void *os_extend(void *address, size_t bytes, size_t new_bytes, bool may_move, bool *lacks_room);
 
 /* No huge pages for this range. Best effort. */
 void os_huge_pages_forbid(void *address, size_t bytes);
@@ -128,8 +135,8 @@ _Noreturn void os_abort(void);
 
 /* ---- Faults, for tests ---- */
 
-/* The `nth_call` from now on of os_map, os_unmap, os_purge, os_purge_ranges and os_move together fails. 0: none
- * does. */
+/* The `nth_call` from now on of os_map, os_unmap, os_purge, os_purge_ranges, os_move and os_extend together fails. 0:
+ * none does. */
 void os_fault_at(uint64_t nth_call);
 uint64_t os_fault_calls(void); /* number of these calls since os_fault_at; not counted while no fault is set */
 

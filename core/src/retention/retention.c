@@ -14,6 +14,7 @@
 #include "retention/idle_slabs.h"
 #include "retention/purge.h"
 #include "superslab/huge_pages.h"
+#include "superslab/mapping.h"
 
 static _Atomic int64_t reported_bytes; /* what heaps returned since the last poll */
 
@@ -110,6 +111,7 @@ bool retention_make_room(Heap *heap) {
     if (heap != NULL) flush_all(heap);
     reclaim_others(false);
     bool has_purged = purge_run(0, 0, SIZE_MAX) > 0;
+    mapping_cut_all();
     if (has_purged || heap_used_bytes_all() < used_bytes || superslab_counts().mapped_bytes < mapped_bytes) return true;
     if (LOAD_RELAXED(detached_count) == 0) return false;
     os_sleep_ms(WAIT_MS); /* another thread has in its hands what may serve */

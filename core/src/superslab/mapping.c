@@ -1,55 +1,15 @@
 /*
- * superslab/mapping.c - maps, keeps, moves and unmaps the mappings of large blocks.
+ * superslab/mapping.c - takes, keeps, resizes and releases the mappings of large blocks. Their address space:
+ * mapping_space.c.
  *
  * Layer: superslab. Thread rule: see mapping.h.
  */
 #include "superslab/mapping.h"
 
 #include "platform/os.h"
+#include "superslab/mapping_space.h"
 #include "superslab/registry.h"
 #include "superslab/supply.h"
-
-/* ---- Address space ---- */
-
-/* Maps `bytes`, aligned to 2 MiB. 0: no memory. Without the supply lock. */
-static uintptr_t map_aligned(size_t bytes) {
-    size_t wide_bytes = bytes + SUPERSLAB_BYTES;
-    uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
-    if (wide == 0) return 0;
-    uintptr_t address = round_up_bytes(wide, SUPERSLAB_BYTES);
-    if (address > wide) os_unmap_or_purge((void *)wide, address - wide);
-    size_t behind_bytes = wide + wide_bytes - (address + bytes);
-    if (behind_bytes > 0) os_unmap_or_purge((void *)(address + bytes), behind_bytes);
-    os_huge_pages_forbid((void *)address, bytes);
-    return address;
-}
-
-/* Registers each 2 MiB unit of the mapping; false: no memory, none is registered. Under the supply lock, as the two
- * functions below. */
-static bool units_add(SuperSlab *mapping) {
-    for (size_t offset = 0; offset < mapping->mapping_bytes; offset += SUPERSLAB_BYTES) {
-        unsigned slab_class = SLAB_CLASS_LARGE_INNER;
-        if (registry_add(mapping, mapping->base + offset, slab_class)) continue;
-        for (; offset > 0; offset -= SUPERSLAB_BYTES) {
-            registry_remove_begin(mapping->base + offset - SUPERSLAB_BYTES);
-            registry_remove_finish(mapping->base + offset - SUPERSLAB_BYTES);
-        }
-        return false;
-    }
-    return true;
-}
-
-/* Leaves units alone that are registered for another mapping: after a failed os_move (abandon) the kernel may have
- * given the addresses to it. */
-static void units_remove_begin(const SuperSlab *mapping) {
-    for (size_t offset = 0; offset < mapping->mapping_bytes; offset += SUPERSLAB_BYTES)
-        if (ptr_to_superslab((void *)(mapping->base + offset)) == mapping)
-            registry_remove_begin(mapping->base + offset);
-}
-
-static void units_remove_finish(uintptr_t address, size_t bytes) {
-    for (size_t offset = 0; offset < bytes; offset += SUPERSLAB_BYTES) registry_remove_finish(address + offset);
-}
 
 /* ---- The mappings' queue (I16), oldest first. Under the supply lock ---- */
 
@@ -82,22 +42,46 @@ static void queue_remove(SuperSlab *mapping) {
         supply.mapping_newest = mapping->queue_previous;
 }
 
-/* The newest free mapping of at least `mapping_bytes` and at most twice that; NULL: none among the newest. */
-static SuperSlab *queue_find(size_t mapping_bytes) {
+/* The newest free mapping with room for `bytes`, at most twice as long as a new one; NULL: none among the newest. */
+static SuperSlab *queue_find(size_t bytes) {
     enum { UNFIT_MAX = 32, VISITS_MAX = 256 };
+    size_t new_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES);
     SuperSlab *mapping = supply.mapping_newest;
     unsigned visits = 0, unfit = 0;
     for (; mapping != NULL && visits < VISITS_MAX && unfit < UNFIT_MAX; visits++, mapping = mapping->queue_previous) {
         if (!mapping->is_free) continue;
-        if (mapping->mapping_bytes >= mapping_bytes && mapping->mapping_bytes / 2 <= mapping_bytes) return mapping;
+        if (mapping->mapping_bytes >= bytes && mapping->mapping_bytes / 2 <= new_bytes) return mapping;
         unfit++;
     }
     return NULL;
 }
 
+/* ---- The list of mappings with slack (I16): addresses that a cut gives back. Under the supply lock ---- */
+
+static size_t cut_bytes_of(const SuperSlab *mapping) { return round_up_bytes(mapping->block_bytes, SLAB_BYTES); }
+
+static bool has_slack(const SuperSlab *mapping) {
+    return !mapping->is_free && cut_bytes_of(mapping) < mapping->mapping_bytes;
+}
+
+static void slack_insert(SuperSlab *mapping) {
+    mapping->previous = NULL;
+    mapping->next = supply.mapping_slack;
+    if (mapping->next != NULL) mapping->next->previous = mapping;
+    supply.mapping_slack = mapping;
+}
+
+static void slack_remove(SuperSlab *mapping) {
+    if (mapping->previous != NULL)
+        mapping->previous->next = mapping->next;
+    else
+        supply.mapping_slack = mapping->next;
+    if (mapping->next != NULL) mapping->next->previous = mapping->previous;
+}
+
 /* ---- The supply's sums. Under the supply lock; a mapping that is not counted is its caller's alone ---- */
 
-/* Sets the block, live or not, and adds the mapping to the sums, the queue and the registry. */
+/* Sets the block, live or not, and adds the mapping to the sums, the lists and the registry. */
 static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     mapping->block_bytes = block_bytes;
     if (mapping->backed_bytes < block_bytes) mapping->backed_bytes = block_bytes;
@@ -115,10 +99,12 @@ static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     /* A mapping that is queued already stays where it is: the tail keeps its age. */
     if (free_bytes > 0 && !mapping->is_queued) queue_append(mapping);
     if (free_bytes == 0 && mapping->is_queued) queue_remove(mapping);
+    if (has_slack(mapping)) slack_insert(mapping);
 }
 
 /* Takes the mapping out of the sums, before its block changes or it is unmapped; it stays in the queue. */
-static void uncount_block(const SuperSlab *mapping) {
+static void uncount_block(SuperSlab *mapping) {
+    if (has_slack(mapping)) slack_remove(mapping);
     size_t free_bytes = free_bytes_of(mapping);
     supply.mapping_bytes -= mapping->mapping_bytes;
     supply.mapping_unbacked_bytes -= mapping->mapping_bytes - mapping->backed_bytes;
@@ -131,13 +117,14 @@ static void uncount_block(const SuperSlab *mapping) {
 
 /* ---- Take and return ---- */
 
-/* A mapping without a block, not counted. NULL: no memory. Without the lock. */
-static SuperSlab *mapping_new(size_t mapping_bytes) {
-    uintptr_t address = map_aligned(mapping_bytes);
+/* A mapping without a block, not counted. NULL: no memory, or no room for `spare_bytes` more. Without the lock. */
+static SuperSlab *mapping_new(size_t mapping_bytes, size_t spare_bytes) {
+    uintptr_t address = mapping_space_map(mapping_bytes, spare_bytes);
     if (address == 0) return NULL;
     lock_acquire(&supply_lock);
     SuperSlab *mapping = supply_header_take();
     if (mapping != NULL) {
+        mapping->is_mapping = true;
         mapping->base = address;
         mapping->mapping_bytes = mapping_bytes;
         mapping->backed_bytes = 0;
@@ -145,8 +132,7 @@ static SuperSlab *mapping_new(size_t mapping_bytes) {
         /* The header may have been a SuperSlab's, which a stale pointer still finds: its slabs have no owner. */
         for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) STORE_RELAXED(mapping->slab[index].owner, NULL);
         mapping->slab[0].large_heap = NULL;
-        if (!units_add(mapping)) {
-            mapping->mapping_bytes = 0;
+        if (!registry_add(mapping, address, mapping_bytes, SLAB_CLASS_LARGE_INNER)) {
             supply_header_return(mapping);
             mapping = NULL;
         }
@@ -159,9 +145,8 @@ static SuperSlab *mapping_new(size_t mapping_bytes) {
 SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES) return NULL;
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
-    size_t mapping_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES);
     lock_acquire(&supply_lock);
-    SuperSlab *mapping = queue_find(mapping_bytes);
+    SuperSlab *mapping = queue_find(bytes);
     *is_zero = mapping == NULL;
     if (mapping != NULL) {
         uncount_block(mapping);
@@ -169,7 +154,9 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     }
     lock_release(&supply_lock);
     if (mapping != NULL) return mapping;
-    mapping = mapping_new(mapping_bytes);
+    /* Whole units merge with their neighbours, and leave room to grow. The second try is for when room is short. */
+    mapping = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), 0);
+    if (mapping == NULL) mapping = mapping_new(round_up_bytes(bytes, SLAB_BYTES), 0);
     if (mapping == NULL) return NULL;
     lock_acquire(&supply_lock);
     count_block(mapping, block_bytes, true);
@@ -211,15 +198,15 @@ static size_t release(SuperSlab *mapping) {
     size_t bytes = mapping->backed_bytes;
     queue_remove(mapping);
     uncount_block(mapping);
-    units_remove_begin(mapping);
-    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
-    lock_release(&supply_lock);
     uintptr_t address = mapping->base;
     size_t mapping_bytes = mapping->mapping_bytes;
+    registry_remove_begin(mapping, address, mapping_bytes);
+    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+    lock_release(&supply_lock);
     os_unmap_or_purge((void *)address, mapping_bytes);
     (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
     lock_acquire(&supply_lock);
-    units_remove_finish(address, mapping_bytes);
+    registry_remove_finish(address, mapping_bytes);
     supply.purged_bytes += bytes;
     supply_header_return(mapping);
     atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
@@ -267,59 +254,84 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
 
 /* ---- Resize ---- */
 
-static void resize_in_place(SuperSlab *mapping, size_t block_bytes) {
+/* Forgets a new mapping after a failed os_move, which may have unmapped it: the kernel may have given the addresses to
+ * others since. So they are left alone. */
+static void abandon(SuperSlab *mapping) {
     lock_acquire(&supply_lock);
-    uncount_block(mapping);
-    count_block(mapping, block_bytes, true);
-    lock_release(&supply_lock);
-}
-
-/* Unmaps a new mapping, except for its first `lost_bytes`: a failed os_move may have unmapped them, and the kernel
- * may have given them to others since. */
-static void abandon(SuperSlab *mapping, size_t lost_bytes) {
-    uintptr_t address = mapping->base;
-    size_t bytes = mapping->mapping_bytes;
-    lock_acquire(&supply_lock);
-    units_remove_begin(mapping);
-    lock_release(&supply_lock);
-    if (bytes > lost_bytes) os_unmap_or_purge((void *)(address + lost_bytes), bytes - lost_bytes);
-    lock_acquire(&supply_lock);
-    units_remove_finish(address, bytes);
+    registry_remove_begin(mapping, mapping->base, mapping->mapping_bytes);
+    registry_remove_finish(mapping->base, mapping->mapping_bytes);
     supply_header_return(mapping);
     lock_release(&supply_lock);
 }
 
-SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes) {
-    if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES) return NULL;
-    size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
-    if (block_bytes <= mapping->mapping_bytes) {
-        resize_in_place(mapping, block_bytes);
-        return mapping;
-    }
-    SuperSlab *moved = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES));
-    if (moved == NULL) return NULL;
-    uintptr_t old_address = mapping->base;
-    size_t old_bytes = mapping->mapping_bytes;
+/* To a new mapping, which has room for both lengths. NULL: the kernel refused to move; nothing changed. */
+static SuperSlab *move(SuperSlab *mapping, SuperSlab *moved, size_t block_bytes) {
     lock_acquire(&supply_lock);
     uncount_block(mapping);
     if (mapping->is_queued) queue_remove(mapping);
-    size_t moved_bytes = mapping->backed_bytes;
-    units_remove_begin(mapping);
+    uintptr_t old_address = mapping->base;
+    size_t old_bytes = mapping->mapping_bytes;
+    registry_remove_begin(mapping, old_address, old_bytes);
     lock_release(&supply_lock);
-    if (os_move((void *)old_address, moved_bytes, (void *)moved->base)) {
-        if (old_bytes > moved_bytes) os_unmap_or_purge((void *)(old_address + moved_bytes), old_bytes - moved_bytes);
-    } else {
+    if (!os_move((void *)old_address, old_bytes, (void *)moved->base, moved->mapping_bytes)) {
         lock_acquire(&supply_lock);
-        (void)units_add(mapping); /* cannot fail: the radix leaves exist */
+        (void)registry_add(mapping, old_address, old_bytes, SLAB_CLASS_LARGE_INNER); /* cannot fail: leaves exist */
         count_block(mapping, mapping->block_bytes, true);
         lock_release(&supply_lock);
-        abandon(moved, moved_bytes);
+        abandon(moved);
         return NULL;
     }
     lock_acquire(&supply_lock);
-    units_remove_finish(old_address, old_bytes);
+    registry_remove_finish(old_address, old_bytes);
     supply_header_return(mapping);
     count_block(moved, block_bytes, true);
     lock_release(&supply_lock);
     return moved;
+}
+
+/* In place or, where room is short, by calls that need none for both lengths. */
+static bool resize(SuperSlab *mapping, size_t bytes, bool is_room_short, bool *lacks_room) {
+    size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
+    lock_acquire(&supply_lock);
+    uncount_block(mapping);
+    bool fits = block_bytes <= mapping->mapping_bytes ||
+                mapping_space_extend(mapping, round_up_bytes(bytes, SUPERSLAB_BYTES), is_room_short, lacks_room) ||
+                (is_room_short && mapping_space_extend(mapping, round_up_bytes(bytes, SLAB_BYTES), true, lacks_room));
+    count_block(mapping, fits ? block_bytes : mapping->block_bytes, true);
+    lock_release(&supply_lock);
+    return fits;
+}
+
+SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes, bool *lacks_room) {
+    *lacks_room = false;
+    if (bytes > PTRDIFF_MAX / 2 - 2 * SUPERSLAB_BYTES) return NULL;
+    if (resize(mapping, bytes, false, lacks_room)) return mapping;
+    if (!*lacks_room) return NULL;
+    /* Some kernels move only where the difference fits beside the target. */
+    size_t spare_bytes = round_up_bytes(bytes - mapping->block_bytes, SUPERSLAB_BYTES);
+    SuperSlab *moved = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), spare_bytes);
+    *lacks_room = moved == NULL;
+    if (moved != NULL) return move(mapping, moved, round_up_bytes(bytes, os_page_bytes));
+    return resize(mapping, bytes, true, lacks_room) ? mapping : NULL;
+}
+
+/* ---- Cut ---- */
+
+void mapping_cut_all(void) {
+    bool is_cut = true;
+    for (uint64_t left = superslab_counts().large_blocks; is_cut && left > 0; left--) {
+        lock_acquire(&supply_lock); /* for one mapping at a time, so that other threads get it */
+        SuperSlab *mapping = supply.mapping_slack;
+        is_cut = mapping != NULL;
+        if (is_cut) {
+            uncount_block(mapping);
+            is_cut = mapping_space_cut(mapping, cut_bytes_of(mapping));
+            if (mapping->backed_bytes > mapping->mapping_bytes) {
+                supply.purged_bytes += mapping->backed_bytes - mapping->mapping_bytes;
+                mapping->backed_bytes = mapping->mapping_bytes;
+            }
+            count_block(mapping, mapping->block_bytes, true);
+        }
+        lock_release(&supply_lock);
+    }
 }

@@ -2,11 +2,12 @@
  * superslab/mapping.h - large blocks above 1 MiB: mappings of their own.
  *
  * Layer: superslab. Thread rule: any thread; each function takes the supply lock, and releases it while the kernel
- * maps, moves or unmaps. It is held while a piece of a live block's tail is purged.
+ * maps, moves or unmaps. It is held while a piece of a live block's tail is purged, and while room is short.
  *
- * A mapping takes a multiple of 2 MiB of address space, aligned to 2 MiB. Its backed OS pages are those of its
- * block and of its tail, which a longer block has left behind the block's end. Free mappings and tails stay within
- * the retain bounds, because mapping and faulting a megabyte costs about 100 us.
+ * A mapping takes a multiple of 2 MiB of address space, aligned to 2 MiB. Where room is short it takes what its block
+ * needs, in whole SLAB_BYTES. Its backed OS pages are those of its block and of its tail, which a longer block has left
+ * behind the block's end. Free mappings and tails stay within the retain bounds, because mapping and faulting a
+ * megabyte costs about 100 us.
  */
 #ifndef HAK_SUPERSLAB_MAPPING_H
 #define HAK_SUPERSLAB_MAPPING_H
@@ -21,9 +22,14 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero);
 bool mapping_return(SuperSlab *mapping, const void *block);
 
 /* Grows or shrinks the block of a live mapping; moves its OS pages, without copying, to a longer mapping where it
- * has to. Returns the mapping that holds the block now. NULL: no memory, or the kernel refused to move; nothing
- * changed. */
-SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes);
+ * has to, or extends the mapping where there is no room for both. Returns the mapping that holds the block now; its
+ * `base` may have changed. NULL: nothing changed; `lacks_room` says whether for want of memory, or because the kernel
+ * refused to move. */
+SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes, bool *lacks_room);
+
+/* Unmaps what lies behind the blocks of live mappings, up to a multiple of SLAB_BYTES: for when address space is short.
+ * Those blocks need a system call to grow again. */
+void mapping_cut_all(void);
 
 /* Unmaps free mappings and purges tails of live blocks, oldest first. Parameters and result as of superslab_purge. */
 size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max);

@@ -95,18 +95,55 @@ static RadixLeaf *radix_leaf(uintptr_t address) {
     return atomic_load_explicit(&middle->leaf[middle_index], memory_order_acquire);
 }
 
+/* Unused nodes, linked through their first words, for when metadata gets no memory. */
+typedef struct SpareNodes {
+    void **first;
+    size_t count;
+} SpareNodes;
+
+static SpareNodes spare_leaves, spare_middles;
+
+static bool spare_fill(SpareNodes *spare, size_t count, size_t node_bytes) {
+    while (spare->count < count) {
+        void **node = metadata_map(node_bytes);
+        if (node == NULL) return false;
+        *node = spare->first;
+        spare->first = node;
+        spare->count++;
+    }
+    return true;
+}
+
+static void *node_new(SpareNodes *spare, size_t node_bytes) {
+    void **node = metadata_map(node_bytes);
+    if (node != NULL || spare->count == 0) return node;
+    node = spare->first;
+    spare->first = *node;
+    spare->count--;
+    *node = NULL;
+    return node;
+}
+
+/* Wherever they begin, so many bytes lie in at most so many nodes. */
+bool registry_prepare(size_t bytes) {
+    size_t leaves = (bytes >> (SUPERSLAB_SHIFT + RADIX_BITS)) + 2;
+    size_t middles = (bytes >> (SUPERSLAB_SHIFT + 2 * RADIX_BITS)) + 2;
+    return spare_fill(&spare_leaves, leaves, sizeof(RadixLeaf)) &&
+           spare_fill(&spare_middles, middles, sizeof(RadixMiddle));
+}
+
 static RadixLeaf *radix_leaf_make(uintptr_t address) {
     size_t root_index = (address >> (SUPERSLAB_SHIFT + 2 * RADIX_BITS)) & (RADIX_FANOUT - 1);
     size_t middle_index = (address >> (SUPERSLAB_SHIFT + RADIX_BITS)) & (RADIX_FANOUT - 1);
     RadixMiddle *middle = LOAD_RELAXED(radix_root[root_index]);
     if (middle == NULL) {
-        middle = metadata_map(sizeof *middle);
+        middle = node_new(&spare_middles, sizeof *middle);
         if (middle == NULL) return NULL;
         atomic_store_explicit(&radix_root[root_index], middle, memory_order_release);
     }
     RadixLeaf *leaf = LOAD_RELAXED(middle->leaf[middle_index]);
     if (leaf == NULL) {
-        leaf = metadata_map(sizeof *leaf);
+        leaf = node_new(&spare_leaves, sizeof *leaf);
         if (leaf == NULL) return NULL;
         atomic_store_explicit(&middle->leaf[middle_index], leaf, memory_order_release);
     }
@@ -130,38 +167,40 @@ unsigned registry_slab_class_far(uintptr_t address) {
 
 /* ---- Changes ---- */
 
-bool registry_add(SuperSlab *superslab, uintptr_t address, unsigned slab_class) {
-    if (LOAD_RELAXED(registry_window_base) == 0) window_place(address, address >= HINT_BEGIN && address < HINT_END);
+/* Of the 2 MiB around `address`. NULL: the radix tree needed memory and got none. */
+static SuperSlab *_Atomic *entry_of(uintptr_t address) {
     uintptr_t index = (address - LOAD_RELAXED(registry_window_base)) >> SUPERSLAB_SHIFT;
-    SuperSlab *_Atomic *entry;
-    if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {
-        entry = &registry_superslabs[index];
-    } else {
-        RadixLeaf *leaf = radix_leaf_make(address);
-        if (leaf == NULL) return false;
-        entry = &leaf->superslab[radix_leaf_index(address)];
-    }
-    for (unsigned slab = 0; slab < SLABS_PER_SUPERSLAB; slab++)
-        registry_slab_class_set(address + slab * SLAB_BYTES, slab_class);
+    if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) return &registry_superslabs[index];
+    RadixLeaf *leaf = radix_leaf_make(address);
+    return leaf != NULL ? &leaf->superslab[radix_leaf_index(address)] : NULL;
+}
+
+bool registry_add(SuperSlab *superslab, uintptr_t address, size_t bytes, unsigned slab_class) {
+    if (LOAD_RELAXED(registry_window_base) == 0) window_place(address, address >= HINT_BEGIN && address < HINT_END);
+    uintptr_t first_unit = address & ~(SUPERSLAB_BYTES - 1), end = address + bytes;
+    for (uintptr_t unit = first_unit; unit < end; unit += SUPERSLAB_BYTES)
+        if (entry_of(unit) == NULL) return false;
+    for (uintptr_t slab = address; slab < end; slab += SLAB_BYTES) registry_slab_class_set(slab, slab_class);
     /* release: a thread that finds the SuperSlab sees its header; pairs with the acquire of the look-ups */
-    atomic_store_explicit(entry, superslab, memory_order_release);
+    for (uintptr_t unit = first_unit; unit < end; unit += SUPERSLAB_BYTES)
+        atomic_store_explicit(entry_of(unit), superslab, memory_order_release);
     return true;
 }
 
-void registry_remove_begin(uintptr_t address) {
-    for (unsigned slab = 0; slab < SLABS_PER_SUPERSLAB; slab++)
-        registry_slab_class_set(address + slab * SLAB_BYTES, SLAB_CLASS_FOREIGN);
+void registry_remove_begin(const SuperSlab *superslab, uintptr_t address, size_t bytes) {
+    for (uintptr_t slab = address; slab < address + bytes; slab += SLAB_BYTES)
+        if (ptr_to_superslab((void *)slab) == superslab) registry_slab_class_set(slab, SLAB_CLASS_FOREIGN);
 }
 
-void registry_remove_finish(uintptr_t address) {
-    /* The kernel may have given the unmapped addresses to another mapping of ours, which is registered by now. */
-    if (registry_slab_class((void *)address) != SLAB_CLASS_FOREIGN) return;
-    uintptr_t index = (address - LOAD_RELAXED(registry_window_base)) >> SUPERSLAB_SHIFT;
-    if (index < HAK_REGISTRY_WINDOW_SUPERSLABS) {
-        STORE_RELAXED(registry_superslabs[index], NULL);
+void registry_remove_finish(uintptr_t address, size_t bytes) {
+    /* From the first whole 2 MiB on: before them lies what is left of a shortened mapping. */
+    uintptr_t end = address + bytes;
+    for (uintptr_t unit = round_up_bytes(address, SUPERSLAB_BYTES); unit < end; unit += SUPERSLAB_BYTES) {
+        /* The kernel may have given the unmapped addresses to another mapping of ours, which is registered by now. */
+        if (registry_slab_class((void *)unit) != SLAB_CLASS_FOREIGN) continue;
+        uintptr_t index = (unit - LOAD_RELAXED(registry_window_base)) >> SUPERSLAB_SHIFT;
+        STORE_RELAXED(*entry_of(unit), NULL);
         if (index < lowest_unused_index) lowest_unused_index = index;
-    } else {
-        STORE_RELAXED(radix_leaf(address)->superslab[radix_leaf_index(address)], NULL);
     }
 }
 

@@ -32,14 +32,17 @@ uintptr_t registry_next_hint(void);
 void registry_hint_accepted(void);
 void registry_hint_refused(uintptr_t hint);
 
-/* Registers the 2 MiB at `address` as a part of `superslab`, with `slab_class` for each of their slabs. False: the
- * radix tree needed memory and got none. */
-bool registry_add(SuperSlab *superslab, uintptr_t address, unsigned slab_class);
+/* Registers `bytes` at `address`, both multiples of SLAB_BYTES, as a part of `superslab`, with `slab_class` for each
+ * of their slabs. False: the radix tree needed memory and got none; nothing is registered. */
+bool registry_add(SuperSlab *superslab, uintptr_t address, size_t bytes, unsigned slab_class);
 
-/* Unregisters the 2 MiB at `address`, in two steps around the unmapping: after the first the addresses are foreign,
- * after the second they may be hints again. */
-void registry_remove_begin(uintptr_t address);
-void registry_remove_finish(uintptr_t address);
+/* Until the lock is released, registry_add cannot fail for so many bytes, at any one address. False: no memory. */
+bool registry_prepare(size_t bytes);
+
+/* Unregisters `bytes` at `address`, in two steps around the unmapping: after the first the addresses are foreign,
+ * after the second they may be hints again. The first leaves alone what is registered for others. */
+void registry_remove_begin(const SuperSlab *superslab, uintptr_t address, size_t bytes);
+void registry_remove_finish(uintptr_t address, size_t bytes);
 
 void registry_slab_class_set(uintptr_t slab_address, unsigned slab_class);
 

@@ -144,14 +144,14 @@ static SuperSlab *superslab_new(void) {
         supply_header_return(superslab);
         return NULL;
     }
-    if (!registry_add(superslab, superslab->base, SLAB_CLASS_FREE)) {
+    if (!registry_add(superslab, superslab->base, SUPERSLAB_BYTES, SLAB_CLASS_FREE)) {
         os_unmap_or_purge((void *)superslab->base, SUPERSLAB_BYTES);
         supply_header_return(superslab);
         return NULL;
     }
     bool is_huge = huge_pages_begin(superslab);
     superslab->is_huge_untouched = is_huge;
-    superslab->mapping_bytes = 0;
+    superslab->is_mapping = false;
     superslab->free_slabs = UINT32_MAX;
     superslab->backed_free_slabs = is_huge ? UINT32_MAX : 0; /* the first touch backs all of it */
     superslab->backed_tails = 0;
@@ -309,7 +309,7 @@ void supply_release_begin(SuperSlab *superslab) {
     HAK_ASSERT_OP(superslab->purging_slabs, ==, 0);
     if (superslab->is_queued) supply_queue_remove(superslab);
     list_remove(superslab);
-    registry_remove_begin(superslab->base);
+    registry_remove_begin(superslab, superslab->base, SUPERSLAB_BYTES);
     supply.mapped_count--;
     atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes_of(superslab), memory_order_relaxed);
@@ -320,7 +320,8 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
     huge_pages_split(superslab);
     bool is_purged = backed_bytes == 0 || os_purge((void *)superslab->base, SUPERSLAB_BYTES);
     lock_acquire(&supply_lock);
-    (void)registry_add(superslab, superslab->base, SLAB_CLASS_FREE); /* cannot fail: the radix leaf exists */
+    /* cannot fail: the radix leaf exists */
+    (void)registry_add(superslab, superslab->base, SUPERSLAB_BYTES, SLAB_CLASS_FREE);
     supply.mapped_count++;
     if (is_purged) {
         for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
@@ -348,7 +349,7 @@ bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes) {
     huge_pages_end(superslab);
     (void)os_purge(superslab, round_up_bytes(sizeof *superslab, os_page_bytes));
     lock_acquire(&supply_lock);
-    registry_remove_finish(base);
+    registry_remove_finish(base, SUPERSLAB_BYTES);
     supply.purged_bytes += (uint64_t)backed_bytes;
     *given_back_bytes += (size_t)backed_bytes;
     supply_header_return(superslab);

@@ -1,8 +1,8 @@
 /*
  * superslab/supply.h - the supply's state, and the functions that its files share.
  *
- * Layer: superslab, private to it: superslab.c, superslab_purge.c, run.c and mapping.c; api/api_check.c reads the
- * state. Thread rule: everything under the supply lock, except supply_release_finish.
+ * Layer: superslab, private to it: superslab.c, superslab_purge.c, run.c, mapping.c; api/api_check.c reads the state.
+ * Thread rule: everything under the supply lock, except supply_release_finish.
  *
  * One module, three prefixes: other layers call superslab_ functions (superslab.h) and the registry's
  * ptr_to_superslab; files of this layer share supply_ functions, and superslab_allocate.
@@ -37,6 +37,7 @@ typedef struct Supply {
     /* mapping_bytes = live blocks in mappings + mapping_free_bytes + mapping_unbacked_bytes */
     uint64_t mapping_bytes, mapping_free_bytes, mapping_unbacked_bytes;
     SuperSlab *mapping_oldest, *mapping_newest; /* the mappings' queue (I16), through the same links */
+    SuperSlab *mapping_slack; /* live mappings that a cut makes shorter (I16), through next and previous */
 } Supply;
 
 extern Supply supply;

@@ -54,13 +54,21 @@ void *__wrap_hak_core_os_map(uintptr_t hint, size_t bytes) {
 
 static void (*on_refused_move)(void *target); /* NULL: it moves */
 
-bool __real_hak_core_os_move(void *from, size_t bytes, void *to);
-bool __wrap_hak_core_os_move(void *from, size_t bytes, void *to);
-bool __wrap_hak_core_os_move(void *from, size_t bytes, void *to) {
-    if (on_refused_move == NULL) return __real_hak_core_os_move(from, bytes, to);
-    REQUIRE(__real_hak_core_os_unmap(to, bytes));
+bool __real_hak_core_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
+bool __wrap_hak_core_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
+bool __wrap_hak_core_os_move(void *from, size_t bytes, void *to, size_t to_bytes) {
+    if (on_refused_move == NULL) return __real_hak_core_os_move(from, bytes, to, to_bytes);
+    REQUIRE(__real_hak_core_os_unmap(to, bytes)); /* a part of it, as would be enough */
     on_refused_move(to);
     return false;
+}
+
+void *__real_hak_core_os_extend(void *address, size_t bytes, size_t new_bytes, bool may_move, bool *lacks_room);
+void *__wrap_hak_core_os_extend(void *address, size_t bytes, size_t new_bytes, bool may_move, bool *lacks_room);
+void *__wrap_hak_core_os_extend(void *address, size_t bytes, size_t new_bytes, bool may_move, bool *lacks_room) {
+    *lacks_room = true;
+    if (on_refused_move != NULL) return NULL;
+    return __real_hak_core_os_extend(address, bytes, new_bytes, may_move, lacks_room);
 }
 
 static void kernel_refuses(bool unmaps, bool purges) {

@@ -188,11 +188,24 @@ uint64_t os_purge_ranges(const OsRange *ranges, unsigned count) {
 
 /* ---- Moves and huge pages ---- */
 
-bool os_move(void *from, size_t bytes, void *to) {
+bool os_move(void *from, size_t bytes, void *to, size_t to_bytes) {
     int saved = errno;
-    bool done = !fault_is_due() && mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
+    bool done = !fault_is_due() && mremap(from, bytes, to_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
     errno = saved;
     return done;
+}
+
+void *os_extend(void *address, size_t bytes, size_t new_bytes, bool may_move, bool *lacks_room) {
+    *lacks_room = true;
+    if (fault_is_due()) return NULL;
+    int saved = errno;
+    os_memory_tool_show(address, bytes); /* they may move, and the kernel may give these addresses to others */
+    void *extended = mremap(address, bytes, new_bytes, may_move ? MREMAP_MAYMOVE : 0);
+    *lacks_room = extended == MAP_FAILED && errno == ENOMEM;
+    errno = saved;
+    if (extended == MAP_FAILED) return NULL;
+    os_memory_tool_show(extended, new_bytes);
+    return extended;
 }
 
 void os_huge_pages_forbid(void *address, size_t bytes) {
