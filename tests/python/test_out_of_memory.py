@@ -162,3 +162,40 @@ assert hakmem._hakmem.check() == 0
 keep = [bytes(40) for _ in range(10_000)]
 """
     output_of(run_code(code, environment=clean_environment(HAKMEM_DOMAINS="raw,mem,obj", HAKMEM_COUNTERS=counters)))
+
+
+STEPS = {
+    "list": "for _ in range(10_000): block.append(None)",
+    "bytearray": "block += chunk",
+}
+
+
+@pytest.mark.parametrize(("limit", "used"), [("RLIMIT_AS", "VmSize"), ("RLIMIT_DATA", "VmData")])
+@pytest.mark.parametrize("kind", STEPS)
+def test_grows_as_far_as_stock_python(kind: str, limit: str, used: str) -> None:
+    """One block takes nearly all that the limit leaves: there is no room for both of its places."""
+    code = f"""
+import json, re, resource, sys, hakmem
+hakmem.enable()
+chunk = bytes(50_000)
+def grow(block, bytes_max):
+    while sys.getsizeof(block) < bytes_max:
+        {STEPS[kind]}
+block = {kind}()
+grow(block, 40 << 20)
+start_bytes = sys.getsizeof(block)
+with open("/proc/self/status") as file:
+    used_bytes = int(re.search(r"{used}:\\s+(\\d+) kB", file.read())[1]) << 10
+# Python asks for an eighth more each time. The last step that fits leaves 8 % free; with room for both places the last
+# one is six steps before it, and the next misses that by so much that no other allocator has room for a copy either.
+limit_bytes = used_bytes - start_bytes + int(start_bytes * 1.125**12 * 1.08)
+resource.setrlimit(resource.{limit}, (limit_bytes, limit_bytes))
+try:
+    grow(block, 1 << 40)
+except MemoryError:
+    print(json.dumps([start_bytes, sys.getsizeof(block)]))
+"""
+    stock_start_bytes, stock_bytes = json_of(code, environment=clean_environment(HAKMEM="0"))
+    _, reached_bytes = json_of(code)
+    assert stock_bytes > 4 * stock_start_bytes
+    assert reached_bytes >= 0.95 * stock_bytes
