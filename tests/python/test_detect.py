@@ -33,7 +33,7 @@ FOREIGN_HOOK = """
 import ctypes
 class Allocator(ctypes.Structure):
     _fields_ = [(name, ctypes.c_void_p) for name in ("ctx", "malloc", "calloc", "realloc", "free")]
-MEM, OBJ = 1, 2
+RAW, MEM, OBJ = 0, 1, 2
 def get(domain):
     allocator = Allocator()
     ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(allocator))
@@ -161,11 +161,11 @@ def test_table_reset_to_stock_is_hooked_again() -> None:
     assert json_of(f"""
 import json, hakmem
 {FOREIGN_HOOK}
-stock = [get(MEM), get(OBJ)]
+stock = [get(RAW), get(MEM), get(OBJ)]
 hakmem.enable()
 hakmem.disable()
-ours = [get(MEM), get(OBJ)]
-put(MEM, stock[0]); put(OBJ, stock[1])
+for domain, allocator in enumerate(stock):
+    put(domain, allocator)
 again = hakmem.enable()
 served = hakmem.stats()["served_requests"]
 keep = [bytes(100) for _ in range(1000)]

@@ -36,7 +36,7 @@ static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 static const hak_core_t *core; /* NULL until hooks_enable has found it */
 static _Atomic bool enabled;   /* a relaxed atomic: read without the lock */
 static bool installed;
-static bool domain_is_ours[DOMAIN_COUNT];
+static bool domain_is_served[DOMAIN_COUNT];
 
 static bool option_is(const char *name, const char *value) {
     char current[64];
@@ -45,20 +45,23 @@ static bool option_is(const char *name, const char *value) {
 
 static void read_domains(void) {
     char chosen[64];
-    memset(domain_is_ours, 0, sizeof domain_is_ours);
+    memset(domain_is_served, 0, sizeof domain_is_served);
     if (core->option_get("domains", chosen, sizeof chosen) != 0) return;
     char *rest = chosen;
     for (const char *word = strtok_r(chosen, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest))
         for (Domain domain = 0; domain < DOMAIN_COUNT; domain++)
-            if (strcmp(word, domain_rows[domain].name) == 0) domain_is_ours[domain] = true;
+            if (strcmp(word, domain_rows[domain].name) == 0) domain_is_served[domain] = true;
+}
+
+static PyMemAllocatorEx current_entry(Domain domain) {
+    PyMemAllocatorEx current;
+    PyMem_GetAllocator(domain_rows[domain].python_domain, &current);
+    return current;
 }
 
 static bool table_points_here(void) {
-    for (Domain domain = 0; domain < DOMAIN_COUNT; domain++) {
-        PyMemAllocatorEx current;
-        PyMem_GetAllocator(domain_rows[domain].python_domain, &current);
-        if (domain_is_ours[domain] && !route_is_served_by(domain, &current)) return false;
-    }
+    for (Domain domain = 0; domain < DOMAIN_COUNT; domain++)
+        if (!route_is_ours(domain, current_entry(domain))) return false;
     return true;
 }
 
@@ -67,15 +70,14 @@ static bool table_points_here(void) {
  * reset it (from 3.12 on), and the hooks are installed again. */
 static bool must_install(void) { return !installed || (!table_points_here() && detect_table_is_stock()); }
 
-/* PyMem_SetAllocator copies five words, which other interpreters read without a lock. So the previous allocator is
- * noted first, and ctx stays its own: after a torn read each function gets a ctx that it understands. */
+/* PyMem_SetAllocator copies five words, which other interpreters, and in the raw domain any thread, read without a
+ * lock. So the previous allocator is noted first, and ctx stays its own: after a torn read each function gets a ctx
+ * that it understands. All domains are hooked, served or not: extensions free a block of one as a block of another. */
 static void install(void) {
     read_domains();
     for (Domain domain = 0; domain < DOMAIN_COUNT; domain++) {
-        if (!domain_is_ours[domain]) continue;
-        PyMemAllocatorEx found;
-        PyMem_GetAllocator(domain_rows[domain].python_domain, &found);
-        PyMemAllocatorEx ours = route_over(domain, &found);
+        PyMemAllocatorEx found = current_entry(domain);
+        PyMemAllocatorEx ours = route_over(domain, found, domain_is_served[domain]);
         atomic_thread_fence(memory_order_seq_cst);
         PyMem_SetAllocator(domain_rows[domain].python_domain, &ours);
     }
@@ -93,13 +95,13 @@ static bool core_is_out_of_memory(void) {
 /* True: a request of CPython arrives at the hooks. Found by making one: another tool on top may or may not pass it
  * on. */
 static bool request_arrives(void) {
-    void *block = domain_is_ours[DOMAIN_OBJ]   ? PyObject_Malloc(1)
-                  : domain_is_ours[DOMAIN_MEM] ? PyMem_Malloc(1)
-                                               : PyMem_RawMalloc(1);
+    void *block = domain_is_served[DOMAIN_OBJ]   ? PyObject_Malloc(1)
+                  : domain_is_served[DOMAIN_MEM] ? PyMem_Malloc(1)
+                                                 : PyMem_RawMalloc(1);
     bool arrives = block == NULL || core->owns(block) || core_is_out_of_memory();
-    if (domain_is_ours[DOMAIN_OBJ])
+    if (domain_is_served[DOMAIN_OBJ])
         PyObject_Free(block);
-    else if (domain_is_ours[DOMAIN_MEM])
+    else if (domain_is_served[DOMAIN_MEM])
         PyMem_Free(block);
     else
         PyMem_RawFree(block);

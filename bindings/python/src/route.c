@@ -216,6 +216,49 @@ static HOT void raw_free(void *ctx, void *block) {
     serve_free(block, pass_raw_free);
 }
 
+/* ---- A domain that is not served ---- */
+
+/* Extensions free and resize a block of one domain as a block of another: stock CPython takes it where the C library's
+ * malloc serves both, as it does above 512 bytes. So blocks of the core are looked for here, too. New blocks are the
+ * previous allocator's, whose functions stand in the table themselves, and passed_requests does not count them. */
+
+static ALWAYS_INLINE bool core_owns(const void *block) {
+    return core == hak_published() ? hak_owns(block) : core->owns(block);
+}
+
+/* Raw functions run without a GIL, in threads that nothing has told of the installation. */
+static ALWAYS_INLINE void see_installation(void) {
+    atomic_thread_fence(memory_order_acquire); /* pairs with the fence of hooks.c's install */
+}
+
+static ALWAYS_INLINE void free_unserved(Domain domain, void *block) {
+    see_installation();
+    if (__builtin_expect(core_owns(block), 0))
+        core->free(block);
+    else
+        previous[domain].free(previous[domain].ctx, block);
+}
+
+static ALWAYS_INLINE void *realloc_unserved(Domain domain, void *block, size_t size_bytes) {
+    see_installation();
+    if (__builtin_expect(core_owns(block), 0)) return detour_realloc(domain, block, size_bytes);
+    return previous[domain].realloc(previous[domain].ctx, block, size_bytes);
+}
+
+static HOT void raw_free_unserved(void *ctx, void *block) { (void)ctx, free_unserved(DOMAIN_RAW, block); }
+static HOT void mem_free_unserved(void *ctx, void *block) { (void)ctx, free_unserved(DOMAIN_MEM, block); }
+static HOT void obj_free_unserved(void *ctx, void *block) { (void)ctx, free_unserved(DOMAIN_OBJ, block); }
+
+static HOT void *raw_realloc_unserved(void *ctx, void *block, size_t size_bytes) {
+    return (void)ctx, realloc_unserved(DOMAIN_RAW, block, size_bytes);
+}
+static HOT void *mem_realloc_unserved(void *ctx, void *block, size_t size_bytes) {
+    return (void)ctx, realloc_unserved(DOMAIN_MEM, block, size_bytes);
+}
+static HOT void *obj_realloc_unserved(void *ctx, void *block, size_t size_bytes) {
+    return (void)ctx, realloc_unserved(DOMAIN_OBJ, block, size_bytes);
+}
+
 /* ---- The table ---- */
 
 static const PyMemAllocatorEx served[DOMAIN_COUNT] = {
@@ -224,15 +267,24 @@ static const PyMemAllocatorEx served[DOMAIN_COUNT] = {
     [DOMAIN_OBJ] = {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
 };
 
-PyMemAllocatorEx route_over(Domain domain, const PyMemAllocatorEx *found) {
-    previous[domain] = *found;
-    PyMemAllocatorEx ours = served[domain];
-    ours.ctx = found->ctx;
+static const PyMemAllocatorEx unserved[DOMAIN_COUNT] = {
+    [DOMAIN_RAW] = {.realloc = raw_realloc_unserved, .free = raw_free_unserved},
+    [DOMAIN_MEM] = {.realloc = mem_realloc_unserved, .free = mem_free_unserved},
+    [DOMAIN_OBJ] = {.realloc = obj_realloc_unserved, .free = obj_free_unserved},
+};
+
+PyMemAllocatorEx route_over(Domain domain, PyMemAllocatorEx found, bool is_served) {
+    previous[domain] = found;
+    PyMemAllocatorEx ours = is_served ? served[domain] : unserved[domain];
+    ours.ctx = found.ctx;
+    if (is_served) return ours;
+    ours.malloc = found.malloc;
+    ours.calloc = found.calloc;
     return ours;
 }
 
-bool route_is_served_by(Domain domain, const PyMemAllocatorEx *current) {
-    return current->malloc == served[domain].malloc;
+bool route_is_ours(Domain domain, PyMemAllocatorEx current) {
+    return current.free == served[domain].free || current.free == unserved[domain].free;
 }
 
 void route_set_core(const hak_core_t *serving) { core = serving; }

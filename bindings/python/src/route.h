@@ -27,11 +27,12 @@ typedef enum Mode {
  * called before the first route_over. */
 void route_set_core(const hak_core_t *serving);
 
-/* Returns what to put into CPython's table over `found`, which becomes the previous allocator of the domain. */
-PyMemAllocatorEx route_over(Domain domain, const PyMemAllocatorEx *found);
+/* Returns what to put into CPython's table over `found`, which becomes the previous allocator of the domain. Not
+ * `is_served`: new blocks are the previous allocator's; blocks of the core are freed and resized all the same. */
+PyMemAllocatorEx route_over(Domain domain, PyMemAllocatorEx found, bool is_served);
 
-/* True: `current`, an entry of CPython's table, serves the domain. */
-bool route_is_served_by(Domain domain, const PyMemAllocatorEx *current);
+/* True: `current`, an entry of CPython's table, came from route_over. */
+bool route_is_ours(Domain domain, PyMemAllocatorEx current);
 
 void route_set_mode(Mode wanted);
 Mode route_mode(void);
