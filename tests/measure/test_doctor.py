@@ -275,6 +275,22 @@ def test_part_that_is_larger_than_the_whole_is_explained() -> None:
     assert "all: 34.0 MiB, beside 30.0 MiB that was given back lazily, most of it in" in diagnose(now, None, 0).verdict
 
 
+@pytest.mark.parametrize("row", ["pymalloc_free", "hakmem_free", "glibc_free"])
+def test_what_is_locked_is_not_promised_to_go_back(row: str) -> None:
+    now = seen({}, **{row: 300, "files": 20})
+    unlocked = diagnose(now, None, 0)
+    now.locked_bytes = 20 * MEBIBYTE  # a few buffers
+    assert diagnose(now, None, 0) == unlocked
+    now.locked_bytes = now.rss_bytes
+    locked = diagnose(now, None, 0)
+    assert locked.kind == unlocked.kind
+    assert locked.verdict.startswith(unlocked.verdict)
+    assert "locked" in locked.verdict
+    assert "munlockall" in locked.advice
+    for promise in ("hakmem run", "goes back", "at once", "MALLOC_"):
+        assert promise not in locked.advice
+
+
 def test_a_peak_between_two_looks_is_no_growth() -> None:
     first, second = seen(pymalloc_live=100), seen(pymalloc_live=100, pymalloc_free=50)
     assert diagnose(first, second, 2).kind == "live"

@@ -52,6 +52,7 @@ class Breakdown:
     other_allocator: str
     heavy_libraries: list[str]
     blind_spots: list[str] = field(default_factory=list)
+    locked_bytes: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return what --json prints."""
@@ -107,6 +108,7 @@ def break_down(process_id: int) -> Breakdown:
         other_allocator=next((name for name in OTHER_ALLOCATORS for path in paths if f"lib{name}" in path), ""),
         heavy_libraries=[name for name in HEAVY_LIBRARIES if any(f"/{name}/" in path for path in paths)],
         blind_spots=blind_spots,
+        locked_bytes=_sum([mapping for mapping in mappings if mapping.is_locked], "Rss"),
     )
 
 
@@ -126,7 +128,7 @@ class _Inside:
         free_bytes = min(heap.free_resident_bytes, rss_bytes)
         rows["glibc_free"] += free_bytes
         rows["glibc_used"] += rss_bytes - free_bytes
-        self.returnable_bytes += min(heap.returnable_bytes, rss_bytes)
+        self.returnable_bytes += 0 if mapping.is_locked else min(heap.returnable_bytes, rss_bytes)
         self.broken_heaps += not heap.is_whole
 
     def split_anonymous(self, mapping: Mapping, rows: dict[str, int]) -> None:

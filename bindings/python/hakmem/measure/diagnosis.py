@@ -12,6 +12,8 @@ SMALL_BYTES = 32 * MEBIBYTE
 SMALL_BYTES_BESIDE_FILES = 8 * MEBIBYTE
 # A kind of memory is the answer where it is at least this part of all.
 PART_MIN = 0.25
+# Free memory counts as locked where this part of all is: by mlockall, not by the mlock of a few buffers.
+LOCKED_PART_MIN = 0.5
 GROWTH_BYTES_MIN = 1 * MEBIBYTE
 GROWTH_PART_MIN = 0.01
 
@@ -23,6 +25,11 @@ OBJECTS_AMONG_ROWS = {
     "lua": (("glibc_used", "glibc_large"), "the C library's malloc"),
     "luajit": (("other_anonymous",), "anonymous mappings, as LuaJIT's own allocator does"),
 }
+LOCKED = " It is locked (mlock, mlockall), so the kernel takes no OS page of it back."
+LOCKED_ADVICE = (
+    "unlock it (munlockall), or lock only what must not be swapped out (mlock): as long as it is locked, neither hakmem"
+    " nor malloc_trim gives it back"
+)
 GLIBC_OPTIONS = "MALLOC_TRIM_THRESHOLD_=131072 and MALLOC_ARENA_MAX=2"
 LUA_CACHE_ADVICE = f'require "hakmem" (lua -l hakmem) lets what Lua drops go back; without it, set {GLIBC_OPTIONS}'
 CACHE_ADVICE = {
@@ -64,8 +71,10 @@ def diagnose(first: Breakdown, second: Breakdown | None, seconds: float) -> Diag
             f" libraries), {_mib(beside_files_bytes)} all the rest.",
             "nothing",
         )
-    candidates = [_fragmentation(now), _hakmem_cache(now), _glibc_cache(now), _lazily_freed(now)]
-    candidates += [_untold(now), _live(now, second is not None, seconds), _among(now)]
+    free = [_fragmentation(now), _hakmem_cache(now), _glibc_cache(now)]
+    if now.locked_bytes >= LOCKED_PART_MIN * now.rss_bytes:
+        free = [(size_bytes, _locked(found)) for size_bytes, found in free]
+    candidates = [*free, _lazily_freed(now), _untold(now), _live(now, second is not None, seconds), _among(now)]
     candidates += [_outside(now), _files(now)]
     size_bytes, found = max(candidates, key=lambda pair: pair[0])
     if size_bytes < PART_MIN * now.rss_bytes:
@@ -141,6 +150,10 @@ def _glibc_cache(now: Breakdown) -> tuple[int, Diagnosis]:
         " whole OS pages, which malloc_trim would give back.",
         CACHE_ADVICE.get(now.language, "call malloc_trim(0) after the peak, or set " + GLIBC_OPTIONS),
     )
+
+
+def _locked(found: Diagnosis) -> Diagnosis:
+    return Diagnosis(found.kind, found.verdict + LOCKED, LOCKED_ADVICE, found.most_row)
 
 
 def _lazily_freed(now: Breakdown) -> tuple[int, Diagnosis]:

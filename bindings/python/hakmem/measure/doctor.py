@@ -53,6 +53,7 @@ def print_report(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosi
         ("in huge pages", now.huge_page_bytes),
         ("lazily freed (MADV_FREE), still counted", now.lazily_freed_bytes),
         ("swapped out, not counted", now.swap_bytes),
+        ("locked (mlock)", now.locked_bytes),
         ("malloc_trim would give back", now.glibc_returnable_bytes),
     ]
     named = [f"{label} {size_bytes / MEBIBYTE:.1f} MiB" for label, size_bytes in parts if size_bytes]

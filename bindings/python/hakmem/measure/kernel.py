@@ -35,6 +35,11 @@ class Mapping:
         """Whether it is memory without a file and without a name."""
         return not self.path or self.path.startswith("[anon")
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether mlock or mlockall keeps it resident; the kernel then refuses to take OS pages back, too."""
+        return "lo" in self.flags
+
 
 def _read(process_id: int, name: str) -> bytes | None:
     """Return a file of /proc/PID; None when the process is gone. Raises MeasureError when it may not be read."""
