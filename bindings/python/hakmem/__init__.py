@@ -24,6 +24,7 @@ except ImportError:
 TYPE_CHECKING = False  # typing's own costs milliseconds to import
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from hakmem._types import ClassStats, OptionInfo, Stats
     from hakmem.errors import UnknownOptionError, UnsupportedError
@@ -41,6 +42,7 @@ __all__ = [
     "is_enabled",
     "mark",
     "options",
+    "quiesce",
     "set_option",
     "stats",
     "trim",
@@ -49,6 +51,7 @@ __all__ = [
 __version__: str = _hakmem.version
 
 _exit_table_is_planned = False
+_quiesce_minds_forks = False
 _mark_listener: "Callable[[str], None] | None" = None  # measure/marks.py, where somebody records
 
 
@@ -131,6 +134,31 @@ def set_option(name: str, value: "int | float | str") -> None:
 def options() -> "list[OptionInfo]":
     """Return the option table, one row per option with its current value."""
     return _hakmem.options()
+
+
+class _Quiesce:
+    """What quiesce() returns. Both ends are functions of C, so that no signal arrives between them and the block.
+
+    They take any arguments: the interpreter calls them without `self`, contextlib.ExitStack with it.
+    """
+
+    __slots__ = ()
+    __enter__ = staticmethod(_hakmem.quiesce_begin)
+    __exit__ = staticmethod(_hakmem.quiesce_end)
+
+
+def quiesce() -> "AbstractContextManager[None]":
+    """Return a context manager in whose block hakmem has no thread of its own.
+
+    For os.unshare, setns and what else refuses, or counts, a process with several threads. Blocks nest, in any threads.
+    Memory is given back meanwhile by the threads that free. A child that is forked in the block is in it, too. Raises
+    RuntimeError, at its begin, where the thread that answers `hakmem stats` cannot be stopped.
+    """
+    global _quiesce_minds_forks  # noqa: PLW0603 - once per interpreter
+    if not _quiesce_minds_forks:
+        _quiesce_minds_forks = True
+        os.register_at_fork(after_in_child=_hakmem.quiesce_after_fork_in_child)
+    return _Quiesce()
 
 
 def mark(text: str) -> None:

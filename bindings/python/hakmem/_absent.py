@@ -38,6 +38,18 @@ def trim() -> int:
     return 0
 
 
+def quiesce_begin(*arguments: object) -> None:
+    pass
+
+
+def quiesce_end(*arguments: object) -> None:
+    pass
+
+
+def quiesce_after_fork_in_child() -> None:
+    pass
+
+
 def stats() -> "Stats":
     raise UnsupportedError(obstacle())
 

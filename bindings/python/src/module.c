@@ -12,6 +12,7 @@
 #include "events.h"
 #include "hooks.h"
 #include "launch.h"
+#include "quiesce.h"
 #include "stats_thread.h"
 
 #include <hakmem_core.h>
@@ -102,6 +103,9 @@ static PyMethodDef module_methods[] = {
     {"before_fork", stats_thread_before_fork, METH_NOARGS, NULL},
     {"after_fork_in_parent", stats_thread_after_fork_in_parent, METH_NOARGS, NULL},
     {"after_fork_in_child", stats_thread_after_fork_in_child, METH_NOARGS, NULL},
+    {"quiesce_begin", quiesce_begin, METH_VARARGS, NULL},
+    {"quiesce_end", quiesce_end, METH_VARARGS, NULL},
+    {"quiesce_after_fork_in_child", quiesce_after_fork_in_child, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -101,9 +101,10 @@ int stats_socket_open(const char *prefix, StatsAddress *address, StatsFailure *f
 bool stats_socket_wake(const StatsAddress *address) {
     int caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (caller < 0) return false;
-    (void)connect(caller, (const struct sockaddr *)&address->name, address->bytes); /* or others wait: it is awake */
+    int result = connect(caller, (const struct sockaddr *)&address->name, address->bytes);
+    bool is_awake = result == 0 || errno != ECONNREFUSED; /* the first, or others wait for it */
     close(caller);
-    return true;
+    return is_awake;
 }
 
 /* ---- Answering ---- */

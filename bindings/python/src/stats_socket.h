@@ -39,7 +39,8 @@ typedef bool StatsIsOver(void);
 /* Answers whoever connects until it is over. `identity` is the inside of a JSON object. */
 void stats_socket_serve(int listener, const char *identity, StatsIsOver *is_over);
 
-/* Lets it ask at once whether it is over; false where this process has no descriptor left to do so. From any thread. */
+/* Lets it ask at once whether it is over. From any thread; false where that has no descriptor left to do so, or is in
+ * another network namespace. */
 bool stats_socket_wake(const StatsAddress *address);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * stats_thread.c - the thread that answers `hakmem stats`: its life, and how it steps aside for a fork.
+ * stats_thread.c - the thread that answers `hakmem stats`: its life, and how it steps aside for a fork and a pause.
  *
- * Layer: bindings/python, above stats_socket.h. Thread rule: state is changed with the main interpreter's GIL held, but
- * for `phase`, `order` and what the thread says of itself.
+ * Layer: bindings/python, above stats_socket.h. Thread rule: state is changed under life_lock, but for `phase`, `order`
+ * and what the thread says of itself. Who holds life_lock waits for no GIL.
  *
  * Phases: absent -start-> starting -listens-> serving -end-> absent. The thread ends by itself where it cannot listen,
- * and else when it takes the order to: go on -before a fork-> stop -taken-> ending. An order that was not taken in time
- * is taken back after the fork.
+ * and else when it takes the order to: go on -before a fork or a pause-> stop -taken-> ending. An order that was not
+ * taken in time is taken back after the fork, or by the pause that fails.
  */
 #define _GNU_SOURCE
 #include "stats_thread.h"
@@ -32,10 +32,12 @@ typedef enum Order { ORDER_GO_ON, ORDER_STOP, ORDER_ENDING } Order;
 
 enum { WAIT_MS_MAX = 1000, GONE_MS_MAX = 100, MOMENT_US = 20, STACK_BYTES_MORE = 128 << 10 };
 
+static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 static char *name_prefix, *identity; /* never freed: the thread may be reading them */
 static bool is_wanted;               /* in this process and its children */
 static _Atomic bool is_due;          /* in a child that nobody has told CPython of */
 static pid_t process_id;             /* whose thread this is about */
+static unsigned pause_count;         /* of stats_thread_pause without its resume; above 0 no thread starts */
 
 static _Atomic uint32_t phase, order;
 static _Atomic int thread_id;
@@ -115,6 +117,7 @@ static int create(void) {
 
 static StatsFailure start(bool must_wait) {
     uint32_t stop = ORDER_STOP;
+    if (pause_count > 0) return (StatsFailure){NULL, 0}; /* the resume starts it */
     if (atomic_load(&phase) != PHASE_ABSENT) {
         if (atomic_compare_exchange_strong(&order, &stop, ORDER_GO_ON) || stop == ORDER_GO_ON)
             return (StatsFailure){NULL, 0}; /* it did not stop in time, and need not any more */
@@ -160,12 +163,14 @@ static long long restart_end_us;
 static int restart(void *unused) {
     enum { PATIENCE_US = 100000 };
     (void)unused;
-    if (!restart_is_due) return 0;
+    pthread_mutex_lock(&life_lock);
     if (restart_end_us == 0) restart_end_us = now_us() + PATIENCE_US;
-    if (PyEval_GetFrame() != forking_frame && now_us() < restart_end_us && Py_AddPendingCall(restart, NULL) == 0)
-        return 0;
-    restart_is_due = false;
-    (void)start(false);
+    bool is_too_early = PyEval_GetFrame() != forking_frame && now_us() < restart_end_us;
+    if (restart_is_due && !(is_too_early && Py_AddPendingCall(restart, NULL) == 0)) {
+        restart_is_due = false;
+        (void)start(false);
+    }
+    pthread_mutex_unlock(&life_lock);
     return 0;
 }
 
@@ -186,15 +191,19 @@ static void notice_process(void) {
 PyObject *stats_thread_before_fork(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     notice_process();
+    pthread_mutex_lock(&life_lock);
     restart_is_due = false;
     stop();
+    pthread_mutex_unlock(&life_lock);
     Py_RETURN_NONE;
 }
 
 PyObject *stats_thread_after_fork_in_parent(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
+    pthread_mutex_lock(&life_lock);
     is_due = false;
     if (is_wanted && !queue_restart()) (void)start(false);
+    pthread_mutex_unlock(&life_lock);
     Py_RETURN_NONE;
 }
 
@@ -205,6 +214,7 @@ PyObject *stats_thread_after_fork_in_child(PyObject *module, PyObject *unused) {
 }
 
 void stats_thread_begin_anew(void) {
+    (void)pthread_mutex_init(&life_lock, NULL); /* another thread of the parent may have held it */
     process_id = getpid();
     atomic_store(&phase, PHASE_ABSENT);
     atomic_store(&order, ORDER_GO_ON);
@@ -215,10 +225,34 @@ void stats_thread_begin_anew(void) {
 void stats_thread_start_if_due(void) {
     if (is_wanted) notice_process();
     if (!is_due || PyInterpreterState_Get() != PyInterpreterState_Main()) return;
-    is_due = false;
     int saved = errno;
+    pthread_mutex_lock(&life_lock);
+    is_due = false;
     (void)start(false);
+    pthread_mutex_unlock(&life_lock);
     errno = saved;
+}
+
+/* ---- A pause ---- */
+
+bool stats_thread_pause(void) {
+    if (is_wanted) notice_process();
+    pthread_mutex_lock(&life_lock);
+    restart_is_due = false;
+    stop();
+    bool is_absent = atomic_load(&phase) == PHASE_ABSENT;
+    if (is_absent)
+        pause_count++;
+    else
+        (void)start(false);
+    pthread_mutex_unlock(&life_lock);
+    return is_absent;
+}
+
+void stats_thread_resume(void) {
+    pthread_mutex_lock(&life_lock);
+    if (--pause_count == 0 && is_wanted) (void)start(false);
+    pthread_mutex_unlock(&life_lock);
 }
 
 /* ---- The start ---- */
@@ -231,12 +265,12 @@ PyObject *stats_thread_serve(PyObject *module, PyObject *arguments) {
     name_prefix = strdup(new_prefix);
     identity = strdup(new_identity);
     if (name_prefix == NULL || identity == NULL) return PyErr_NoMemory();
+    pthread_mutex_lock(&life_lock);
     StatsFailure result = start(true);
-    if (result.call == NULL) {
-        is_wanted = true;
-        process_id = getpid();
-        Py_RETURN_NONE;
-    }
+    is_wanted = result.call == NULL;
+    process_id = getpid();
+    pthread_mutex_unlock(&life_lock);
+    if (result.call == NULL) Py_RETURN_NONE;
     errno = result.error;
     return PyErr_SetFromErrnoWithFilename(PyExc_OSError, result.call);
 }

@@ -1,7 +1,8 @@
 /*
- * stats_thread.h - the thread that answers `hakmem stats`: its life, and how it steps aside for a fork.
+ * stats_thread.h - the thread that answers `hakmem stats`: its life, and how it steps aside for a fork and a pause.
  *
- * Layer: bindings/python, above stats_socket.h. Thread rule: functions of the module with a GIL held.
+ * Layer: bindings/python, above stats_socket.h. Thread rule: functions of the module with a GIL held, the pause without
+ * one as well.
  *
  * A thread of the C library's, of which Python knows nothing: not `threading`, which awaits it at the end and forgets
  * it after a fork, not what replaces `threading` (gevent, eventlet), not what traces or stops all threads. It never
@@ -12,6 +13,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdbool.h>
 
 /* (prefix: str, identity: str): serves from here on; again: nothing. Raises OSError, whose filename is what failed. */
 PyObject *stats_thread_serve(PyObject *module, PyObject *arguments);
@@ -27,5 +29,10 @@ void stats_thread_begin_anew(void);
 
 /* With a GIL held, now and then: starts it in a child of a host that forks in C and calls no hook of Python's. */
 void stats_thread_start_if_due(void);
+
+/* From a pause to its resume there is no such thread, and none starts; they nest. False: it could not be stopped
+ * (stats_socket_wake) within a second; nothing has changed then, and no resume is due. */
+bool stats_thread_pause(void);
+void stats_thread_resume(void);
 
 #endif
