@@ -1,8 +1,9 @@
-"""The thread behind `hakmem stats`: whoever replaces, lists, traces or awaits threads does not meet it."""
+"""The thread behind `hakmem stats`: whoever replaces, lists, traces, awaits or schedules threads does not meet it."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -38,6 +39,31 @@ def test_it_blocks_all_signals(tmp_path: Path) -> None:
     # All but SIGKILL, SIGSTOP, and the two that the C library keeps to itself.
     assert int(status["SigBlk"], 16) | 1 << 8 | 1 << 18 | 1 << 31 | 1 << 32 | 1 << 33 == (1 << 64) - 1
     ends_quietly(program)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor, which all threads have")
+def test_it_is_scheduled_as_the_process_is(tmp_path: Path) -> None:
+    """Not as the thread that starts it."""
+    code = """
+import os, threading, hakmem
+def enable_specially():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        pass  # the processors are a test by themselves
+    before = set(os.listdir("/proc/self/task"))
+    hakmem.enable()
+    (number,) = [int(name) for name in set(os.listdir("/proc/self/task")) - before]
+    assert os.sched_getscheduler(number) == os.SCHED_OTHER
+    assert os.sched_getaffinity(number) == os.sched_getaffinity(os.getpid())
+    os.write(1, b"ready\\n")
+thread = threading.Thread(target=enable_specially)
+thread.start()
+thread.join()
+os.read(0, 1)
+"""
+    ends_quietly(start_served(code, cwd=tmp_path))
 
 
 def test_a_question_is_answered_while_the_program_keeps_the_gil(tmp_path: Path) -> None:

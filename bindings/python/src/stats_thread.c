@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -83,8 +84,18 @@ static bool is_over(void) {
     return atomic_load(&order) == ORDER_ENDING || atomic_compare_exchange_strong(&order, &stop, ORDER_ENDING);
 }
 
+/* Not those of the thread that happens to start it, which may be a real-time one, or bound to one processor. */
+static void use_scheduling_of_process(void) {
+    const struct sched_param ordinary = {.sched_priority = 0};
+    unsigned long processors[1024 / sizeof(unsigned long)]; /* 8192 of them */
+    (void)syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &ordinary);
+    long bytes = syscall(SYS_sched_getaffinity, getpid(), sizeof processors, processors);
+    if (bytes > 0) (void)syscall(SYS_sched_setaffinity, 0, (size_t)bytes, processors);
+}
+
 static void *thread_main(void *unused) {
     (void)unused;
+    use_scheduling_of_process();
     atomic_store(&thread_id, (int)syscall(SYS_gettid));
     prctl(PR_SET_NAME, "hakmem stats");
     failure = stats_socket_leave_table();
