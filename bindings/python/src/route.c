@@ -88,6 +88,14 @@ static __attribute__((noinline, cold)) void *move_out(Domain domain, void *block
     return moved;
 }
 
+/* After a realloc of the core's that returned NULL, which is for want of memory or a misuse that it has reported: a
+ * freed block must not be moved. */
+static __attribute__((noinline, cold)) void *rescue_realloc(Domain domain, void *block, size_t size_bytes) {
+    void *probe = core->malloc(size_bytes);
+    core->free(probe);
+    return probe == NULL || block == NULL ? move_out(domain, block, size_bytes) : NULL;
+}
+
 /* ---- Off the fast path: pass, or serve through the table, and count ---- */
 
 static void count_served(size_t size_bytes) {
@@ -118,7 +126,7 @@ static __attribute__((noinline)) void *detour_realloc(Domain domain, void *block
         return serve_table_realloc(core, domain == DOMAIN_OBJ, block, size_bytes);
     }
     void *resized = serve_table_realloc(core, domain == DOMAIN_OBJ, block, size_bytes);
-    if (resized == NULL) return move_out(domain, block, size_bytes);
+    if (resized == NULL) return rescue_realloc(domain, block, size_bytes);
     if (resized != block) count_served(size_bytes); /* as served_requests counts a realloc */
     return resized;
 }
@@ -148,7 +156,7 @@ static ALWAYS_INLINE void *route_realloc(Domain domain, Resize resize, void *blo
     if (!is_plainly_served()) return detour_realloc(domain, block, size_bytes);
     if (block != NULL && !hak_owns(block)) return pass_realloc(domain, block, size_bytes);
     void *resized = resize(block, size_bytes);
-    if (__builtin_expect(resized == NULL, 0)) return move_out(domain, block, size_bytes);
+    if (__builtin_expect(resized == NULL, 0)) return rescue_realloc(domain, block, size_bytes);
     return resized;
 }
 
