@@ -30,6 +30,7 @@ typedef enum HelperState {
 static Lock helper_lock = {.rank = LOCK_RANK_HELPER};
 static HelperState helper_state; /* under helper_lock */
 static uint32_t helper_tried_ms; /* under helper_lock: when it was last started, or ended as futile */
+static bool is_being_made;       /* under helper_lock: a thread is making the helper, without the lock */
 static uint32_t quiesce_count;   /* under helper_lock: of helper_quiesce_begin without its end */
 static _Atomic uint32_t helper_stopping;
 static _Atomic uint32_t helper_signals; /* the word it sleeps on */
@@ -90,16 +91,25 @@ static void forget_inherited(void) {
     lock_reset(&helper_lock);
     lock_acquire(&helper_lock);
     if (helper_state != HELPER_BROKEN) helper_state = HELPER_ABSENT;
+    is_being_made = false;
     atomic_store(&helper_stopping, 0);
     lock_release(&helper_lock);
     STORE_RELAXED(detached_count, 0);
     purge_abandon_all();
 }
 
+/* Where hakmem is the C library's malloc, making a thread comes back here: the C library allocates for it. So the lock
+ * is released meanwhile, and the state is that of a helper that runs. */
 static void start(uint32_t now_ms) {
     atomic_store(&helper_stopping, 0);
     helper_tried_ms = now_ms;
-    helper_state = os_helper_start(helper_main) == 0 ? HELPER_RUNNING : HELPER_BROKEN;
+    helper_state = HELPER_RUNNING;
+    is_being_made = true;
+    lock_release(&helper_lock);
+    bool is_made = os_helper_start(helper_main) == 0;
+    lock_acquire(&helper_lock);
+    is_being_made = false;
+    if (!is_made) helper_state = HELPER_BROKEN;
 }
 
 /* A futile helper counts as woken: a purge by the caller would be as futile. */
@@ -110,10 +120,11 @@ bool helper_wake(void) {
     uint32_t now_ms = (uint32_t)os_now_ms();
     bool is_to_retry = (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, BROKEN_RETRY_MS)) ||
                        (helper_state == HELPER_FUTILE && os_has_aged(now_ms, helper_tried_ms, FUTILE_RETRY_MS));
-    if (helper_state == HELPER_FINISHED || (is_to_retry && helper_state == HELPER_FUTILE)) os_helper_await_end();
-    if (helper_state == HELPER_FINISHED || is_to_retry) helper_state = HELPER_ABSENT;
+    bool is_to_replace = (helper_state == HELPER_FINISHED && !is_being_made) || is_to_retry;
+    if (is_to_replace && helper_state != HELPER_BROKEN) os_helper_await_end();
+    if (is_to_replace) helper_state = HELPER_ABSENT;
     if (helper_state == HELPER_ABSENT && quiesce_count == 0) start(now_ms);
-    bool is_kept = helper_state == HELPER_RUNNING || helper_state == HELPER_FUTILE;
+    bool is_kept = helper_state == HELPER_RUNNING || helper_state == HELPER_FUTILE || is_being_made;
     lock_release(&helper_lock);
     return is_kept;
 }
@@ -128,13 +139,13 @@ void helper_stop(void) {
     forget_inherited();
     for (;;) {
         lock_acquire(&helper_lock);
-        bool is_awaited = helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED ||
-                          helper_state == HELPER_FUTILE;
-        if (!is_awaited && helper_state != HELPER_FORBIDDEN) return;
+        bool is_awaited = !is_being_made && (helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED ||
+                                             helper_state == HELPER_FUTILE);
+        if (!is_awaited && !is_being_made && helper_state != HELPER_FORBIDDEN) return;
         if (is_awaited) helper_state = HELPER_FORBIDDEN;
-        atomic_store(&helper_stopping, 1);
+        if (!is_being_made) atomic_store(&helper_stopping, 1);
         lock_release(&helper_lock);
-        if (!is_awaited) { /* another thread that forks is waiting for it */
+        if (!is_awaited) { /* another thread is making it, or forks and waits for its end */
             os_sleep_ms(1);
             continue;
         }
