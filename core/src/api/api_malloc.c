@@ -59,8 +59,9 @@ HAK_INLINE void *malloc_aligned_as(size_t size_bytes, SizeClassAlignment alignme
 void *hak_malloc(size_t size_bytes) { return malloc_aligned_as(size_bytes, ALIGN_C); }
 void *hak_malloc_object(size_t size_bytes) { return malloc_aligned_as(size_bytes, ALIGN_OBJECT); }
 void *hak_malloc_align8(size_t size_bytes) { return malloc_aligned_as(size_bytes, ALIGN_8); }
+void *hak_malloc_align16(size_t size_bytes) { return malloc_aligned_as(size_bytes, ALIGN_16); }
 
-void *hak_calloc(size_t count, size_t size_bytes) {
+HAK_INLINE void *calloc_with(size_t count, size_t size_bytes, void *(*allocate)(size_t)) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size_bytes, &bytes)) bytes = SIZE_MAX;
     if (bytes > SLAB_CLASS_BYTES_MAX && bytes <= PTRDIFF_MAX) {
@@ -70,9 +71,14 @@ void *hak_calloc(size_t count, size_t size_bytes) {
         if (block != NULL && !is_zero) memset(block, 0, bytes);
         return block;
     }
-    void *block = hak_malloc(bytes);
+    void *block = allocate(bytes);
     if (block != NULL) memset(block, 0, bytes);
     return block;
+}
+
+void *hak_calloc(size_t count, size_t size_bytes) { return calloc_with(count, size_bytes, hak_malloc); }
+void *hak_calloc_align16(size_t count, size_t size_bytes) {
+    return calloc_with(count, size_bytes, hak_malloc_align16);
 }
 
 void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {

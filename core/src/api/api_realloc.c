@@ -45,3 +45,7 @@ void *hak_realloc(void *block, size_t size_bytes) { return realloc_with(block, s
 void *hak_realloc_object(void *block, size_t size_bytes) { return realloc_with(block, size_bytes, hak_malloc_object); }
 
 void *hak_realloc_align8(void *block, size_t size_bytes) { return realloc_with(block, size_bytes, hak_malloc_align8); }
+
+void *hak_realloc_align16(void *block, size_t size_bytes) {
+    return realloc_with(block, size_bytes, hak_malloc_align16);
+}

@@ -59,7 +59,7 @@ static uint8_t smallest_class(unsigned *least, size_t size_bytes, size_t alignme
 }
 
 static size_t alignment_of_request(size_t size_bytes, SizeClassAlignment alignment, bool align_16_always) {
-    if (align_16_always) return 16;
+    if (align_16_always || alignment == ALIGN_16) return 16;
     if (alignment == ALIGN_8 || size_bytes <= 8) return 8;
     if (alignment == ALIGN_OBJECT && size_bytes > 16 && size_bytes <= 24) return 8;
     return 16;

@@ -26,6 +26,7 @@ typedef enum SizeClassAlignment {
     ALIGN_C,      /* 16; 8 for sizes up to 8 */
     ALIGN_OBJECT, /* 16; 8 for sizes up to 8 and from 17 to 24 */
     ALIGN_8,      /* 8 */
+    ALIGN_16,     /* 16 */
     ALIGN_COUNT
 } SizeClassAlignment;
 
