@@ -41,6 +41,8 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
         "CPython's allocator domains that are served")                                                              \
     ROW(debug, DEBUG, HAK_OPTION_CHOICE, "0", 0, 0, "0,1,2", "", OPTION_AT_START,                                   \
         "1: check sizes given to sized free; 2: also canaries, poisoned free blocks, all invariants (slow)")         \
+    ROW(deepbind, DEEPBIND, HAK_OPTION_CHOICE, "mask", 0, 0, "mask,keep", "", OPTION_ANY_TIME,                      \
+        "libhakmem-malloc.so: what it does with dlopen's flag RTLD_DEEPBIND")                                       \
     ROW(tiny_use_superslab, TINY_USE_SUPERSLAB, HAK_OPTION_CHOICE, "1", 0, 0, "0,1", "", OPTION_AT_START,           \
         "0 passes every request of a binding to the previous allocator")
 

@@ -1,0 +1,65 @@
+/*
+ * environment.c - see environment.h.
+ *
+ * Layer: bindings/libc, bottom. Allocates nothing.
+ */
+#include "environment.h"
+
+#include <string.h>
+
+#define LAUNCH_VARIABLE "_HAKMEM_EXEC="
+#define PRELOAD_VARIABLE "LD_PRELOAD="
+
+extern char **environ;
+
+static char **entry_of(const char *variable) {
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
+        if (strncmp(*entry, variable, strlen(variable)) == 0) return entry;
+    return NULL;
+}
+
+static void forget(char **entry) {
+    for (; *entry != NULL; entry++) entry[0] = entry[1];
+}
+
+static bool has_word(const char *words, const char *word) {
+    size_t length = strlen(word);
+    for (const char *rest = words;; rest += strcspn(rest, ",") + 1) {
+        if (strcspn(rest, ",") == length && memcmp(rest, word, length) == 0) return true;
+        if (rest[strcspn(rest, ",")] == '\0') return false;
+    }
+}
+
+Launch environment_launch(void) {
+    char **entry = entry_of(LAUNCH_VARIABLE);
+    if (entry == NULL) return (Launch){0};
+    const char *words = *entry + strlen(LAUNCH_VARIABLE);
+    return (Launch){
+        .is_known = true,
+        .was_unset = has_word(words, "unset"),
+        .with_children = has_word(words, "children"),
+        .with_stats = has_word(words, "stats"),
+        .is_required = has_word(words, "require"),
+    };
+}
+
+/* The loader separates entries by colons and by spaces. The name is written again right before the second entry. */
+static void forget_first_preload(void) {
+    char **entry = entry_of(PRELOAD_VARIABLE);
+    if (entry == NULL) return;
+    size_t name_length = strlen(PRELOAD_VARIABLE), first_length = strcspn(*entry + name_length, ": ");
+    char *rest = *entry + name_length + first_length;
+    if (*rest != '\0') rest++;
+    *entry = memcpy(rest - name_length, PRELOAD_VARIABLE, name_length);
+}
+
+void environment_restore(const Launch *launch) {
+    if (!launch->is_known || launch->with_children) return;
+    char **preload = entry_of(PRELOAD_VARIABLE);
+    if (launch->was_unset && preload != NULL)
+        forget(preload);
+    else
+        forget_first_preload();
+    char **entry = entry_of(LAUNCH_VARIABLE);
+    if (entry != NULL) forget(entry);
+}

@@ -1,0 +1,26 @@
+/*
+ * environment.h - what `hakmem exec` tells this library by a variable of the environment.
+ *
+ * Layer: bindings/libc, bottom. Thread rule: before main.
+ */
+#ifndef HAKMEM_LIBC_ENVIRONMENT_H
+#define HAKMEM_LIBC_ENVIRONMENT_H
+
+#include <stdbool.h>
+
+/* Words of the variable _HAKMEM_EXEC, separated by commas. */
+typedef struct Launch {
+    bool is_known;      /* the variable is set: hakmem-exec, or `hakmem exec`, has started this program */
+    bool was_unset;     /* "unset": LD_PRELOAD was not set before */
+    bool with_children; /* "children": they get the library, too */
+    bool with_stats;    /* "stats": print the figures at the end */
+    bool is_required;   /* "require": end with 1 if hakmem does not serve malloc */
+} Launch;
+
+Launch environment_launch(void);
+
+/* Makes the environment what it was before the launch: the variable goes, and LD_PRELOAD loses its first entry. In
+ * place, so that main's third argument shows it, too. */
+void environment_restore(const Launch *launch);
+
+#endif
