@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <hakmem.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,27 +19,33 @@ static Launch launch;
 
 static void write_text(const char *text) { (void)!write(STDERR_FILENO, text, strlen(text)); }
 
-/* One line: another object's malloc comes first in the order in which the program finds functions. */
-static void warn_of_other_malloc(const char *object) {
-    write_text("hakmem: warning: malloc is not served: ");
-    write_text(object);
-    write_text(" has its own and comes first; run the program without it, or without hakmem\n");
+/* True: the program's malloc is this library's. Found by a request, because the address of malloc may be that of a jump
+ * within the program. */
+static bool is_served(void *(*malloc_of_program)(size_t), void (*free_of_program)(void *)) {
+    void *block = malloc_of_program(1);
+    bool is_ours = block == NULL || hak_owns(block);
+    free_of_program(block);
+    return is_ours;
 }
 
-/* Empty, or the file whose malloc the program finds before ours. */
-static const char *object_of_other_malloc(void) {
-    Dl_info found, own;
-    void *in_force = dlsym(RTLD_DEFAULT, "malloc");
-    if (in_force == NULL || dladdr(in_force, &found) == 0 || dladdr((void *)&launch, &own) == 0) return "";
-    return found.dli_fbase == own.dli_fbase ? "" : found.dli_fname;
+/* NULL, or the file whose malloc the program finds before this one. */
+static const char *other_allocator(void) {
+    void *malloc_address = dlsym(RTLD_DEFAULT, "malloc"), *free_address = dlsym(RTLD_DEFAULT, "free");
+    Dl_info found;
+    if (malloc_address == NULL || free_address == NULL) return NULL;
+    if (is_served((void *(*)(size_t))(uintptr_t)malloc_address, (void (*)(void *))(uintptr_t)free_address)) return NULL;
+    return dladdr(malloc_address, &found) != 0 ? found.dli_fname : "another library";
 }
 
 __attribute__((constructor)) static void begin(void) {
     launch = environment_launch();
     environment_restore(&launch);
-    const char *other = object_of_other_malloc();
-    if (*other == '\0') return;
-    warn_of_other_malloc(other);
+    const char *other = other_allocator();
+    if (other == NULL) return;
+    write_text(launch.is_required ? "hakmem: error: " : "hakmem: warning: ");
+    write_text("malloc is not served: ");
+    write_text(other);
+    write_text(" has its own and comes first; run the program without it, or without hakmem\n");
     if (launch.is_required) _exit(1);
 }
 

@@ -29,9 +29,9 @@ void core_start(void) {
     if (HAK_LIKELY(atomic_load_explicit(&is_started, memory_order_acquire))) return;
     lock_acquire(&start_lock);
     if (!LOAD_RELAXED(is_started)) {
+        option_initialize();
         os_initialize();
         registry_initialize();
-        option_initialize();
         if (os_memory_tool_is_present()) STORE_RELAXED(option_values[OPTION_DEBUG], OPTION_DEBUG_GUARD);
         size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, slab_is_guarded());
         heap_list_add(&heap_shared);

@@ -41,6 +41,8 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
         "CPython's allocator domains that are served")                                                              \
     ROW(debug, DEBUG, HAK_OPTION_CHOICE, "0", 0, 0, "0,1,2", "", OPTION_AT_START,                                   \
         "1: check sizes given to sized free; 2: also canaries, poisoned free blocks, all invariants (slow)")         \
+    ROW(system_calls, SYSTEM_CALLS, HAK_OPTION_CHOICE, "all", 0, 0, "all,plain", "", OPTION_AT_START,               \
+        "plain: none that the C library's malloc does not make, so no helper thread and no huge pages")             \
     ROW(deepbind, DEEPBIND, HAK_OPTION_CHOICE, "mask", 0, 0, "mask,keep", "", OPTION_ANY_TIME,                      \
         "libhakmem-malloc.so: what it does with dlopen's flag RTLD_DEEPBIND")                                       \
     ROW(tiny_use_superslab, TINY_USE_SUPERSLAB, HAK_OPTION_CHOICE, "1", 0, 0, "0,1", "", OPTION_AT_START,           \
@@ -61,6 +63,7 @@ HAK_INLINE int64_t option_value(OptionIndex index) { return LOAD_RELAXED(option_
 enum { OPTION_THP_NEVER, OPTION_THP_AUTO, OPTION_THP_ALWAYS };
 enum { OPTION_ON_ERROR_ABORT, OPTION_ON_ERROR_REPORT };
 enum { OPTION_ALIGN_8, OPTION_ALIGN_16 };
+enum { OPTION_SYSTEM_CALLS_ALL, OPTION_SYSTEM_CALLS_PLAIN };
 enum { OPTION_DEBUG_OFF, OPTION_DEBUG_SIZES, OPTION_DEBUG_GUARD };
 
 /* Former names, which work until 0.3.0 and warn once: ROW(former name, FORMER NAME, NAME) */

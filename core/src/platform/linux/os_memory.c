@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/option.h"
 #include "platform/os_memory_tool.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -42,6 +43,10 @@ static bool fault_is_due(void) {
 
 static bool huge_pages_are_off;
 
+/* False where the option system_calls forbids it, and once the kernel has shown that it does not purge many ranges with
+ * one call. */
+static _Atomic bool purges_together;
+
 /* The machine's setting; off where the file cannot be read. Read at the start, because a sandbox may forbid it
  * later. By system call, because the C library's functions are cancellation points and the caller holds a lock. */
 static bool read_huge_pages_are_off(void) {
@@ -57,7 +62,9 @@ static bool read_huge_pages_are_off(void) {
 
 void os_initialize(void) {
     int saved = errno;
-    huge_pages_are_off = read_huge_pages_are_off();
+    bool are_calls_plain = option_value(OPTION_SYSTEM_CALLS) == OPTION_SYSTEM_CALLS_PLAIN;
+    huge_pages_are_off = are_calls_plain || read_huge_pages_are_off();
+    STORE_RELAXED(purges_together, !are_calls_plain);
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
     errno = saved;
 #ifdef HAK_FORCE_OS_PAGE_BYTES
@@ -154,9 +161,6 @@ bool os_purge(void *address, size_t bytes) {
 _Static_assert(sizeof(OsRange) == sizeof(struct iovec), "an OsRange is an iovec");
 _Static_assert(offsetof(OsRange, address) == offsetof(struct iovec, iov_base), "an OsRange is an iovec");
 _Static_assert(offsetof(OsRange, bytes) == offsetof(struct iovec, iov_len), "an OsRange is an iovec");
-
-/* False once the kernel has shown that it does not purge many ranges with one call. */
-static _Atomic bool purges_together = true;
 
 /* Returns how many of the first ranges were given back. 0 where the kernel does not do it this way (before Linux 6.13)
  * or does not know the calling process by PIDFD_SELF (before 6.14). */
