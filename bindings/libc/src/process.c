@@ -39,7 +39,7 @@ static const char *other_allocator(void) {
 
 __attribute__((constructor)) static void begin(void) {
     launch = environment_launch();
-    environment_restore(&launch);
+    if (!environment_restore(&launch)) launch.with_stats = false;
     const char *other = other_allocator();
     if (other == NULL) return;
     write_text(launch.is_required ? "hakmem: error: " : "hakmem: warning: ");
