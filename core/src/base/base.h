@@ -103,6 +103,13 @@ _Static_assert(sizeof(void *) == 8, "hakmem is written for 64-bit address spaces
 #define HAK_DEBUG_CHECKS 0
 #endif
 
+/* Of each thread-local variable: its address costs no call, which could allocate (cmake/HakmemTarget.cmake). */
+#if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC
+#define HAK_TLS_MODEL __attribute__((tls_model("initial-exec")))
+#else
+#define HAK_TLS_MODEL
+#endif
+
 /* Relaxed atomic accesses: other threads may read or write the object; a lock or a fence elsewhere gives the order.
  * Each compiles to a plain move. */
 #define LOAD_RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)

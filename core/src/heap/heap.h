@@ -148,11 +148,6 @@ _Static_assert(offsetof(Heap, requests) == sizeof((Heap *)NULL)->magazine,
 _Static_assert(offsetof(Heap, lock) == offsetof(Heap, requests) + CACHE_LINE_BYTES, "and the lock, on the next");
 _Static_assert(offsetof(Heap, used_bytes) / CACHE_LINE_BYTES == offsetof(Heap, next) / CACHE_LINE_BYTES, "one line");
 
-#if defined(HAK_TLS_INITIAL_EXEC) && HAK_TLS_INITIAL_EXEC
-#define HEAP_TLS_MODEL __attribute__((tls_model("initial-exec")))
-#else
-#define HEAP_TLS_MODEL
-#endif
-extern _Thread_local Heap *heap_of_thread HEAP_TLS_MODEL; /* never NULL: heap_none until the first slow path */
+extern _Thread_local Heap *heap_of_thread HAK_TLS_MODEL; /* never NULL: heap_none until the first slow path */
 
 #endif

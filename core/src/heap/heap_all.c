@@ -19,7 +19,7 @@ _Atomic uint32_t heap_thread_count;
 _Atomic uint32_t heap_count;
 _Atomic uint32_t heap_superslabs_born_count;
 
-_Thread_local Heap *heap_of_thread HEAP_TLS_MODEL = &heap_none;
+_Thread_local Heap *heap_of_thread HAK_TLS_MODEL = &heap_none;
 
 /* ---- The list ---- */
 

@@ -21,7 +21,7 @@
 /* Destructors of other thread-specific data may allocate after ours ran. The thread then gets a heap, and the hook is
  * armed, REATTACH_MAX times; after that the shared heap serves it. */
 enum { REATTACH_MAX = 2 };
-static _Thread_local unsigned exits_seen;
+static _Thread_local unsigned exits_seen HAK_TLS_MODEL;
 
 Heap *thread_heap_attach(void) {
     HAK_ASSERT(LOAD_RELAXED(heap_list) != NULL); /* started: by malloc, or before the block that is freed was made */

@@ -37,8 +37,8 @@ void lock_reset(Lock *lock) {
 
 #if HAK_DEBUG_CHECKS
 
-static _Thread_local unsigned held_ranks; /* bit n: a lock of rank n is held */
-static _Thread_local bool is_order_suspended;
+static _Thread_local unsigned held_ranks HAK_TLS_MODEL; /* bit n: a lock of rank n is held */
+static _Thread_local bool is_order_suspended HAK_TLS_MODEL;
 
 void lock_order_enter(const Lock *lock) {
     if (is_order_suspended) return;
