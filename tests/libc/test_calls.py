@@ -1,12 +1,12 @@
-"""The C library's functions that libhakmem-malloc.so calls. One that allocates comes back into malloc, so it must not be
-called while a lock is held or the core is starting. A new call belongs into one of the two lists."""
+"""The C library's functions that libhakmem-malloc.so calls. One that allocates comes back into malloc, so it must not
+be called while a lock is held or the core is starting. A new call belongs into one of the two lists."""
 
 from __future__ import annotations
 
 import subprocess
 
 import pytest
-from conftest import Library, Programs, output_of, run
+from libc_support import Library, Programs, output_of, run
 
 # Where each is called, and why that is safe.
 MAY_ALLOCATE = {

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Library, Programs, clean_environment, output_of, run
+from libc_support import Library, Programs, clean_environment, output_of, run
 
 SHOW = "import os, sys; print(sys.argv[1:], sorted(name for name in os.environ if 'HAK' in name or 'PRELOAD' in name))"
 SHOW_CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SHOW!r}])"
@@ -27,7 +27,8 @@ def test_former_preload_stays(library: Library, os_faults: Path) -> None:
     script = "import os; print(os.environ['LD_PRELOAD'], 'os_faults' in open('/proc/self/maps').read())"
     output = output_of(library.exec(sys.executable, "-c", script, LD_PRELOAD=str(os_faults)))
     assert output == f"{os_faults} True\n"
-    assert output_of(library.exec(sys.executable, "-c", "import os; print(repr(os.environ['LD_PRELOAD']))", LD_PRELOAD="")) == "''\n"
+    script = "import os; print(repr(os.environ['LD_PRELOAD']))"
+    assert output_of(library.exec(sys.executable, "-c", script, LD_PRELOAD="")) == "''\n"
 
 
 def test_children_are_reached_on_request(library: Library) -> None:
@@ -132,7 +133,7 @@ def test_program_of_another_c_library(library: Library, programs: Programs, tmp_
 
 def test_program_of_another_machine(library: Library, programs: Programs, tmp_path: Path) -> None:
     other = bytearray(programs("hello").read_bytes())
-    other[18] ^= 1  # e_machine
+    other[18] ^= 1  # the machine
     program = tmp_path / "other-machine"
     program.write_bytes(other)
     program.chmod(0o755)

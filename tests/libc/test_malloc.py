@@ -1,12 +1,12 @@
-"""malloc of the whole process: glibc's contract, the first and the last request, children, sandboxes, namespaces. Each program
-is run on the C library's own malloc, too."""
+"""malloc of the whole process: glibc's contract, the first and the last request, children, sandboxes, namespaces.
+Each program is run on the C library's own malloc, too."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from conftest import Library, Programs, output_of, run
+from libc_support import Library, Programs, output_of, run
 
 DEBUG_LEVELS = ("0", "1", "2")
 
@@ -58,7 +58,7 @@ def test_user_namespace_needs_one_thread(library: Library, programs: Programs) -
 def test_library_is_found_by_runpath_and_deep_binding_is_masked(
     library: Library, programs: Programs, tmp_path: Path
 ) -> None:
-    """dlopen takes the asking library from the return address, and a module that is bound deeply frees by another malloc."""
+    """dlopen takes the asking library from the return address. A deeply bound module frees by another malloc."""
     programs("answerer", "-shared", "-fPIC", output="libfound_by_runpath.so")
     runpath = f"-Wl,-rpath,{programs.folder},--enable-new-dtags"
     asker = programs("asker", "-shared", "-fPIC", runpath, output="libasker.so")

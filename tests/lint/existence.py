@@ -26,7 +26,7 @@ FOREIGN_IDENTIFIERS = {
     "the kernel's": (
         "MAP_NORESERVE MemFree PIDFD_SELF Private_Dirty RLIMIT_MEMLOCK max_map_count process_madvise ptrace_scope"
     ),
-    "C's and the C library's": "RTLD_DEFAULT max_align_t seq_cst",
+    "C's and the C library's": "max_align_t seq_cst",
     "the compilers'": "AddressSanitizer ThreadSanitizer",
     "numbers and units": "NaN TiB",
     "Ruby's": "ArgumentError NoMemoryError UnsafeError",

@@ -81,11 +81,17 @@ def test_lua_binding_has_no_circle(repository: Path, configure: Callable[..., Pa
     assert sorted(violations) == []
 
 
+def test_libc_binding_has_no_circle(repository: Path, configure: Callable[..., Path], tmp_path: Path) -> None:
+    tree = configure("-DHAKMEM_BUILD_MALLOC=ON")
+    sources = repository / "bindings" / "libc" / "src"
+    assert binding_circles(sources, tree, "hakmem_malloc", tmp_path / "objects") == []
+
+
 def test_every_binding_is_looked_at(repository: Path) -> None:
-    assert {path.parent.name for path in (repository / "bindings").glob("*/src")} == {"python", "lua"}
+    assert {path.parent.name for path in (repository / "bindings").glob("*/src")} == {"python", "lua", "libc"}
 
 
-@pytest.mark.parametrize("folder", ["swig", "bindings/python/src", "bindings/lua/src"])
+@pytest.mark.parametrize("folder", ["swig", "bindings/python/src", "bindings/lua/src", "bindings/libc/src"])
 def test_files_do_not_include_each_other(repository: Path, folder: str) -> None:
     """Functions of SWIG's headers are static: which of them a file uses is said by what it includes."""
     found = calls.includes_within(repository / folder)

@@ -81,18 +81,12 @@ void figures_print(FILE *stream) {
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"live bytes", stats.live_bytes},
-        {"live blocks", stats.live_blocks},
-        {"cached bytes", stats.cached_bytes},
-        {"free bytes, resident", stats.free_resident_bytes},
-        {"large bytes", stats.large_bytes},
-        {"mapped bytes", stats.mapped_bytes},
-        {"metadata bytes", stats.metadata_bytes},
-        {"bytes given back", stats.purged_bytes_total},
-        {"requests served", stats.served_requests},
-        {"superslabs active", stats.superslabs_active},
-        {"superslabs born", stats.superslabs_born},
-        {"superslabs died", stats.superslabs_died},
+        {"live bytes", stats.live_bytes},           {"live blocks", stats.live_blocks},
+        {"cached bytes", stats.cached_bytes},       {"free bytes, resident", stats.free_resident_bytes},
+        {"large bytes", stats.large_bytes},         {"mapped bytes", stats.mapped_bytes},
+        {"metadata bytes", stats.metadata_bytes},   {"bytes given back", stats.purged_bytes_total},
+        {"requests served", stats.served_requests}, {"superslabs active", stats.superslabs_active},
+        {"superslabs born", stats.superslabs_born}, {"superslabs died", stats.superslabs_died},
     };
     flockfile(stream);
     fprintf(stream, "hakmem %s, malloc\n", hak_version());
@@ -114,15 +108,15 @@ INTERPOSE int malloc_info(int options, FILE *stream) {
     for (size_t index = 0; index < class_count; index++) {
         const hak_class_stats_t *row = &classes[index];
         if (row->slabs == 0) continue;
-        fprintf(stream, "  <size to=\"%" PRIu64 "\" live=\"%" PRIu64 "\" cached=\"%" PRIu64 "\" free=\"%" PRIu64 "\"/>\n",
-                row->block_bytes, row->live, row->cached, row->free);
+        fprintf(stream, "  <size to=\"%" PRIu64 "\" live=\"%" PRIu64 "\"", row->block_bytes, row->live);
+        fprintf(stream, " cached=\"%" PRIu64 "\" free=\"%" PRIu64 "\"/>\n", row->cached, row->free);
     }
     uint64_t backed_bytes = stats.mapped_bytes - stats.unbacked_bytes;
-    fprintf(stream,
-            "</sizes>\n<total type=\"live\" count=\"%" PRIu64 "\" size=\"%" PRIu64 "\"/>\n"
-            "<total type=\"rest\" size=\"%" PRIu64 "\"/>\n"
-            "<system type=\"current\" size=\"%" PRIu64 "\"/>\n<aspace type=\"total\" size=\"%" PRIu64 "\"/>\n</malloc>\n",
-            stats.live_blocks, stats.live_bytes, backed_bytes - stats.live_bytes, backed_bytes, stats.mapped_bytes);
+    fprintf(stream, "</sizes>\n<total type=\"live\" count=\"%" PRIu64 "\"", stats.live_blocks);
+    fprintf(stream, " size=\"%" PRIu64 "\"/>\n", stats.live_bytes);
+    fprintf(stream, "<total type=\"rest\" size=\"%" PRIu64 "\"/>\n", backed_bytes - stats.live_bytes);
+    fprintf(stream, "<system type=\"current\" size=\"%" PRIu64 "\"/>\n", backed_bytes);
+    fprintf(stream, "<aspace type=\"total\" size=\"%" PRIu64 "\"/>\n</malloc>\n", stats.mapped_bytes);
     funlockfile(stream);
     return 0;
 }

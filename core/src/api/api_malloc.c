@@ -77,9 +77,7 @@ HAK_INLINE void *calloc_with(size_t count, size_t size_bytes, void *(*allocate)(
 }
 
 void *hak_calloc(size_t count, size_t size_bytes) { return calloc_with(count, size_bytes, hak_malloc); }
-void *hak_calloc_align16(size_t count, size_t size_bytes) {
-    return calloc_with(count, size_bytes, hak_malloc_align16);
-}
+void *hak_calloc_align16(size_t count, size_t size_bytes) { return calloc_with(count, size_bytes, hak_malloc_align16); }
 
 void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
     enum { ALIGNMENT_MAX = 1 << 20 };

@@ -163,6 +163,7 @@
 #pragma redefine_extname option_values hak_core_option_values
 #pragma redefine_extname os_abort hak_core_os_abort
 #pragma redefine_extname os_barrier_in_all_threads hak_core_os_barrier_in_all_threads
+#pragma redefine_extname os_calls_are_plain hak_core_os_calls_are_plain
 #pragma redefine_extname os_extend hak_core_os_extend
 #pragma redefine_extname os_fault_at hak_core_os_fault_at
 #pragma redefine_extname os_fault_calls hak_core_os_fault_calls

@@ -15,7 +15,10 @@
 extern size_t os_page_bytes;
 extern unsigned os_page_shift;
 
-void os_initialize(void); /* once, before the other functions of this section */
+/* Once, before the other functions of this section. `are_calls_plain`: the option system_calls; a sandbox may end the
+ * process for a call that the C library's malloc does not make. */
+void os_initialize(bool are_calls_plain);
+extern bool os_calls_are_plain;
 
 /* Maps `bytes` of zeroed, unbacked memory, at `hint` if the kernel agrees; `hint` 0: anywhere. NULL: no memory or
  * no address space. */

@@ -15,9 +15,22 @@
 static void test_table_is_complete(void **state) {
     (void)state;
     static const char *const names[] = {
-        "retain_bytes", "retain_percent",     "retain_burst_bytes", "retain_burst_percent", "purge_delay_ms", "thp",
-        "align",        "on_error",           "counters",           "stats_at_exit",        "stats_socket",   "domains",
-        "debug",        "tiny_use_superslab", "system_calls",       "deepbind",
+        "retain_bytes",
+        "retain_percent",
+        "retain_burst_bytes",
+        "retain_burst_percent",
+        "purge_delay_ms",
+        "thp",
+        "align",
+        "on_error",
+        "counters",
+        "stats_at_exit",
+        "stats_socket",
+        "domains",
+        "debug",
+        "tiny_use_superslab",
+        "system_calls",
+        "deepbind",
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
         bool is_found = false;

@@ -24,7 +24,7 @@ static void fill_usable(void *block, size_t size) {
 }
 
 static void test_sizes(void) {
-    static const size_t sizes[] = {0,    1,    7,     8,     9,     15,    16,     17,      24,      100,     512,
+    static const size_t sizes[] = {0,    1,    7,     8,     9,     15,     16,      17,      24,      100,     512,
                                    1000, 4096, 32768, 32769, 65536, 100000, 1048576, 1048577, 3000000, 10000000};
     void *blocks[sizeof sizes / sizeof *sizes];
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
@@ -37,7 +37,8 @@ static void test_sizes(void) {
         CHECK(zeros != NULL && is_aligned(zeros, 16));
         for (size_t offset = 0; offset < sizes[index]; offset++) CHECK(zeros[offset] == 0);
         free(zeros);
-        for (size_t offset = 0; offset < sizes[index]; offset++) CHECK(((unsigned char *)blocks[index])[offset] == 0xA5);
+        for (size_t offset = 0; offset < sizes[index]; offset++)
+            CHECK(((unsigned char *)blocks[index])[offset] == 0xA5);
         free(blocks[index]);
     }
 }

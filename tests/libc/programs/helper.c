@@ -1,6 +1,6 @@
 /*
- * helper.c - much is freed at once, again and again, in a process of one thread and in one of several: the first time the
- * helper is made, which allocates for its thread.
+ * helper.c - much is freed at once, again and again, in a process of one thread and in one of several: the first time
+ * the helper is made, which allocates for its thread.
  *
  *     helper
  *
@@ -42,7 +42,8 @@ int main(void) {
     pthread_t threads[THREADS];
     build_and_drop(NULL);
     printf("%d\n", count_threads());
-    for (int index = 0; index < THREADS; index++) CHECK(pthread_create(&threads[index], NULL, build_and_drop, NULL) == 0);
+    for (int index = 0; index < THREADS; index++)
+        CHECK(pthread_create(&threads[index], NULL, build_and_drop, NULL) == 0);
     for (int index = 0; index < THREADS; index++) CHECK(pthread_join(threads[index], NULL) == 0);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * keys.c - the first request of a process whose thread-specific keys are all taken but one, or all: glibc allocates when a
- * thread stores under a late key.
+ * keys.c - the first request of a process whose thread-specific keys are all taken but one, or all: glibc allocates
+ * when a thread stores under a late key.
  *
  *     keys COUNT
  */
@@ -27,7 +27,8 @@ int main(int count, char **arguments) {
     free(run_thread(NULL));
     for (int round = 0; round < 3; round++) {
         pthread_t threads[THREADS];
-        for (int index = 0; index < THREADS; index++) CHECK(pthread_create(&threads[index], NULL, run_thread, NULL) == 0);
+        for (int index = 0; index < THREADS; index++)
+            CHECK(pthread_create(&threads[index], NULL, run_thread, NULL) == 0);
         for (int index = 0; index < THREADS; index++) {
             void *block;
             CHECK(pthread_join(threads[index], &block) == 0);

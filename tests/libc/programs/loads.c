@@ -1,6 +1,6 @@
 /*
- * loads.c - opens a module that is found by the RUNPATH of the library that asks, and one that is bound to the C library's
- * own functions first (RTLD_DEEPBIND).
+ * loads.c - opens a module that is found by the RUNPATH of the library that asks, and one that is bound to the C
+ * library's own functions first (RTLD_DEEPBIND).
  *
  *     loads ASKER MODULE
  *

@@ -16,6 +16,7 @@ void *calloc(size_t count, size_t bytes) { return malloc(count * bytes); }
 
 void *realloc(void *block, size_t bytes) {
     char *moved = malloc(bytes);
-    for (size_t offset = 0; block != NULL && moved != NULL && offset < bytes; offset++) moved[offset] = ((char *)block)[offset];
+    for (size_t offset = 0; block != NULL && moved != NULL && offset < bytes; offset++)
+        moved[offset] = ((char *)block)[offset];
     return moved;
 }

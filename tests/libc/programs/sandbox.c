@@ -17,8 +17,7 @@ static const int allowed[] = {
 #ifdef SYS_brk
     SYS_brk,
 #endif
-    SYS_mmap,    SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise,
-    SYS_futex,   SYS_getrandom, SYS_write, SYS_exit_group,
+    SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_futex, SYS_getrandom, SYS_write, SYS_exit_group,
 };
 
 enum { ALLOWED = sizeof allowed / sizeof *allowed, LENGTH = 2 * ALLOWED + 2 };

@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "platform/option.h"
 #include "platform/os_memory_tool.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -25,6 +24,7 @@
 
 size_t os_page_bytes;
 unsigned os_page_shift;
+bool os_calls_are_plain;
 
 static _Atomic uint64_t fault_nth;
 static _Atomic uint64_t fault_calls;
@@ -60,9 +60,9 @@ static bool read_huge_pages_are_off(void) {
     return strstr(setting, "[never]") != NULL;
 }
 
-void os_initialize(void) {
+void os_initialize(bool are_calls_plain) {
     int saved = errno;
-    bool are_calls_plain = option_value(OPTION_SYSTEM_CALLS) == OPTION_SYSTEM_CALLS_PLAIN;
+    os_calls_are_plain = are_calls_plain;
     huge_pages_are_off = are_calls_plain || read_huge_pages_are_off();
     STORE_RELAXED(purges_together, !are_calls_plain);
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);

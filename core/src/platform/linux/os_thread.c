@@ -19,11 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "platform/option.h"
-
-/* A sandbox may end the process for a call that the C library's malloc does not make. */
-static bool are_calls_plain(void) { return option_value(OPTION_SYSTEM_CALLS) == OPTION_SYSTEM_CALLS_PLAIN; }
-
 /* ---- Sleeping ---- */
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected, const struct timespec *timeout) {
@@ -87,7 +82,7 @@ uint64_t os_thread_id(void) { return (uint64_t)syscall(SYS_gettid); }
 bool os_barrier_in_all_threads(void) {
     static _Atomic int state; /* 0: not registered yet. 1: registered. -1: the kernel refused */
     int saved = errno;
-    if (are_calls_plain()) return false;
+    if (os_calls_are_plain) return false;
     if (LOAD_RELAXED(state) == 0) {
         long registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
         STORE_RELAXED(state, registered == 0 ? 1 : -1);
@@ -156,7 +151,7 @@ int os_helper_start(void (*run)(void)) {
     sigset_t all_signals, previous_signals;
     pthread_attr_t attributes;
     int saved = errno;
-    if (are_calls_plain()) return EPERM;
+    if (os_calls_are_plain) return EPERM;
     helper_function = run;
     atomic_store(&helper_thread_id, 0);
     atomic_store(&helper_has_ended, 0);
