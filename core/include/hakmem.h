@@ -83,7 +83,7 @@ HAK_EXPORT void hak_free(void *block);
  * corruption, and the block stays live. */
 HAK_EXPORT void hak_free_sized(void *block, size_t size_bytes);
 
-/* C17's aligned_alloc: `alignment` is a power of two of 1 byte to 1 MiB, `size_bytes` need not be a multiple of it.
+/* C17's aligned_alloc: `alignment` is any power of two, `size_bytes` need not be a multiple of it.
  * Free with hak_free. Errors: EINVAL for another alignment, ENOMEM. */
 HAK_EXPORT void *hak_aligned_alloc(size_t alignment, size_t size_bytes) HAK_ATTR(malloc, warn_unused_result);
 

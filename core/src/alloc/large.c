@@ -18,11 +18,11 @@
 #include "superslab/run.h"
 
 static void *take(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
-    if (size_bytes <= RUN_BYTES_MAX) {
+    if (size_bytes <= RUN_BYTES_MAX && alignment <= RUN_BYTES_MAX) {
         Slab *first = run_take(size_bytes, room_bytes, alignment, is_zero);
         return first != NULL ? (void *)slab_address(first) : NULL;
     }
-    SuperSlab *mapping = mapping_take(size_bytes, is_zero);
+    SuperSlab *mapping = mapping_take(size_bytes, alignment, is_zero);
     return mapping != NULL ? (void *)mapping->base : NULL;
 }
 

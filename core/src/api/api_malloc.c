@@ -80,8 +80,7 @@ void *hak_calloc(size_t count, size_t size_bytes) { return calloc_with(count, si
 void *hak_calloc_align16(size_t count, size_t size_bytes) { return calloc_with(count, size_bytes, hak_malloc_align16); }
 
 void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
-    enum { ALIGNMENT_MAX = 1 << 20 };
-    if (alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > ALIGNMENT_MAX) {
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0) {
         errno = EINVAL;
         return NULL;
     }

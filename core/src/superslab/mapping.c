@@ -43,14 +43,15 @@ static void queue_remove(SuperSlab *mapping) {
 }
 
 /* The newest free mapping with room for `bytes`, at most twice as long as a new one; NULL: none among the newest. */
-static SuperSlab *queue_find(size_t bytes) {
+static SuperSlab *queue_find(size_t bytes, size_t alignment) {
     enum { UNFIT_MAX = 32, VISITS_MAX = 256 };
     size_t new_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES);
     SuperSlab *mapping = supply.mapping_newest;
     unsigned visits = 0, unfit = 0;
     for (; mapping != NULL && visits < VISITS_MAX && unfit < UNFIT_MAX; visits++, mapping = mapping->queue_previous) {
         if (!mapping->is_free) continue;
-        if (mapping->mapping_bytes >= bytes && mapping->mapping_bytes / 2 <= new_bytes) return mapping;
+        bool is_long_enough = mapping->mapping_bytes >= bytes && mapping->mapping_bytes / 2 <= new_bytes;
+        if (is_long_enough && mapping->base % alignment == 0) return mapping;
         unfit++;
     }
     return NULL;
@@ -118,8 +119,8 @@ static void uncount_block(SuperSlab *mapping) {
 /* ---- Take and return ---- */
 
 /* A mapping without a block, not counted. NULL: no memory, or no room for `spare_bytes` more. Without the lock. */
-static SuperSlab *mapping_new(size_t mapping_bytes, size_t spare_bytes) {
-    uintptr_t address = mapping_space_map(mapping_bytes, spare_bytes);
+static SuperSlab *mapping_new(size_t mapping_bytes, size_t alignment, size_t spare_bytes) {
+    uintptr_t address = mapping_space_map(mapping_bytes, alignment, spare_bytes);
     if (address == 0) return NULL;
     lock_acquire(&supply_lock);
     SuperSlab *mapping = supply_header_take();
@@ -142,11 +143,12 @@ static SuperSlab *mapping_new(size_t mapping_bytes, size_t spare_bytes) {
     return mapping;
 }
 
-SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
-    if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES) return NULL;
+SuperSlab *mapping_take(size_t bytes, size_t alignment, bool *is_zero) {
+    if (alignment < SUPERSLAB_BYTES) alignment = SUPERSLAB_BYTES;
+    if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES || alignment > PTRDIFF_MAX - bytes) return NULL;
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
     lock_acquire(&supply_lock);
-    SuperSlab *mapping = queue_find(bytes);
+    SuperSlab *mapping = queue_find(bytes, alignment);
     *is_zero = mapping == NULL;
     if (mapping != NULL) {
         uncount_block(mapping);
@@ -155,8 +157,8 @@ SuperSlab *mapping_take(size_t bytes, bool *is_zero) {
     lock_release(&supply_lock);
     if (mapping != NULL) return mapping;
     /* Whole units merge with their neighbours, and leave room to grow. The second try is for when room is short. */
-    mapping = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), 0);
-    if (mapping == NULL) mapping = mapping_new(round_up_bytes(bytes, SLAB_BYTES), 0);
+    mapping = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), alignment, 0);
+    if (mapping == NULL) mapping = mapping_new(round_up_bytes(bytes, SLAB_BYTES), alignment, 0);
     if (mapping == NULL) return NULL;
     lock_acquire(&supply_lock);
     count_block(mapping, block_bytes, true);
@@ -309,7 +311,7 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes, bool *lacks_room) {
     if (!*lacks_room) return NULL;
     /* Some kernels move only where the difference fits beside the target. */
     size_t spare_bytes = round_up_bytes(bytes - mapping->block_bytes, SUPERSLAB_BYTES);
-    SuperSlab *moved = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), spare_bytes);
+    SuperSlab *moved = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), SUPERSLAB_BYTES, spare_bytes);
     *lacks_room = moved == NULL;
     if (moved != NULL) return move(mapping, moved, round_up_bytes(bytes, os_page_bytes));
     return resize(mapping, bytes, true, lacks_room) ? mapping : NULL;

@@ -14,9 +14,10 @@
 
 #include "superslab/superslab.h"
 
-/* A mapping for a block of `bytes`, at `base`. Sets `is_zero`: whether all bytes of the block are known to be zero.
- * NULL: no memory, or `bytes` is near PTRDIFF_MAX. */
-SuperSlab *mapping_take(size_t bytes, bool *is_zero);
+/* A mapping for a block of `bytes`, at `base`. `alignment` is a power of two; each mapping is aligned to SUPERSLAB_BYTES.
+ * Sets `is_zero`: whether all bytes of the block are known to be zero. NULL: no memory, or the sum of both is near
+ * PTRDIFF_MAX. */
+SuperSlab *mapping_take(size_t bytes, size_t alignment, bool *is_zero);
 
 /* False: `block` does not live in it any more, because another thread has freed it. */
 bool mapping_return(SuperSlab *mapping, const void *block);

@@ -17,11 +17,11 @@ static void trim(uintptr_t wide, size_t wide_bytes, uintptr_t address, size_t by
     if (behind_bytes > 0) os_unmap_or_purge((void *)(address + bytes), behind_bytes);
 }
 
-uintptr_t mapping_space_map(size_t bytes, size_t spare_bytes) {
-    size_t wide_bytes = bytes + SUPERSLAB_BYTES + spare_bytes;
+uintptr_t mapping_space_map(size_t bytes, size_t alignment, size_t spare_bytes) {
+    size_t wide_bytes = bytes + alignment + spare_bytes;
     uintptr_t wide = (uintptr_t)os_map(0, wide_bytes);
     if (wide == 0) return 0;
-    uintptr_t address = round_up_bytes(wide, SUPERSLAB_BYTES);
+    uintptr_t address = round_up_bytes(wide, alignment);
     trim(wide, wide_bytes, address, bytes);
     os_huge_pages_forbid((void *)address, bytes);
     return address;

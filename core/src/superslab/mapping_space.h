@@ -8,9 +8,9 @@
 
 #include "superslab/superslab.h"
 
-/* Maps `bytes`, a multiple of SLAB_BYTES, where there is room for `spare_bytes` more. 0: there is not. Without the
- * supply lock. */
-uintptr_t mapping_space_map(size_t bytes, size_t spare_bytes);
+/* Maps `bytes`, a multiple of SLAB_BYTES, where there is room for `spare_bytes` more. `alignment` is a power of two,
+ * SUPERSLAB_BYTES at least. 0: there is no room. Without the supply lock. */
+uintptr_t mapping_space_map(size_t bytes, size_t alignment, size_t spare_bytes);
 
 /* Makes a registered mapping longer: `bytes`, a multiple of SLAB_BYTES. If `may_move`, at another address where it has
  * to, which needs room for the difference and up to 4 MiB, not for both lengths. Sets `base` and `mapping_bytes`, and

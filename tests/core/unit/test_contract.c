@@ -198,7 +198,7 @@ static void test_option_align_16(void **state) {
 
 static void test_aligned_alloc(void **state) {
     (void)state;
-    for (size_t alignment = 1; alignment <= (size_t)1 << 20; alignment *= 2)
+    for (size_t alignment = 1; alignment <= (size_t)1 << 30; alignment *= 2)
         for (size_t index = 0; index < SIZES; index++) {
             void *block = hak_aligned_alloc(alignment, sizes[index]);
             REQUIRE(block != NULL);
@@ -214,12 +214,37 @@ static void test_aligned_alloc(void **state) {
 
 static void test_aligned_alloc_refuses(void **state) {
     (void)state;
-    static const size_t alignments[] = {0, 3, 6, 48, 4097, (size_t)1 << 21, (size_t)1 << 63, SIZE_MAX};
+    static const size_t alignments[] = {0, 3, 6, 48, 4097, ((size_t)1 << 63) + 1, SIZE_MAX};
     for (size_t index = 0; index < sizeof alignments / sizeof *alignments; index++) {
         volatile size_t alignment = alignments[index];
         errno = 0;
         REQUIRE(hak_aligned_alloc(alignment, 64) == NULL);
         REQUIRE_EQUAL(errno, EINVAL);
+    }
+}
+
+/* A free mapping that lies on the alignment by chance is used again; one that does not is left alone. */
+static void test_aligned_alloc_after_large_frees(void **state) {
+    (void)state;
+    enum { COUNT = 8, BYTES = 3 << 20 };
+    void *blocks[COUNT];
+    for (size_t index = 0; index < COUNT; index++) blocks[index] = hak_malloc(BYTES);
+    for (size_t index = 0; index < COUNT; index++) hak_free(blocks[index]);
+    for (size_t index = 0; index < COUNT; index++) {
+        blocks[index] = hak_aligned_alloc((size_t)64 << 20, BYTES);
+        REQUIRE(blocks[index] != NULL);
+        REQUIRE_EQUAL((uintptr_t)blocks[index] % ((size_t)64 << 20), 0);
+    }
+    for (size_t index = 0; index < COUNT; index++) hak_free(blocks[index]);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void test_aligned_alloc_without_addresses(void **state) {
+    (void)state;
+    for (unsigned shift = 48; shift < 64; shift++) {
+        errno = 0;
+        REQUIRE(hak_aligned_alloc((size_t)1 << shift, 64) == NULL);
+        REQUIRE_EQUAL(errno, ENOMEM);
     }
 }
 
@@ -350,6 +375,8 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_option_align_16),
         cmocka_unit_test(test_aligned_alloc),
         cmocka_unit_test(test_aligned_alloc_refuses),
+        cmocka_unit_test(test_aligned_alloc_after_large_frees),
+        cmocka_unit_test(test_aligned_alloc_without_addresses),
         cmocka_unit_test(test_realloc_keeps_contents),
         cmocka_unit_test(test_realloc_to_zero_is_a_live_block),
         cmocka_unit_test(test_realloc_grows_step_by_step),

@@ -21,7 +21,7 @@ static char *area;
 
 /* Every second OS page is a range. */
 static void fill(OsRange *ranges) {
-    os_initialize();
+    os_initialize(false);
     size_t bytes = 2 * RANGES * os_page_bytes;
     if (area == NULL) area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(area != MAP_FAILED);

@@ -128,7 +128,7 @@ static void tails_are_zero(void) {
 enum { PAGES = 4 };
 
 static char *map_dirty(void) {
-    os_initialize();
+    os_initialize(false);
     char *area = mmap(NULL, PAGES * os_page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(area != MAP_FAILED);
     memset(area, 0xEE, PAGES * os_page_bytes);
