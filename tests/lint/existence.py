@@ -26,7 +26,10 @@ FOREIGN_IDENTIFIERS = {
     "the kernel's": (
         "MAP_NORESERVE MemFree PIDFD_SELF Private_Dirty RLIMIT_MEMLOCK max_map_count process_madvise ptrace_scope"
     ),
-    "C's and the C library's": "max_align_t seq_cst",
+    "C's and the C library's": (
+        "LD_AUDIT MALLOC_ARENA_TEST MALLOC_CHECK_ MALLOC_MMAP_MAX_ MALLOC_MMAP_THRESHOLD_ MALLOC_PERTURB_"
+        " MALLOC_TOP_PAD_ max_align_t seq_cst"
+    ),
     "the compilers'": "AddressSanitizer ThreadSanitizer",
     "numbers and units": "NaN TiB",
     "Ruby's": "ArgumentError NoMemoryError UnsafeError",
@@ -50,7 +53,7 @@ FOREIGN_IDENTIFIERS = {
 }
 FOREIGN_FILES = {
     "of other projects": "Objects/obmalloc.c malloc/malloc.c",
-    "the user's": "app.c script.lua script.py",
+    "the user's": "app.c app.rb script.lua script.py",
     "what names of files look like": "file.i layer/file.c layer/file.h support/file.h",
 }
 
