@@ -8,8 +8,8 @@
 
 #include "base/types.h"
 
-/* `alignment` is a power of two. `*is_zero`, unless NULL: all bytes are known to be zero. Returns NULL, errno ENOMEM: no
- * memory. */
+/* `alignment` is a power of two. `*is_zero`, unless NULL: all bytes are known to be zero. Returns NULL, errno ENOMEM:
+ * no memory. */
 void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero);
 
 /* For a block that outgrew its place and may grow on: is put where there is room behind it. */

@@ -14,7 +14,7 @@
 
 #include "superslab/superslab.h"
 
-/* A mapping for a block of `bytes`, at `base`. `alignment` is a power of two; each mapping is aligned to SUPERSLAB_BYTES.
+/* A mapping for a block of `bytes`, at `base`. `alignment` is a power of two; each mapping lies on SUPERSLAB_BYTES.
  * Sets `is_zero`: whether all bytes of the block are known to be zero. NULL: no memory, or the sum of both is near
  * PTRDIFF_MAX. */
 SuperSlab *mapping_take(size_t bytes, size_t alignment, bool *is_zero);
