@@ -115,7 +115,10 @@ static void begin_anew_in_child(void) {
     stats_thread_begin_anew();
 }
 
-static void set_fork_handlers(void) { (void)pthread_atfork(hooks_before_fork, hooks_after_fork, begin_anew_in_child); }
+static void set_fork_handlers(void) {
+    events_begin_anew();
+    (void)pthread_atfork(hooks_before_fork, hooks_after_fork, begin_anew_in_child);
+}
 
 static int module_exec(PyObject *module) {
     static pthread_once_t handlers_are_set = PTHREAD_ONCE_INIT; /* by the first interpreter, for all */
