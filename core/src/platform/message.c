@@ -21,7 +21,27 @@ static void text_put_string(TextBuffer *buffer, const char *string) {
     while (*string != '\0') text_put(buffer, *string++);
 }
 
-static bool is_control_character(char letter) { return (unsigned char)letter < ' ' || letter == 0x7F; }
+/* The bytes of the UTF-8 letter at `text`. 0: a control character, also of the second set (0x80 to 0x9F), which
+ * terminals obey as they do escapes; or no UTF-8. */
+static size_t letter_bytes(const char *text) {
+    enum { LEAD_2 = 0xC2, LEAD_3 = 0xE0, LEAD_4 = 0xF0, LEAD_LAST = 0xF4, CONTROL_2_END = 0xA0 };
+    unsigned char lead = (unsigned char)text[0];
+    if (lead < 0x80) return lead >= ' ' && lead != 0x7F ? 1 : 0;
+    if (lead < LEAD_2 || lead > LEAD_LAST) return 0;
+    size_t bytes = lead >= LEAD_4 ? 4 : lead >= LEAD_3 ? 3 : 2;
+    for (size_t index = 1; index < bytes; index++)
+        if (((unsigned char)text[index] & 0xC0) != 0x80) return 0;
+    return lead == LEAD_2 && (unsigned char)text[1] < CONTROL_2_END ? 0 : bytes;
+}
+
+/* A value from outside may contain line breaks and terminal escapes; a message is one line of text. Replaces each byte
+ * that is no part of a letter. */
+static void make_printable(char *text, size_t bytes) {
+    for (size_t index = 0, letter; index < bytes; index += letter > 0 ? letter : 1) {
+        letter = letter_bytes(text + index);
+        if (letter == 0) text[index] = '?';
+    }
+}
 
 /* The length of `string`, or that of its longest prefix of SHOWN_BYTES_MAX bytes that cuts no UTF-8 letter. */
 static size_t shown_bytes(const char *string) {
@@ -36,9 +56,11 @@ static size_t shown_bytes(const char *string) {
 /* A long text is cut, so that the rest of the message fits into MESSAGE_BYTES_MAX. */
 static void text_put_quoted(TextBuffer *buffer, const char *string) {
     size_t shown = shown_bytes(string);
+    size_t before = buffer->used + 1;
     text_put(buffer, '\'');
-    for (size_t index = 0; index < shown; index++)
-        text_put(buffer, is_control_character(string[index]) ? '?' : string[index]);
+    for (size_t index = 0; index < shown; index++) text_put(buffer, string[index]);
+    if (buffer->capacity > 0) buffer->text[buffer->used] = '\0';
+    if (buffer->used > before) make_printable(buffer->text + before, buffer->used - before);
     text_put_string(buffer, string[shown] == '\0' ? "'" : "...'");
 }
 
@@ -86,12 +108,6 @@ size_t message_format(char *text, size_t text_bytes, const char *format, ...) {
     size_t length = message_format_list(text, text_bytes, format, arguments);
     va_end(arguments);
     return length;
-}
-
-/* A value from outside may contain line breaks and terminal escapes; a message is one line of text. */
-static void make_printable(char *text, size_t bytes) {
-    for (size_t index = 0; index < bytes; index++)
-        if (is_control_character(text[index])) text[index] = '?';
 }
 
 static void message_line(const char *prefix, const char *format, va_list arguments) {

@@ -281,6 +281,24 @@ static void test_a_value_with_line_breaks_is_one_line(void **state) {
     REQUIRE(strchr(result.errors, '\n') == result.errors + strlen(result.errors) - 1);
 }
 
+/* A terminal obeys U+009B, and in 8-bit mode the byte 0x9B, as it does the escape. Other letters are shown. */
+static void test_a_value_with_controls_of_the_second_set(void **state) {
+    (void)state;
+    static const char *const environment[] = {"HAKMEM_THP=\xC2\x9B"
+                                              "31m\x9B"
+                                              "1m \xE4\xB8\xAD\xC2\xA0\xE4\xB8",
+                                              NULL};
+    ChildResult result = child_run_self("print", environment);
+    child_require_success(&result);
+    REQUIRE(strstr(result.errors, "hakmem: warning: HAKMEM_THP=??31m?1m \xE4\xB8\xAD\xC2\xA0?? ") == result.errors);
+    char message[200];
+    assert_int_equal(hak_option_set("\xC2\x9B"
+                                    "31m\xE4\xB8\xAD",
+                                    "1", message, sizeof message),
+                     ENOENT);
+    REQUIRE(strstr(message, "there is no option '??31m\xE4\xB8\xAD';") == message);
+}
+
 int main(int count, char **arguments) {
     if (count > 1) return strcmp(arguments[1], "former") == 0 ? use_former_name() : print_values();
     const struct CMUnitTest tests[] = {
@@ -296,6 +314,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_former_names_at_run_time),
         cmocka_unit_test(test_monstrous_environment),
         cmocka_unit_test(test_a_value_with_line_breaks_is_one_line),
+        cmocka_unit_test(test_a_value_with_controls_of_the_second_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
