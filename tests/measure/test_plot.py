@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hakmem.cli import main
 from hakmem.measure import chart, files
 from hakmem.measure.curve_file import Curve
 from hakmem.measure.sampler import Sample
+from measure_support import hakmem_command, script
 
 SAMPLE = {"seconds": 0.1, "rss_bytes": 9, "pss_bytes": 8, "cpu_seconds": 0.1, "processes": 1}
 
@@ -106,3 +108,27 @@ def test_marks_that_are_not_shown_are_counted() -> None:
     assert re.findall(r"<!-- (marks .*) -->", picture) == ["marks (5 more are not shown)"]
     assert comment("mark 24") in picture
     assert comment("mark 25") not in picture
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense", "tkagg"])
+def test_backend_of_the_environment_is_not_ours(tmp_path: Path, backend: str) -> None:
+    """A notebook names its own to all that is started in it, where this Python may not have it."""
+    code = "import os; print(os.environ['MPLBACKEND'])"
+    words = ["record", "-o", "recording.jsonl", "--", sys.executable, "-c", code]
+    recorded = hakmem_command(*words, cwd=tmp_path, MPLBACKEND=backend)
+    assert (recorded.returncode, recorded.stdout) == (0, backend + "\n")
+    drawn = hakmem_command("plot", "recording.jsonl", cwd=tmp_path, MPLBACKEND=backend)
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    script(tmp_path, "import os, sys, time; time.sleep(0.3); sys.exit(os.environ['MPLBACKEND'] != sys.argv[1])")
+    words = ["compare", "--runs", "1", "--allocators", "pymalloc", "--", "program.py", backend]
+    compared = hakmem_command(*words, cwd=tmp_path, MPLBACKEND=backend)
+    assert compared.returncode == 0, compared.stderr
+
+
+def test_settings_that_matplotlib_cannot_read_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_bytes(b"font.family: \xff\n")
+    script(tmp_path, "pass")
+    result = hakmem_command("compare", "--runs", "1", "program.py", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "hakmem: error: matplotlib cannot be imported: UnicodeDecodeError: " in result.stderr
