@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from python_support import clean_environment
 from stats_support import ENABLE, READY_AND_END, ends_quietly, start_served, told_by
 
 
@@ -64,6 +66,27 @@ thread.join()
 os.read(0, 1)
 """
     ends_quietly(start_served(code, cwd=tmp_path))
+
+
+@pytest.mark.parametrize("others", ["", "threading.Thread(target=time.sleep, args=[0.5]).start()"])
+@pytest.mark.parametrize("child", ["", "if os.fork(): os._exit(os.waitstatus_to_exitcode(os.wait()[1]))"])
+def test_process_ends_with_the_last_thread_of_the_program(tmp_path: Path, others: str, child: str) -> None:
+    """Where the main thread leaves, and what the C library has not written yet is written by who ends the process."""
+    code = f"""
+import ctypes, threading
+{child}
+{others}
+library = ctypes.CDLL(None)
+library.prctl(1, 9)  # a child that does not end goes with its parent
+library.setvbuf(ctypes.c_void_p.in_dll(library, "stdout"), None, 0, 4096)
+library.printf(b"written at the end")
+library.pthread_exit(None)
+"""
+    environment = clean_environment(HAKMEM_STATS_SOCKET="1")
+    command = [sys.executable, "-c", ENABLE + code]
+    # A process that has no thread left but one that blocks SIGTERM is ended by SIGKILL alone, as here.
+    result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "written at the end", "")
 
 
 def test_a_question_is_answered_while_the_program_keeps_the_gil(tmp_path: Path) -> None:

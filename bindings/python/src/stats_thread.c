@@ -39,6 +39,7 @@ static bool is_wanted;               /* in this process and its children */
 static _Atomic bool is_due;          /* in a child that nobody has told CPython of */
 static pid_t process_id;             /* whose thread this is about */
 static unsigned pause_count;         /* of stats_thread_pause without its resume; above 0 no thread starts */
+static pid_t process_without_main;   /* whose main thread has ended; no thread starts there */
 
 static _Atomic uint32_t phase, order;
 static _Atomic int thread_id;
@@ -126,8 +127,12 @@ static int create(void) {
     return result;
 }
 
+static void watch_main_thread(void);
+
 static StatsFailure start(bool must_wait) {
     uint32_t stop = ORDER_STOP;
+    if (process_without_main == getpid()) return (StatsFailure){NULL, 0};
+    watch_main_thread();
     if (pause_count > 0) return (StatsFailure){NULL, 0}; /* the resume starts it */
     if (atomic_load(&phase) != PHASE_ABSENT) {
         if (atomic_compare_exchange_strong(&order, &stop, ORDER_GO_ON) || stop == ORDER_GO_ON)
@@ -159,6 +164,30 @@ static void stop(void) {
         uint32_t still = ORDER_STOP; /* it goes on during the fork, which then has nothing to count with, either */
         (void)atomic_compare_exchange_strong(&order, &still, ORDER_GO_ON);
     }
+}
+
+/* ---- The end of the main thread ---- */
+
+/* The C library ends the process when the last thread ends, and the kernel passes SIGTERM to a thread that does not
+ * block it: where the program's last thread leaves by pthread_exit, this one has to be away. */
+static void main_thread_ends(void *unused) {
+    (void)unused;
+    if (process_id != getpid()) return;
+    pthread_mutex_lock(&life_lock);
+    process_without_main = getpid();
+    stop();
+    pthread_mutex_unlock(&life_lock);
+}
+
+static pthread_key_t main_key;
+static bool has_main_key;
+
+static void make_main_key(void) { has_main_key = pthread_key_create(&main_key, main_thread_ends) == 0; }
+
+static void watch_main_thread(void) {
+    static pthread_once_t key_is_made = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&key_is_made, make_main_key);
+    if (has_main_key && getpid() == (pid_t)syscall(SYS_gettid)) (void)pthread_setspecific(main_key, &main_key);
 }
 
 /* ---- Around a fork ---- */

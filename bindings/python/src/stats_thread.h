@@ -6,7 +6,8 @@
  *
  * A thread of the C library's, of which Python knows nothing: not `threading`, which awaits it at the end and forgets
  * it after a fork, not what replaces `threading` (gevent, eventlet), not what traces or stops all threads. It never
- * has a GIL, touches no Python object, blocks all signals, and ends with the process, wherever it is.
+ * has a GIL, touches no Python object, blocks all signals, and ends with the process, wherever it is, or with
+ * the main thread where that leaves by pthread_exit.
  */
 #ifndef HAKMEM_PYTHON_STATS_THREAD_H
 #define HAKMEM_PYTHON_STATS_THREAD_H
