@@ -25,6 +25,8 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
         "the burst bound as percent of used bytes; never below the idle bound")                                     \
     ROW(purge_delay_ms, PURGE_DELAY_MS, HAK_OPTION_INTEGER, "250", 0, 3600000, "", "ms", OPTION_ANY_TIME,           \
         "how long a free OS page is exempt from the idle bound; 0: no burst bound, and no helper thread")           \
+    ROW(first_thread_bytes, FIRST_THREAD_BYTES, HAK_OPTION_INTEGER, "0", 0, INT64_MAX, "", "bytes", OPTION_ANY_TIME, \
+        "in a process that never had a thread: as much above the idle bound is not worth the helper")               \
     ROW(thp, THP, HAK_OPTION_CHOICE, "auto", 0, 0, "never,auto,always", "", OPTION_AT_START,                        \
         "transparent huge pages for SuperSlabs; auto: for those of a heap that is dense and grows")                 \
     ROW(align, ALIGN, HAK_OPTION_CHOICE, "8", 0, 0, "8,16", "bytes", OPTION_AT_START,                               \

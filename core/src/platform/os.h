@@ -84,6 +84,9 @@ uint64_t os_random_bits(void);
 void os_thread_exit_hook_set(void (*on_exit)(void)); /* once per process */
 void os_thread_exit_hook_arm(void);                  /* for the calling thread */
 
+/* True: the C library knows that no thread was ever made. False also where it does not tell. */
+bool os_has_one_thread_ever(void);
+
 uint64_t os_thread_id(void); /* the kernel's, which it uses again after the thread has ended */
 
 /* A full memory barrier in every running thread of this process (membarrier(2)). False: the kernel has none, and

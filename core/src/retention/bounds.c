@@ -7,6 +7,7 @@
 
 #include "heap/heap_all.h"
 #include "platform/option.h"
+#include "platform/os.h"
 
 _Atomic int64_t bounds_poll_at_free_bytes, bounds_poll_at_cached_bytes;
 _Atomic int64_t bounds_poll_at_reported_bytes, bounds_report_portion_bytes;
@@ -28,6 +29,15 @@ Bound bounds_burst(int64_t used_bytes) {
     return larger(larger(share, fixed), bounds_idle(used_bytes));
 }
 
+Bound bounds_helper(int64_t used_bytes) {
+    Bound bound = bounds_idle(used_bytes);
+    int64_t more_bytes = option_value(OPTION_FIRST_THREAD_BYTES);
+    if (more_bytes != 0 && option_value(OPTION_PURGE_DELAY_MS) != 0 && os_has_one_thread_ever())
+        bound.bytes = bound.bytes > INT64_MAX - more_bytes ? INT64_MAX : bound.bytes + more_bytes;
+    return bound;
+}
+
+int64_t bounds_helper_bytes(void) { return bounds_helper(heap_used_bytes_all()).bytes; }
 int64_t bounds_idle_bytes(void) { return bounds_idle(heap_used_bytes_all()).bytes; }
 
 /* Returning x bytes raises the free bytes by at most x and lowers the bound, fixed + percent of used bytes, by

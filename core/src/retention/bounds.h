@@ -4,6 +4,7 @@
  * Layer: retention. Arithmetic alone: gives nothing back. Thread rule: any thread, no lock.
  *
  *   idle bound  = retain_bytes + retain_percent of used bytes                      free for longer than purge_delay_ms
+ *   helper bound = idle bound + first_thread_bytes in a process that never had a thread     above it a helper is wanted
  *   burst bound = the larger of retain_burst_bytes, retain_burst_percent of used   free at all
  *                 bytes, and the idle bound
  *
@@ -25,8 +26,13 @@ typedef struct Bound {
 Bound bounds_idle(int64_t used_bytes);
 Bound bounds_burst(int64_t used_bytes);
 
-/* The idle bound for the used bytes of now. */
+/* From here on the helper is wanted: the idle bound, and more in a process that never had a thread (option
+ * first_thread_bytes), because the first one makes the C library and the C++ library lock ever after. */
+Bound bounds_helper(int64_t used_bytes);
+
+/* These two for the used bytes of now. */
 int64_t bounds_idle_bytes(void);
+int64_t bounds_helper_bytes(void);
 
 /* What a purge in a thread that frees gives back, about: enough to batch system calls, and a pause of less than 1
  * ms. */

@@ -20,6 +20,12 @@ static _Atomic int64_t reported_bytes; /* what heaps returned since the last pol
 
 /* ---- After blocks were returned ---- */
 
+/* What is not worth a helper: OS pages that are old enough go, as the helper would have it. */
+static void poll_without_helper(Bound idle, Bound helper) {
+    bounds_set_next_poll(helper);
+    (void)purge_run((uint32_t)option_value(OPTION_PURGE_DELAY_MS), idle.bytes, SIZE_MAX);
+}
+
 /* With a helper, a thread that frees gives back about max(freed_bytes, PURGE_STEP_BYTES), the oldest first: more
  * would be a pause for what other threads left, and later polls and the helper go on. Without a helper it gives back
  * all that exceeds the bound. */
@@ -27,7 +33,12 @@ void retention_poll(int64_t freed_bytes) {
     STORE_RELAXED(reported_bytes, 0);
     int64_t used_bytes = heap_used_bytes_all();
     Bound bound = bounds_idle(used_bytes), burst = bounds_burst(used_bytes);
+    Bound helper = bounds_helper(used_bytes);
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
+    if (free_bytes <= helper.bytes && helper.bytes > bound.bytes) {
+        poll_without_helper(bound, helper);
+        return;
+    }
     bool is_delayed = free_bytes > bound.bytes && option_value(OPTION_PURGE_DELAY_MS) != 0;
     /* Before the wake-up: a helper that finishes after it calls bounds_poll_next_time, which must not be undone. */
     bounds_set_next_poll(is_delayed ? burst : bound);
@@ -62,16 +73,16 @@ void retention_report_returned(int64_t bytes) {
 /* ---- After caches grew ---- */
 
 void retention_poll_caches(void) {
-    int64_t idle_bound_bytes = bounds_idle_bytes();
-    if (bounds_free_and_cached_bytes() <= idle_bound_bytes) {
-        STORE_RELAXED(bounds_poll_at_cached_bytes, idle_bound_bytes);
+    int64_t helper_bound_bytes = bounds_helper_bytes();
+    if (bounds_free_and_cached_bytes() <= helper_bound_bytes) {
+        STORE_RELAXED(bounds_poll_at_cached_bytes, helper_bound_bytes);
         return;
     }
     /* Before the wake-up: a helper that finishes after it calls bounds_poll_next_time, which must not be undone. */
     STORE_RELAXED(bounds_poll_at_cached_bytes, INT64_MAX);
     if (option_value(OPTION_PURGE_DELAY_MS) != 0 && helper_wake()) return;
     reclaim_others(true);
-    STORE_RELAXED(bounds_poll_at_cached_bytes, bounds_free_and_cached_bytes() + idle_bound_bytes);
+    STORE_RELAXED(bounds_poll_at_cached_bytes, bounds_free_and_cached_bytes() + bounds_idle_bytes());
 }
 
 void retention_after_cache_growth(Heap *heap) {

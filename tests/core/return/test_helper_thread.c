@@ -190,11 +190,60 @@ static void test_mlockall(void **state) {
     child_must_succeed(helper_ends_under_mlockall, NULL);
 }
 
+/* ---- A process that never had a thread ---- */
+
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+
+static void drop_from(size_t count, size_t kept_interval) {
+    for (size_t index = 0; index < count; index++) memset(blocks[index] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t index = 0; index < count; index++)
+        if (index % kept_interval != 0) hak_free(blocks[index]);
+    hak_thread_flush();
+}
+
+/* 6 MB are above the idle bound, and not worth it; the OS pages go with a later poll. 40 MB are. */
+static void little_is_not_worth_a_thread(void *unused) {
+    enum { FIRST_THREAD_BYTES = 4 << 20, IDLE_BOUND_BYTES = 4 << 20, FEW = 3000, KEPT_INTERVAL = 300 };
+    (void)unused;
+    stats_option_set("first_thread_bytes", "4194304");
+    drop_from(FEW, KEPT_INTERVAL);
+    REQUIRE_AT_LEAST(stats_checked().free_resident_bytes, IDLE_BOUND_BYTES);
+    resident_sleep_ms(600);
+    REQUIRE_EQUAL(resident_thread_count(), 1);
+    REQUIRE(stats_checked().free_resident_bytes <= IDLE_BOUND_BYTES + FIRST_THREAD_BYTES + (1 << 20));
+    start_helper();
+    resident_sleep_ms(600);
+    REQUIRE(stats_checked().free_resident_bytes <= IDLE_BOUND_BYTES + (1 << 20));
+}
+
+static void any_excess_is_worth_a_helper(void *unused) {
+    (void)unused;
+    drop_from(BLOCKS / 6, BLOCKS / 60);
+    await_thread_count(2);
+}
+
+static void test_first_thread(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(little_is_not_worth_a_thread, NULL);
+    child_must_succeed(any_excess_is_worth_a_helper, NULL);
+}
+
+#else /* the C library does not tell */
+
+static void test_first_thread(void **state) {
+    (void)state;
+    skip();
+}
+
+#endif
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quiesce),
         cmocka_unit_test(test_scheduling),
         cmocka_unit_test(test_mlockall),
+        cmocka_unit_test(test_first_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

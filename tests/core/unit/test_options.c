@@ -31,6 +31,7 @@ static void test_table_is_complete(void **state) {
         "tiny_use_superslab",
         "system_calls",
         "deepbind",
+        "first_thread_bytes",
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
         bool is_found = false;

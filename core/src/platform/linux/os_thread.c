@@ -77,6 +77,10 @@ void os_thread_exit_hook_arm(void) {
     errno = saved;
 }
 
+extern char __libc_single_threaded __attribute__((weak)); /* glibc's from 2.32 on; it never becomes true again */
+
+bool os_has_one_thread_ever(void) { return &__libc_single_threaded != NULL && __libc_single_threaded != 0; }
+
 uint64_t os_thread_id(void) { return (uint64_t)syscall(SYS_gettid); }
 
 bool os_barrier_in_all_threads(void) {
