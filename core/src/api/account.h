@@ -106,6 +106,9 @@ bool account_add(hak_heap_t *heap, uint64_t bytes, uint64_t blocks);
 /* Subtracts; what the account does not hold is not subtracted. Called after the block is gone. */
 void account_subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks);
 
+/* Whether the account holds a block, and `bytes` at least. Takes heap_list_lock where it seems not to. */
+bool account_holds(const hak_heap_t *heap, uint64_t bytes);
+
 /* ---- Fast paths ---- */
 
 /* Between the announcement of a request and its end. True: `thread`, the calling thread's heap, counts alone. */

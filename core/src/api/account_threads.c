@@ -107,6 +107,14 @@ static void claim(hak_heap_t *heap, Heap *thread) {
     lock_release(&heap_list_lock);
 }
 
+bool account_holds(const hak_heap_t *heap, uint64_t bytes) {
+    if (HAK_LIKELY(account_held_bytes(heap) >= bytes && account_held_blocks(heap) > 0)) return true;
+    lock_acquire(&heap_list_lock); /* another thread may be in claim, which moves what is shared */
+    bool is_held = account_held_bytes(heap) >= bytes && account_held_blocks(heap) > 0;
+    lock_release(&heap_list_lock);
+    return is_held;
+}
+
 /* True: the calling thread, whose heap is `thread`, counts alone. It announces itself and asks once more. */
 static bool counts_alone(hak_heap_t *heap, Heap *thread) {
     Heap *user = heap->user;

@@ -134,7 +134,7 @@ static HAK_NOINLINE void free_checked(hak_heap_t *heap, void *block) {
     if (block == NULL || (heap->private_heap == NULL && !account_is_alive(heap))) return;
     size_t usable_bytes = host_heap_block_bytes(heap, block);
     if (usable_bytes == 0) return;
-    if (HAK_UNLIKELY(account_held_bytes(heap) < usable_bytes || account_held_blocks(heap) == 0)) {
+    if (HAK_UNLIKELY(!account_holds(heap, usable_bytes))) {
         report_not_held(heap, block, usable_bytes);
         return;
     }

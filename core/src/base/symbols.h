@@ -9,6 +9,7 @@
 #define HAK_BASE_SYMBOLS_H
 
 #pragma redefine_extname account_add hak_core_account_add
+#pragma redefine_extname account_holds hak_core_account_holds
 #pragma redefine_extname account_is_alive hak_core_account_is_alive
 #pragma redefine_extname account_note_fall hak_core_account_note_fall
 #pragma redefine_extname account_note_peak hak_core_account_note_peak
