@@ -1,5 +1,5 @@
-# The longer checks: fuzzing, sanitizers, planted faults, clang, other C libraries and machines, suites that others
-# wrote. Included by the Makefile, whose variables it uses; everything is built under build/.
+# The longer checks: fuzzing, sanitizers, planted faults, models, clang, other C libraries and machines, suites that
+# others wrote. Included by the Makefile, whose variables it uses; everything is built under build/.
 
 # GNU make passes SECONDS on in the environment; bash counts up from it, which does no harm.
 SECONDS ?= 60
@@ -8,8 +8,8 @@ PEER_ARGS ?=
 ONLY ?=
 QUICK ?=
 
-.PHONY: fuzz fuzz-here sanitize sanitize-here tidy tidy-here test-musl test-musl-here test-aarch64 test-aarch64-here \
-	peer-cpython peer-cpython-here planted planted-here
+.PHONY: fuzz fuzz-here sanitize sanitize-here tidy tidy-here model model-here test-musl test-musl-here test-aarch64 \
+	test-aarch64-here peer-cpython peer-cpython-here planted planted-here
 
 fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60)
 	@.ci/check-system $(PYTHON) python core clang
@@ -24,6 +24,10 @@ planted: check-core ## Plant faults in a copy of the core, say which test finds 
 tidy: ## Build with clang, warnings as errors, and run clang-tidy
 	@.ci/check-system $(PYTHON) python core tidy
 	@$(MAKE) --no-print-directory tidy-here
+
+model: ## Check the models of the protocols with spin, and see that each mutation is caught
+	@.ci/check-system $(PYTHON) python spin
+	@$(MAKE) --no-print-directory model-here
 
 test-musl: ## Run the C tests with musl
 	@.ci/check-system $(PYTHON) python musl
@@ -68,6 +72,10 @@ tidy-here: $(venv)/build-tools-installed
 	@$(call core_tests_built,build/clang,-DCMAKE_C_COMPILER=clang -DHAKMEM_WERROR=ON \
 		-DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
 	@clang-tidy -p build/clang --quiet $$(find core/src -name '*.c')
+
+# With Python alone, not a virtual environment's.
+model-here:
+	@PYTHONPATH=tests $(PYTHON) -m model.check_models --jobs $(JOBS) --compiler "$(CC)"
 
 # Without cmocka. The programs for musl are static, so without what needs shared libraries, too; musl's compiler does not look for the kernel's
 # headers, which are the same for all C libraries.

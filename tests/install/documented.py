@@ -51,6 +51,7 @@ TARGETS = {
     "make sanitize": Row(LONG, "make sanitize SECONDS=20", "sanitize: thread: .* nothing found", 1200),
     "make planted": Row(LONG, "make planted QUICK=1 ONLY=purge-loses-errno", "planted: 1 of 1 found", 1200),
     "make tidy": Row(LONG, "make tidy", "", 900),
+    "make model": Row(LONG, "make model", "All models hold, .* were caught", 1200),
     "make test-musl": Row(LONG, "make test-musl", "100% tests passed", 900),
     "make test-aarch64": Row(LONG, "make test-aarch64", "100% tests passed", 1800),
     "make peer-cpython": Row(HERE, 'make peer-cpython PEER_ARGS="--only test_list"', "not expected: 0"),

@@ -70,7 +70,7 @@ TYPE = re.compile(r"(?<!\w)([A-Z][a-z0-9]+[A-Z]\w*)")
 CODE_OF_PAGE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 FILE = re.compile(
     r"(?<![\w.$/~<-])(?:\./)?((?:[\w.*-]+/|<\w+>/)*[\w.*-]*[\w*]"
-    r"\.(?:c|h|i|pyi?|md|lua|rb|tcl|mk|cmake|toml|yml))(?!\.?[\w(])"
+    r"\.(?:c|h|i|pml|pyi?|md|lua|rb|tcl|mk|cmake|toml|yml))(?!\.?[\w(])"
 )
 URL = re.compile(r"\bhttps?://\S+")
 HASH_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*", re.MULTILINE)
@@ -91,7 +91,7 @@ def split(path: Path, text: str) -> tuple[str, list[Comment]]:
         return "", [(1, text)]
     if path.suffix in (".py", ".pyi"):
         return split_python(text, with_strings=PLANTING not in path.as_posix())
-    if path.suffix in (".c", ".h", ".i"):
+    if path.suffix in (".c", ".h", ".i", ".pml"):
         found = [match for match in layers.COMMENT_OR_STRING.finditer(text) if match[0].startswith("/")]
     else:
         found = list((LUA_COMMENT if path.suffix == ".lua" else HASH_COMMENT).finditer(text))

@@ -100,6 +100,7 @@ def test_what_exists_is_not_found(tree: Path, namer: str, form: str, text: str) 
         ("core/src/heap/x.c", "int x; /* A job.\n * {} */\n", 2),
         ("tests/core/unit/x.h", "int x;\n// {}\n", 2),
         ("swig/x.i", "/* {} */\n", 1),
+        ("tests/model/x.pml", "/* A job. */\n#define X 1 /* {} */\n", 2),
         ("bindings/python/hakmem/x.py", '"""{}"""\n', 1),
         ("bindings/python/hakmem/x.py", 'def f():\n    """A job.\n\n    {}\n    """\n', 4),
         ("bindings/python/hakmem/x.py", "x = 1  # {}\n", 1),

@@ -48,6 +48,8 @@ GOOD_C = "/*\n * heap/x.c - a job.\n *\n * Layer: heap.\n */\nint x;\n"
         ("core/src/heap/x.c", GOOD_C.replace("Layer: heap", "Layer: slab"), "does not have: Layer: heap"),
         ("core/src/heap/x.c", GOOD_C + "int y;\n" * 394, None),
         ("core/src/heap/x.c", GOOD_C + "int y;\n" * 395, "401 lines; the limit is 400"),
+        ("x.pml", "int x;\n", "does not begin with a comment"),
+        ("x.pml", f"/* A job. */\nint {'x' * 116};\n", "x.pml:2: 121 columns"),
         ("x.py", '"""A job."""\n', None),
         ("x.py", "#!/usr/bin/env python3\n# A job.\n", None),
         ("x.py", "import os\n", "does not begin with a docstring"),

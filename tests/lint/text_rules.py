@@ -9,7 +9,7 @@ from pathlib import Path
 LINES_MAX = 400
 COLUMNS_MAX = 120
 NOT_KEPT = {".git", "build", "dist", "__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis"}
-CODE_SUFFIXES = {".c", ".h", ".i", ".py", ".pyi"}
+CODE_SUFFIXES = {".c", ".h", ".i", ".pml", ".py", ".pyi"}
 # What cannot be broken: an address, a row of a table, and on pages a block of what a program printed or a shell reads.
 URL = re.compile(r"\bhttps?://\S+")
 TABLE_ROW = re.compile(r"\s*\|")
@@ -38,7 +38,7 @@ def check_header_comment(path: Path, text: str) -> list[str]:
     """The first thing in a source file says what the file is for."""
     if not text.strip():
         return []
-    if path.suffix in (".c", ".h", ".i"):
+    if path.suffix in (".c", ".h", ".i", ".pml"):
         match = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
         if not match:
             return [f"{path}:1: does not begin with a comment that says its job"]

@@ -1,0 +1,1 @@
+"""Models of the core's protocols, and what checks them: docs/model.md."""
