@@ -78,7 +78,8 @@ void registry_initialize(void) {
 static void window_place(uintptr_t first_superslab, bool is_at_hint) {
     /* From a hint the heap grows upwards; from an address that the kernel chose it may grow either way. */
     uintptr_t below = is_at_hint ? 0 : WINDOW_BYTES / 2;
-    if (below > first_superslab) below = first_superslab & ~(SUPERSLAB_BYTES - 1);
+    /* In a small address space. Not from address 0 on: a base of 0 is that of a window without a place. */
+    if (below >= first_superslab) below = (first_superslab & ~(SUPERSLAB_BYTES - 1)) - SUPERSLAB_BYTES;
     STORE_RELAXED(registry_window_base, first_superslab - below);
     lowest_unused_index = below >> SUPERSLAB_SHIFT;
 }
