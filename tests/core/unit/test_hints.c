@@ -43,8 +43,8 @@ void *__wrap_hak_core_os_map(uintptr_t hint, size_t bytes) {
     if (next_address != 0 && bytes == SUPERSLAB_BYTES && hint != 0) {
         void *address = (void *)next_address;
         next_address = 0;
-        REQUIRE(mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
-                address);
+        REQUIRE(mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+                     0) == address);
         return address;
     }
     if (misaligns && hint != 0) return map_misaligned(bytes);
