@@ -9,7 +9,9 @@
 #include <hakmem_control.h>
 #include <string.h>
 
+#include "heap/heap.h"
 #include "platform/os.h"
+#include "superslab/metadata.h"
 #include "support/child.h"
 #include "support/pattern.h"
 #include "support/resident.h"
@@ -230,64 +232,59 @@ static void test_control_says_so(void **state) {
 
 /* ---- Threads without a heap ---- */
 
-enum { THREADS = 1000, STEP_END = 1 };
+enum { THREADS = 3, STEP_END = 1 };
 static Story story = STORY_START;
 static _Atomic unsigned threads_parked;
 
-static void *take_a_heap_and_park(void *unused) {
-    void *block = hak_malloc(SMALL_BYTES);
-    if (block != NULL) pattern_fill(block, SMALL_BYTES, 5);
+/* What heaps, slots and headers are made of. */
+static void take_all_metadata(void) {
+    while (metadata_map(resident_os_page_bytes()) != NULL) {}
+}
+
+static void *take_a_block_and_park(void *unused) {
+    void *block = hak_malloc(SMALL_BYTES), *other = hak_malloc(BIG_BYTES);
+    REQUIRE(block != NULL && other != NULL);
+    REQUIRE(heap_of_thread->kind == HEAP_NONE);
+    pattern_fill(block, SMALL_BYTES, 5);
     threads_parked++;
     story_await(&story, STEP_END);
-    if (block != NULL) REQUIRE(pattern_holds(block, SMALL_BYTES, 5));
+    REQUIRE(pattern_holds(block, SMALL_BYTES, 5));
     hak_free(block);
+    hak_free(other);
     return unused;
 }
 
-static pthread_t parked[THREADS];
-static size_t parked_count;
-
-/* Until there is no memory for another heap: the thread caches nothing then. */
-static void park_threads_without_heap(size_t wanted) {
-    for (size_t without = 0; without < wanted; parked_count++) {
-        REQUIRE_OP(parked_count, <, THREADS);
-        uint64_t cached_bytes = stats_now().cached_bytes;
-        parked[parked_count] = threads_start(take_a_heap_and_park, NULL);
-        while (threads_parked <= parked_count) resident_sleep_ms(1);
-        without += stats_now().cached_bytes == cached_bytes;
-    }
-}
-
-static void threads_live_from_the_shared_heap(void *debug) {
-    stats_option_set("purge_delay_ms", "3600000");
-    stats_option_set("retain_burst_bytes", "1073741824");
-    (void)debug;
+static void threads_live_from_the_shared_heap(void *unused) {
+    (void)unused;
+    pthread_t threads[THREADS];
     take_all_but_a_reserve();
+    take_all_metadata();
     free_reserve();
     uint64_t live_blocks = stats_now().live_blocks;
-    park_threads_without_heap(3);
+    for (size_t number = 0; number < THREADS; number++) threads[number] = threads_start(take_a_block_and_park, NULL);
+    while (threads_parked < THREADS) resident_sleep_ms(1);
     REQUIRE_EQUAL(hak_check(), 0);
-    REQUIRE_EQUAL(stats_checked().live_blocks, live_blocks + parked_count);
+    REQUIRE_EQUAL(stats_checked().live_blocks, live_blocks + 2 * THREADS);
     story_reach(&story, STEP_END);
-    for (size_t number = 0; number < parked_count; number++) threads_join(parked[number]);
+    for (size_t number = 0; number < THREADS; number++) threads_join(threads[number]);
     REQUIRE_EQUAL(stats_checked().live_blocks, live_blocks);
     REQUIRE_EQUAL(hak_check(), 0);
 }
 
 static void test_threads_live_from_the_shared_heap(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
     child_must_succeed(threads_live_from_the_shared_heap, NULL);
 }
 
-/* Of one thread that has a heap, when there is no memory for the slots of another large magazine. */
+/* Of a thread that has a heap, when there is no memory for the slots of another large magazine. */
 static void magazines_stay_small(void *unused) {
     (void)unused;
+    enum { STEP_BYTES = 48, LAST_BYTES = 1008 };
     static void *held[RESERVE_BLOCKS];
     take_all_but_a_reserve();
+    take_all_metadata();
     free_reserve();
-    park_threads_without_heap(1);
-    for (size_t bytes = 16; bytes <= 512; bytes *= 2) {
+    for (size_t bytes = STEP_BYTES; bytes <= LAST_BYTES; bytes += STEP_BYTES) {
         for (unsigned round = 0; round < 3; round++) {
             size_t count = 0;
             while (count < RESERVE_BLOCKS && (held[count] = hak_malloc(bytes)) != NULL)
@@ -298,17 +295,14 @@ static void magazines_stay_small(void *unused) {
                 hak_free(held[number]);
             }
         }
-        hak_thread_flush();
+        (void)hak_trim();
     }
     REQUIRE_EQUAL(hak_check(), 0);
     (void)stats_checked();
-    story_reach(&story, STEP_END);
-    for (size_t number = 0; number < parked_count; number++) threads_join(parked[number]);
 }
 
 static void test_magazines_stay_small(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
     child_must_succeed(magazines_stay_small, NULL);
 }
 
