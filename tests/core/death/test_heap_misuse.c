@@ -163,6 +163,20 @@ static void free_in_a_destroyed_heap(void) {
     hak_free(block);
 }
 
+static int local[64];
+
+static void free_of_a_foreign_block(void) {
+    hak_heap_t *heap = private_heap();
+    hak_heap_free(heap, laundered(local));
+    hak_heap_destroy(heap);
+}
+
+static void realloc_of_a_foreign_block(void) {
+    hak_heap_t *heap = private_heap();
+    REQUIRE(hak_heap_realloc(heap, laundered(local), 100) == NULL);
+    hak_heap_destroy(heap);
+}
+
 static void heap_destroyed_twice(void) {
     hak_heap_t *heap = hak_heap_new(NULL);
     hak_heap_destroy(heap);
@@ -200,6 +214,8 @@ static const Case cases[] = {
     CASE("invalid free of 0x", free_of_more_than_is_held),
     CASE("invalid free of 0x", free_of_a_large_block_that_is_not_held),
     CASE("invalid free of 0x", free_of_more_blocks_than_are_held),
+    CASE("invalid free of 0x", free_of_a_foreign_block),
+    CASE("invalid free of 0x", realloc_of_a_foreign_block),
     CASE("invalid use of 0x", heap_destroyed_twice),
     CASE("invalid use of 0x", request_on_a_destroyed_heap), /* the last ones: with debug 2 the account is overwritten */
     CASE("invalid use of 0x", free_in_a_destroyed_heap),

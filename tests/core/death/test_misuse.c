@@ -238,6 +238,14 @@ static void huge_inner_pointer(void) {
     hak_free(block);
 }
 
+static void huge_inner_pointer_at_page(void) {
+    char *block = hak_malloc(5000000);
+    REQUIRE_EQUAL(hak_usable_size(block + 4096), 0);
+    misuse_announce(block + 4096);
+    hak_free(misuse_laundered(block + 4096));
+    hak_free(block);
+}
+
 static void large_free_after_release(void) {
     void *block = hak_malloc(3000000);
     misuse_announce(block);
@@ -272,6 +280,7 @@ static const MisuseCase cases[] = {
     MISUSE_CASE("invalid free", large_inner_pointer),
     MISUSE_CASE("invalid free", large_inner_pointer_at_slab),
     MISUSE_CASE("invalid free", huge_inner_pointer),
+    MISUSE_CASE("invalid free", huge_inner_pointer_at_page),
     MISUSE_CASE("free", large_free_after_release),
 };
 

@@ -12,6 +12,8 @@
 #include "support/stats.h"
 #include "support/suite.h"
 
+static int foreign_block[25];
+
 static int scenario(const char *name) {
     static const struct {
         const char *name;
@@ -29,6 +31,12 @@ static int scenario(const char *name) {
         {"large_one_too_large", 100000, 1, true},
         {"large_wrong", 100000, 500000, false},
     };
+    if (strcmp(name, "foreign") == 0) {
+        void *volatile block = foreign_block;
+        hak_free(hak_malloc(1)); /* the level is read with the first request */
+        hak_free_sized(block, sizeof foreign_block);
+        return 0;
+    }
     for (size_t index = 0; index < sizeof rows / sizeof *rows; index++) {
         if (strcmp(rows[index].name, name) != 0) continue;
         void *block = hak_malloc(rows[index].size_bytes);
@@ -74,6 +82,17 @@ static void test_wrong_sizes_are_corruption(void **state) {
     }
 }
 
+/* Of a block that hakmem does not know it knows no size: it is an invalid free, at each level. */
+static void test_foreign_block(void **state) {
+    (void)state;
+    static const char *const levels[] = {"HAKMEM_DEBUG=0", "HAKMEM_DEBUG=1", "HAKMEM_DEBUG=2"};
+    static const char *const words[] = {"invalid free of 0x", "not a block of hakmem", "thread ", NULL};
+    for (size_t level = 0; level < 3; level++) {
+        ChildResult result = start("foreign", levels[level], NULL);
+        child_require_abort(&result, words);
+    }
+}
+
 static void test_level_0_does_not_look(void **state) {
     (void)state;
     ChildResult result = start("too_large", "HAKMEM_DEBUG=0", NULL);
@@ -86,6 +105,7 @@ int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fitting_sizes_pass),
         cmocka_unit_test(test_wrong_sizes_are_corruption),
+        cmocka_unit_test(test_foreign_block),
         cmocka_unit_test(test_level_0_does_not_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

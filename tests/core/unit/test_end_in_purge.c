@@ -1,9 +1,11 @@
 /*
  * unit/test_end_in_purge.c - a thread ends while another one purges a slab of its heap: the slab goes to the shared
- * heap afterwards, where all threads find its free blocks.
+ * heap afterwards, where all threads find its free blocks. A private heap that ends then waits for the purge, since its
+ * slabs go with it.
  *
  * In unit because it does by hand what a purge does before and after the kernel works.
  */
+#include "api/account.h"
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
 #include "slab/slab.h"
@@ -72,7 +74,54 @@ static void test_thread_ends_in_purge(void **state) {
     child_must_succeed(end_in_purge, NULL);
 }
 
+/* ---- A private heap ---- */
+
+static hak_heap_t *private_heap;
+static _Atomic bool is_destroyed;
+
+static void *destroy(void *unused) {
+    hak_heap_destroy(private_heap);
+    is_destroyed = true;
+    return unused;
+}
+
+static void destroyed_in_purge(void *unused) {
+    (void)unused;
+    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    options.is_private = 1;
+    REQUIRE((private_heap = hak_heap_new(&options)) != NULL);
+    heap = private_heap->private_heap;
+    for (size_t number = 0; number < BLOCKS; number++)
+        REQUIRE((blocks[number] = hak_heap_malloc(private_heap, BLOCK_BYTES)) != NULL);
+    for (size_t number = 0; number < BLOCKS; number++)
+        if (number % BLOCKS_PER_SURVIVOR != 0) hak_heap_free(private_heap, blocks[number]);
+    hak_thread_flush();
+    (void)hak_trim();
+    for (size_t number = 1; number < BLOCKS; number++) /* dirty and free again */
+        if (number % BLOCKS_PER_SURVIVOR != 0) blocks[number] = hak_heap_malloc(private_heap, BLOCK_BYTES);
+    for (size_t number = 1; number < BLOCKS; number++)
+        if (number % BLOCKS_PER_SURVIVOR != 0) hak_heap_free(private_heap, blocks[number]);
+    Slab *slab = slab_to_purging();
+    pthread_t thread = threads_start(destroy, NULL);
+    resident_sleep_ms(20);
+    REQUIRE(!is_destroyed);
+    slab_from_purging(slab);
+    threads_join(thread);
+    REQUIRE(is_destroyed);
+    REQUIRE_EQUAL(hak_check(), 0);
+    stats_require_all_returned();
+}
+
+static void test_private_heap_ends_in_purge(void **state) {
+    (void)state;
+    if (resident_os_page_bytes() == SLAB_BYTES) skip();
+    child_must_succeed(destroyed_in_purge, NULL);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_thread_ends_in_purge)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_thread_ends_in_purge),
+        cmocka_unit_test(test_private_heap_ends_in_purge),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
