@@ -233,6 +233,9 @@ static void test_heaps_by_number(void **state) {
     REQUIRE_EQUAL(hak_control_heap_set_limit(second, 0, 4096, &error), 0);
     REQUIRE(hak_heap_malloc(heap, 1000) != NULL);
     REQUIRE_EQUAL(hak_control_heap_destroy(first, &error), 0);
+    REQUIRE(hak_control_heap(first) == NULL && hak_control_heap(second) == heap); /* not the next one instead */
+    REQUIRE_EQUAL(hak_published()->heap_id_next(first), second);
+    REQUIRE_EQUAL(hak_published()->heap_id_next(UINT64_MAX), 0);
     REQUIRE_EQUAL(hak_control_heap_destroy(second, &error), 0);
     REQUIRE(hak_control_heap(first) == NULL);
 }

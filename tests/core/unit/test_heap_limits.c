@@ -113,10 +113,42 @@ static void test_heap_that_falls_to_its_soft_limit(void **state) {
     }
 }
 
+/* ---- With a function for refusals ---- */
+
+static void *count_refusal(void *context, uintptr_t word, size_t bytes) {
+    REQUIRE_EQUAL(word, bytes + 1);
+    ++*(unsigned *)context;
+    return NULL;
+}
+
+static void test_refusals_are_told_and_nothing_else(void **state) {
+    (void)state;
+    for (uint32_t is_private = 0; is_private < 2; is_private++) {
+        hak_heap_t *heap = heap_with(is_private, 0, 0);
+        for (size_t index = 0; index < SIZES; index++) {
+            size_t size = sizes[index], bytes = block_bytes_of(size);
+            unsigned refusals = 0;
+            for (unsigned time = 0; time < 2; time++) {
+                REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, bytes - 1), 0);
+                REQUIRE(hak_heap_malloc_or(heap, size, count_refusal, &refusals, size + 1) == NULL);
+                REQUIRE_EQUAL(refusals, time + 1);
+                REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, bytes), 0);
+                void *block = hak_heap_malloc_or(heap, size, count_refusal, &refusals, size + 1);
+                REQUIRE(block != NULL);
+                REQUIRE_EQUAL(refusals, time + 1);
+                REQUIRE_EQUAL(heap_stats(heap).used_bytes, bytes);
+                hak_heap_free(heap, block);
+            }
+        }
+        hak_heap_destroy(heap);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits_are_exact),
         cmocka_unit_test(test_heap_that_falls_to_its_soft_limit),
+        cmocka_unit_test(test_refusals_are_told_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
