@@ -113,7 +113,7 @@ static uintptr_t superslab_map(void) {
     address = round_up_bytes(wide, SUPERSLAB_BYTES);
     if (address > wide) os_unmap_or_purge((void *)wide, address - wide);
     size_t behind_bytes = wide + wide_bytes - (address + SUPERSLAB_BYTES);
-    if (behind_bytes > 0) os_unmap_or_purge((void *)(address + SUPERSLAB_BYTES), behind_bytes);
+    os_unmap_or_purge((void *)(address + SUPERSLAB_BYTES), behind_bytes); /* an OS page at least */
     return address;
 }
 

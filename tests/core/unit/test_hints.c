@@ -47,7 +47,7 @@ void *__wrap_hak_core_os_map(uintptr_t hint, size_t bytes) {
                      0) == address);
         return address;
     }
-    if (misaligns && hint != 0) return map_misaligned(bytes);
+    if (misaligns) return map_misaligned(bytes);
     return __real_hak_core_os_map(ignores_hints ? 0 : hint, bytes);
 }
 
