@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cache/magazine.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "superslab/registry.h"
@@ -145,6 +146,27 @@ static void test_damaged_lists_are_found(void **state) {
     for (size_t index = 0; index < sizeof damages / sizeof *damages; index++) require_named(damages[index]);
 }
 
+/* ---- Magazines ---- */
+
+static void damage_top(void *offset_pointer) {
+    void *block = hak_malloc(BLOCK_BYTES);
+    unsigned class_index = slab_of(block)->class_index;
+    Magazine *magazine = &heap_of_thread->magazine[class_index];
+    REQUIRE_EQUAL(hak_check(), 0);
+    STORE_RELAXED(magazine->top, magazine_slots(heap_of_thread, class_index) + *(int *)offset_pointer);
+    REQUIRE_EQUAL(hak_check(), 1);
+}
+
+static void test_top_outside_of_the_slots_is_found(void **state) {
+    (void)state;
+    static int offsets[] = {-1, MAGAZINE_BLOCKS_MAX + 1};
+    for (size_t index = 0; index < sizeof offsets / sizeof *offsets; index++) {
+        ChildResult result = child_run(damage_top, &offsets[index]);
+        child_require_success(&result);
+        REQUIRE(strstr(result.errors, "corruption: invariant I9 broken at 0x") != NULL);
+    }
+}
+
 /* ---- In time ---- */
 
 static unsigned processor_ms(void) {
@@ -177,6 +199,7 @@ static void test_time_of_a_check(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_damaged_lists_are_found),
+        cmocka_unit_test(test_top_outside_of_the_slots_is_found),
         cmocka_unit_test(test_time_of_a_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
