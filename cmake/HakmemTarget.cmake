@@ -8,6 +8,32 @@ if(HAKMEM_SANITIZE)
     add_link_options(-fsanitize=${HAKMEM_SANITIZE})
 endif()
 
+# The core alone is counted. The counters lie in a file that a process and its children map, so those that end by abort,
+# _exit or a signal have written theirs. Atomic: a false outcome is the difference of two counts.
+set(hakmem_coverage_options "")
+if(HAKMEM_COVERAGE)
+    if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+        message(FATAL_ERROR "hakmem: HAKMEM_COVERAGE needs clang: -DCMAKE_C_COMPILER=clang")
+    endif()
+    set(hakmem_coverage_options -fprofile-instr-generate -fcoverage-mapping -fprofile-update=atomic
+        "SHELL:-mllvm -runtime-counter-relocation")
+    add_link_options(-fprofile-instr-generate)
+endif()
+
+# Where the tests of this folder count: a file for each program and module of each process that is started, in the folder
+# that the test runs in. The name has no folder, because the library that counts would make it, and leave its mark in
+# errno before main begins.
+function(hakmem_tests_count)
+    if(NOT HAKMEM_COVERAGE)
+        return()
+    endif()
+    get_property(tests DIRECTORY PROPERTY TESTS)
+    foreach(test IN LISTS tests)
+        string(REPLACE "/" "_" file "${test}")
+        set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT "LLVM_PROFILE_FILE=${file}-%p-%m%c.profraw")
+    endforeach()
+endfunction()
+
 # Initial-exec thread-local storage costs one instruction. glibc keeps room for it in libraries that are loaded
 # later; musl refuses to load them.
 check_c_source_compiles("

@@ -9,7 +9,8 @@ ONLY ?=
 QUICK ?=
 
 .PHONY: fuzz fuzz-here sanitize sanitize-here tidy tidy-here model model-here test-musl test-musl-here test-aarch64 \
-	test-aarch64-here peer-cpython peer-cpython-here planted planted-here
+	test-aarch64-here peer-cpython peer-cpython-here planted planted-here \
+	coverage coverage-here
 
 fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60)
 	@.ci/check-system $(PYTHON) python core clang
@@ -20,6 +21,10 @@ sanitize: check-core ## Run the C tests under ASan and UBSan, then TSan (SECONDS
 
 planted: check-core ## Plant faults in a copy of the core, say which test finds each (ONLY="id id", QUICK=1, SECONDS=600)
 	@$(MAKE) --no-print-directory planted-here
+
+coverage: ## Count which lines and branches the C tests reach, compare with docs/coverage.md
+	@.ci/check-system $(PYTHON) python core coverage
+	@$(MAKE) --no-print-directory coverage-here
 
 tidy: ## Build with clang, warnings as errors, and run clang-tidy
 	@.ci/check-system $(PYTHON) python core tidy
@@ -67,6 +72,11 @@ sanitize-here: $(venv)/build-tools-installed
 planted-here: $(venv)/build-tools-installed
 	@PATH="$(venv)/bin:$$PATH" PYTHONPATH=tests $(venv_python) -m planted --jobs $(JOBS) --only "$(ONLY)" $(if $(QUICK),--quick) \
 		$(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS))
+
+# Without the debug checks: a check that never fails has a branch that is never taken.
+coverage-here: $(venv)/build-tools-installed
+	@$(call core_tests_built,build/coverage,-DCMAKE_C_COMPILER=clang -DHAKMEM_DEBUG_CHECKS=OFF -DHAKMEM_COVERAGE=ON)
+	@PATH="$(venv)/bin:$$PATH" PYTHONPATH=tests $(venv_python) -m covered build/coverage --jobs $(JOBS)
 
 tidy-here: $(venv)/build-tools-installed
 	@$(call core_tests_built,build/clang,-DCMAKE_C_COMPILER=clang -DHAKMEM_WERROR=ON \

@@ -50,6 +50,7 @@ TARGETS = {
     "make fuzz": Row(LONG, "make fuzz SECONDS=10", "fuzz: .* nothing found", 600),
     "make sanitize": Row(LONG, "make sanitize SECONDS=20", "sanitize: thread: .* nothing found", 1200),
     "make planted": Row(LONG, "make planted QUICK=1 ONLY=purge-loses-errno", "planted: 1 of 1 found", 1200),
+    "make coverage": Row(LONG, "make coverage", r"core/src +\d+/\d+ [^\n]+ %\n$", 900),
     "make tidy": Row(LONG, "make tidy", "", 900),
     "make model": Row(LONG, "make model", "All models hold, .* were caught", 1200),
     "make test-musl": Row(LONG, "make test-musl", "100% tests passed", 900),
