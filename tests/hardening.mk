@@ -3,6 +3,7 @@
 
 # GNU make passes SECONDS on in the environment; bash counts up from it, which does no harm.
 SECONDS ?= 60
+SANITIZE ?=
 FULL ?=
 PEER_ARGS ?=
 ONLY ?=
@@ -12,7 +13,7 @@ QUICK ?=
 	test-aarch64-here peer-cpython peer-cpython-here planted planted-here \
 	coverage coverage-here
 
-fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60)
+fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60, SANITIZE=1: under ASan and UBSan)
 	@.ci/check-system $(PYTHON) python core clang
 	@$(MAKE) --no-print-directory fuzz-here
 
@@ -54,10 +55,12 @@ core_tests_built = $(venv)/bin/cmake -S . -B $(1) -G Ninja --log-level=WARNING \
 	-DHAKMEM_DEBUG_CHECKS=ON -DHAKMEM_INSTALL=OFF $(2) && \
 	$(venv)/bin/cmake --build $(1) --parallel $(JOBS) $(3)
 
+fuzz_folder := build/fuzz$(if $(SANITIZE),-sanitize)
+
 fuzz-here: $(venv)/build-tools-installed
-	@$(call core_tests_built,build/fuzz,-DCMAKE_C_COMPILER=clang -DHAKMEM_BUILD_FUZZER=ON \
-		-DHAKMEM_SANITIZE=address$(comma)undefined,--target fuzz_operations)
-	@tests/core/fuzz/fuzz-for $(SECONDS) build/fuzz
+	@$(call core_tests_built,$(fuzz_folder),-DCMAKE_C_COMPILER=clang -DHAKMEM_BUILD_FUZZER=ON \
+		-DHAKMEM_SANITIZE=$(if $(SANITIZE),address$(comma)undefined),--target fuzz_operations)
+	@tests/core/fuzz/fuzz-for $(SECONDS) $(fuzz_folder)
 
 # Not with HAKMEM_WERROR: what a sanitizer adds to an expression is what GCC then warns of.
 sanitize-here: $(venv)/build-tools-installed

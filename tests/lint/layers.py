@@ -4,7 +4,8 @@ Layers of core/src, bottom up; each includes itself and what is below:
     base, learning, platform, superslab, slab, heap, cache, retention, lifecycle, alloc, api, control
 learning is the room of what is to come: pure state, observations in, tunables out.
 Only platform/linux/* includes OS headers, only option* reads the environment, only message* prints, nothing allocates
-through the C library. Bindings, and tests other than tests/core/unit, see core/include and no other header of the core.
+through the C library. Bindings, and tests other than tests/core/unit and tests/core/machine, see core/include and no
+other header of the core.
 
     python layers.py [ROOT]        prints violations, one line each; exit code 1 if there are any
 """
@@ -141,10 +142,10 @@ def check_outsiders(root: Path) -> list[str]:
     """Bindings and black-box tests include what core/include has; nothing of core/src."""
     core = root / "core" / "src"
     outsiders = [*sources(root / "bindings"), *sources(root / "swig"), *sources(root / "tests")]
-    unit_tests = root / "tests" / "core" / "unit"
+    insiders = {root / "tests" / "core" / folder for folder in ("unit", "machine")}
     found = []
     for path in outsiders:
-        if unit_tests in path.parents:
+        if insiders & set(path.parents):
             continue
         for _, name, line in includes(path):
             if "core/src" in name or (core / name).is_file() or (path.parent / name).resolve().is_relative_to(core):

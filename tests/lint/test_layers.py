@@ -37,6 +37,7 @@ def clean_tree(tmp_path: Path) -> Path:
     plant(tmp_path, "bindings/python/src/hooks.c", '#include <Python.h>\n#include "own.h"\n#include <hakmem.h>\n')
     plant(tmp_path, "bindings/python/src/own.h", "#include <hakmem.h>\n")
     plant(tmp_path, "tests/core/unit/test_heap.c", '#include "heap/heap.h"\n')
+    plant(tmp_path, "tests/core/machine/os_calls.c", '#include "platform/os.h"\n')
     plant(tmp_path, "tests/core/death/test_free.c", "#include <hakmem.h>\n#include <sys/wait.h>\n")
     return tmp_path
 

@@ -1,21 +1,57 @@
 /*
- * support/operations.h - a stream of bytes as a sequence of all public operations, compared with a reference.
+ * support/operations.h - a record as an operation of the whole public interface, compared with a reference.
  *
- * Every stream is valid. Operations: malloc, calloc, realloc, aligned, the weaker alignments, the three frees, usable
- * size, many blocks of one size and their death in various orders, heaps (private and counted, limits, destroy), too
- * large requests, trim, thread flush, options changed at run time, hak_check, and a second thread: some operations in
- * it while the first one waits, others beside the first one, and its end.
- *
- * The reference checks: patterns, alignment, no overlap, calloc is zero, live bytes and blocks exact, accounts of heaps
- * exact and their refusals foreseen, hak_check finds nothing, nothing is left at the end.
+ * Every record is valid. The reference checks: patterns, alignment, sizes, no overlap, calloc is zero, live bytes and
+ * blocks exact, accounts of heaps exact and their refusals foreseen, NULL only where a limit or the machine refuses,
+ * errno, no line from the core but for misuse, hak_check finds nothing, nothing is left at the end.
  */
 #ifndef SUPPORT_OPERATIONS_H
 #define SUPPORT_OPERATIONS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "support/record.h"
+#include "support/reference.h"
 
-/* No block may live before. Aborts where hakmem and the reference differ. */
-void operations_run(const uint8_t *bytes, size_t count);
+/* What a test can do to the core beside calling it. */
+typedef struct Surroundings {
+    void (*refuse)(unsigned kinds, unsigned passed, unsigned refused); /* calls of the OS; the kinds are bits */
+    uint64_t (*refusals)(void);                                        /* number of refused calls */
+    uint64_t (*expect_lines)(bool are_expected);                       /* returns the number of lines so far */
+    void (*pass_time)(unsigned milliseconds);
+    void (*end_thread)(unsigned rounds, void (*later)(void *context), void *context);
+    bool (*fork)(bool is_child); /* true: threads were lost in the middle of something */
+    void (*clone)(void);
+} Surroundings;
+
+/* A thread that runs operations. */
+typedef struct Actor {
+    Reference *reference;
+    const Surroundings *surroundings; /* NULL: a process as any; operations that need more do nothing */
+} Actor;
+
+typedef struct Operation {
+    unsigned char share; /* of 256 */
+    const char *name;
+    void (*run)(Actor *actor, const Record *record);
+    bool is_alone; /* the other threads are outside meanwhile */
+} Operation;
+
+/* The operation of a record. */
+const Operation *operation_of(const Record *record);
+
+/* ---- At the start and at the end, while no other thread is inside ---- */
+
+/* Nothing lives. */
+void operations_begin(Actor *actor, size_t os_page_bytes);
+
+/* All that lives is freed, after figures and invariants were compared. */
+void operations_end(Actor *actor);
+
+/* Afterwards, when the threads that took part have ended or flushed: nothing is left. */
+void operations_require_nothing(Actor *actor);
+
+/* As operations_end, without a comparison. */
+void operations_free_all(Actor *actor);
+
+void operations_reset_options(void);
 
 #endif

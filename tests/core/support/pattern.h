@@ -17,4 +17,12 @@ bool pattern_holds_prefix(const void *block, size_t bytes, size_t filled_bytes, 
 
 bool pattern_is_zero(const void *block, size_t bytes);
 
+/* The same for streams of many blocks: of those above 1 KiB both ends and the start of a few OS pages. `on_write`,
+ * unless NULL, is called before each part is written. */
+void pattern_fill_few(void *block, size_t bytes, uint64_t key, void (*on_write)(const void *address, size_t bytes));
+bool pattern_few_hold_prefix(const void *block, size_t bytes, size_t filled_bytes, uint64_t key);
+
+/* All of up to 64 KiB; of more the start of some OS pages and the end. */
+bool pattern_few_are_zero(const void *block, size_t bytes);
+
 #endif

@@ -1,0 +1,197 @@
+/*
+ * machine/memory.c - two arenas, their dirty pages, and the kernel.
+ */
+#define _GNU_SOURCE
+#include "machine/memory.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "machine/extents.h"
+#include "machine/sanitizer.h"
+#include "support/require.h"
+
+enum { PAGE_BYTES = 4096, ARENA_PAGES = (128 << 20) / PAGE_BYTES, KERNELS_BYTES_MAX = 2 << 20 };
+
+typedef struct Arena {
+    uintptr_t start; /* 0: the kernel refused it */
+    uint64_t dirty[ARENA_PAGES / 64];
+} Arena;
+
+#define ARENA_BYTES ((size_t)ARENA_PAGES * PAGE_BYTES)
+#define HINTS_START ((uintptr_t)4 << 40)   /* what the core hints at, where os_random_bits is 0 */
+#define PLACED_START ((uintptr_t)20 << 40) /* above all hints */
+#define BEYOND_START ((uintptr_t)22 << 40) /* where the arena has no room */
+#define KERNELS_START ((uintptr_t)24 << 40)
+
+static Arena arenas[2];
+static bool is_all_kernels;
+static size_t misaligned_bytes;
+
+/* ---- Arenas ---- */
+
+static void make_arena(Arena *arena, uintptr_t start) {
+    void *wanted = (void *)start;
+    void *memory = mmap(wanted, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(memory != MAP_FAILED);
+    if (memory == wanted)
+        arena->start = start;
+    else
+        REQUIRE_EQUAL(munmap(memory, ARENA_BYTES), 0);
+}
+
+void memory_reset(bool are_all_kernels, size_t misaligned) {
+    static bool is_made;
+    if (!is_made) {
+        make_arena(&arenas[0], HINTS_START);
+        make_arena(&arenas[1], PLACED_START);
+        is_made = true;
+    }
+    is_all_kernels = are_all_kernels || HAS_ADDRESS_SANITIZER; /* whose memcpy does not come here */
+    misaligned_bytes = misaligned;
+}
+
+/* NULL: the range does not lie in one. */
+static Arena *arena_of(const void *address, size_t bytes) {
+    for (Arena *arena = arenas; arena < arenas + 2; arena++) {
+        size_t offset = (uintptr_t)address - arena->start;
+        if (arena->start != 0 && offset < ARENA_BYTES && bytes <= ARENA_BYTES - offset) return arena;
+    }
+    return NULL;
+}
+
+static Arena *used_arena_of(const void *address, size_t bytes) {
+    return is_all_kernels ? NULL : arena_of(address, bytes);
+}
+
+static size_t page_of(const Arena *arena, const void *address) {
+    return ((uintptr_t)address - arena->start) / PAGE_BYTES;
+}
+
+static void *address_of(const Arena *arena, size_t page) { return (void *)(arena->start + page * PAGE_BYTES); }
+
+static bool is_dirty(const Arena *arena, size_t page) { return (arena->dirty[page / 64] >> (page % 64) & 1) != 0; }
+
+static void set_dirty(Arena *arena, size_t page) { arena->dirty[page / 64] |= (uint64_t)1 << (page % 64); }
+
+static void clear(Arena *arena, void *address, size_t bytes) {
+    size_t page = page_of(arena, address), end = page + bytes / PAGE_BYTES;
+    for (; page < end; page++) {
+        if (page % 64 == 0 && page + 64 <= end && arena->dirty[page / 64] == 0) {
+            page += 63;
+        } else if (is_dirty(arena, page)) {
+            memset(address_of(arena, page), 0, PAGE_BYTES);
+            arena->dirty[page / 64] &= ~((uint64_t)1 << (page % 64));
+        }
+    }
+}
+
+void memory_touched(const void *address, size_t bytes) {
+    enum { CANARY_BYTES = 32 }; /* which the core writes byte by byte, behind what it fills */
+    Arena *arena = used_arena_of(address, bytes + CANARY_BYTES);
+    if (arena == NULL || bytes == 0) return;
+    size_t last = page_of(arena, (const char *)address + bytes + CANARY_BYTES - 1);
+    for (size_t page = page_of(arena, address); page <= last; page++) set_dirty(arena, page);
+}
+
+/* ---- The core's copies ---- */
+
+void *__wrap_memcpy(void *to, const void *from, size_t bytes);
+void *__wrap_memcpy(void *to, const void *from, size_t bytes) {
+    memory_touched(to, bytes);
+    return memcpy(to, from, bytes);
+}
+
+void *__wrap_memset(void *to, int value, size_t bytes);
+void *__wrap_memset(void *to, int value, size_t bytes) {
+    memory_touched(to, bytes);
+    return memset(to, value, bytes);
+}
+
+/* ---- Map, unmap, purge, move ---- */
+
+static void *map_of_kernel(uintptr_t hint, size_t bytes) {
+    void *address = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return address != MAP_FAILED ? address : NULL;
+}
+
+/* The lowest place from `start` on, so that addresses are used again as soon as possible. */
+static uintptr_t lowest_place(uintptr_t start, size_t bytes) {
+    uintptr_t place = start + misaligned_bytes, end;
+    while ((end = extents_end_of_overlap((void *)place, bytes)) != 0) place = end + misaligned_bytes;
+    return place;
+}
+
+/* Metadata is mapped in pieces of KERNELS_BYTES_MAX, at no hint. */
+static uintptr_t place_of(size_t bytes, bool is_of_hint) {
+    if (!is_of_hint && bytes <= KERNELS_BYTES_MAX) return lowest_place(KERNELS_START, bytes);
+    uintptr_t place = lowest_place(PLACED_START, bytes);
+    bool has_room = place + bytes <= PLACED_START + ARENA_BYTES - PAGE_BYTES; /* a gap, for memory_unmap_all */
+    return has_room ? place : lowest_place(BEYOND_START, bytes);
+}
+
+void *memory_map(uintptr_t hint, size_t bytes, bool is_placed) {
+    is_placed |= hint == 0 || extents_end_of_overlap((void *)hint, bytes) != 0;
+    uintptr_t place = is_placed ? place_of(bytes, hint != 0) : hint;
+    void *address = (void *)place;
+    if (used_arena_of(address, bytes) == NULL)
+        address = map_of_kernel(arena_of(address, bytes) == NULL ? place : 0, bytes);
+    if (address != NULL) extents_add(address, bytes);
+    return address;
+}
+
+static void unmap(void *address, size_t bytes) {
+    Arena *arena = used_arena_of(address, bytes);
+    if (arena != NULL)
+        clear(arena, address, bytes);
+    else
+        REQUIRE_EQUAL(munmap(address, bytes), 0);
+}
+
+void memory_unmap(void *address, size_t bytes) {
+    extents_remove(address, bytes);
+    unmap(address, bytes);
+}
+
+void memory_purge(void *address, size_t bytes) {
+    extents_require(address, bytes);
+    Arena *arena = used_arena_of(address, bytes);
+    if (arena != NULL)
+        clear(arena, address, bytes);
+    else
+        REQUIRE_EQUAL(madvise(address, bytes, MADV_DONTNEED), 0);
+}
+
+static void copy_dirty(Arena *from_arena, char *from, size_t bytes, char *to) {
+    for (size_t offset = 0; offset < bytes; offset += PAGE_BYTES) {
+        if (!is_dirty(from_arena, page_of(from_arena, from + offset))) continue;
+        memory_touched(to + offset, PAGE_BYTES - 64);
+        memcpy(to + offset, from + offset, PAGE_BYTES);
+    }
+}
+
+void memory_move(void *from, size_t bytes, void *to) {
+    Arena *from_arena = used_arena_of(from, bytes);
+    extents_require(to, bytes);
+    extents_remove(from, bytes);
+    if (from_arena == NULL && used_arena_of(to, bytes) == NULL) {
+        REQUIRE(mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+        return;
+    }
+    if (from_arena != NULL) {
+        copy_dirty(from_arena, from, bytes, to);
+    } else {
+        memory_touched(to, bytes);
+        memcpy(to, from, bytes);
+    }
+    unmap(from, bytes);
+}
+
+void memory_require(const void *address, size_t bytes) { extents_require(address, bytes); }
+
+/* No extent reaches from an arena into what is the kernel's. */
+void memory_unmap_all(void) {
+    void *address;
+    size_t bytes;
+    while ((address = extents_take(&bytes)) != NULL) unmap(address, bytes);
+}

@@ -1,0 +1,289 @@
+/*
+ * machine/os_calls.c - platform/os.h as the core sees it on the machine. Each call may switch to another thread, and
+ * may be refused.
+ */
+#define _GNU_SOURCE
+#include "machine/os_calls.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "machine/core_sections.h"
+#include "machine/memory.h"
+#include "machine/threads.h"
+#include "platform/lock.h"
+#include "platform/os.h"
+#include "support/require.h"
+
+/* The linker gives the core's calls of f to WRAP(f) here, and REAL(f) is the function itself (CMakeLists.txt). */
+#define WRAP(function) __wrap_hak_core_##function
+#define REAL(function) __real_hak_core_##function
+
+static MachineStart machine;
+
+/* ---- Refusals ---- */
+
+static unsigned refused_kinds, passed_left, refused_left;
+static uint64_t refusal_count;
+
+void machine_refuse(unsigned kinds, unsigned passed, unsigned refused) {
+    refused_kinds = kinds;
+    passed_left = passed;
+    refused_left = refused;
+}
+
+uint64_t machine_refusals(void) { return refusal_count; }
+
+static bool is_refused(unsigned kind) {
+    threads_may_switch();
+    if ((refused_kinds & kind) == 0 || refused_left == 0) return false;
+    if (passed_left > 0) {
+        passed_left--;
+        return false;
+    }
+    refused_left--;
+    refusal_count++;
+    return true;
+}
+
+/* ---- Memory ---- */
+
+void REAL(os_initialize)(void);
+void WRAP(os_initialize)(void);
+void WRAP(os_initialize)(void) {
+    if (machine.environment == 1)
+        REAL(os_initialize)(); /* reads a file, which takes as long as the rest of the start */
+    core_os_page_set(machine.os_page_bytes);
+}
+
+void *WRAP(os_map)(uintptr_t hint, size_t bytes);
+void *WRAP(os_map)(uintptr_t hint, size_t bytes) {
+    if (is_refused(REFUSE_MAP)) return NULL;
+    return memory_map(hint, bytes, hint != 0 && is_refused(REFUSE_HINT));
+}
+
+bool WRAP(os_unmap)(void *address, size_t bytes);
+bool WRAP(os_unmap)(void *address, size_t bytes) {
+    if (is_refused(REFUSE_UNMAP)) return false;
+    memory_unmap(address, bytes);
+    return true;
+}
+
+bool WRAP(os_purge)(void *address, size_t bytes);
+bool WRAP(os_purge)(void *address, size_t bytes) {
+    if (is_refused(REFUSE_PURGE)) return false;
+    memory_purge(address, bytes);
+    return true;
+}
+
+uint64_t WRAP(os_purge_ranges)(const OsRange *ranges, unsigned count);
+uint64_t WRAP(os_purge_ranges)(const OsRange *ranges, unsigned count) {
+    uint64_t refused = 0;
+    REQUIRE_AT_MOST(count, OS_RANGES_MAX);
+    for (unsigned index = 0; index < count; index++)
+        if (!WRAP(os_purge)(ranges[index].address, ranges[index].bytes)) refused |= (uint64_t)1 << index;
+    return refused;
+}
+
+bool WRAP(os_move)(void *from, size_t bytes, void *to);
+bool WRAP(os_move)(void *from, size_t bytes, void *to) {
+    memory_require(to, bytes);
+    if (is_refused(REFUSE_MOVE)) { /* the kernel has unmapped `to` when it finds out */
+        memory_unmap(to, bytes);
+        return false;
+    }
+    memory_move(from, bytes, to);
+    return true;
+}
+
+/* ---- Huge pages: the core's bookkeeping is real, the pages are ordinary ones ---- */
+
+void WRAP(os_huge_pages_forbid)(void *address, size_t bytes);
+void WRAP(os_huge_pages_forbid)(void *address, size_t bytes) { (void)address, (void)bytes; }
+
+bool WRAP(os_huge_pages_allow)(void *address, size_t bytes);
+bool WRAP(os_huge_pages_allow)(void *address, size_t bytes) {
+    (void)address;
+    return machine.has_huge_pages && bytes == machine.os_page_bytes / sizeof(void *) * machine.os_page_bytes;
+}
+
+void WRAP(os_huge_pages_split)(void *address, size_t bytes);
+void WRAP(os_huge_pages_split)(void *address, size_t bytes) { memory_require(address, bytes); }
+
+void WRAP(os_populate)(void *address, size_t bytes);
+void WRAP(os_populate)(void *address, size_t bytes) {
+    memory_require(address, bytes);
+    threads_clock_add_us(machine.is_slow_to_clear ? 1000 : 100);
+}
+
+uint64_t WRAP(os_random_bits)(void);
+uint64_t WRAP(os_random_bits)(void) { return 0; }
+
+/* ---- Time ---- */
+
+uint64_t os_calls_start_ms(void) { return machine.is_clock_near_wrap ? ((uint64_t)1 << 32) - 300 : 1000000; }
+
+uint64_t WRAP(os_now_ms)(void);
+uint64_t WRAP(os_now_ms)(void) { return threads_clock_us() / 1000; }
+
+uint64_t WRAP(os_now_us)(void);
+uint64_t WRAP(os_now_us)(void) { return threads_clock_us(); }
+
+/* ---- Waiting ---- */
+
+static uint64_t deadline_of(uint32_t milliseconds) { return threads_clock_us() / 1000 + milliseconds; }
+
+void WRAP(os_wait)(_Atomic uint32_t *word, uint32_t expected);
+void WRAP(os_wait)(_Atomic uint32_t *word, uint32_t expected) { threads_wait(word, expected, UINT64_MAX); }
+
+void WRAP(os_wait_ms)(_Atomic uint32_t *word, uint32_t expected, uint32_t milliseconds);
+void WRAP(os_wait_ms)(_Atomic uint32_t *word, uint32_t expected, uint32_t milliseconds) {
+    threads_wait(word, expected, deadline_of(milliseconds));
+}
+
+void WRAP(os_sleep_ms)(uint32_t milliseconds);
+void WRAP(os_sleep_ms)(uint32_t milliseconds) { threads_wait(NULL, 0, deadline_of(milliseconds)); }
+
+void WRAP(os_wake)(_Atomic uint32_t *word);
+void WRAP(os_wake)(_Atomic uint32_t *word) { threads_wake(word, MACHINE_FIBERS); }
+
+void WRAP(os_wake_one)(_Atomic uint32_t *word);
+void WRAP(os_wake_one)(_Atomic uint32_t *word) { threads_wake(word, 1); }
+
+/* Before each lock that is taken, with internal checks. */
+void REAL(lock_order_enter)(const Lock *lock);
+void WRAP(lock_order_enter)(const Lock *lock);
+void WRAP(lock_order_enter)(const Lock *lock) {
+    threads_may_switch();
+    REAL(lock_order_enter)(lock);
+}
+
+/* ---- Threads ---- */
+
+static void (*exit_hook)(void);
+static bool is_exit_hook_armed[MACHINE_FIBERS];
+
+void WRAP(os_thread_exit_hook_set)(void (*on_exit)(void));
+void WRAP(os_thread_exit_hook_set)(void (*on_exit)(void)) { exit_hook = on_exit; }
+
+void WRAP(os_thread_exit_hook_arm)(void);
+void WRAP(os_thread_exit_hook_arm)(void) { is_exit_hook_armed[threads_current()] = true; }
+
+bool os_calls_take_exit_hook(void) {
+    bool *is_armed = &is_exit_hook_armed[threads_current()];
+    if (!*is_armed) return false;
+    *is_armed = false;
+    exit_hook();
+    return true;
+}
+
+uint64_t WRAP(os_thread_id)(void);
+uint64_t WRAP(os_thread_id)(void) { return threads_current_id(); }
+
+bool WRAP(os_barrier_in_all_threads)(void);
+bool WRAP(os_barrier_in_all_threads)(void) {
+    threads_may_switch();
+    return machine.has_barrier;
+}
+
+static bool has_helper_mark;
+static _Atomic uint32_t has_helper_ended;
+
+static void helper_main(void *run_pointer) {
+    (*(void (**)(void))run_pointer)();
+    atomic_store(&has_helper_ended, 1);
+    threads_wake(&has_helper_ended, MACHINE_FIBERS);
+}
+
+int WRAP(os_helper_start)(void (*run)(void));
+int WRAP(os_helper_start)(void (*run)(void)) {
+    static void (*helper_run)(void);
+    if (is_refused(REFUSE_THREAD)) return EAGAIN;
+    helper_run = run;
+    has_helper_mark = true;
+    atomic_store(&has_helper_ended, 0);
+    threads_begin(MACHINE_HELPER, 0, helper_main, &helper_run);
+    return 0;
+}
+
+void WRAP(os_helper_await_end)(void);
+void WRAP(os_helper_await_end)(void) {
+    while (atomic_load(&has_helper_ended) == 0) threads_wait(&has_helper_ended, 0, UINT64_MAX);
+}
+
+void WRAP(os_helper_await_gone)(void);
+void WRAP(os_helper_await_gone)(void) { WRAP(os_helper_await_end)(); }
+
+/* ---- Fork ---- */
+
+typedef struct ForkHooks {
+    void (*prepare)(void), (*parent)(void), (*child)(void);
+} ForkHooks;
+
+static ForkHooks fork_hooks;
+static bool is_inherited;
+
+void WRAP(os_fork_hooks_set)(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+void WRAP(os_fork_hooks_set)(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
+    fork_hooks = (ForkHooks){prepare, parent, child};
+}
+
+void os_calls_before_fork(void) { fork_hooks.prepare(); }
+
+void os_calls_after_clone(void) {
+    is_inherited = has_helper_mark;
+    for (unsigned number = 0; number < MACHINE_FIBERS; number++)
+        if (number != threads_current()) is_exit_hook_armed[number] = false;
+}
+
+void os_calls_after_fork(bool is_child) {
+    if (!is_child) {
+        fork_hooks.parent();
+        return;
+    }
+    os_calls_after_clone();
+    fork_hooks.child();
+}
+
+bool WRAP(os_helper_claim_inherited)(void);
+bool WRAP(os_helper_claim_inherited)(void) {
+    bool was_inherited = is_inherited;
+    is_inherited = false;
+    return was_inherited;
+}
+
+/* ---- Lines ---- */
+
+static bool are_lines_expected;
+static uint64_t line_count;
+
+uint64_t machine_expect_lines(bool are_expected) {
+    are_lines_expected = are_expected;
+    return line_count;
+}
+
+static bool contains(const char *text, size_t bytes, const char *words) {
+    return memmem(text, bytes, words, strlen(words)) != NULL;
+}
+
+void REAL(os_write_error)(const char *text, size_t bytes);
+void WRAP(os_write_error)(const char *text, size_t bytes);
+void WRAP(os_write_error)(const char *text, size_t bytes) {
+    line_count++;
+    REQUIRE(bytes > 0 && text[bytes - 1] == '\n');
+    if (are_lines_expected && !contains(text, bytes, ": broken: ") && !contains(text, bytes, "invariant")) return;
+    REAL(os_write_error)(text, bytes);
+    require_failed(__FILE__, __LINE__, "the core has nothing to say", line_count, 0);
+}
+
+/* ---- Start ---- */
+
+void os_calls_reset(const MachineStart *start) {
+    machine = *start;
+    machine_refuse(0, 0, 0);
+    refusal_count = 0;
+    line_count = 0;
+    memory_reset(machine.is_memory_kernels, machine.misaligned_bytes);
+    is_inherited = has_helper_mark = false;
+    memset(is_exit_hook_armed, 0, sizeof is_exit_hook_armed);
+}

@@ -1,0 +1,197 @@
+/*
+ * support/operations_heaps.c - heaps of a host, private ones and accounts, with limits.
+ */
+#include <errno.h>
+#include <hakmem_control.h>
+#include <string.h>
+
+#include "support/operations_table.h"
+#include "support/require.h"
+
+static void let_go(ReferenceHeap *heap) { heap->is_held = false; }
+
+/* ---- Begin ---- */
+
+/* A multiple of 4 KiB up to 512 KiB; as often none. */
+static uint64_t limit_of(unsigned operand) { return operand < 128 ? 0 : (uint64_t)(operand - 127) * 4096; }
+
+static hak_heap_t *make(ReferenceHeap *heap, const hak_heap_options_t *options, bool has_number) {
+    hak_error_t error;
+    uint64_t number = 0;
+    if (!has_number) return hak_heap_new(options);
+    int code = hak_control_heap_new(options->soft_limit_bytes, options->hard_limit_bytes, (int)options->is_private,
+                                    &number, &error);
+    REQUIRE_EQUAL(code, error.code);
+    REQUIRE_EQUAL(code == 0, number != 0);
+    errno = code == HAK_ERROR_MEMORY ? ENOMEM : EINVAL;
+    heap->number = number;
+    return code == 0 ? hak_control_heap(number) : NULL;
+}
+
+void do_heap_new(Actor *actor, const Record *record) {
+    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    unsigned kind = record->a >> 8;
+    bool has_number = (kind & 12) == 4, is_valid = true;
+    uint64_t refusals = actor_refusals(actor);
+    ReferenceHeap *heap = reference_hold_no_heap(actor->reference, record->a);
+    if (heap == NULL) return;
+    options.is_private = kind & 1;
+    options.alignment_bytes = (kind & 2) != 0 && !has_number ? 8 : (kind & 16) != 0 ? 0 : 16;
+    options.soft_limit_bytes = limit_of(record->b % 256);
+    options.hard_limit_bytes = limit_of(record->b / 256);
+    if (!has_number && (kind & 0xE0) == 0xE0) { /* one value out of range */
+        is_valid = false;
+        if ((kind & 8) == 0)
+            options.alignment_bytes = 32;
+        else
+            options.is_private = 2;
+    }
+    if (options.hard_limit_bytes != 0 && options.soft_limit_bytes > options.hard_limit_bytes) is_valid = false;
+    heap->number = 0;
+    hak_heap_t *handle = make(heap, &options, has_number);
+    if (handle != NULL) {
+        REQUIRE(is_valid);
+        reference_heap_enter(actor->reference, heap, handle, &options);
+    } else {
+        REQUIRE_EQUAL(errno, is_valid ? ENOMEM : EINVAL);
+        REQUIRE(!is_valid || actor_refusals(actor) > refusals);
+    }
+    let_go(heap);
+}
+
+/* ---- Blocks ---- */
+
+static size_t wanted_bytes(const ReferenceHeap *heap, size_t bytes) {
+    return sizes_usable_bytes(heap->alignment, bytes);
+}
+
+static void *refused(void *context, uintptr_t word, size_t bytes) {
+    REQUIRE_EQUAL(errno, ENOMEM);
+    REQUIRE_EQUAL(word, bytes + 7);
+    *(bool *)context = true;
+    return NULL;
+}
+
+static void *allocate(const ReferenceHeap *heap, size_t bytes, unsigned way) {
+    bool is_refused = false;
+    if (way % 4 != 0) return hak_heap_malloc(heap->handle, bytes);
+    void *address = hak_heap_malloc_or(heap->handle, bytes, refused, &is_refused, bytes + 7);
+    REQUIRE_EQUAL(is_refused, address == NULL);
+    return address;
+}
+
+/* False: refused, or there is no room in the reference. */
+static bool make_one(Actor *actor, ReferenceHeap *heap, unsigned wish, size_t bytes, unsigned way) {
+    uint64_t refusals = actor_refusals(actor);
+    ReferenceBlock *block = reference_hold_empty(actor->reference, wish);
+    if (block == NULL) return false;
+    errno = 0;
+    void *address = allocate(heap, bytes, way);
+    bool has_os_refused = actor_refusals(actor) > refusals;
+    REQUIRE(reference_heap_agrees(heap, wanted_bytes(heap, bytes), address == NULL, has_os_refused));
+    if (address != NULL) {
+        reference_enter(actor->reference, block, address, bytes, heap->alignment, heap);
+        return true;
+    }
+    REQUIRE_EQUAL(errno, ENOMEM);
+    reference_let_go_empty(actor->reference, block);
+    return false;
+}
+
+void do_heap_malloc(Actor *actor, const Record *record) {
+    static const unsigned counts[] = {1, 1, 1, 4, 20, 64, 120, 2};
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
+    size_t bytes = record_size(record->b), count = bytes < 4096 ? counts[(record->a >> 8) % 8] : 1;
+    if (heap == NULL) return;
+    for (unsigned number = 0; number < count; number++)
+        if (!make_one(actor, heap, (record->a >> 5) + number, bytes, record->a >> 12)) break;
+    let_go(heap);
+}
+
+/* A block of the heap, held; NULL: none near. */
+static ReferenceBlock *hold_block_of(Actor *actor, const ReferenceHeap *heap, unsigned wish) {
+    for (unsigned tries = 0; tries < REFERENCE_BLOCKS; tries++) {
+        ReferenceBlock *block = reference_hold_live(actor->reference, wish);
+        if (block == NULL || block->heap == heap) return block;
+        wish = (unsigned)(block - actor->reference->blocks) + 1;
+        reference_let_go_live(actor->reference, block);
+    }
+    return NULL;
+}
+
+static void resize_held(Actor *actor, ReferenceHeap *heap, ReferenceBlock *block, size_t bytes) {
+    uint64_t refusals = actor_refusals(actor);
+    errno = 0;
+    void *address = hak_heap_realloc(heap->handle, block->address, bytes);
+    bool has_os_refused = actor_refusals(actor) > refusals;
+    if (bytes > block->usable_bytes) {
+        size_t more_bytes = wanted_bytes(heap, bytes) - block->usable_bytes;
+        REQUIRE(reference_heap_agrees(heap, more_bytes, address == NULL, has_os_refused));
+    }
+    if (address != NULL) {
+        reference_resize(actor->reference, block, address, bytes);
+        return;
+    }
+    REQUIRE_EQUAL(errno, ENOMEM);
+    REQUIRE_OP(bytes, >, block->usable_bytes); /* shrinking never fails */
+    reference_let_go_live(actor->reference, block);
+}
+
+void do_heap_realloc(Actor *actor, const Record *record) {
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
+    if (heap == NULL) return;
+    ReferenceBlock *block = hold_block_of(actor, heap, record->a >> 3);
+    if (block != NULL) resize_held(actor, heap, block, record_size(record->b));
+    let_go(heap);
+}
+
+static void *ignore_foreign(void *context, void *block, size_t bytes) {
+    (void)block, (void)bytes;
+    return context;
+}
+
+void do_heap_free(Actor *actor, const Record *record) {
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
+    if (heap == NULL) return;
+    unsigned count = 1 + record->b % 64;
+    for (unsigned number = 0; number < count; number++) {
+        ReferenceBlock *block = hold_block_of(actor, heap, (record->a >> 3) + number);
+        if (block == NULL) break;
+        operations_free(actor, block, record->b >> 6);
+    }
+    hak_heap_free(heap->handle, NULL);
+    REQUIRE(hak_heap_free_or(heap->handle, NULL, 0, ignore_foreign, &count) == &count);
+    reference_heap_check(heap);
+    let_go(heap);
+}
+
+/* ---- Limits and the end ---- */
+
+void do_heap_limit(Actor *actor, const Record *record) {
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
+    uint64_t soft = limit_of(record->b % 256), hard = limit_of(record->b / 256);
+    bool is_valid = hard == 0 || soft <= hard;
+    if (heap == NULL) return;
+    if (heap->number != 0)
+        REQUIRE_EQUAL(hak_control_heap_set_limit(heap->number, soft, hard, NULL), is_valid ? 0 : HAK_ERROR_VALUE);
+    else
+        REQUIRE_EQUAL(hak_heap_set_limit(heap->handle, soft, hard), is_valid ? 0 : EINVAL);
+    if (is_valid) reference_heap_limits(heap, soft, hard);
+    let_go(heap);
+}
+
+void do_heap_destroy(Actor *actor, const Record *record) {
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
+    hak_heap_destroy(NULL);
+    if (heap == NULL) return;
+    uint64_t number = heap->number;
+    reference_heap_check(heap);
+    hak_heap_t *handle = reference_heap_leave(actor->reference, heap);
+    if (number != 0) {
+        REQUIRE_EQUAL(hak_control_heap_destroy(number, NULL), 0);
+        REQUIRE_EQUAL(hak_control_heap_destroy(number, NULL), HAK_ERROR_NAME);
+    } else {
+        hak_heap_destroy(handle);
+    }
+    let_go(heap);
+}

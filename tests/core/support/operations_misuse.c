@@ -1,0 +1,162 @@
+/*
+ * support/operations_misuse.c - what a caller must not do, with on_error=report: one line, and nothing has happened.
+ *
+ * A free of what is no block may be noticed when it leaves the magazine, so the thread flushes at once.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "support/operations_table.h"
+#include "support/require.h"
+#include "support/stats.h"
+
+static ReferenceBlock *hold_of_none(Actor *actor, unsigned wish, bool is_large) {
+    for (unsigned tries = 0; tries < 64; tries++) {
+        ReferenceBlock *block = reference_hold_live(actor->reference, wish);
+        if (block == NULL) return NULL;
+        if (block->heap == NULL && (block->usable_bytes > 32768) == is_large) return block;
+        wish = (unsigned)(block - actor->reference->blocks) + 1;
+        reference_let_go_live(actor->reference, block);
+    }
+    return NULL;
+}
+
+typedef bool Misuse(Actor *actor, const Record *record); /* false: there was nothing to misuse */
+
+static bool free_twice(Actor *actor, const Record *record) {
+    ReferenceBlock *block = hold_of_none(actor, record->a, (record->b >> 4) % 4 == 0);
+    if (block == NULL) return false;
+    void *address = reference_leave(actor->reference, block);
+    hak_free(address);
+    hak_free(address);
+    return true;
+}
+
+static bool free_inside(Actor *actor, const Record *record) {
+    ReferenceBlock *block = hold_of_none(actor, record->a, (record->b >> 4) % 4 == 0);
+    if (block == NULL) return false;
+    if (block->usable_bytes >= 16) hak_free(block->address + 8 * (1 + record->b % (block->usable_bytes / 8 - 1)));
+    bool is_done = block->usable_bytes >= 16;
+    reference_let_go_live(actor->reference, block);
+    return is_done;
+}
+
+static bool free_foreign(Actor *actor, const Record *record) {
+    static char foreign[16];
+    (void)actor;
+    void *address = record->b % 2 == 0 ? (void *)foreign : (void *)((uintptr_t)record->b << 46);
+    if (address == NULL) return false;
+    if ((record->b & 4) != 0) {
+        errno = 0;
+        REQUIRE(hak_realloc(address, 100) == NULL);
+        REQUIRE_EQUAL(errno, ENOMEM);
+    } else {
+        hak_free(address);
+    }
+    return true;
+}
+
+static bool free_of_private(Actor *actor, const Record *record) {
+    ReferenceBlock *block = reference_hold_live(actor->reference, record->a);
+    if (block == NULL) return false;
+    bool is_private = block->heap != NULL && block->heap->is_private;
+    if (is_private) hak_free(block->address);
+    reference_let_go_live(actor->reference, block);
+    return is_private;
+}
+
+static bool free_in_wrong_heap(Actor *actor, const Record *record) {
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->b >> 4);
+    if (heap == NULL) return false;
+    ReferenceBlock *block = reference_hold_live(actor->reference, record->a);
+    bool is_wrong = heap->is_private && block != NULL && block->heap != heap;
+    if (is_wrong && (record->b & 1) != 0)
+        REQUIRE(hak_heap_realloc(heap->handle, block->address, 100) == NULL);
+    else if (is_wrong)
+        hak_heap_free(heap->handle, block->address);
+    else
+        hak_heap_free(heap->handle, (void *)(uintptr_t)64);
+    if (block != NULL) reference_let_go_live(actor->reference, block);
+    heap->is_held = false;
+    return true;
+}
+
+static bool destroy_twice(Actor *actor, const Record *record) {
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->b >> 4);
+    if (heap == NULL) return false;
+    bool is_plain = heap->number == 0;
+    if (is_plain) {
+        hak_heap_t *handle = reference_heap_leave(actor->reference, heap);
+        hak_heap_destroy(handle);
+        hak_heap_destroy(handle);
+    }
+    heap->is_held = false;
+    return is_plain;
+}
+
+static bool free_with_wrong_size(Actor *actor, const Record *record) {
+    if (!sizes_are_checked()) return false;
+    ReferenceBlock *block = hold_of_none(actor, record->a, (record->b >> 4) % 4 == 0);
+    if (block == NULL) return false;
+    hak_free_sized(block->address, block->usable_bytes + 1 + record->b % 64);
+    reference_let_go_live(actor->reference, block);
+    return true;
+}
+
+static void write_wrongly(Actor *actor, char *address) {
+    if (actor->reference->on_write != NULL) actor->reference->on_write(address, 1);
+    *address ^= 1;
+}
+
+static bool write_beyond_end(Actor *actor, const Record *record) {
+    if (!sizes_are_guarded()) return false;
+    ReferenceBlock *block = hold_of_none(actor, record->a, false);
+    if (block == NULL) return false;
+    if (sizes_live_bytes(block->usable_bytes) == block->usable_bytes) { /* a large one, which has no canary */
+        reference_let_go_live(actor->reference, block);
+        return false;
+    }
+    write_wrongly(actor, &block->address[block->usable_bytes + record->b % 32]);
+    hak_free(reference_leave(actor->reference, block));
+    return true;
+}
+
+static bool resize_freed(Actor *actor, const Record *record) {
+    if (!sizes_are_guarded()) return false;
+    ReferenceBlock *block = hold_of_none(actor, record->a, false);
+    if (block == NULL) return false;
+    void *address = reference_leave(actor->reference, block);
+    hak_free(address);
+    REQUIRE(hak_realloc(address, record_size(record->b)) == NULL);
+    return true;
+}
+
+static bool write_after_free(Actor *actor, const Record *record) {
+    if (!sizes_are_guarded()) return false;
+    ReferenceBlock *block = hold_of_none(actor, record->a, false);
+    if (block == NULL) return false;
+    size_t bytes = block->usable_bytes;
+    char *address = reference_leave(actor->reference, block);
+    hak_free(address);
+    if (hak_usable_size(address) != bytes) return false; /* the slab is gone */
+    write_wrongly(actor, &address[record->b % bytes]);
+    void *same = hak_malloc_align8(bytes); /* often the same place; where not, a later malloc finds it */
+    if (same != NULL) hak_free(same);
+    actor->reference->has_late_lines = true;
+    return false;
+}
+
+void do_misuse(Actor *actor, const Record *record) {
+    static Misuse *const misuses[] = {free_twice,         free_inside,     free_foreign,         free_of_private,
+                                      free_in_wrong_heap, destroy_twice,   free_with_wrong_size, write_beyond_end,
+                                      resize_freed,       write_after_free};
+    if (actor->surroundings == NULL) return;
+    stats_option_set("on_error", "report");
+    uint64_t lines = actor->surroundings->expect_lines(true);
+    bool is_done = misuses[(record->a >> 11) % (sizeof misuses / sizeof *misuses)](actor, record);
+    hak_thread_flush();
+    uint64_t lines_now = actor->surroundings->expect_lines(actor->reference->has_late_lines);
+    if (is_done) REQUIRE_OP(lines_now, >, lines);
+    if (!is_done && !actor->reference->has_late_lines) REQUIRE_EQUAL(lines_now, lines);
+    if (!actor->reference->has_late_lines) stats_option_set("on_error", "abort");
+}
