@@ -8,6 +8,7 @@ FULL ?=
 PEER_ARGS ?=
 ONLY ?=
 QUICK ?=
+KINDS ?=
 
 .PHONY: fuzz fuzz-here sanitize sanitize-here tidy tidy-here model model-here test-musl test-musl-here test-aarch64 \
 	test-aarch64-here peer-cpython peer-cpython-here planted planted-here \
@@ -20,7 +21,7 @@ fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60, SANITIZE=1: unde
 sanitize: check-core ## Run the C tests under ASan and UBSan, then TSan (SECONDS=60 for both together)
 	@$(MAKE) --no-print-directory sanitize-here
 
-planted: check-core ## Plant faults in a copy of the core, say which test finds each (ONLY="id id", QUICK=1, SECONDS=600)
+planted: check-core ## Plant faults in a copy of the core, say which test finds each (ONLY="id id", QUICK=1, KINDS=fuzz)
 	@$(MAKE) --no-print-directory planted-here
 
 coverage: ## Count which lines and branches the C tests reach, compare with docs/coverage.md
@@ -73,8 +74,8 @@ sanitize-here: $(venv)/build-tools-installed
 
 # Without SECONDS on the command line all faults.
 planted-here: $(venv)/build-tools-installed
-	@PATH="$(venv)/bin:$$PATH" PYTHONPATH=tests $(venv_python) -m planted --jobs $(JOBS) --only "$(ONLY)" $(if $(QUICK),--quick) \
-		$(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS))
+	@PATH="$(venv)/bin:$$PATH" PYTHONPATH=tests $(venv_python) -m planted --jobs $(JOBS) --only "$(ONLY)" \
+		--kinds "$(KINDS)" $(if $(QUICK),--quick) $(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS))
 
 # Without the debug checks: a check that never fails has a branch that is never taken.
 coverage-here: $(venv)/build-tools-installed

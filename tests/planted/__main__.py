@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 OUTPUT = REPOSITORY / "build" / "planted"
 
 QUICK_SECONDS = 5.0  # on the clean copy; slower tests wait until the quick ones of all kinds have passed
+FUZZ_SCALE = 20  # the last stage: so many times the streams of the fuzzer's test, half a minute of one processor
 BUILDS = {
     "checks": ("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DHAKMEM_DEBUG_CHECKS=ON"),
     "release": ("-DCMAKE_BUILD_TYPE=Release", "-DHAKMEM_DEBUG_CHECKS=OFF"),
@@ -33,7 +34,8 @@ class Result:
     kind: str
     found_by: str
     build: str
-    seconds: float
+    seconds: float  # all of it, with the builds
+    test_seconds: float  # of the test that found it
     failure: str
     again: bool  # the same test failed a second time; a fault in a race may need luck
     known_gap: str
@@ -42,8 +44,8 @@ class Result:
 class Checker:
     """The copy, its builds, and how long each test takes on the clean copy."""
 
-    def __init__(self, jobs: int, is_quick: bool) -> None:
-        self.jobs, self.is_quick = jobs, is_quick
+    def __init__(self, jobs: int, is_quick: bool, kinds: list[str]) -> None:
+        self.jobs, self.is_quick, self.kinds = jobs, is_quick, kinds
         self.tree = OUTPUT / "tree"
         self.digest = copy_tree(REPOSITORY, self.tree)
         self.builds = {name: Build(self.tree, OUTPUT / name, options, jobs) for name, options in BUILDS.items()}
@@ -56,7 +58,9 @@ class Checker:
         build.build_all()
         # Those that change the machine for all would disturb others here, again and again.
         build.tests = [test for test in build.tests if not test.changes_machine]
-        times_file = OUTPUT / f"{name}-clean.json"
+        if self.kinds:
+            build.tests = [test for test in build.tests if test.kind in self.kinds]
+        times_file = OUTPUT / f"{'-'.join([name, *self.kinds])}-clean.json"
         if times_file.exists() and (kept := json.loads(times_file.read_text()))["digest"] == self.digest:
             self.clean_seconds[name] = kept["seconds"]
         else:
@@ -82,7 +86,7 @@ class Checker:
         path = self.tree / fault.file
         original = path.read_text("utf-8")
         start = time.monotonic()
-        result = Result(fault.id, fault.layer, fault.kind, "", "", 0.0, "", False, fault.known_gap)
+        result = Result(fault.id, fault.layer, fault.kind, "", "", 0.0, 0.0, "", False, fault.known_gap)
         try:
             path.write_text(planted(original, fault), "utf-8")
             for name in names:
@@ -103,6 +107,7 @@ class Checker:
             outcomes = run(tests, self.clean_seconds[name], self.jobs)
             if outcomes and outcomes[-1].failure:
                 result.found_by, result.failure, result.build = outcomes[-1].test, outcomes[-1].failure, name
+                result.test_seconds = round(outcomes[-1].seconds, 1)
                 found: list[CoreTest] = [test for test in tests if test.name == result.found_by]
                 result.again = bool(run(found, self.clean_seconds[name], 1)[-1].failure)
                 return True
@@ -121,12 +126,15 @@ class Checker:
                 slow.append(test)
             else:
                 (first if test.kind in ("unit", "death") else others).append(test)
-        stages = (first, others) if self.is_quick else (first, others, slow, variants)
+        longer = [test.longer(FUZZ_SCALE) for test in build.tests if test.kind == "fuzz"]
+        stages = (first, others) if self.is_quick else (first, others, slow, variants, longer)
         return [stage for stage in stages if stage]
 
 
 def line_of(result: Result) -> str:
-    found = result.found_by or ("nothing (known gap)" if result.known_gap else "NOTHING")
+    found = "nothing (known gap)" if result.known_gap else "NOTHING"
+    if result.found_by:
+        found = f"{result.found_by} in {result.test_seconds:.1f} s"
     if result.build == "release":
         found += " (release build)"
     if result.found_by and not result.again:
@@ -151,13 +159,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no other fault after this time")
     parser.add_argument("--builds", default=" ".join(BUILDS), help="builds to look in, in this order")
     parser.add_argument("--quick", action="store_true", help="only the tests that take little time, and no variants")
+    parser.add_argument("--kinds", default="", help="only these tests: unit death oom fork return stress fuzz variants")
     arguments = parser.parse_args()
     faults = chosen_faults(arguments.only)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # an end that also ends the tests
     OUTPUT.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
     try:
-        checker = Checker(arguments.jobs, arguments.quick)
+        checker = Checker(arguments.jobs, arguments.quick, arguments.kinds.split())
         checker.prepare(arguments.builds.split()[0])
         start = time.monotonic()
         for fault in faults:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,11 @@ class CoreTest:
         """unit, death, ...; "variants" for a test of the core with other limits."""
         folder, _, name = self.name.partition("/")
         return "variants" if name.endswith(("_window_4", "_page_16k", "_page_64k")) else folder
+
+    def longer(self, scale: int) -> CoreTest:
+        """The same test with so many times its random inputs."""
+        environment = {**self.environment, "HAK_TEST_SCALE": str(scale)}
+        return replace(self, name=f"{self.name} at length", environment=environment)
 
 
 class Build:
