@@ -58,6 +58,10 @@ struct hak_heap {
 
 #define ACCOUNT_MARK UINT64_C(0x68656170206f6b21)
 
+/* A larger request fits into no address space. It is refused before it is counted, so that what a hundred threads ask
+ * for at once stays within an int64_t. */
+#define ACCOUNT_REQUEST_BYTES_MAX ((size_t)1 << 56)
+
 /* `held` plus `change`; a sum below 0 counts as 0. */
 HAK_INLINE uint64_t account_sum(uint64_t held, int64_t change) {
     int64_t sum = (int64_t)(held + (uint64_t)change);
@@ -108,6 +112,9 @@ void account_subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks);
 
 /* Whether the account holds a block, and `bytes` at least. Takes heap_list_lock where it seems not to. */
 bool account_holds(const hak_heap_t *heap, uint64_t bytes);
+
+/* Undoes account_add where no block could be made: the peak and the soft limit are as before. */
+void account_take_back(hak_heap_t *heap, uint64_t bytes, uint64_t blocks);
 
 /* ---- Fast paths ---- */
 

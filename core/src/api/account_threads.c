@@ -133,6 +133,16 @@ static bool add_plainly(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
     return true;
 }
 
+/* Unnoted: the bytes were added for a block that was not made, so neither the peak nor the soft limit knows of them. */
+typedef enum Fall { FALL_NOTED, FALL_UNNOTED } Fall;
+
+static void subtract_plainly(hak_heap_t *heap, uint64_t bytes, uint64_t blocks, Fall fall) {
+    if (fall == FALL_NOTED)
+        account_subtract_plainly(heap, bytes, blocks);
+    else
+        account_add_plainly(heap, -bytes, -blocks);
+}
+
 typedef enum Shared { SHARED_DONE, SHARED_REFUSED, SHARED_AGAIN } Shared;
 
 /* True: another thread has claimed the account meanwhile, and may not have seen these bytes in shared_bytes; they are
@@ -160,20 +170,21 @@ static Shared add_shared(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
     } while (!atomic_compare_exchange_weak(&heap->shared_bytes, &shared, shared + (int64_t)bytes));
     if (was_claimed(heap, (int64_t)bytes)) return SHARED_AGAIN;
     atomic_fetch_add_explicit(&heap->shared_blocks, (int64_t)blocks, memory_order_relaxed);
-    account_note_peak(heap, wanted_bytes);
     return SHARED_DONE;
 }
 
-static Shared subtract_shared(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+static Shared subtract_shared(hak_heap_t *heap, uint64_t bytes, uint64_t blocks, Fall fall) {
     int64_t shared = heap->shared_bytes;
     uint64_t held_bytes, fallen_bytes;
     do {
         held_bytes = account_sum(LOAD_RELAXED(heap->used_bytes), shared);
         fallen_bytes = bytes < held_bytes ? bytes : held_bytes;
+        if (fall == FALL_NOTED) account_note_peak(heap, held_bytes);
     } while (!atomic_compare_exchange_weak(&heap->shared_bytes, &shared, shared - (int64_t)fallen_bytes));
     if (was_claimed(heap, -(int64_t)fallen_bytes)) return SHARED_AGAIN;
     subtract_shared_blocks(heap, blocks);
-    if (LOAD_RELAXED(heap->soft_refused)) account_note_fall(heap, held_bytes, held_bytes - fallen_bytes);
+    if (fall == FALL_NOTED && LOAD_RELAXED(heap->soft_refused))
+        account_note_fall(heap, held_bytes, held_bytes - fallen_bytes);
     return SHARED_DONE;
 }
 
@@ -193,23 +204,29 @@ bool account_add(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
     return step == SHARED_DONE;
 }
 
-void account_subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+static void subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks, Fall fall) {
     if (heap->private_heap != NULL) {
-        account_subtract_plainly(heap, bytes, blocks);
+        subtract_plainly(heap, bytes, blocks, fall);
         return;
     }
     Heap *thread = heap_of_thread;
     Shared step = SHARED_AGAIN;
     while (step == SHARED_AGAIN) {
         if (!counts_alone(heap, thread)) {
-            step = subtract_shared(heap, bytes, blocks);
+            step = subtract_shared(heap, bytes, blocks, fall);
             continue;
         }
         owner_enter(thread);
         if (account_is_counted_by(heap, thread)) {
-            account_subtract_plainly(heap, bytes, blocks);
+            subtract_plainly(heap, bytes, blocks, fall);
             step = SHARED_DONE;
         }
         owner_leave(thread);
     }
+}
+
+void account_subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) { subtract(heap, bytes, blocks, FALL_NOTED); }
+
+void account_take_back(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+    subtract(heap, bytes, blocks, FALL_UNNOTED);
 }

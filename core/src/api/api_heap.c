@@ -16,14 +16,14 @@
 
 static HAK_NOINLINE void *malloc_any(hak_heap_t *heap, size_t size_bytes) {
     bool is_alive = heap->private_heap != NULL || account_is_alive(heap);
-    if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX || !is_alive)) {
+    if (HAK_UNLIKELY(size_bytes > ACCOUNT_REQUEST_BYTES_MAX || !is_alive)) {
         errno = ENOMEM;
         return NULL;
     }
     uint64_t usable_bytes = host_heap_usable_bytes(heap, size_bytes);
     if (!account_add(heap, usable_bytes, 1)) return NULL;
     void *block = host_heap_malloc(heap, size_bytes);
-    if (HAK_UNLIKELY(block == NULL)) account_subtract(heap, usable_bytes, 1);
+    if (HAK_UNLIKELY(block == NULL)) account_take_back(heap, usable_bytes, 1);
     return block;
 }
 
@@ -55,7 +55,7 @@ static HAK_NOINLINE void *malloc_small_slow(hak_heap_t *heap, size_t size_bytes)
     unsigned class_index = host_heap_class_of(heap, size_bytes);
     account_add_plainly(heap, size_class_usable_bytes[class_index], 1);
     void *block = host_heap_malloc_slow(heap, size_bytes, class_index);
-    if (HAK_UNLIKELY(block == NULL)) account_subtract(heap, size_class_usable_bytes[class_index], 1);
+    if (HAK_UNLIKELY(block == NULL)) account_take_back(heap, size_class_usable_bytes[class_index], 1);
     return block;
 }
 

@@ -80,7 +80,7 @@ HAK_INLINE void *take_larger(hak_heap_t *heap, size_t size_bytes, unsigned class
     heap_malloc_withdraw(source);
     if (!account_is_alive(heap) || !account_add(heap, more_bytes, 0)) return NULL;
     block = host_heap_malloc(heap, size_bytes);
-    if (block == NULL) account_subtract(heap, more_bytes, 0);
+    if (block == NULL) account_take_back(heap, more_bytes, 0);
     return block;
 }
 
@@ -160,7 +160,11 @@ static void *resize(hak_heap_t *heap, void *block, size_t usable_bytes, size_t s
         if (!account_add(heap, counted_bytes - usable_bytes, 0)) return NULL;
     }
     void *resized = realloc_uncounted(heap, block, usable_bytes, size_bytes);
-    size_t resized_bytes = resized == NULL ? usable_bytes : block_usable_bytes(resized);
+    if (resized == NULL) {
+        account_take_back(heap, counted_bytes - usable_bytes, 0);
+        return NULL;
+    }
+    size_t resized_bytes = block_usable_bytes(resized);
     HAK_ASSERT_OP(resized_bytes, <=, counted_bytes);
     if (resized_bytes < counted_bytes) account_subtract(heap, counted_bytes - resized_bytes, 0);
     return resized;
@@ -177,7 +181,8 @@ void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
                           : move_small(heap, block, size_bytes, from_class, to_class);
     }
     if (block == NULL) return hak_heap_malloc(heap, size_bytes);
-    if (HAK_UNLIKELY(size_bytes > PTRDIFF_MAX || (heap->private_heap == NULL && !account_is_alive(heap)))) {
+    if (HAK_UNLIKELY(size_bytes > ACCOUNT_REQUEST_BYTES_MAX ||
+                     (heap->private_heap == NULL && !account_is_alive(heap)))) {
         errno = ENOMEM;
         return NULL;
     }

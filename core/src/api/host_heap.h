@@ -16,7 +16,7 @@ HAK_INLINE unsigned host_heap_class_of(const hak_heap_t *heap, size_t size_bytes
     return size_class_in(heap->small_classes, size_bytes);
 }
 
-/* Usable bytes of the block that serves the request; at most PTRDIFF_MAX are asked for. */
+/* Usable bytes of the block that serves the request of ACCOUNT_REQUEST_BYTES_MAX at most. */
 HAK_INLINE uint64_t host_heap_usable_bytes(const hak_heap_t *heap, size_t size_bytes) {
     unsigned class_index = host_heap_class_of(heap, size_bytes);
     if (HAK_LIKELY(class_index != 0)) return size_class_usable_bytes[class_index];

@@ -15,6 +15,7 @@
 #pragma redefine_extname account_note_peak hak_core_account_note_peak
 #pragma redefine_extname account_refuses hak_core_account_refuses
 #pragma redefine_extname account_subtract hak_core_account_subtract
+#pragma redefine_extname account_take_back hak_core_account_take_back
 #pragma redefine_extname account_update_ceiling hak_core_account_update_ceiling
 #pragma redefine_extname backed_free_bytes hak_core_backed_free_bytes
 #pragma redefine_extname block_report_dead hak_core_block_report_dead

@@ -6,6 +6,7 @@
 
 #include "support/stats.h"
 #include "support/suite.h"
+#include "support/threads.h"
 
 static hak_heap_t *heap_with(uint32_t is_private, uint64_t soft, uint64_t hard) {
     hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
@@ -144,11 +145,43 @@ static void test_refusals_are_told_and_nothing_else(void **state) {
     }
 }
 
+/* ---- What the OS refuses ---- */
+
+static void require_no_trace_of_refused(hak_heap_t *heap, void *block) {
+    static const size_t sizes_refused[] = {PTRDIFF_MAX, PTRDIFF_MAX - 100000, (size_t)1 << 50};
+    hak_heap_stats_t before = heap_stats(heap);
+    for (size_t number = 0; number < sizeof sizes_refused / sizeof *sizes_refused; number++) {
+        require_refused(heap, hak_heap_malloc(heap, sizes_refused[number]), before.used_bytes);
+        require_refused(heap, hak_heap_realloc(heap, block, sizes_refused[number]), before.used_bytes);
+        REQUIRE_EQUAL(heap_stats(heap).peak_bytes, before.peak_bytes);
+    }
+}
+
+static void *use_once(void *heap) {
+    hak_heap_free(heap, hak_heap_malloc(heap, 100));
+    return NULL;
+}
+
+static void test_what_the_os_refuses_leaves_no_trace(void **state) {
+    (void)state;
+    for (uint32_t is_private = 0; is_private < 2; is_private++) {
+        hak_heap_t *heap = heap_with(is_private, 0, 0);
+        void *block = hak_heap_malloc(heap, 1000);
+        require_no_trace_of_refused(heap, block);
+        threads_join(threads_start(use_once, heap)); /* from now on two threads count */
+        require_no_trace_of_refused(heap, block);
+        hak_heap_free(heap, block);
+        require_no_trace_of_refused(heap, NULL);
+        hak_heap_destroy(heap);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits_are_exact),
         cmocka_unit_test(test_heap_that_falls_to_its_soft_limit),
         cmocka_unit_test(test_refusals_are_told_and_nothing_else),
+        cmocka_unit_test(test_what_the_os_refuses_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
