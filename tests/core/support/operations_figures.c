@@ -133,11 +133,19 @@ static void leave_out_arguments(void) {
     hak_control_text_free(NULL);
 }
 
+/* Without one of its functions. Nothing is visited. */
+static void leave_out_function(hak_visitor_t visitor, size_t number) {
+    enum { FUNCTIONS = sizeof visitor / sizeof(void *) - 1 };
+    hak_error_t error;
+    memset((char *)&visitor + sizeof(void *) * (1 + number % FUNCTIONS), 0, sizeof(void *));
+    require_type(hak_control_stats(&visitor, &error), &error);
+}
+
 void do_control(Actor *actor, const Record *record) {
     int depth = 0;
     hak_visitor_t visitor = visitor_of(&depth);
     hak_option_value_t value;
-    switch (record->a % 8) {
+    switch (record->a % 9) {
     case 0: look_at_json(actor, true); break;
     case 1: look_at_json(actor, false); break;
     case 2: REQUIRE_EQUAL(hak_control_options(&visitor, NULL), 0); break;
@@ -145,6 +153,7 @@ void do_control(Actor *actor, const Record *record) {
     case 4: REQUIRE_EQUAL(hak_control_heaps(&visitor, NULL), 0); break;
     case 5: leave_out_arguments(); break;
     case 6: (void)hak_control_heap_stats(record->b % 8, &visitor, NULL); break;
+    case 7: leave_out_function(visitor, record->b); break;
     default:
         REQUIRE_EQUAL(hak_control_option_get("domains", &value, NULL), 0);
         REQUIRE(value.is_number == 0 && strcmp(hak_control_version(), HAK_VERSION_STRING) == 0);

@@ -28,30 +28,45 @@ static hak_heap_t *make(ReferenceHeap *heap, const hak_heap_options_t *options, 
     return code == 0 ? hak_control_heap(number) : NULL;
 }
 
+/* As a caller of a later version has them. */
+typedef struct LaterOptions {
+    hak_heap_options_t known;
+    uint64_t unknown;
+} LaterOptions;
+
+/* One value out of range, or another size of the struct. False: the heap is to be refused. */
+static bool spoil(LaterOptions *options, unsigned choice) {
+    static const uint32_t sizes[] = {sizeof(hak_heap_options_t) + 8, 4, 5000};
+    switch (choice % 4) {
+    case 0: options->known.alignment_bytes = 32; return false;
+    case 1: options->known.is_private = 2; return false;
+    case 2: options->known.struct_bytes = sizes[choice / 4 % 3]; return choice / 4 % 3 == 0;
+    default:
+        options->known.struct_bytes = sizeof *options;
+        options->unknown = 1;
+        return false;
+    }
+}
+
 void do_heap_new(Actor *actor, const Record *record) {
-    hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
+    LaterOptions later = {HAK_HEAP_OPTIONS_INIT, 0};
+    hak_heap_options_t *options = &later.known;
     unsigned kind = record->a >> 8;
     bool has_number = (kind & 12) == 4, is_valid = true;
     uint64_t refusals = actor_refusals(actor);
     ReferenceHeap *heap = reference_hold_no_heap(actor->reference, record->a);
     if (heap == NULL) return;
-    options.is_private = kind & 1;
-    options.alignment_bytes = (kind & 2) != 0 && !has_number ? 8 : (kind & 16) != 0 ? 0 : 16;
-    options.soft_limit_bytes = limit_of(record->b % 256);
-    options.hard_limit_bytes = limit_of(record->b / 256);
-    if (!has_number && (kind & 0xE0) == 0xE0) { /* one value out of range */
-        is_valid = false;
-        if ((kind & 8) == 0)
-            options.alignment_bytes = 32;
-        else
-            options.is_private = 2;
-    }
-    if (options.hard_limit_bytes != 0 && options.soft_limit_bytes > options.hard_limit_bytes) is_valid = false;
+    options->is_private = kind & 1;
+    options->alignment_bytes = (kind & 2) != 0 && !has_number ? 8 : (kind & 16) != 0 ? 0 : 16;
+    options->soft_limit_bytes = limit_of(record->b % 256);
+    options->hard_limit_bytes = limit_of(record->b / 256);
+    if (!has_number && (kind & 0xE0) == 0xE0) is_valid = spoil(&later, kind);
+    if (options->hard_limit_bytes != 0 && options->soft_limit_bytes > options->hard_limit_bytes) is_valid = false;
     heap->number = 0;
-    hak_heap_t *handle = make(heap, &options, has_number);
+    hak_heap_t *handle = make(heap, options, has_number);
     if (handle != NULL) {
         REQUIRE(is_valid);
-        reference_heap_enter(actor->reference, heap, handle, &options);
+        reference_heap_enter(actor->reference, heap, handle, options);
     } else {
         REQUIRE_EQUAL(errno, is_valid ? ENOMEM : EINVAL);
         REQUIRE(!is_valid || actor_refusals(actor) > refusals);

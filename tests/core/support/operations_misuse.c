@@ -65,20 +65,46 @@ static bool free_of_private(Actor *actor, const Record *record) {
     return is_private;
 }
 
+/* What is noticed: a private heap on one side, or an account that holds less than the block. */
+static bool is_wrong_heap(const ReferenceHeap *heap, const ReferenceBlock *block) {
+    bool is_of_private = block->heap != NULL && block->heap->is_private;
+    if (block->heap == heap) return false;
+    return heap->is_private || is_of_private || heap->expected.used_bytes < block->usable_bytes;
+}
+
+/* A private heap refuses it. An account makes a copy, which is its own, of a private heap's block. */
+static bool resize_in_wrong_heap(Actor *actor, ReferenceHeap *heap, const ReferenceBlock *block) {
+    enum { BYTES = 100 };
+    bool is_of_private = block->heap != NULL && block->heap->is_private;
+    if (heap->is_private) {
+        REQUIRE(hak_heap_realloc(heap->handle, block->address, BYTES) == NULL);
+        return true;
+    }
+    bool is_limited = heap->expected.soft_limit_bytes != 0 || heap->expected.hard_limit_bytes != 0;
+    ReferenceBlock *room = reference_hold_empty(actor->reference, 0);
+    if (room == NULL) return false;
+    void *copy = is_of_private && !is_limited ? hak_heap_realloc(heap->handle, block->address, BYTES) : NULL;
+    if (copy != NULL)
+        reference_enter(actor->reference, room, copy, BYTES, heap->alignment, heap);
+    else
+        reference_let_go_empty(actor->reference, room);
+    return copy != NULL;
+}
+
 static bool free_in_wrong_heap(Actor *actor, const Record *record) {
     ReferenceHeap *heap = reference_hold_heap(actor->reference, record->b >> 4);
     if (heap == NULL) return false;
     ReferenceBlock *block = reference_hold_live(actor->reference, record->a);
-    bool is_wrong = heap->is_private && block != NULL && block->heap != heap;
-    if (is_wrong && (record->b & 1) != 0)
-        REQUIRE(hak_heap_realloc(heap->handle, block->address, 100) == NULL);
-    else if (is_wrong)
-        hak_heap_free(heap->handle, block->address);
-    else
+    bool is_done = true;
+    if (block == NULL || !is_wrong_heap(heap, block))
         hak_heap_free(heap->handle, (void *)(uintptr_t)64);
+    else if ((record->b & 1) != 0)
+        is_done = resize_in_wrong_heap(actor, heap, block);
+    else
+        hak_heap_free(heap->handle, block->address);
     if (block != NULL) reference_let_go_live(actor->reference, block);
     heap->is_held = false;
-    return true;
+    return is_done;
 }
 
 static bool destroy_twice(Actor *actor, const Record *record) {
