@@ -36,7 +36,16 @@ void machine_stop(void);
 
 /* ---- What the kernel refuses ---- */
 
-enum { REFUSE_MAP = 1, REFUSE_UNMAP = 2, REFUSE_PURGE = 4, REFUSE_MOVE = 8, REFUSE_THREAD = 16, REFUSE_HINT = 32 };
+enum {
+    REFUSE_MAP = 1,
+    REFUSE_UNMAP = 2,
+    REFUSE_PURGE = 4,
+    REFUSE_MOVE = 8,
+    REFUSE_THREAD = 16,
+    REFUSE_HINT = 32,
+    REFUSE_EXTEND = 64,
+    REFUSE_LOCKED = 128 /* an extension, because a part is locked */
+};
 
 /* Of the calls of these kinds the first `passed` pass, and the next `refused` fail. */
 void machine_refuse(unsigned kinds, unsigned passed, unsigned refused);

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "machine/memory.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -111,7 +112,9 @@ void *__wrap_memset(void *to, int value, size_t bytes) {
 /* ---- Map, unmap, purge, move ---- */
 
 static void *map_of_kernel(uintptr_t hint, size_t bytes) {
+    int saved = errno;
     void *address = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = saved;
     return address != MAP_FAILED ? address : NULL;
 }
 
@@ -170,14 +173,15 @@ static void copy_dirty(Arena *from_arena, char *from, size_t bytes, char *to) {
     }
 }
 
-void memory_move(void *from, size_t bytes, void *to) {
+void memory_move(void *from, size_t bytes, void *to, size_t to_bytes) {
     Arena *from_arena = used_arena_of(from, bytes);
-    extents_require(to, bytes);
+    extents_require(to, to_bytes);
     extents_remove(from, bytes);
-    if (from_arena == NULL && used_arena_of(to, bytes) == NULL) {
-        REQUIRE(mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+    if (from_arena == NULL && used_arena_of(to, to_bytes) == NULL) {
+        REQUIRE(mremap(from, bytes, to_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
         return;
     }
+    memory_purge(to, to_bytes);
     if (from_arena != NULL) {
         copy_dirty(from_arena, from, bytes, to);
     } else {
@@ -185,6 +189,30 @@ void memory_move(void *from, size_t bytes, void *to) {
         memcpy(to, from, bytes);
     }
     unmap(from, bytes);
+}
+
+static bool extend_of_kernel(char *address, size_t bytes, size_t new_bytes) {
+    int saved = errno;
+    bool is_done = mremap(address, bytes, new_bytes, 0) == address;
+    errno = saved;
+    return is_done;
+}
+
+static bool extend_in_place(char *address, size_t bytes, size_t new_bytes) {
+    Arena *arena = used_arena_of(address, bytes);
+    if (extents_end_of_overlap(address + bytes, new_bytes - bytes) != 0) return false;
+    if (used_arena_of(address, new_bytes) != arena) return false;
+    if (arena == NULL && !extend_of_kernel(address, bytes, new_bytes)) return false;
+    extents_add(address + bytes, new_bytes - bytes);
+    return true;
+}
+
+void *memory_extend(void *address, size_t bytes, size_t new_bytes, bool may_move) {
+    extents_require(address, bytes);
+    if (extend_in_place(address, bytes, new_bytes)) return address;
+    void *place = may_move ? memory_map(0, new_bytes, true) : NULL;
+    if (place != NULL) memory_move(address, bytes, place, new_bytes);
+    return place;
 }
 
 void memory_require(const void *address, size_t bytes) { extents_require(address, bytes); }

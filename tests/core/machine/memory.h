@@ -26,7 +26,8 @@ void memory_unmap_all(void);
 void *memory_map(uintptr_t hint, size_t bytes, bool is_placed);
 void memory_unmap(void *address, size_t bytes);
 void memory_purge(void *address, size_t bytes);
-void memory_move(void *from, size_t bytes, void *to);
+void memory_move(void *from, size_t bytes, void *to, size_t to_bytes);
+void *memory_extend(void *address, size_t bytes, size_t new_bytes, bool may_move);
 void memory_require(const void *address, size_t bytes); /* it is mapped */
 
 /* Somebody writes there. */

@@ -48,35 +48,35 @@ static bool is_refused(unsigned kind) {
 
 /* ---- Memory ---- */
 
-void REAL(os_initialize)(void);
-void WRAP(os_initialize)(void);
+__typeof__(os_initialize) REAL(os_initialize);
+__typeof__(os_initialize) WRAP(os_initialize);
 void WRAP(os_initialize)(void) {
     if (machine.environment == 1)
         REAL(os_initialize)(); /* reads a file, which takes as long as the rest of the start */
     core_os_page_set(machine.os_page_bytes);
 }
 
-void *WRAP(os_map)(uintptr_t hint, size_t bytes);
+__typeof__(os_map) WRAP(os_map);
 void *WRAP(os_map)(uintptr_t hint, size_t bytes) {
     if (is_refused(REFUSE_MAP)) return NULL;
     return memory_map(hint, bytes, hint != 0 && is_refused(REFUSE_HINT));
 }
 
-bool WRAP(os_unmap)(void *address, size_t bytes);
+__typeof__(os_unmap) WRAP(os_unmap);
 bool WRAP(os_unmap)(void *address, size_t bytes) {
     if (is_refused(REFUSE_UNMAP)) return false;
     memory_unmap(address, bytes);
     return true;
 }
 
-bool WRAP(os_purge)(void *address, size_t bytes);
+__typeof__(os_purge) WRAP(os_purge);
 bool WRAP(os_purge)(void *address, size_t bytes) {
     if (is_refused(REFUSE_PURGE)) return false;
     memory_purge(address, bytes);
     return true;
 }
 
-uint64_t WRAP(os_purge_ranges)(const OsRange *ranges, unsigned count);
+__typeof__(os_purge_ranges) WRAP(os_purge_ranges);
 uint64_t WRAP(os_purge_ranges)(const OsRange *ranges, unsigned count) {
     uint64_t refused = 0;
     REQUIRE_AT_MOST(count, OS_RANGES_MAX);
@@ -85,74 +85,85 @@ uint64_t WRAP(os_purge_ranges)(const OsRange *ranges, unsigned count) {
     return refused;
 }
 
-bool WRAP(os_move)(void *from, size_t bytes, void *to);
-bool WRAP(os_move)(void *from, size_t bytes, void *to) {
-    memory_require(to, bytes);
+__typeof__(os_move) WRAP(os_move);
+bool WRAP(os_move)(void *from, size_t bytes, void *to, size_t to_bytes) {
+    memory_require(to, to_bytes);
     if (is_refused(REFUSE_MOVE)) { /* the kernel has unmapped `to` when it finds out */
-        memory_unmap(to, bytes);
+        memory_unmap(to, to_bytes);
         return false;
     }
-    memory_move(from, bytes, to);
+    memory_move(from, bytes, to, to_bytes);
     return true;
+}
+
+__typeof__(os_extend) WRAP(os_extend);
+void *WRAP(os_extend)(void *address, size_t bytes, size_t new_bytes, bool may_move, bool *lacks_room) {
+    *lacks_room = false;
+    if (is_refused(REFUSE_LOCKED)) return NULL;
+    *lacks_room = true;
+    if (is_refused(REFUSE_EXTEND)) return NULL;
+    void *extended = memory_extend(address, bytes, new_bytes, may_move);
+    *lacks_room = extended == NULL;
+    return extended;
 }
 
 /* ---- Huge pages: the core's bookkeeping is real, the pages are ordinary ones ---- */
 
-void WRAP(os_huge_pages_forbid)(void *address, size_t bytes);
+__typeof__(os_huge_pages_forbid) WRAP(os_huge_pages_forbid);
 void WRAP(os_huge_pages_forbid)(void *address, size_t bytes) { (void)address, (void)bytes; }
 
-bool WRAP(os_huge_pages_allow)(void *address, size_t bytes);
+__typeof__(os_huge_pages_allow) WRAP(os_huge_pages_allow);
 bool WRAP(os_huge_pages_allow)(void *address, size_t bytes) {
     (void)address;
     return machine.has_huge_pages && bytes == machine.os_page_bytes / sizeof(void *) * machine.os_page_bytes;
 }
 
-void WRAP(os_huge_pages_split)(void *address, size_t bytes);
+__typeof__(os_huge_pages_split) WRAP(os_huge_pages_split);
 void WRAP(os_huge_pages_split)(void *address, size_t bytes) { memory_require(address, bytes); }
 
-void WRAP(os_populate)(void *address, size_t bytes);
+__typeof__(os_populate) WRAP(os_populate);
 void WRAP(os_populate)(void *address, size_t bytes) {
     memory_require(address, bytes);
     threads_clock_add_us(machine.is_slow_to_clear ? 1000 : 100);
 }
 
-uint64_t WRAP(os_random_bits)(void);
+__typeof__(os_random_bits) WRAP(os_random_bits);
 uint64_t WRAP(os_random_bits)(void) { return 0; }
 
 /* ---- Time ---- */
 
 uint64_t os_calls_start_ms(void) { return machine.is_clock_near_wrap ? ((uint64_t)1 << 32) - 300 : 1000000; }
 
-uint64_t WRAP(os_now_ms)(void);
+__typeof__(os_now_ms) WRAP(os_now_ms);
 uint64_t WRAP(os_now_ms)(void) { return threads_clock_us() / 1000; }
 
-uint64_t WRAP(os_now_us)(void);
+__typeof__(os_now_us) WRAP(os_now_us);
 uint64_t WRAP(os_now_us)(void) { return threads_clock_us(); }
 
 /* ---- Waiting ---- */
 
 static uint64_t deadline_of(uint32_t milliseconds) { return threads_clock_us() / 1000 + milliseconds; }
 
-void WRAP(os_wait)(_Atomic uint32_t *word, uint32_t expected);
+__typeof__(os_wait) WRAP(os_wait);
 void WRAP(os_wait)(_Atomic uint32_t *word, uint32_t expected) { threads_wait(word, expected, UINT64_MAX); }
 
-void WRAP(os_wait_ms)(_Atomic uint32_t *word, uint32_t expected, uint32_t milliseconds);
+__typeof__(os_wait_ms) WRAP(os_wait_ms);
 void WRAP(os_wait_ms)(_Atomic uint32_t *word, uint32_t expected, uint32_t milliseconds) {
     threads_wait(word, expected, deadline_of(milliseconds));
 }
 
-void WRAP(os_sleep_ms)(uint32_t milliseconds);
+__typeof__(os_sleep_ms) WRAP(os_sleep_ms);
 void WRAP(os_sleep_ms)(uint32_t milliseconds) { threads_wait(NULL, 0, deadline_of(milliseconds)); }
 
-void WRAP(os_wake)(_Atomic uint32_t *word);
+__typeof__(os_wake) WRAP(os_wake);
 void WRAP(os_wake)(_Atomic uint32_t *word) { threads_wake(word, MACHINE_FIBERS); }
 
-void WRAP(os_wake_one)(_Atomic uint32_t *word);
+__typeof__(os_wake_one) WRAP(os_wake_one);
 void WRAP(os_wake_one)(_Atomic uint32_t *word) { threads_wake(word, 1); }
 
 /* Before each lock that is taken, with internal checks. */
-void REAL(lock_order_enter)(const Lock *lock);
-void WRAP(lock_order_enter)(const Lock *lock);
+__typeof__(lock_order_enter) REAL(lock_order_enter);
+__typeof__(lock_order_enter) WRAP(lock_order_enter);
 void WRAP(lock_order_enter)(const Lock *lock) {
     threads_may_switch();
     REAL(lock_order_enter)(lock);
@@ -163,10 +174,10 @@ void WRAP(lock_order_enter)(const Lock *lock) {
 static void (*exit_hook)(void);
 static bool is_exit_hook_armed[MACHINE_FIBERS];
 
-void WRAP(os_thread_exit_hook_set)(void (*on_exit)(void));
+__typeof__(os_thread_exit_hook_set) WRAP(os_thread_exit_hook_set);
 void WRAP(os_thread_exit_hook_set)(void (*on_exit)(void)) { exit_hook = on_exit; }
 
-void WRAP(os_thread_exit_hook_arm)(void);
+__typeof__(os_thread_exit_hook_arm) WRAP(os_thread_exit_hook_arm);
 void WRAP(os_thread_exit_hook_arm)(void) { is_exit_hook_armed[threads_current()] = true; }
 
 bool os_calls_take_exit_hook(void) {
@@ -177,10 +188,10 @@ bool os_calls_take_exit_hook(void) {
     return true;
 }
 
-uint64_t WRAP(os_thread_id)(void);
+__typeof__(os_thread_id) WRAP(os_thread_id);
 uint64_t WRAP(os_thread_id)(void) { return threads_current_id(); }
 
-bool WRAP(os_barrier_in_all_threads)(void);
+__typeof__(os_barrier_in_all_threads) WRAP(os_barrier_in_all_threads);
 bool WRAP(os_barrier_in_all_threads)(void) {
     threads_may_switch();
     return machine.has_barrier;
@@ -195,7 +206,7 @@ static void helper_main(void *run_pointer) {
     threads_wake(&has_helper_ended, MACHINE_FIBERS);
 }
 
-int WRAP(os_helper_start)(void (*run)(void));
+__typeof__(os_helper_start) WRAP(os_helper_start);
 int WRAP(os_helper_start)(void (*run)(void)) {
     static void (*helper_run)(void);
     if (is_refused(REFUSE_THREAD)) return EAGAIN;
@@ -206,12 +217,12 @@ int WRAP(os_helper_start)(void (*run)(void)) {
     return 0;
 }
 
-void WRAP(os_helper_await_end)(void);
+__typeof__(os_helper_await_end) WRAP(os_helper_await_end);
 void WRAP(os_helper_await_end)(void) {
     while (atomic_load(&has_helper_ended) == 0) threads_wait(&has_helper_ended, 0, UINT64_MAX);
 }
 
-void WRAP(os_helper_await_gone)(void);
+__typeof__(os_helper_await_gone) WRAP(os_helper_await_gone);
 void WRAP(os_helper_await_gone)(void) { WRAP(os_helper_await_end)(); }
 
 /* ---- Fork ---- */
@@ -223,7 +234,7 @@ typedef struct ForkHooks {
 static ForkHooks fork_hooks;
 static bool is_inherited;
 
-void WRAP(os_fork_hooks_set)(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+__typeof__(os_fork_hooks_set) WRAP(os_fork_hooks_set);
 void WRAP(os_fork_hooks_set)(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
     fork_hooks = (ForkHooks){prepare, parent, child};
 }
@@ -245,7 +256,7 @@ void os_calls_after_fork(bool is_child) {
     fork_hooks.child();
 }
 
-bool WRAP(os_helper_claim_inherited)(void);
+__typeof__(os_helper_claim_inherited) WRAP(os_helper_claim_inherited);
 bool WRAP(os_helper_claim_inherited)(void) {
     bool was_inherited = is_inherited;
     is_inherited = false;
@@ -266,8 +277,8 @@ static bool contains(const char *text, size_t bytes, const char *words) {
     return memmem(text, bytes, words, strlen(words)) != NULL;
 }
 
-void REAL(os_write_error)(const char *text, size_t bytes);
-void WRAP(os_write_error)(const char *text, size_t bytes);
+__typeof__(os_write_error) REAL(os_write_error);
+__typeof__(os_write_error) WRAP(os_write_error);
 void WRAP(os_write_error)(const char *text, size_t bytes) {
     line_count++;
     REQUIRE(bytes > 0 && text[bytes - 1] == '\n');
