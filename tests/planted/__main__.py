@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 OUTPUT = REPOSITORY / "build" / "planted"
 
 QUICK_SECONDS = 5.0  # on the clean copy; slower tests wait until the quick ones of all kinds have passed
-FUZZ_SCALE = 20  # the last stage: so many times the streams of the fuzzer's test, half a minute of one processor
+FUZZ_SCALE = 40  # the last stage: so many times the streams of the fuzzer's test, half a minute of one processor
 BUILDS = {
     "checks": ("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DHAKMEM_DEBUG_CHECKS=ON"),
     "release": ("-DCMAKE_BUILD_TYPE=Release", "-DHAKMEM_DEBUG_CHECKS=OFF"),

@@ -21,7 +21,7 @@
 #include "support/random.h"
 #include "support/suite.h"
 
-enum { STREAM_BYTES_MAX = 1024, CORPUS_MAX = 1000, CHANGED_STREAMS = 2000, RANDOM_STREAMS = 1000 };
+enum { STREAM_BYTES_MAX = 1024, CORPUS_MAX = 1000, CHANGED_STREAMS = 1000, RANDOM_STREAMS = 500 };
 
 typedef struct Stream {
     uint8_t bytes[STREAM_BYTES_MAX];
