@@ -5,6 +5,7 @@
 #include "machine/memory.h"
 
 #include <errno.h>
+#include <hakmem.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -108,6 +109,20 @@ void *__wrap_memset(void *to, int value, size_t bytes) {
     memory_touched(to, bytes);
     return memset(to, value, bytes);
 }
+
+/* ---- The core's own blocks: structs of heaps, texts, which it writes word by word ---- */
+
+static void *touched(void *block, size_t bytes) {
+    enum { OWN_BYTES_MAX = 64 << 10 }; /* larger ones are a caller's, by realloc */
+    if (block != NULL && bytes <= OWN_BYTES_MAX) memory_touched(block, bytes);
+    return block;
+}
+
+void *__wrap_hak_malloc(size_t bytes);
+void *__wrap_hak_malloc(size_t bytes) { return touched(hak_malloc(bytes), bytes); }
+
+void *__wrap_hak_calloc(size_t count, size_t bytes);
+void *__wrap_hak_calloc(size_t count, size_t bytes) { return touched(hak_calloc(count, bytes), count * bytes); }
 
 /* ---- Map, unmap, purge, move ---- */
 

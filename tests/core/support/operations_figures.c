@@ -103,7 +103,6 @@ static void look_at_json(Actor *actor, bool is_of_options) {
         REQUIRE(text == NULL && actor_refusals(actor) > refusals);
         return;
     }
-    if (actor->reference->on_write != NULL) actor->reference->on_write(text, strlen(text) + 1);
     REQUIRE(text[0] == '{' && text[strlen(text) - 1] == '}');
     hak_control_text_free(text);
 }
