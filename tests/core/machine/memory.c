@@ -104,6 +104,12 @@ void *__wrap_memcpy(void *to, const void *from, size_t bytes) {
     return memcpy(to, from, bytes);
 }
 
+void *__wrap_memmove(void *to, const void *from, size_t bytes);
+void *__wrap_memmove(void *to, const void *from, size_t bytes) {
+    memory_touched(to, bytes);
+    return memmove(to, from, bytes);
+}
+
 void *__wrap_memset(void *to, int value, size_t bytes);
 void *__wrap_memset(void *to, int value, size_t bytes) {
     memory_touched(to, bytes);

@@ -4,9 +4,9 @@
  * The kernel takes 2 us for an OS page that is touched and given back, which would be most of the time of a stream.
  * So blocks lie in two arenas, whose pages stay with the process: what the core unmaps or purges is cleared, as far
  * as it was written to, and stays accessible. Whoever writes to blocks says so (memory_touched); the core writes much
- * by memcpy and memset, which come here (CMakeLists.txt), and what it makes for itself does, too. Metadata, which it
- * writes word by word, is the kernel's. So is all memory of some streams, and under AddressSanitizer: there an access
- * to what was unmapped is a finding.
+ * by memcpy, memmove and memset, which come here (CMakeLists.txt), and what it makes for itself does, too. Metadata,
+ * which it writes word by word, is the kernel's. So is all memory of some streams, and under AddressSanitizer: there
+ * an access to what was unmapped is a finding.
  *
  * Unmapping or purging what is not mapped is a finding.
  */

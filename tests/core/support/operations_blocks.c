@@ -148,6 +148,7 @@ void do_too_large(Actor *actor, const Record *record) {
     REQUIRE(allocate(alignment_of(record), bytes) == NULL);
     REQUIRE_EQUAL(errno, ENOMEM);
     REQUIRE(hak_calloc(bytes / 3, 7) == NULL);
+    REQUIRE(hak_calloc((size_t)1 << 63, 2) == NULL); /* the product would overflow to 0 */
     REQUIRE(hak_aligned_alloc(4096, bytes) == NULL);
     errno = 0;
     REQUIRE(hak_aligned_alloc(record->a % 2 == 0 ? 48 : (size_t)1 << 21, 10) == NULL);

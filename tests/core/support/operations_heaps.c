@@ -182,16 +182,35 @@ void do_heap_free(Actor *actor, const Record *record) {
 
 /* ---- Limits and the end ---- */
 
-void do_heap_limit(Actor *actor, const Record *record) {
-    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
-    uint64_t soft = limit_of(record->b % 256), hard = limit_of(record->b / 256);
+static void set_limits(ReferenceHeap *heap, uint64_t soft, uint64_t hard) {
     bool is_valid = hard == 0 || soft <= hard;
-    if (heap == NULL) return;
     if (heap->number != 0)
         REQUIRE_EQUAL(hak_control_heap_set_limit(heap->number, soft, hard, NULL), is_valid ? 0 : HAK_ERROR_VALUE);
     else
         REQUIRE_EQUAL(hak_heap_set_limit(heap->handle, soft, hard), is_valid ? 0 : EINVAL);
     if (is_valid) reference_heap_limits(heap, soft, hard);
+}
+
+/* A limit that the next block fills to the byte, or misses by one; then blocks of that size come and go around it. */
+static void go_around_limit(Actor *actor, ReferenceHeap *heap, const Record *record) {
+    size_t bytes = record_size(record->b);
+    uint64_t full_bytes = heap->expected.used_bytes + wanted_bytes(heap, bytes);
+    uint64_t limit_bytes = full_bytes - (record->a >> 11 & 1);
+    bool is_soft = (record->a >> 12 & 1) != 0;
+    set_limits(heap, is_soft ? limit_bytes : 0, is_soft ? full_bytes + 64 : limit_bytes);
+    for (unsigned number = 0; number < 3; number++) (void)make_one(actor, heap, record->a >> 3, bytes, number);
+    ReferenceBlock *block = hold_block_of(actor, heap, record->a >> 3);
+    if (block != NULL) operations_free(actor, block, record->b);
+    (void)make_one(actor, heap, record->a >> 3, bytes, 0);
+}
+
+void do_heap_limit(Actor *actor, const Record *record) {
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
+    if (heap == NULL) return;
+    if (record->a >> 13 == 7)
+        go_around_limit(actor, heap, record);
+    else
+        set_limits(heap, limit_of(record->b % 256), limit_of(record->b / 256));
     let_go(heap);
 }
 

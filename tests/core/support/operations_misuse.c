@@ -81,14 +81,16 @@ static bool resize_in_wrong_heap(Actor *actor, ReferenceHeap *heap, const Refere
         return true;
     }
     bool is_limited = heap->expected.soft_limit_bytes != 0 || heap->expected.hard_limit_bytes != 0;
+    if (!is_of_private || is_limited) return false;
     ReferenceBlock *room = reference_hold_empty(actor->reference, 0);
     if (room == NULL) return false;
-    void *copy = is_of_private && !is_limited ? hak_heap_realloc(heap->handle, block->address, BYTES) : NULL;
-    if (copy != NULL)
+    void *copy = hak_heap_realloc(heap->handle, block->address, BYTES);
+    bool is_same = copy == block->address; /* it fits, so the account did not look whose it is */
+    if (copy != NULL && !is_same)
         reference_enter(actor->reference, room, copy, BYTES, heap->alignment, heap);
     else
         reference_let_go_empty(actor->reference, room);
-    return copy != NULL;
+    return !is_same;
 }
 
 static bool free_in_wrong_heap(Actor *actor, const Record *record) {

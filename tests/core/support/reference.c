@@ -79,6 +79,7 @@ static void note(Reference *reference, ReferenceBlock *block, void *address, siz
     REQUIRE(address != NULL);
     REQUIRE_EQUAL((uintptr_t)address % sizes_alignment(block->alignment, bytes), 0);
     REQUIRE_EQUAL(hak_owns(address), 1);
+    REQUIRE_EQUAL(hak_owns((void *)((uintptr_t)address | (uintptr_t)1 << 62)), 0);
     block->address = address;
     block->bytes = bytes;
     block->usable_bytes = hak_usable_size(address);
