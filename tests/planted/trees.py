@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 # What the C tests are built of.
-COPIED = ("CMakeLists.txt", "cmake", "core", "swig", "tests/CMakeLists.txt", "tests/core", "tests/rendezvous",
-          "tests/bench/native")  # fmt: skip
+COPIED = ("CMakeLists.txt", "cmake", "core", "bindings/libc", "swig", "tests/CMakeLists.txt", "tests/core",
+          "tests/rendezvous", "tests/bench/native")  # fmt: skip
 
 
 class BuildError(Exception):
