@@ -50,9 +50,9 @@ static bool is_refused(unsigned kind) {
 
 __typeof__(os_initialize) REAL(os_initialize);
 __typeof__(os_initialize) WRAP(os_initialize);
-void WRAP(os_initialize)(void) {
+void WRAP(os_initialize)(bool are_calls_plain) {
     if (machine.environment == 1)
-        REAL(os_initialize)(); /* reads a file, which takes as long as the rest of the start */
+        REAL(os_initialize)(are_calls_plain); /* reads a file, which takes as long as the rest of the start */
     core_os_page_set(machine.os_page_bytes);
 }
 

@@ -119,7 +119,7 @@ void do_calloc(Actor *actor, const Record *record) {
 }
 
 void do_aligned(Actor *actor, const Record *record) {
-    size_t alignment = (size_t)1 << (record->a >> 11) % 21, bytes = record_size(record->b);
+    size_t alignment = (size_t)1 << (record->a >> 11) % 23, bytes = record_size(record->b);
     ReferenceBlock *block = reference_hold_empty(actor->reference, record->a);
     if (block == NULL) return;
     uint64_t refusals = actor_refusals(actor);
@@ -151,7 +151,7 @@ void do_too_large(Actor *actor, const Record *record) {
     REQUIRE(hak_calloc((size_t)1 << 63, 2) == NULL); /* the product would overflow to 0 */
     REQUIRE(hak_aligned_alloc(4096, bytes) == NULL);
     errno = 0;
-    REQUIRE(hak_aligned_alloc(record->a % 2 == 0 ? 48 : (size_t)1 << 21, 10) == NULL);
+    REQUIRE(hak_aligned_alloc(record->a % 2 == 0 ? 48 : 3, 10) == NULL);
     REQUIRE_EQUAL(errno, EINVAL);
     ReferenceBlock *block = reference_hold_live(actor->reference, record->a);
     if (block == NULL) return;
