@@ -191,6 +191,10 @@ bool os_calls_take_exit_hook(void) {
 __typeof__(os_thread_id) WRAP(os_thread_id);
 uint64_t WRAP(os_thread_id)(void) { return threads_current_id(); }
 
+/* The machine has its threads from the start on. */
+__typeof__(os_has_one_thread_ever) WRAP(os_has_one_thread_ever);
+bool WRAP(os_has_one_thread_ever)(void) { return false; }
+
 __typeof__(os_barrier_in_all_threads) WRAP(os_barrier_in_all_threads);
 bool WRAP(os_barrier_in_all_threads)(void) {
     threads_may_switch();
