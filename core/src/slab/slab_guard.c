@@ -34,6 +34,8 @@ void slab_guard_poison(Slab *slab) {
 
 /* The offset of the first byte that is not `value`; NOTHING: all are. */
 static int64_t first_other_byte(const uint8_t *memory, size_t bytes, uint8_t value) {
+    bool is_alike = memory[0] == value && memcmp(memory, memory + 1, bytes - 1) == 0; /* many bytes at a time */
+    if (HAK_LIKELY(is_alike)) return NOTHING;
     for (size_t offset = 0; offset < bytes; offset++)
         if (memory[offset] != value) return (int64_t)offset;
     return NOTHING;
