@@ -9,15 +9,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.rss.report import OURS, Results, all_tables
-from bench.rss.runner import Sample, measure
+from bench.rss.report import OURS, STOCK, all_tables
 from bench.rss.targets import judge
 from bench.rss.workloads import WORKLOADS, write_json_file
 from bench.shared import command, machine, peers, tables
 from bench.shared.command import words
+from bench.shared.results import Results, compare_digests
+from bench.shared.runner import Sample, measure
 
 PYTHON_PATH = Path(__file__).resolve().parents[2]
 SHORT_SCALE = 0.25
+IDLE_SECONDS = 2.0
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -37,19 +39,12 @@ def measure_all(chosen: list[peers.Peer], workloads: list[str], arguments: argpa
     for run in range(arguments.runs):
         for number, workload in enumerate(workloads):
             print(f"run {run + 1} of {arguments.runs}: {workload}", file=sys.stderr, flush=True)
+            program = ("-m", "bench.rss.child", workload, str(arguments.scale), str(inputs))
             for peer in peers.in_turn(chosen, run + number):
-                samples.append(measure(workload, peer, arguments.scale, inputs, PYTHON_PATH))
-    compare_digests(samples)
+                samples.append(measure(workload, peer, program, PYTHON_PATH, IDLE_SECONDS))
+    compare_digests(samples, STOCK)
     order = {peer.name: position for position, peer in enumerate(chosen)}
     return sorted(samples, key=lambda sample: (workloads.index(sample.workload), order[sample.peer]))
-
-
-def compare_digests(samples: list[Sample]) -> None:
-    """Survivors that differ from stock's are a failure."""
-    stock = {sample.workload: sample.digest for sample in samples if sample.peer == "pymalloc" and not sample.failure}
-    for sample in samples:
-        if not sample.failure and sample.digest != stock.get(sample.workload, sample.digest):
-            sample.failure = f"survivors differ from pymalloc's: {sample.digest}"
 
 
 def main() -> int:
@@ -61,7 +56,7 @@ def main() -> int:
     chosen = peers.choose(known, words(arguments.peers))
     samples = measure_all(chosen, workloads, arguments)
 
-    results = Results(samples)
+    results = Results(samples, STOCK, OURS)
     verdicts = judge(results) if OURS in results.peers else []
     output = tables.console()
     output.print(machine.heading(notes), markup=False)

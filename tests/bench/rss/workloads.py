@@ -1,57 +1,17 @@
-"""The workloads of `make bench-rss`: each grows a heap, then drops all of it or all but a few survivors.
-
-A workload knows nothing of allocators. `prepare` may read its input; `grow` is what is measured; `drop` leaves the
-survivors; `digest` shows that they are intact and the same under every allocator; `finish` ends what still runs.
-Everything is deterministic.
-"""
+"""The workloads of `make bench-rss`: each grows a heap, then drops all of it or all but a few survivors."""
 
 from __future__ import annotations
 
 import ast
 import collections
-import hashlib
 import json
 import random
 import sysconfig
 import threading
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
-
-class Workload:
-    """What all have in common."""
-
-    def __init__(self, scale: float, inputs: Path) -> None:
-        self.scale = scale
-        self.inputs = inputs
-        self.held: Any = None
-        self.survivors: Any = None
-
-    def count(self, full: int) -> int:
-        return max(1, int(full * self.scale))
-
-    def prepare(self) -> None:
-        """Before the base is read."""
-
-    def grow(self) -> None:
-        raise NotImplementedError
-
-    def drop(self) -> None:
-        self.held = None
-
-    def digest(self) -> str:
-        return hashlib.sha256(repr(self.survivors).encode()).hexdigest()[:16]
-
-    def finish(self) -> None:
-        """After the last figure was read."""
-
-
-def scattered(items: list[Any], share: float) -> list[Any]:
-    """That share of the items, picked at random over the whole list, in order."""
-    picked = sorted(random.Random(7).sample(range(len(items)), round(len(items) * share)))
-    return [items[index] for index in picked]
-
+from bench.shared.workload import Workload, scattered
 
 # ---- JSON ----
 

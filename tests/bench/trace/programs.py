@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.rss import workloads
-from bench.rss.workloads import Workload, scattered
+from bench.shared.workload import Workload, scattered
 
 
 class SyntaxTreesSurvivors(workloads.SyntaxTrees):

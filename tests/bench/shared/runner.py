@@ -1,4 +1,4 @@
-"""Measures one workload under one peer in a fresh process."""
+"""Measures one workload, which stops at the marks of `run_with_marks`, under one peer in a fresh process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from bench.shared.peers import Peer, command_for, environment_for
 
 TIMEOUT_SECONDS = 240
 SOON_SECONDS = 0.3
-IDLE_SECONDS = 2.0
 
 
 @dataclass
@@ -27,7 +26,7 @@ class Sample:
     peak_bytes: int = 0
     dropped_bytes: int = 0
     soon_bytes: int = 0  # 300 ms after the drop
-    idle_bytes: int = 0  # 2 s after the drop
+    idle_bytes: int = 0  # at the end of the idle time
     cpu_seconds: float = 0.0
     digest: str = ""
     hakmem_base: dict[str, int] = field(default_factory=dict)
@@ -38,12 +37,11 @@ class Sample:
         return asdict(self)
 
 
-def measure(workload: str, peer: Peer, scale: float, inputs: Path, python_path: Path) -> Sample:
-    program: Sequence[str] = ("-m", "bench.rss.child", workload, str(scale), str(inputs))
+def measure(workload: str, peer: Peer, program: Sequence[str], python_path: Path, idle_seconds: float) -> Sample:
     sample = Sample(workload, peer.name)
     child = Child(command_for(peer, program), environment_for(peer, python_path), TIMEOUT_SECONDS)
     try:
-        _follow(child, peer, sample)
+        _follow(child, peer, sample, idle_seconds)
         child.end()
         sample.cpu_seconds = child.cpu_seconds
     except ChildFailed as failure:
@@ -52,7 +50,7 @@ def measure(workload: str, peer: Peer, scale: float, inputs: Path, python_path: 
     return sample
 
 
-def _follow(child: Child, peer: Peer, sample: Sample) -> None:
+def _follow(child: Child, peer: Peer, sample: Sample, idle_seconds: float) -> None:
     child.expect("base")
     child.check_mapped(peer.mapped_file)
     sample.base_bytes = child.resident_bytes()
@@ -66,7 +64,7 @@ def _follow(child: Child, peer: Peer, sample: Sample) -> None:
     sample.dropped_bytes = child.resident_bytes()
     _sleep_until(dropped_at + SOON_SECONDS)
     sample.soon_bytes = child.resident_bytes()
-    _sleep_until(dropped_at + IDLE_SECONDS)
+    _sleep_until(dropped_at + idle_seconds)
     sample.idle_bytes = child.resident_bytes()
     sample.peak_bytes = max(child.peak_bytes(), sample.held_bytes)
     child.go_on()
