@@ -40,7 +40,7 @@ package_sources := $(shell find core swig bindings/python cmake CMakeLists.txt p
 .PHONY: help demo test test-core test-python lua peer-lua lint check-targets wheel clean \
 	check-python check-lua check-core \
 	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
-	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here
+	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here bench-process bench-process-here
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
@@ -102,6 +102,10 @@ bench-lua: ## Lua programs: time and memory against the peers (LUA=lua5.4, RUNS=
 	@.ci/check-system $(bench_python) python lua bench
 	@$(MAKE) --no-print-directory bench-lua-here PYTHON=$(bench_python)
 
+bench-process: ## Whole programs with libraries in C: memory and time against the peers (RUNS=3, SHORT=1)
+	@.ci/check-system $(bench_python) python bench tcmalloc-wanted
+	@$(MAKE) --no-print-directory bench-process-here PYTHON=$(bench_python)
+
 bench-trace: ## Record a program's requests, replay them on the core (PROGRAM="script.py arguments")
 	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
 	@$(MAKE) --no-print-directory bench-trace-here PYTHON=$(bench_python)
@@ -153,6 +157,9 @@ bench-lua-here: $(venv)/bench-tools-installed $(venv)/build-tools-installed buil
 		PYTHONPATH=tests $(venv_python) -m bench.lua --lua $${found% *} --module build/lua/$$abi --host $$host/host \
 			--runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
 
+bench-process-here: $(venv)/bench-tools-installed $(venv)/process-libraries-installed build/bench/mimalloc/fetched bench-native
+	@PYTHONPATH=tests $(venv_python) -m bench.process --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
+
 bench-trace-here: $(venv)/bench-tools-installed bench-native
 	@PYTHONPATH=tests $(venv_python) -m bench.trace $(BENCH_ARGS) $(PROGRAM)
 
@@ -199,6 +206,11 @@ $(venv)/test-tools-installed: $(venv)/hakmem-installed
 $(venv)/bench-tools-installed: $(venv)/hakmem-installed
 	@$(pip) install 'hakmem[measure]'
 	@touch $@
+
+# Not for every interpreter there are all of them; workloads without theirs are left out, with a word.
+$(venv)/process-libraries-installed: pyproject.toml $(venv)/created
+	@echo "Installing the libraries of the workloads"
+	@if $(pip) install --only-binary :all: --group process; then touch $@; fi
 
 # A peer of the benchmarks, the newest there is; without a network the benchmarks say that it is not there.
 build/bench/mimalloc/fetched: | $(venv)/created

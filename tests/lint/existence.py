@@ -27,7 +27,7 @@ FOREIGN_IDENTIFIERS = {
         "MAP_NORESERVE MemFree PIDFD_SELF Private_Dirty RLIMIT_MEMLOCK max_map_count process_madvise ptrace_scope"
     ),
     "C's and the C library's": (
-        "LD_AUDIT MALLOC_ARENA_TEST MALLOC_CHECK_ MALLOC_MMAP_MAX_ MALLOC_MMAP_THRESHOLD_ MALLOC_PERTURB_"
+        "LD_AUDIT MALLOC_ARENA_TEST MALLOC_CHECK_ MALLOC_MMAP_MAX_ MALLOC_PERTURB_"
         " MALLOC_TOP_PAD_ max_align_t seq_cst"
     ),
     "the compilers'": "AddressSanitizer ThreadSanitizer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from bench.shared.command import check_names, refuse
 
 LIBRARY_FOLDERS = ["/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
 # What would change a peer without being part of it. HAKMEM_... reaches hakmem alone.
-LEFT_OUT_PREFIXES = ("HAKMEM", "PYTHON", "MALLOC_", "MIMALLOC_", "LD_PRELOAD", "GLIBC_TUNABLES")
+LEFT_OUT_PREFIXES = ("HAKMEM", "PYTHON", "MALLOC_", "MIMALLOC_", "TCMALLOC_", "LD_PRELOAD", "GLIBC_TUNABLES")
 
 
 @dataclass
@@ -67,6 +68,12 @@ import ctypes
 version = ctypes.CDLL(None).mi_version()
 print(version // 10000, version // 100 % 100, version % 100, sep=".")
 """
+TCMALLOC_VERSION = """
+import ctypes
+major, minor = ctypes.c_int(), ctypes.c_int()
+ctypes.CDLL(None).tc_version(ctypes.byref(major), ctypes.byref(minor), None)
+print(major.value, minor.value, sep=".")
+"""
 
 
 def _preloaded(name: str, library: Path | None, version_code: str, missing: str, **environment: str) -> Peer:
@@ -98,23 +105,67 @@ def _python_mimalloc() -> Peer:
     return Peer(name, (), environment, "", sys.version.split()[0])
 
 
+def _jemalloc(**environment: str) -> Peer:
+    name = "jemalloc decay 0" if environment else "jemalloc"
+    missing = f"libjemalloc.so.2 was not found in {', '.join(LIBRARY_FOLDERS)} (Debian: libjemalloc2)"
+    return _preloaded(name, find_library("libjemalloc.so.2"), JEMALLOC_VERSION, missing, **environment)
+
+
+def _mimalloc(name: str, folder: Path, **environment: str) -> Peer:
+    library = next(iter(sorted(folder.rglob("libmimalloc.so"))), None)
+    missing = f"libmimalloc.so was not found in {folder} (PyPI: cmeel-mimalloc)"
+    return _preloaded(name, library, MIMALLOC_VERSION, missing, **environment)
+
+
+DECAY_0 = "dirty_decay_ms:0,muzzy_decay_ms:0"
+
+
 def python_peers(mimalloc_folder: Path) -> list[Peer]:
     """All of them, stock first, hakmem last, also those that are absent here."""
-    jemalloc = find_library("libjemalloc.so.2")
-    mimalloc = next(iter(sorted(mimalloc_folder.rglob("libmimalloc.so"))), None)
-    no_jemalloc = f"libjemalloc.so.2 was not found in {', '.join(LIBRARY_FOLDERS)} (Debian: libjemalloc2)"
-    no_mimalloc = f"libmimalloc.so was not found in {mimalloc_folder} (PyPI: cmeel-mimalloc)"
-    decay_0 = "dirty_decay_ms:0,muzzy_decay_ms:0"
     return [
         Peer("pymalloc", version=sys.version.split()[0]),
         _python_mimalloc(),
-        _preloaded("jemalloc", jemalloc, JEMALLOC_VERSION, no_jemalloc),
-        _preloaded("jemalloc decay 0", jemalloc, JEMALLOC_VERSION, no_jemalloc, MALLOC_CONF=decay_0),
-        _preloaded("mimalloc", mimalloc, MIMALLOC_VERSION, no_mimalloc),
+        _jemalloc(),
+        _jemalloc(MALLOC_CONF=DECAY_0),
+        _mimalloc("mimalloc", mimalloc_folder),
         # Where huge pages are allowed on request mimalloc asks for them; zeroing them can cost more than it gains.
-        _preloaded("mimalloc no THP", mimalloc, MIMALLOC_VERSION, no_mimalloc, MIMALLOC_ALLOW_THP="0"),
+        _mimalloc("mimalloc no THP", mimalloc_folder, MIMALLOC_ALLOW_THP="0"),
         _hakmem(),
     ]
+
+
+def process_peers(mimalloc_folder: Path, library: Path) -> list[Peer]:
+    """Those that serve a whole process, the C library first; hakmem for the objects alone, hakmem for all last."""
+    libc = " ".join(platform.libc_ver())
+    trimmed = {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
+    tcmalloc = "libtcmalloc_minimal.so.4"
+    no_tcmalloc = f"{tcmalloc} was not found in {', '.join(LIBRARY_FOLDERS)} (Debian: libtcmalloc-minimal4)"
+    return [
+        Peer("glibc", version=libc),
+        Peer("glibc 2 arenas", (), {"MALLOC_ARENA_MAX": "2"}, "", libc, is_variant=True),
+        Peer("glibc trim 64 KiB", (), trimmed, "", libc, is_variant=True),
+        _jemalloc(),
+        _jemalloc(MALLOC_CONF=DECAY_0),
+        _mimalloc("mimalloc", mimalloc_folder),
+        _mimalloc("mimalloc purge 0", mimalloc_folder, MIMALLOC_PURGE_DELAY="0"),
+        _preloaded("tcmalloc-minimal", find_library(tcmalloc), TCMALLOC_VERSION, no_tcmalloc),
+        _hakmem(),
+        _hakmem_for_all(library),
+    ]
+
+
+def _hakmem_for_all(library: Path) -> Peer:
+    """The C library's malloc, too, by preload."""
+    name = "hakmem all"
+    if not library.exists():
+        return Peer(name, absent=f"there is no {library}")
+    peer = _hakmem()
+    if peer.absent:
+        return Peer(name, absent=peer.absent)
+    environment = {**peer.environment, "LD_PRELOAD": str(library.resolve())}
+    if _ask("pass", environment) is None:
+        return Peer(name, absent=f"{library} cannot be preloaded")
+    return Peer(name, peer.launcher, environment, library.name, peer.version)
 
 
 def pass_through_peer(extension_folder: Path) -> Peer:

@@ -1,0 +1,117 @@
+"""Memory and time of whole programs, malloc included: the C library, its peers, hakmem for objects, hakmem for all.
+
+make bench-process            (RUNS=3 SHORT=1 BENCH_ARGS="--workloads 'numpy arrays' --kept 1 --peers jemalloc")
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.process.report import OURS, STOCK, all_tables, case_name, judge
+from bench.process.start import Start, measure_starts
+from bench.process.workloads import WORKLOADS
+from bench.shared import command, machine, peers, tables
+from bench.shared.command import words
+from bench.shared.results import Results, compare_digests
+from bench.shared.runner import Sample, measure
+
+PYTHON_PATH = Path(__file__).resolve().parents[2]
+SHORT_SCALE = 0.25
+IDLE_SECONDS = 0.6
+KEPT_PERCENT = ("0", "1", "5")
+START_ROUNDS = 5
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = command.parser("bench.process", __doc__, 3, f"one run at scale {SHORT_SCALE:g}", STOCK)
+    library = Path("build/bench/native/hakmem/bindings/libc/libhakmem-malloc.so")
+    parser.add_argument("--library", type=Path, default=library, help="hakmem's malloc (%(default)s)")
+    parser.add_argument("--scale", type=command.positive, default=1.0, help="size of the workloads (%(default)s)")
+    parser.add_argument("--workloads", default="", help=command.choice_of(WORKLOADS))
+    parser.add_argument("--kept", default="", help=f"percent that is not dropped, {command.choice_of(KEPT_PERCENT)}")
+    arguments = parser.parse_args()
+    if arguments.short:
+        arguments.runs, arguments.scale = 1, SHORT_SCALE
+    return arguments
+
+
+def choose_workloads(wanted: list[str]) -> list[str]:
+    """Those that are named, else all whose libraries are here; tells of the others."""
+    command.check_names("workload", wanted, WORKLOADS)
+    chosen = []
+    for name in wanted or WORKLOADS:
+        absent = WORKLOADS[name].absent()
+        if absent and wanted:
+            command.refuse(f"workload {name!r} cannot be measured: {absent}")
+        if absent:
+            print(f"note: workload {name!r} is left out: {absent}", file=sys.stderr)
+        else:
+            chosen.append(name)
+    return chosen
+
+
+def measure_all(
+    chosen: list[peers.Peer], workloads: list[str], kept: list[str], arguments: argparse.Namespace
+) -> list[Sample]:
+    inputs = (arguments.out / "inputs").resolve()
+    samples = []
+    for run in range(arguments.runs):
+        for number, workload in enumerate(workloads):
+            print(f"run {run + 1} of {arguments.runs}: {workload}", file=sys.stderr, flush=True)
+            program = ["-m", "bench.process.child", workload, str(arguments.scale), str(inputs)]
+            write_input(program)
+            for percent in kept:
+                name = case_name(workload, percent)
+                for peer in peers.in_turn(chosen, run + number):
+                    samples.append(measure(name, peer, [*program, percent], PYTHON_PATH, IDLE_SECONDS))
+    compare_digests(samples, STOCK)
+    cases = [case_name(workload, percent) for workload in workloads for percent in kept]
+    order = {peer.name: position for position, peer in enumerate(chosen)}
+    return sorted(samples, key=lambda sample: (cases.index(sample.workload), order[sample.peer]))
+
+
+def write_input(program: list[str]) -> None:
+    environment = peers.clean_environment() | {"PYTHONPATH": str(PYTHON_PATH)}
+    result = subprocess.run([sys.executable, *program, "write"], env=environment, capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"error: the input of {program[2]!r} could not be written: {result.stderr.strip()[-300:]}")
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    workloads = choose_workloads(words(arguments.workloads))
+    kept = words(arguments.kept) or list(KEPT_PERCENT)
+    command.check_names("share in percent", kept, KEPT_PERCENT)
+    known = peers.process_peers(arguments.mimalloc, arguments.library)
+    notes = machine.describe(known, sys.orig_argv)
+    chosen = peers.choose(known, words(arguments.peers), STOCK)
+    samples = measure_all(chosen, workloads, kept, arguments)
+    starts: list[Start] = []
+    if OURS in [peer.name for peer in chosen]:
+        print("start of a small program", file=sys.stderr, flush=True)
+        starts = measure_starts(arguments.library, peers.hakmem_options(), START_ROUNDS * arguments.runs)
+
+    results = Results(samples, STOCK, OURS)
+    verdicts = judge(results, starts) if OURS in results.peers else []
+    versions = {name: WORKLOADS[name].versions() for name in workloads if WORKLOADS[name].needs}
+    output = tables.console()
+    output.print(machine.heading(notes), markup=False)
+    output.print("; ".join(dict.fromkeys(", ".join(versions.values()).split(", "))), markup=False)
+    output.print(f"{arguments.runs} runs in turn, medians; workloads at scale {arguments.scale:g}\n", markup=False)
+    output.print(all_tables(results, starts))
+    document = notes | {
+        "runs": arguments.runs,
+        "scale": arguments.scale,
+        "libraries": versions,
+        "samples": [sample.as_json() for sample in samples],
+        "starts": [start.as_json() for start in starts],
+    }
+    command.finish(output, arguments.out / "process.json", document, verdicts)
+    return 1 if results.failures() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
