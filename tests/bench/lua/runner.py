@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hakmem.measure.allocators import hakmem_options
+
 from bench.shared import peers
 from bench.shared.child import Child, ChildFailed
 from bench.shared.peers import Peer
@@ -51,7 +53,7 @@ def lua_peers(lua: str, module: Path, mimalloc: Path) -> list[Peer]:
     version = subprocess.run([lua, "-v"], capture_output=True, text=True).stdout.split(" Copyright")[0].strip()
     names = ("jemalloc", "jemalloc decay 0", "mimalloc")
     preloaded = [peer for peer in peers.python_peers(mimalloc) if peer.name in names]
-    ours = Peer("hakmem", ("-l", "hakmem"), peers.hakmem_options(), "hakmem.so")
+    ours = Peer("hakmem", ("-l", "hakmem"), hakmem_options(), "hakmem.so")
     asked = [lua, "-l", "hakmem", "-e", "local h = package.loaded.hakmem io.write(h.is_enabled() and h.version or '')"]
     answer = subprocess.run(asked, capture_output=True, text=True, env=environment_for(ours, module))
     ours.version = answer.stdout

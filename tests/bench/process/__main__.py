@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hakmem.measure.allocators import hakmem_options
+
 from bench.process.report import OURS, STOCK, all_tables, case_name, judge
 from bench.process.start import Start, measure_starts
 from bench.process.workloads import WORKLOADS
@@ -92,7 +94,7 @@ def main() -> int:
     starts: list[Start] = []
     if OURS in [peer.name for peer in chosen]:
         print("start of a small program", file=sys.stderr, flush=True)
-        starts = measure_starts(arguments.library, peers.hakmem_options(), START_ROUNDS * arguments.runs)
+        starts = measure_starts(arguments.library, hakmem_options(), START_ROUNDS * arguments.runs)
 
     results = Results(samples, STOCK, OURS)
     verdicts = judge(results, starts) if OURS in results.peers else []

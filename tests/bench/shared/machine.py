@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+from hakmem.measure.allocators import hakmem_options
 
-from bench.shared.peers import Peer, hakmem_options
+from bench.shared.peers import Peer
 
 ROOT = Path(__file__).resolve().parents[3]
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")

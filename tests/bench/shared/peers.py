@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hakmem.measure.allocators import LIBRARY_FOLDERS, find_library, hakmem_options
+
 from bench.shared.command import check_names, refuse
 
-LIBRARY_FOLDERS = ["/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
 # What would change a peer without being part of it. HAKMEM_... reaches hakmem alone.
 LEFT_OUT_PREFIXES = ("HAKMEM", "PYTHON", "MALLOC_", "MIMALLOC_", "TCMALLOC_", "LD_PRELOAD", "GLIBC_TUNABLES")
 
@@ -35,18 +36,6 @@ def clean_environment() -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT_PREFIXES)}
     environment["PYTHONHASHSEED"] = "0"
     return environment
-
-
-def hakmem_options() -> dict[str, str]:
-    """The settings that the benchmark was started with; they are part of what is measured."""
-    return {key: value for key, value in os.environ.items() if key.startswith("HAKMEM_")}
-
-
-def find_library(pattern: str) -> Path | None:
-    for folder in LIBRARY_FOLDERS:
-        for path in sorted(Path("/").glob(f"{folder[1:]}/{pattern}")):
-            return path
-    return None
 
 
 def _ask(code: str, environment: dict[str, str]) -> str | None:
@@ -76,7 +65,7 @@ print(major.value, minor.value, sep=".")
 """
 
 
-def _preloaded(name: str, library: Path | None, version_code: str, missing: str, **environment: str) -> Peer:
+def _preloaded(name: str, library: str | Path | None, version_code: str, missing: str, **environment: str) -> Peer:
     if library is None:
         return Peer(name, absent=missing)
     is_variant = bool(environment)
@@ -84,7 +73,7 @@ def _preloaded(name: str, library: Path | None, version_code: str, missing: str,
     version = _ask(version_code, environment)
     if version is None:
         return Peer(name, absent=f"{library} cannot be preloaded")
-    return Peer(name, (), environment, library.name, version, is_variant=is_variant)
+    return Peer(name, (), environment, Path(library).name, version, is_variant=is_variant)
 
 
 def _hakmem() -> Peer:
@@ -108,7 +97,7 @@ def _python_mimalloc() -> Peer:
 def _jemalloc(**environment: str) -> Peer:
     name = "jemalloc decay 0" if environment else "jemalloc"
     missing = f"libjemalloc.so.2 was not found in {', '.join(LIBRARY_FOLDERS)} (Debian: libjemalloc2)"
-    return _preloaded(name, find_library("libjemalloc.so.2"), JEMALLOC_VERSION, missing, **environment)
+    return _preloaded(name, find_library(["libjemalloc.so.2"]), JEMALLOC_VERSION, missing, **environment)
 
 
 def _mimalloc(name: str, folder: Path, **environment: str) -> Peer:
@@ -148,7 +137,7 @@ def process_peers(mimalloc_folder: Path, library: Path) -> list[Peer]:
         _jemalloc(MALLOC_CONF=DECAY_0),
         _mimalloc("mimalloc", mimalloc_folder),
         _mimalloc("mimalloc purge 0", mimalloc_folder, MIMALLOC_PURGE_DELAY="0"),
-        _preloaded("tcmalloc-minimal", find_library(tcmalloc), TCMALLOC_VERSION, no_tcmalloc),
+        _preloaded("tcmalloc-minimal", find_library([tcmalloc]), TCMALLOC_VERSION, no_tcmalloc),
         _hakmem(),
         _hakmem_for_all(library),
     ]

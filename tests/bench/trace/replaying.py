@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hakmem.measure.allocators import hakmem_options
+
 from bench.rss.workloads import write_json_file
 from bench.shared import extension
 from bench.shared.command import refuse
-from bench.shared.peers import clean_environment, hakmem_options
+from bench.shared.peers import clean_environment
 from bench.speed.cases import has_valgrind
 
 PYTHON_PATH = Path(__file__).resolve().parents[2]
