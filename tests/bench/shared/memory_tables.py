@@ -40,11 +40,16 @@ def base_table(results: Results) -> RenderableType:
 def cpu_table(results: Results) -> RenderableType:
     rows = []
     for workload in results.workloads:
-        seconds = [number(results.cpu(workload, peer), 2, "failed") for peer in results.peers]
+        rows.append([workload, *(number(results.cpu(workload, peer), 2, "failed") for peer in results.peers)])
+    return table("cpu seconds at process exit", ["", *results.peers], rows)
+
+
+def spread_table(results: Results) -> RenderableType:
+    rows = []
+    for workload in results.workloads:
         spreads = [spread_percent([s.cpu_seconds for s in results.of(workload, peer)]) for peer in results.peers]
-        rows.append([workload, *seconds, *(number(spread, 0) for spread in spreads)])
-    columns = ["", *results.peers, *(f"{peer} +-%" for peer in results.peers)]
-    return table("cpu seconds at process exit, and how far apart the runs lie", columns, rows)
+        rows.append([workload, *(number(spread, 0) for spread in spreads)])
+    return table("cpu seconds: how far apart the runs lie, in percent", ["", *results.peers], rows)
 
 
 def cpu_ratio_table(results: Results) -> RenderableType:

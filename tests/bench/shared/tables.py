@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDTH_WITHOUT_TERMINAL = 170
+WIDTH_WITHOUT_TERMINAL = 220
 
 
 def console() -> Console:
