@@ -24,7 +24,7 @@ MARKS = {
     STOCK: ("#222222", "|", 14),
     "hakmem": ("#bf8700", "s", 6),
     "tcmalloc-minimal": ("#8c959f", "v", 6),
-    "mimalloc purge 0": ("#8250df", "D", 5),
+    "mimalloc purge delay 0": ("#8250df", "D", 5),
     LEANEST: ("#d1242f", "o", 7),
     OURS: ("#1a7f37", "o", 9),
 }

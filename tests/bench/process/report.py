@@ -30,8 +30,7 @@ def all_tables(results: Results, starts: Sequence[Start]) -> RenderableType:
     others = [peer for peer in (STOCK, LEANEST) if peer in results.peers and results.ours in results.peers]
     tables: list[RenderableType] = [memory_tables.base_table(results)]
     tables += [memory_tables.memory_table(results, phase, read, others) for phase, read in PHASES.items()]
-    tables += [memory_tables.cpu_table(results), memory_tables.spread_table(results)]
-    tables.append(memory_tables.cpu_ratio_table(results))
+    tables += memory_tables.cpu_tables(results)
     if starts:
         tables.append(start_table(starts))
     if results.failures():

@@ -63,6 +63,12 @@ def cpu_ratio_table(results: Results) -> RenderableType:
     return table(f"cpu time, ratio to {results.stock}", ["", *others], rows, last_rows=2)
 
 
+def cpu_tables(results: Results) -> list[RenderableType]:
+    has_spread = len(results.samples) > len(results.workloads) * len(results.peers)
+    spread = [spread_table(results)] if has_spread else []
+    return [cpu_table(results), *spread, cpu_ratio_table(results)]
+
+
 def failure_table(results: Results) -> RenderableType:
     rows = [[sample.workload, sample.peer, sample.failure] for sample in results.failures()]
     return table("failed", ["workload", "peer", "why"], rows)

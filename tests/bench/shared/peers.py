@@ -136,7 +136,7 @@ def process_peers(mimalloc_folder: Path, library: Path) -> list[Peer]:
         _jemalloc(),
         _jemalloc(MALLOC_CONF=DECAY_0),
         _mimalloc("mimalloc", mimalloc_folder),
-        _mimalloc("mimalloc purge 0", mimalloc_folder, MIMALLOC_PURGE_DELAY="0"),
+        _mimalloc("mimalloc purge delay 0", mimalloc_folder, MIMALLOC_PURGE_DELAY="0"),
         _preloaded("tcmalloc-minimal", find_library([tcmalloc]), TCMALLOC_VERSION, no_tcmalloc),
         _hakmem(),
         _hakmem_for_all(library),
