@@ -10,12 +10,13 @@
 
 /* Words of the variable _HAKMEM_EXEC, separated by commas. */
 typedef struct Launch {
-    bool is_known;      /* the variable is set: hakmem-exec, or `hakmem exec`, has started this program */
-    bool was_unset;     /* "unset": LD_PRELOAD was not set before */
-    bool with_children; /* "children": they get the library, too */
-    bool with_stats;    /* "stats": print the figures at the end */
-    bool is_required;   /* "require": end with 1 if hakmem does not serve malloc */
-    char *passes;       /* "passN": N programs (env) come before the one that is meant; NULL: none */
+    bool is_known;       /* the variable is set: hakmem-exec, or `hakmem exec`, has started this program */
+    bool was_unset;      /* "unset": LD_PRELOAD was not set before */
+    bool with_children;  /* "children": they get the library, too */
+    bool with_stats;     /* "stats": print the figures at the end */
+    bool is_required;    /* "require": end with 1 if hakmem does not serve malloc */
+    char *passes;        /* "passN": N programs (env) come before the one that is meant; NULL: none */
+    bool follows_itself; /* "itself": children that execute the program's own file get the library, too */
 } Launch;
 
 Launch environment_launch(void);

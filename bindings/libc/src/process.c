@@ -13,6 +13,7 @@
 
 #include "environment.h"
 #include "figures.h"
+#include "follow.h"
 #include "interpose.h"
 
 static Launch launch;
@@ -46,6 +47,7 @@ static void spare_first_thread(void) {
 __attribute__((constructor)) static void begin(void) {
     spare_first_thread();
     launch = environment_launch();
+    follow_begin(&launch);
     if (!environment_restore(&launch)) launch.with_stats = false;
     const char *other = other_allocator();
     if (other == NULL) return;

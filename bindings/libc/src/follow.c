@@ -1,0 +1,106 @@
+/*
+ * follow.c - see follow.h.
+ *
+ * Layer: bindings/libc, above environment.h and program_file.h.
+ *
+ * A process of `hakmem exec` has an environment without this library, so what it executes would not be served. It is
+ * where the process itself goes on (`env`, a script of a shell that ends with exec), and where an interpreter that
+ * `hakmem run` has started executes its own file again, also in a child: reloaders, and workers that are not forked.
+ */
+#define _GNU_SOURCE
+#include "follow.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "program_file.h"
+
+#define PRELOAD_VARIABLE "LD_PRELOAD="
+#define LAUNCH_VARIABLE "_HAKMEM_EXEC="
+
+enum { VARIABLES_MAX = 4096 };
+
+/* Constant after follow_begin. */
+static struct {
+    const char *library; /* NULL: nothing is followed */
+    pid_t process_id;    /* of the process that was launched: its forked children have another one */
+    struct stat program; /* its file */
+    bool follows_itself; /* also in children, where they execute the same file */
+    char words[64], words_unset[64];
+} launched;
+
+static void note_words(const Launch *launch) {
+    strcpy(launched.words, LAUNCH_VARIABLE "follow");
+    if (launch->follows_itself) strcat(launched.words, ",itself");
+    if (launch->with_stats) strcat(launched.words, ",stats");
+    if (launch->is_required) strcat(launched.words, ",require");
+    strcpy(launched.words_unset, launched.words);
+    strcat(launched.words_unset, ",unset");
+}
+
+void follow_begin(const Launch *launch) {
+    Dl_info own;
+    if (!launch->is_known || launch->with_children || dladdr(&launched, &own) == 0 || own.dli_fname[0] != '/') return;
+    program_file_begin();
+    note_words(launch);
+    launched.process_id = getpid();
+    launched.follows_itself = launch->follows_itself && stat("/proc/self/exe", &launched.program) == 0;
+    launched.library = own.dli_fname;
+}
+
+static const char *value_of(const char *variable, char *const *variables) {
+    for (; *variables != NULL; variables++)
+        if (strncmp(*variables, variable, strlen(variable)) == 0) return *variables + strlen(variable);
+    return NULL;
+}
+
+static bool is_itself(const char *path) {
+    struct stat status;
+    return launched.follows_itself && stat(path, &status) == 0 && status.st_ino == launched.program.st_ino &&
+           status.st_dev == launched.program.st_dev;
+}
+
+static void warn(const char *path, const char *text) {
+    (void)!write(STDERR_FILENO, "hakmem: warning: ", strlen("hakmem: warning: "));
+    (void)!write(STDERR_FILENO, path, strlen(path));
+    (void)!write(STDERR_FILENO, text, strlen(text));
+}
+
+size_t follow_count(const char *path, char *const *variables, bool by_child) {
+    static char *const none[] = {NULL};
+    if (launched.library == NULL || path == NULL) return 0;
+    if (variables == NULL) variables = none;
+    bool is_same_process = !by_child && getpid() == launched.process_id;
+    if (!is_same_process && !is_itself(path)) return 0;
+    const char *preload = value_of(PRELOAD_VARIABLE, variables), *wanted = value_of("HAKMEM=", variables);
+    if ((wanted != NULL && strcmp(wanted, "0") == 0) || value_of(LAUNCH_VARIABLE, variables) != NULL) return 0;
+    ProgramKind kind = program_file_kind(path);
+    if (kind == PROGRAM_ABSENT) return 0;
+    size_t count = 0;
+    while (variables[count] != NULL) count++;
+    size_t preload_bytes = strlen(launched.library) + (preload == NULL ? 0 : strlen(preload)) + sizeof PRELOAD_VARIABLE;
+    if (kind == PROGRAM_UNSERVABLE)
+        warn(path, " runs without hakmem: it is static, has the rights of another user, or is for another machine or C"
+                   " library\n");
+    else if (count > VARIABLES_MAX || preload_bytes >= sizeof(FollowTexts))
+        warn(path, " runs without hakmem: its environment is too large; preload the library by LD_PRELOAD\n");
+    else
+        return count + 3; /* two more variables, and NULL */
+    return 0;
+}
+
+void follow_fill(char **filled, FollowTexts *texts, char *const *variables) {
+    bool had_preload = false;
+    char *end = stpcpy(stpcpy(texts->preload, PRELOAD_VARIABLE), launched.library);
+    for (; variables != NULL && *variables != NULL; variables++) {
+        bool is_preload = !had_preload && strncmp(*variables, PRELOAD_VARIABLE, strlen(PRELOAD_VARIABLE)) == 0;
+        if (is_preload) stpcpy(stpcpy(end, ":"), *variables + strlen(PRELOAD_VARIABLE));
+        had_preload |= is_preload;
+        *filled++ = is_preload ? texts->preload : *variables;
+    }
+    if (!had_preload) *filled++ = texts->preload;
+    *filled++ = had_preload ? launched.words : launched.words_unset;
+    *filled = NULL;
+}

@@ -1,0 +1,21 @@
+/*
+ * program_file.h - looks into a file that is to be executed: can the loader preload this library into it?
+ *
+ * Layer: bindings/libc, bottom. Thread rule: any thread, also a child made by vfork: allocates nothing, locks nothing.
+ */
+#ifndef HAKMEM_LIBC_PROGRAM_FILE_H
+#define HAKMEM_LIBC_PROGRAM_FILE_H
+
+typedef enum ProgramKind {
+    PROGRAM_ABSENT,     /* it cannot be read, or is no program: the kernel says what is wrong */
+    PROGRAM_UNSERVABLE, /* static, set-user-ID or set-group-ID, or for another machine or C library */
+    PROGRAM_SERVABLE
+} ProgramKind;
+
+/* Before main: notes what the files of this process are like. */
+void program_file_begin(void);
+
+/* A script is judged by the interpreter that its first line names. */
+ProgramKind program_file_kind(const char *path);
+
+#endif
