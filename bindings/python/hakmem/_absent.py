@@ -26,6 +26,18 @@ def allocator_name() -> None:
     return None
 
 
+def malloc_is_served() -> bool:
+    return False
+
+
+def library_is_loaded(path: str) -> bool:
+    return False
+
+
+def executed_path() -> str:
+    return ""
+
+
 def disable() -> None:
     pass
 

@@ -1,9 +1,14 @@
 /*
- * detect.c - finds the reasons that make a swap of CPython's allocators unsafe.
+ * detect.c - finds the reasons that make a swap of CPython's allocators unsafe, and who serves malloc.
  *
  * Layer: bindings/python, bottom. Changes nothing. Thread rule: with the GIL held.
  */
 #include "detect.h"
+
+#include <dlfcn.h>
+#include <hakmem_core.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Private functions of CPython. Weak: a version without them can still load this module. */
 extern const char *_PyMem_GetCurrentAllocatorName(void) __attribute__((weak));
@@ -21,6 +26,22 @@ static bool build_is_free_threaded(void) {
 static bool tracemalloc_is_tracing(void) {
     const unsigned int unused_domain = 0x68616b6du;
     return PyTraceMalloc_Untrack(unused_domain, 0) != -2;
+}
+
+/* The call is by a pointer: a compiler may take malloc and free together away. */
+bool detect_malloc_is_served(void) {
+    void *(*volatile allocate)(size_t) = malloc;
+    const hak_core_t *core = hak_core(NULL, 0);
+    void *block = allocate(1);
+    bool is_served = block != NULL && core != NULL && core->owns(block) != 0;
+    free(block);
+    return is_served;
+}
+
+bool detect_library_is_loaded(const char *path) {
+    void *library = dlopen(path, RTLD_NOLOAD | RTLD_LAZY);
+    if (library != NULL) dlclose(library);
+    return library != NULL;
 }
 
 const char *detect_allocator_name(void) {
@@ -41,5 +62,9 @@ const char *detect_obstacle(void) {
     if (!detect_table_is_stock())
         return "another tool has hooked CPython's allocators and would un-hook hakmem when it stops (memray?); start "
                "it after hakmem.enable()";
+    /* The debug hooks return addresses inside blocks of malloc, of which hakmem would take those for its own. */
+    if (strstr(detect_allocator_name(), "debug") != NULL && detect_malloc_is_served())
+        return "Python's debug hooks (-X dev, PYTHONMALLOC=debug) lie on a malloc that hakmem serves; leave out either "
+               "them or --all";
     return NULL;
 }

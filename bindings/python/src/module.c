@@ -58,6 +58,20 @@ static PyObject *module_is_main_interpreter(PyObject *module, PyObject *unused) 
     return PyBool_FromLong(PyInterpreterState_Get() == PyInterpreterState_Main());
 }
 
+static PyObject *module_malloc_is_served(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(detect_malloc_is_served());
+}
+
+static PyObject *module_library_is_loaded(PyObject *module, PyObject *path) {
+    PyObject *encoded_path;
+    (void)module;
+    if (PyUnicode_FSConverter(path, &encoded_path) == 0) return NULL;
+    bool is_loaded = detect_library_is_loaded(PyBytes_AS_STRING(encoded_path));
+    Py_DECREF(encoded_path);
+    return PyBool_FromLong(is_loaded);
+}
+
 static PyObject *module_check(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     char message[HAK_CORE_MESSAGE_BYTES];
@@ -86,6 +100,8 @@ static PyMethodDef module_methods[] = {
     {"obstacle", module_obstacle, METH_NOARGS, NULL},
     {"allocator_name", module_allocator_name, METH_NOARGS, NULL},
     {"is_main_interpreter", module_is_main_interpreter, METH_NOARGS, NULL},
+    {"malloc_is_served", module_malloc_is_served, METH_NOARGS, NULL},
+    {"library_is_loaded", module_library_is_loaded, METH_O, NULL},
     {"check", module_check, METH_NOARGS, NULL},
     {"notice_options", module_notice_options, METH_NOARGS, NULL},
     {"run_file", launch_file, METH_VARARGS, NULL},

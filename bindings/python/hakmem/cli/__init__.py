@@ -13,6 +13,7 @@ from hakmem.cli.command import Command, UsageError, fail
 
 COMMANDS = (
     "run",
+    "exec",
     "status",
     "options",
     "install-startup",
@@ -24,6 +25,9 @@ COMMANDS = (
     "stats",
 )
 
+# They go on as the program.
+LAUNCHERS = ("run", "exec")
+
 # The reader has gone, the disk is full, the terminal is closed.
 OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -31,7 +35,7 @@ OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO
 def main(arguments: "list[str] | None" = None) -> int:
     """Run `hakmem` with these words (default: those of the command line); the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    if words[:1] != ["run"]:  # the program finds what it would find under `python`
+    if not words or words[0] not in LAUNCHERS:  # the program finds what it would find under `python`
         _open_closed_streams()
         _let_everything_be_printed()
     try:
@@ -39,17 +43,17 @@ def main(arguments: "list[str] | None" = None) -> int:
             raise UsageError(f"a command is missing; give one of {', '.join(COMMANDS)}")
         is_command = words[0] in COMMANDS
         code = load_command(words[0]).main(words[1:]) if is_command else _main_without_command(words)
-        if words[0] != "run":  # the program's own output is its own affair
+        if words[0] not in LAUNCHERS:  # the program's own output is its own affair
             sys.stdout.flush()
         return code
     except UsageError as error:
         return fail(str(error), 2)
     except KeyboardInterrupt:
-        if words[0] == "run":
+        if words[0] in LAUNCHERS:
             raise
         return fail("interrupted", 130)
     except OSError as error:
-        if words[0] == "run" or error.errno not in OUTPUT_ERRORS:
+        if words[0] in LAUNCHERS or error.errno not in OUTPUT_ERRORS:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere at exit
         if error.errno == errno.EPIPE:  # the reader, `head` for one, has seen enough

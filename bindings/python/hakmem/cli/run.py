@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from types import ModuleType, TracebackType
 
-OWN_OPTIONS = ("--stats", "--require")
+OWN_OPTIONS = ("--all", "--children", "--stats", "--require")
 
 
 class Run(Command):
@@ -22,12 +22,17 @@ class Run(Command):
     Everything behind SCRIPT, -m MODULE, -c CODE or - (standard input) belongs to the program, which runs as it would
     under `python`. Where swapping is not safe it runs all the same, after one line that says why. With HAKMEM=0 in the
     environment it runs without hakmem. Child processes are reached if `hakmem install-startup` was done.
+
+    With --all the C library's malloc is served, too: what lxml, NumPy, OpenSSL, SQLite allocate. The interpreter is
+    executed once more for that, with a library preloaded that the program's environment does not show.
     """
 
     name = "run"
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
-        parser.usage = "hakmem run [--stats] [--require] SCRIPT | -m MODULE | -c CODE | - [args...]"
+        parser.usage = "hakmem run [--all [--children]] [--stats] [--require] SCRIPT | -m MODULE | -c CODE | - [args...]"
+        parser.add_argument("--all", action="store_true", help="serve the C library's malloc, too")
+        parser.add_argument("--children", action="store_true", help="with --all: also that of child processes")
         parser.add_argument("--stats", action="store_true", help="print the stats table on stderr at exit")
         parser.add_argument("--require", action="store_true", help="exit with 1 where hakmem cannot be enabled")
 
@@ -53,6 +58,12 @@ class Run(Command):
             position += 1
         program = Program(words[position:], only_script)
         wants_hakmem = "--require" in own
+        if "--children" in own and "--all" not in own:
+            raise UsageError("--children goes with --all; give both, or neither")
+        if "--all" in own and not _hakmem.malloc_is_served():
+            refusal = _refusal_of_malloc(own)
+            if wants_hakmem:
+                return fail(f"malloc cannot be served, and --require was given: {refusal}", 1)
         try:
             is_enabled = _enable("--stats" in own)
             refusal = "HAKMEM=0 is set in the environment"
@@ -60,7 +71,8 @@ class Run(Command):
             is_enabled = False
             refusal = str(error)
             if not wants_hakmem:
-                say(f"warning: runs without hakmem: {refusal}")
+                rest = "its objects run without hakmem" if _hakmem.malloc_is_served() else "runs without hakmem"
+                say(f"warning: {rest}: {refusal}")
         if wants_hakmem and not is_enabled:
             return fail(f"hakmem cannot be enabled, and --require was given: {refusal}", 1)
         return _end_like(program.run())
@@ -118,6 +130,19 @@ class Program:
 
     def _set_argv(self, first: str) -> None:
         sys.argv[:] = [first, *self.arguments]
+
+
+def _refusal_of_malloc(own_options: set[str]) -> str:
+    """Execute this interpreter again, with malloc served; returns, with the reason, only where that cannot be."""
+    from hakmem import preload
+    from hakmem.cli import whole_process
+
+    refusal = preload.reason_of_environment()
+    if not refusal:
+        refusal = whole_process.execute_again(own_options)
+        if "--require" not in own_options:
+            say(f"warning: malloc is not served: {refusal}")
+    return refusal
 
 
 def _enable(wants_stats: bool) -> bool:
