@@ -27,10 +27,35 @@ extern "C" {
 #endif
 
 /* Changes with every change of hak_core_t and of the structs that its functions take. */
-#define HAK_CORE_VERSION 2u
+#define HAK_CORE_VERSION 3u
 
 /* Bytes that hold any message of hak_core(). */
 #define HAK_CORE_MESSAGE_BYTES 512
+
+/* Functions for the table of a runtime that lets its allocators be replaced, as CPython's does: the serving core inlines
+ * its fast path into them. A block of the core is resized and freed by the core, any other one by the previous
+ * allocator, which also gets what the core has no memory for. */
+typedef struct hak_hook {
+    void *context;
+    void *(*malloc)(void *context, size_t size_bytes);
+    void *(*calloc)(void *context, size_t count, size_t size_bytes);
+    void *(*realloc)(void *context, void *block, size_t size_bytes);
+    void (*free)(void *context, void *block);
+} hak_hook_t;
+
+/* Which functions of hakmem.h serve an entry of the table. Each entry is hooked once in a process. */
+typedef enum hak_hook_entry {
+    HAK_HOOK_FIRST,  /* hak_malloc, hak_realloc */
+    HAK_HOOK_SECOND, /* the same */
+    HAK_HOOK_OBJECT  /* hak_malloc_object, hak_realloc_object */
+} hak_hook_entry_t;
+
+/* Where a new block comes from, at all entries. */
+typedef enum hak_hook_mode {
+    HAK_HOOK_PASS,  /* the previous allocator, which is so at first */
+    HAK_HOOK_SERVE, /* the core */
+    HAK_HOOK_COUNT  /* the core, and the requested bytes are counted (option counters) */
+} hak_hook_mode_t;
 
 /* The functions of one core: those of hakmem.h with the same name, hak_ in front. Constant, valid as long as the
  * object that contains it is loaded. The first two members are the same in all versions; the rest may be read only
@@ -86,6 +111,14 @@ typedef struct hak_core {
 
     void (*quiesce_begin)(void);
     int (*quiesce_end)(void);
+
+    /* Hooks. One thread at a time calls these three. hook_over returns what to put into the runtime's table over
+     * `previous`, which is noted; its context is that of `previous`, so that a thread that reads one from before and the
+     * other from behind goes on well. Not `is_served`: new blocks are the previous allocator's, blocks of the core are
+     * resized and freed all the same. hook_is_ours: 1 if `current` came from hook_over of this core. */
+    hak_hook_t (*hook_over)(hak_hook_entry_t entry, const hak_hook_t *previous, int is_served);
+    int (*hook_is_ours)(hak_hook_entry_t entry, const hak_hook_t *current);
+    void (*hook_set_mode)(hak_hook_mode_t mode);
 } hak_core_t;
 
 /* Returns the table of the core that this shared object or program contains, whether or not that core serves. */

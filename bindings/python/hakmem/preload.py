@@ -129,7 +129,9 @@ def environment_with_library(words: list[str]) -> dict[bytes, bytes]:
 
 def forget_library() -> None:
     """Put this process's environment back, where the loader has left the library out."""
-    launch = os.environb.pop(LAUNCH_VARIABLE, b"")
+    launch = os.environb.pop(LAUNCH_VARIABLE, None)
+    if launch is None:
+        return  # the library was preloaded into another program on the way, and has put it back
     former = os.environb.pop(PRELOAD_VARIABLE, b"").partition(b":")[2]
     if b"unset" not in launch.split(b","):
         os.environb[PRELOAD_VARIABLE] = former

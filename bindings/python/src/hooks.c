@@ -1,8 +1,8 @@
 /*
- * hooks.c - puts our functions (route.c) into CPython's allocator table, and turns them on and off.
+ * hooks.c - puts the functions of the serving core into CPython's allocator table, and turns them on and off.
  *
- * Layer: bindings/python, above route.h and detect.h. Does not decide whether a swap is safe (detect.c), nor which
- * allocator serves a request (route.c). Thread rule: with a GIL held, from any interpreter; state is written under
+ * Layer: bindings/python, above detect.h. Does not decide whether a swap is safe (detect.c), nor which allocator serves
+ * a request (the core, core/src/api/hook.c). Thread rule: with a GIL held, from any interpreter; state is written under
  * install_lock.
  *
  * The hooks are never uninstalled: blocks of the core live until the interpreter ends, and only the hooks can tell
@@ -14,20 +14,24 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include <hakmem_core.h>
+
 #include "detect.h"
-#include "route.h"
 
 /* ---- The table ---- */
+
+typedef enum Domain { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJ, DOMAIN_COUNT } Domain;
 
 typedef struct DomainRow {
     const char *name; /* as in the option `domains` */
     PyMemAllocatorDomain python_domain;
+    hak_hook_entry_t entry;
 } DomainRow;
 
 static const DomainRow domain_rows[DOMAIN_COUNT] = {
-    [DOMAIN_RAW] = {"raw", PYMEM_DOMAIN_RAW},
-    [DOMAIN_MEM] = {"mem", PYMEM_DOMAIN_MEM},
-    [DOMAIN_OBJ] = {"obj", PYMEM_DOMAIN_OBJ},
+    [DOMAIN_RAW] = {"raw", PYMEM_DOMAIN_RAW, HAK_HOOK_FIRST},
+    [DOMAIN_MEM] = {"mem", PYMEM_DOMAIN_MEM, HAK_HOOK_SECOND},
+    [DOMAIN_OBJ] = {"obj", PYMEM_DOMAIN_OBJ, HAK_HOOK_OBJECT},
 };
 
 /* Interpreters with a GIL of their own may install at the same time. Code under it neither forks nor releases a
@@ -36,6 +40,7 @@ static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 static const hak_core_t *core; /* NULL until hooks_enable has found it */
 static _Atomic bool enabled;   /* a relaxed atomic: read without the lock */
 static bool installed;
+static hak_hook_mode_t mode;
 static bool domain_is_served[DOMAIN_COUNT];
 
 static bool option_is(const char *name, const char *value) {
@@ -53,15 +58,22 @@ static void read_domains(void) {
             if (strcmp(word, domain_rows[domain].name) == 0) domain_is_served[domain] = true;
 }
 
-static PyMemAllocatorEx current_entry(Domain domain) {
+static hak_hook_t current_entry(Domain domain) {
     PyMemAllocatorEx current;
     PyMem_GetAllocator(domain_rows[domain].python_domain, &current);
-    return current;
+    return (hak_hook_t){current.ctx, current.malloc, current.calloc, current.realloc, current.free};
+}
+
+static void set_entry(Domain domain, hak_hook_t hook) {
+    PyMemAllocatorEx entry = {hook.context, hook.malloc, hook.calloc, hook.realloc, hook.free};
+    PyMem_SetAllocator(domain_rows[domain].python_domain, &entry);
 }
 
 static bool table_points_here(void) {
-    for (Domain domain = 0; domain < DOMAIN_COUNT; domain++)
-        if (!route_is_ours(domain, current_entry(domain))) return false;
+    for (Domain domain = 0; domain < DOMAIN_COUNT; domain++) {
+        hak_hook_t current = current_entry(domain);
+        if (core->hook_is_ours(domain_rows[domain].entry, &current) == 0) return false;
+    }
     return true;
 }
 
@@ -76,10 +88,8 @@ static bool must_install(void) { return !installed || (!table_points_here() && d
 static void install(void) {
     read_domains();
     for (Domain domain = 0; domain < DOMAIN_COUNT; domain++) {
-        PyMemAllocatorEx found = current_entry(domain);
-        PyMemAllocatorEx ours = route_over(domain, found, domain_is_served[domain]);
-        atomic_thread_fence(memory_order_seq_cst);
-        PyMem_SetAllocator(domain_rows[domain].python_domain, &ours);
+        hak_hook_t found = current_entry(domain);
+        set_entry(domain, core->hook_over(domain_rows[domain].entry, &found, domain_is_served[domain]));
     }
     installed = true;
 }
@@ -109,12 +119,10 @@ static bool request_arrives(void) {
 }
 
 static void switch_to(bool enable) {
-    Mode wanted = MODE_PASS;
-    if (enable && option_is("tiny_use_superslab", "1")) {
-        Mode plain = core == hak_published() ? MODE_SERVE : MODE_TABLE;
-        wanted = option_is("counters", "1") ? MODE_COUNT : plain;
-    }
-    route_set_mode(wanted);
+    mode = HAK_HOOK_PASS;
+    if (enable && option_is("tiny_use_superslab", "1"))
+        mode = option_is("counters", "1") ? HAK_HOOK_COUNT : HAK_HOOK_SERVE;
+    if (core != NULL) core->hook_set_mode(mode); /* NULL: nothing was enabled, and nothing is to be disabled */
     atomic_store_explicit(&enabled, enable, memory_order_relaxed);
 }
 
@@ -124,9 +132,7 @@ static const char *obstacle_locked(void) {
     const char *reason = detect_obstacle();
     if (reason != NULL || core != NULL) return reason;
     core = hak_core(core_reason, sizeof core_reason);
-    if (core == NULL) return core_reason;
-    route_set_core(core);
-    return NULL;
+    return core == NULL ? core_reason : NULL;
 }
 
 static const char *enable_locked(void) {
@@ -137,7 +143,7 @@ static const char *enable_locked(void) {
     }
     bool was_enabled = hooks_are_enabled();
     switch_to(true);
-    if (route_mode() == MODE_PASS || request_arrives()) return NULL;
+    if (mode == HAK_HOOK_PASS || request_arrives()) return NULL;
     switch_to(was_enabled);
     return "another tool has replaced CPython's allocators since hakmem was enabled; stop it and try again";
 }

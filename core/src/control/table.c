@@ -5,6 +5,7 @@
  */
 #include "control/table.h"
 
+#include "api/hook.h"
 #include "control/heap_id.h"
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"
@@ -60,6 +61,10 @@ const hak_core_t core_table = {
     .heap_id_next = heap_id_next,
     .quiesce_begin = hak_quiesce_begin,
     .quiesce_end = hak_quiesce_end,
+
+    .hook_over = hook_over,
+    .hook_is_ours = hook_is_ours,
+    .hook_set_mode = hook_set_mode,
 };
 
 const hak_core_t *hak_published(void) { return &core_table; }

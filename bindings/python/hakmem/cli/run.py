@@ -60,7 +60,9 @@ class Run(Command):
         wants_hakmem = "--require" in own
         if "--children" in own and "--all" not in own:
             raise UsageError("--children goes with --all; give both, or neither")
-        if "--all" in own and not _hakmem.malloc_is_served():
+        if "--all" in own and _hakmem.malloc_is_served():
+            os.environ.pop("_HAKMEM_SECOND", None)
+        elif "--all" in own:
             refusal = _refusal_of_malloc(own)
             if wants_hakmem:
                 return fail(f"malloc cannot be served, and --require was given: {refusal}", 1)

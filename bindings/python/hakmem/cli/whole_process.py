@@ -8,13 +8,15 @@ import sys
 
 from hakmem import _hakmem, preload
 
+# The number of the process, which it keeps: whatever took the library out of its environment, it is executed once.
+SECOND_VARIABLE = b"_HAKMEM_SECOND"
+
 
 def execute_again(own_options: set[str]) -> str:
     """Do it; returns, with the reason, only where that cannot be."""
-    launch = os.environb.get(preload.LAUNCH_VARIABLE)
-    if launch is not None and b"children" not in launch.split(b","):
+    if is_second_process():
         preload.forget_library()
-        return f"the loader has not preloaded {preload.library_path()}, as a line of its own may tell"
+        return f"{preload.library_path()} was not preloaded into the interpreter that was executed again"
     if _hakmem.library_is_loaded(preload.library_path()):
         return "another malloc comes before that of hakmem"
     path, words = command_again()
@@ -24,10 +26,17 @@ def execute_again(own_options: set[str]) -> str:
     told = ["children"] if "--children" in own_options else ["itself"]
     if "--require" in own_options:
         told.append("require")
+    variables = preload.environment_with_library(told)
+    variables[SECOND_VARIABLE] = str(os.getpid()).encode()
     try:
-        os.execve(path, words, preload.environment_with_library(told))
+        os.execve(path, words, variables)
     except OSError as error:
         return f"{path} cannot be executed again: {error.strerror}"
+
+
+def is_second_process() -> bool:
+    """Tell whether this is the interpreter that was executed again. Asked once: the program must not see how."""
+    return os.environb.pop(SECOND_VARIABLE, b"") == str(os.getpid()).encode()
 
 
 def command_again() -> "tuple[str, list[str]]":
