@@ -24,8 +24,8 @@ class Compare(MeasureCommand):
     """Run a program under several allocators and show what each did to its resident memory.
 
     PROGRAM is what would stand behind `python` (script.py, -m module, -c code) or behind `lua` (script.lua). It is run
-    under pymalloc, hakmem, malloc, PYTHONMALLOC=mimalloc, jemalloc and mimalloc, as far as they are there, in turn, and
-    sampled from outside with all its descendants. Prints tables and whether hakmem helps; DIR gets report.html (all in
+    under pymalloc, hakmem, hakmem with malloc (run --all), malloc, PYTHONMALLOC=mimalloc, jemalloc and mimalloc, these
+    also told to keep nothing, as far as they are there, in turn, and sampled from outside with all its descendants. Prints tables and whether hakmem helps; DIR gets report.html (all in
     one file), rss.png and result.json. Its output is shown only where it fails.
     """
 
@@ -69,7 +69,7 @@ class Compare(MeasureCommand):
         files.check_free(paths, arguments.force)
         find = allocators.python_allocators if program.language == "python" else allocators.lua_allocators
         known = find(program.interpreter)
-        wanted = _wanted_of(arguments.allocators, [allocator.name for allocator in known])
+        wanted = _wanted_of(arguments.allocators, {allocators.word_of(row.name): row.name for row in known})
         chosen = allocators.choose(known, wanted, allocators.BASELINES[program.language])
         files.make_directory(arguments.out)
         with interrupts.Interrupts() as noted:  # until all is shown: what was measured is kept
@@ -112,13 +112,13 @@ def split_own_options(
     return words[:position], words[position:]
 
 
-def _wanted_of(text: str, known: list[str]) -> list[str]:
-    """Read --allocators. Raises UsageError for a name that there is not."""
-    wanted = [name for name in text.split(",") if name]
-    for name in wanted:
-        if name not in known:
-            raise UsageError(f"there is no allocator {name!r}; give some of {','.join(known)}")
-    return wanted
+def _wanted_of(text: str, known: dict[str, str]) -> list[str]:
+    """Read --allocators, by word. Raises UsageError for a name that there is not."""
+    words = [word for word in text.split(",") if word]
+    for word in words:
+        if word not in known:
+            raise UsageError(f"there is no allocator {word!r}; give some of {','.join(known)}")
+    return [known[word] for word in words]
 
 
 def _exit_code_of(result: "dict[str, Any]", directory: str) -> int:

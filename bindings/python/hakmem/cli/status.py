@@ -34,6 +34,7 @@ class StatusReport(TypedDict):
     reason: str | None
     enabled: bool
     allocator: str | None
+    malloc_is_served: bool
     startup_files: list[str]
     changed_options: dict[str, ChangedOption]
 
@@ -67,6 +68,7 @@ def collect_status() -> "StatusReport":
         "reason": reason,
         "enabled": hakmem.is_enabled(),
         "allocator": _hakmem.allocator_name(),
+        "malloc_is_served": _hakmem.malloc_is_served(),
         "startup_files": startup_files.installed_files(),
         "changed_options": {
             row["name"]: {"value": row["value"], "default": row["default"]}
@@ -85,6 +87,7 @@ def status_text(status: "StatusReport") -> str:
         ("can be enabled", "yes" if status["possible"] else f"no: {status['reason']}"),
         ("enabled", "yes" if status["enabled"] else "no"),
         ("allocator", status["allocator"] or "a hook of a tool"),
+        ("malloc", "hakmem" if status["malloc_is_served"] else "the C library's (hakmem run --all serves it)"),
         ("startup file", ", ".join(status["startup_files"]) or "none (hakmem install-startup puts one there)"),
         ("changed options", changed or "none"),
     ]

@@ -6,15 +6,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import hakmem
+from hakmem import preload
 from hakmem.measure.measure_error import MeasureError
 
 LIBRARY_FOLDERS = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 # What would turn one allocator into another one. HAKMEM_... options reach hakmem alone.
 STEERING = re.compile(r"HAKMEM(_.*)?|PYTHONMALLOC|LD_PRELOAD|_RJEM_.*|MALLOC_.*|MIMALLOC_.*|GLIBC_TUNABLES")
 PROBE_SECONDS_MAX = 60
+LEAN = {
+    "jemalloc": ("jemalloc decay 0", {"MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}),
+    "mimalloc": ("mimalloc purge delay 0", {"MIMALLOC_PURGE_DELAY": "0"}),
+}
 BASELINES = {"python": "pymalloc", "lua": "malloc"}
 
 
@@ -89,10 +94,16 @@ def _preloaded(name: str, patterns: Sequence[str], package: str, probe: Sequence
 def _preloaded_peers(probe: Sequence[str], language: str) -> list[Allocator]:
     jemalloc = "the Debian package libjemalloc2"
     mimalloc = "pip install cmeel-mimalloc, or the Debian package libmimalloc2.0,"
-    return [
+    found = [
         _preloaded("jemalloc", ["libjemalloc.so.2"], jemalloc, probe, language),
         _preloaded("mimalloc", ["libmimalloc.so", "libmimalloc.so.*"], mimalloc, probe, language),
     ]
+    return [*found, *(_lean(allocator, *LEAN[allocator.name]) for allocator in found)]
+
+
+def _lean(allocator: Allocator, name: str, variables: dict[str, str]) -> Allocator:
+    """Return the same allocator, told to keep nothing that is free."""
+    return replace(allocator, name=name, environment=allocator.environment | variables)
 
 
 def python_allocators(python: str) -> list[Allocator]:
@@ -105,20 +116,30 @@ def python_allocators(python: str) -> list[Allocator]:
         built_in.missing = "this interpreter has none; CPython brings it from 3.13 on"
     return [
         Allocator("pymalloc", version=f"CPython {version}"),
-        _hakmem_for_python(python),
+        *_hakmem_for_python(python),
         Allocator("malloc", (), {"PYTHONMALLOC": "malloc"}, "", "the C library's"),
         built_in,
         *_preloaded_peers([python, "-c", "pass"], "python"),
     ]
 
 
-def _hakmem_for_python(python: str) -> Allocator:
+def word_of(name: str) -> str:
+    """Return the name as --allocators takes it: in one word, without a comma."""
+    return re.sub(r"[, ]+", "-", name)
+
+
+def _hakmem_for_python(python: str) -> list[Allocator]:
     launcher = ("-m", "hakmem", "run", "--require")
     code = "import hakmem; hakmem.enable(); print(hakmem.__version__)"
     version = ask([python, "-c", code], {})
     if version is None:
-        return Allocator("hakmem", missing=f"it cannot be enabled in {python}; 'hakmem status' says why")
-    return Allocator("hakmem", launcher, hakmem_options(), "_hakmem", version)
+        missing = f"it cannot be enabled in {python}; 'hakmem status' says why"
+        return [Allocator("hakmem", missing=missing), Allocator("hakmem, all", missing=missing)]
+    ours = Allocator("hakmem", launcher, hakmem_options(), "_hakmem", version)
+    whole = replace(ours, name="hakmem, all", launcher=(*launcher, "--all"), mapped_file=preload.LIBRARY_NAME)
+    if ask([python, *whole.launcher, "-c", "pass"], whole.environment) is None:
+        whole.missing = f"malloc cannot be served in {python}; 'hakmem run --all --require -c pass' says why"
+    return [ours, whole]
 
 
 def lua_allocators(lua: str) -> list[Allocator]:

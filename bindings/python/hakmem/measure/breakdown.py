@@ -5,10 +5,11 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hakmem.measure import client, glibc_heap, kernel, languages, pools
+from hakmem.measure import client, glibc_heap, kernel, languages, pools, reach
 from hakmem.measure.kernel import Mapping
 from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.remote import PAGE_BYTES, RemoteMemory
+from hakmem.preload import LIBRARY_NAME
 
 OTHER_ALLOCATORS = ("jemalloc", "mimalloc", "tcmalloc", "snmalloc", "rpmalloc")
 # Extension modules that hold much memory of their own, by a part of the path of their files.
@@ -53,6 +54,8 @@ class Breakdown:
     heavy_libraries: list[str]
     blind_spots: list[str] = field(default_factory=list)
     locked_bytes: int = 0
+    malloc_is_served: bool = False  # the preloaded library is there
+    out_of_reach: list[str] = field(default_factory=list)  # of hakmem, also where malloc is served
 
     def as_json(self) -> dict[str, Any]:
         """Return what --json prints."""
@@ -109,6 +112,8 @@ def break_down(process_id: int) -> Breakdown:
         heavy_libraries=[name for name in HEAVY_LIBRARIES if any(f"/{name}/" in path for path in paths)],
         blind_spots=blind_spots,
         locked_bytes=_sum([mapping for mapping in mappings if mapping.is_locked], "Rss"),
+        malloc_is_served=any(LIBRARY_NAME in path for path in paths),
+        out_of_reach=reach.out_of_reach(paths, languages.executable_of(process_id)),
     )
 
 

@@ -19,9 +19,12 @@ COLOURS = {
     "pymalloc": "#222222",
     "malloc": "#8c6d31",
     "hakmem": "#d1242f",
+    "hakmem, all": "#8250df",
     "PYTHONMALLOC=mimalloc": "#0969da",
     "jemalloc": "#1a7f37",
     "mimalloc": "#54aeff",
+    "jemalloc decay 0": "#4ac26b",
+    "mimalloc purge delay 0": "#c297ff",
 }
 OTHER_COLOURS = (
     "#0969da", "#d1242f", "#1a7f37", "#8250df", "#bf8700", "#222222",
@@ -105,7 +108,7 @@ def _style(index: int, allocator: str) -> dict[str, str]:
 
 
 def _draw_curve(axes: Any, curve: Curve, style: dict[str, str], is_strong: bool, memory: str) -> None:
-    emphasised = curve.name in ("hakmem", "pymalloc")
+    emphasised = curve.name in ("hakmem", "hakmem, all", "pymalloc")
     axes.plot(
         [row.seconds for row in curve.samples],
         _values(curve, memory),

@@ -33,11 +33,17 @@ LOCKED_ADVICE = (
 GLIBC_OPTIONS = "MALLOC_TRIM_THRESHOLD_=131072 and MALLOC_ARENA_MAX=2"
 LUA_CACHE_ADVICE = f'require "hakmem" (lua -l hakmem) lets what Lua drops go back; without it, set {GLIBC_OPTIONS}'
 CACHE_ADVICE = {
-    "python": "call malloc_trim(0) after the peak (in Python: ctypes.CDLL(None).malloc_trim(0)), or set"
-    f" {GLIBC_OPTIONS}; what Python's objects and buffers put there can be served by hakmem instead",
+    "python": "hakmem run --all serves malloc, and gives it back. Without hakmem: call malloc_trim(0) after the peak (in"
+    f" Python: ctypes.CDLL(None).malloc_trim(0)), or set {GLIBC_OPTIONS}",
     "lua": LUA_CACHE_ADVICE,
     "luajit": LUA_CACHE_ADVICE,
 }
+ANY_CACHE_ADVICE = (
+    "hakmem exec (or hakmem-exec) serves malloc, and gives it back. Without hakmem: call malloc_trim(0) after the peak, or"
+    f" set {GLIBC_OPTIONS}"
+)
+OUTSIDE_ADVICE = "arrays, buffers and extension modules use malloc, which hakmem run --all serves, and mappings of their own"
+OUTSIDE_ADVICE_IF_SERVED = "malloc is served by hakmem already; the rest are mappings that the program or its libraries make"
 
 
 @dataclass
@@ -148,7 +154,7 @@ def _glibc_cache(now: Breakdown) -> tuple[int, Diagnosis]:
         "cache",
         f"a cache: the C library keeps {_mib(free_bytes)} that is free; {_mib(now.glibc_returnable_bytes)} of it are"
         " whole OS pages, which malloc_trim would give back.",
-        CACHE_ADVICE.get(now.language, "call malloc_trim(0) after the peak, or set " + GLIBC_OPTIONS),
+        CACHE_ADVICE.get(now.language, ANY_CACHE_ADVICE),
     )
 
 
@@ -212,8 +218,7 @@ def _outside(now: Breakdown) -> tuple[int, Diagnosis]:
         "outside",
         f"{kind_of_memory}: {_mib(size_bytes)}{lazily}, most of it in '{LABELS[most]}' ({_mib(now.rows[most])})."
         f"{owner}{libraries}",
-        "arrays, buffers and extension modules use malloc and mappings of their own, which hakmem does not serve;"
-        " memray --native, or heaptrack, say who",
+        f"{OUTSIDE_ADVICE_IF_SERVED if now.malloc_is_served else OUTSIDE_ADVICE}; memray --native, or heaptrack, say who",
         most,
     )
 

@@ -10,6 +10,7 @@ from hakmem.shown import shown
 
 MEBIBYTE = 1024 * 1024
 COMMAND_LENGTH_MAX = 100
+FREE_BYTES_MIN = MEBIBYTE
 SMALL_FREE_BLOCKS = (
     "small free blocks that the C library keeps at hand (fast bins and caches of threads), which count as in use"
 )
@@ -58,11 +59,24 @@ def print_report(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosi
     ]
     named = [f"{label} {size_bytes / MEBIBYTE:.1f} MiB" for label, size_bytes in parts if size_bytes]
     tables.print_plain(f"PSS {now.pss_bytes / MEBIBYTE:.1f} MiB{''.join(f'; {text}' for text in named)}")
+    if text := _what_all_would_give_back(now):
+        tables.print_plain(text)
+    for text in now.out_of_reach:
+        tables.print_plain(f"out of reach of hakmem: {text}")
     for text in now.blind_spots:
         tables.print_plain(f"not seen: {text}")
     print()
     tables.print_plain(f"Verdict: {diagnosis.verdict}")
     tables.print_plain(f"Do: {diagnosis.advice}.")
+
+
+def _what_all_would_give_back(now: Breakdown) -> str:
+    """Return a sentence for a process whose malloc is not served; empty where that would change little."""
+    free_bytes = now.rows["glibc_free"]
+    if now.malloc_is_served or free_bytes < FREE_BYTES_MIN:
+        return ""
+    command = "hakmem run --all" if now.language == "python" else "hakmem exec"
+    return f"The C library holds {free_bytes / MEBIBYTE:.1f} MiB free; under `{command}` it would go back to the OS."
 
 
 def _cells(size_bytes: int, before_bytes: int, all_bytes: int, has_change: bool) -> list[str]:

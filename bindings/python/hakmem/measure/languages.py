@@ -8,13 +8,14 @@ HOW_TO_TELL = {
     "python": "start it with HAKMEM_STATS_SOCKET=1 in its environment, under 'hakmem run' or with hakmem.enable()",
     "lua": "Lua does not; hakmem.stats() in the script tells them",
     "luajit": "LuaJIT does not; hakmem.stats() in the script tells them",
-    "": "only Python does; in a program that hosts hakmem, hak_stats_get() tells them",
+    "": "only Python does; in a program that hosts hakmem, hak_stats_get() tells them, and under 'hakmem exec --stats' it"
+    " prints them when it ends",
 }
 
 
 def language_of(process_id: int) -> str:
     """Return python, lua, luajit, or nothing where it is none of them. Raises MeasureError when it is not ours."""
-    executable = os.path.basename(_executable(process_id))
+    executable = os.path.basename(executable_of(process_id))
     mapped = kernel.mapped_text(process_id)
     if executable.startswith("python") or b"/libpython3" in mapped:
         return "python"
@@ -25,7 +26,8 @@ def language_of(process_id: int) -> str:
     return ""
 
 
-def _executable(process_id: int) -> str:
+def executable_of(process_id: int) -> str:
+    """Return the file of its program; nothing where the kernel does not say."""
     try:
         return os.readlink(f"/proc/{process_id}/exe")
     except OSError:

@@ -46,6 +46,7 @@ def serve() -> None:
 def _identity() -> str:
     """Return what the process tells of itself that does not change, as the inside of a JSON object."""
     texts = {"python": sys.version.split()[0], "executable": sys.executable, "hakmem": hakmem.__version__}
+    texts["malloc"] = "hakmem" if _hakmem.malloc_is_served() else "the C library's"
     return ", ".join(
         [f'"hakmem_process": {FORMAT}', *(f'"{name}": {_hakmem.quoted(text or "")}' for name, text in texts.items())]
     )

@@ -16,6 +16,7 @@ CPU_PERCENT_MIN = 3.0
 CPU_PERCENT_MIN_OF_ONE_RUN = 10.0
 CPU_SECONDS_MIN = 0.1  # below it is the interpreter's start that is compared
 AT_PEAK_PART = 0.9
+WHOLE = "hakmem, all"
 
 
 def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -50,7 +51,21 @@ def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[s
     if not less:
         sentences.append(_why_not(ours, stock, result, runs))
     sentences.append(_time_sentence(ours, stock))
-    return {"helps": bool(less), "text": " ".join(sentence for sentence in sentences if sentence)}
+    whole = result["summary"].get(WHOLE)
+    less_by_whole = _less_by_whole(whole, ours, stock, known) if whole else []
+    if whole and less_by_whole:
+        sentences.append(f"hakmem run --all helps{' more' if less else ''}: {_pairs(whole, stock, less_by_whole)}.")
+    return {"helps": bool(less or less_by_whole), "text": " ".join(sentence for sentence in sentences if sentence)}
+
+
+def _less_by_whole(
+    whole: dict[str, Any], ours: dict[str, Any], stock: dict[str, Any], known: Sequence[str]
+) -> list[str]:
+    """Return what malloc, served too, makes less than both others; nothing where it was not measured well enough."""
+    if whole["failures"] or not whole["runs_counted"] or whole["looks_min"] < LOOKS_MIN:
+        return []
+    there = [name for name in known if whole["medians"][name] is not None]
+    return [name for name in there if _difference(whole, stock, name) < 0 and _difference(whole, ours, name) < 0]
 
 
 def _cannot(reason: str) -> dict[str, Any]:
