@@ -16,6 +16,12 @@ import zipfile
 from pathlib import Path
 
 ALLOWED_SYMBOLS = re.compile(r"PyInit_\w+|hak_published")
+MALLOC_LIBRARY = "hakmem/libhakmem-malloc.so"
+# What it serves in place of the C library's (bindings/libc/hakmem-malloc.map).
+ALLOWED_MALLOC_SYMBOLS = re.compile(
+    r"hak_published|(re|c)?alloc|reallocarray|malloc(_\w+)?|mall(info2?|opt)|free(_aligned)?(_sized)?|posix_memalign|"
+    r"(aligned_|v|pv)alloc|memalign|dlopen|unshare|setns|execvp?e?|posix_spawnp?"
+)
 ALLOWED_LIBRARIES = re.compile(r"libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|ld-linux\S+|libc\.musl-\S+")
 ALLOWED_FILES = re.compile(r"hakmem/(\w+/)*\w[\w.-]*\.(py|pyi|so)|hakmem/py\.typed|hakmem-[\w.]+\.dist-info/.+")
 REQUIRED_FILES = ["hakmem/__init__.py", "hakmem/__main__.py", "hakmem/cli/__init__.py", "hakmem/py.typed"]
@@ -40,13 +46,14 @@ def audit(wheel: Path) -> list[str]:
         findings += [f"unexpected file {name}" for name in names if not ALLOWED_FILES.fullmatch(name)]
         findings += [f"{name} is missing" for name in REQUIRED_FILES if name not in names]
         shared_objects = [name for name in names if name.endswith(".so")]
-        if len(shared_objects) != 1:
-            findings.append(f"{len(shared_objects)} shared objects instead of one: {' '.join(shared_objects)}")
+        if len(shared_objects) != 2 or MALLOC_LIBRARY not in shared_objects:
+            findings.append(f"the extension and {MALLOC_LIBRARY} are wanted, and there is {' '.join(shared_objects)}")
         for name in shared_objects:
             path = Path(archive.extract(name, directory))
             symbols = exported_symbols(path)
             libraries = needed_libraries(path)
-            findings += [f"{name} exports {symbol}" for symbol in symbols if not ALLOWED_SYMBOLS.fullmatch(symbol)]
+            allowed = ALLOWED_MALLOC_SYMBOLS if name == MALLOC_LIBRARY else ALLOWED_SYMBOLS
+            findings += [f"{name} exports {symbol}" for symbol in symbols if not allowed.fullmatch(symbol)]
             findings += [f"{name} needs {library}" for library in libraries if not ALLOWED_LIBRARIES.fullmatch(library)]
             print(f"{wheel.name}: {name} exports {' '.join(symbols)}; needs {' '.join(libraries)}")
     return [f"{wheel.name}: {finding}" for finding in findings]

@@ -62,9 +62,7 @@ def test_packages_of_the_ci_file_are_those_that_are_looked_for(repository: Path,
 
 
 def test_what_has_no_row_is_found(repository: Path) -> None:
-    text = (
-        "| `make demo`, `make new` | x |\n\n    pip install .   # word\n    new command\n\ntext\n\n    $ a\n    b\n"
-    )
+    text = "| `make demo`, `make new` | x |\n\n    pip install .   # word\n    new command\n\ntext\n\n    $ a\n    b\n"
     assert documented.readme_targets(text) == ["make demo", "make new"]
     assert documented.readme_blocks(f"```\n    printed\n```\n{text}") == [["pip install .", "new command"], ["$ a"]]
     assert documented.makefile_targets("new: check-core ## Help\nold:\n") == ["make new"]

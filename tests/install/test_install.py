@@ -99,11 +99,15 @@ def test_planted_findings_of_the_wheel_audit(tmp_path: Path) -> None:
     wheel = tmp_path / "hakmem-0.1.0-cp311-cp311-linux_x86_64.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.write(extension, "hakmem/_x.so")
+        archive.write(extension, "hakmem/libhakmem-malloc.so")
+        archive.write(extension, "hakmem/third.so")
         archive.writestr("hakmem/__init__.py", "")
         archive.writestr("hakmem/hooks.c", "")
     findings = "\n".join(audit_wheel.audit(wheel))
     assert "hakmem/_x.so exports stray_name" in findings
     assert "hakmem/_x.so needs libm.so.6" in findings
+    assert "hakmem/libhakmem-malloc.so exports PyInit_x" in findings
+    assert "there is hakmem/_x.so hakmem/libhakmem-malloc.so hakmem/third.so" in findings
     assert "unexpected file hakmem/hooks.c" in findings
     assert "hakmem/py.typed is missing" in findings
-    assert "PyInit_x" not in findings
+    assert "_x.so exports PyInit_x" not in findings

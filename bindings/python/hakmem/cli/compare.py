@@ -25,8 +25,9 @@ class Compare(MeasureCommand):
 
     PROGRAM is what would stand behind `python` (script.py, -m module, -c code) or behind `lua` (script.lua). It is run
     under pymalloc, hakmem, hakmem with malloc (run --all), malloc, PYTHONMALLOC=mimalloc, jemalloc and mimalloc, these
-    also told to keep nothing, as far as they are there, in turn, and sampled from outside with all its descendants. Prints tables and whether hakmem helps; DIR gets report.html (all in
-    one file), rss.png and result.json. Its output is shown only where it fails.
+    two also told to keep nothing, as far as they are there, in turn, and sampled from outside with all its descendants.
+    Prints tables and whether hakmem helps; DIR gets report.html (all in one file), rss.png and result.json. Its output
+    is shown only where it fails.
     """
 
     name = "compare"

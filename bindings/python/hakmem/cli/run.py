@@ -30,7 +30,9 @@ class Run(Command):
     name = "run"
 
     def add_arguments(self, parser: "ArgumentParser") -> None:
-        parser.usage = "hakmem run [--all [--children]] [--stats] [--require] SCRIPT | -m MODULE | -c CODE | - [args...]"
+        parser.usage = (
+            "hakmem run [--all [--children]] [--stats] [--require] SCRIPT | -m MODULE | -c CODE | - [args...]"
+        )
         parser.add_argument("--all", action="store_true", help="serve the C library's malloc, too")
         parser.add_argument("--children", action="store_true", help="with --all: also that of child processes")
         parser.add_argument("--stats", action="store_true", help="print the stats table on stderr at exit")

@@ -33,17 +33,21 @@ LOCKED_ADVICE = (
 GLIBC_OPTIONS = "MALLOC_TRIM_THRESHOLD_=131072 and MALLOC_ARENA_MAX=2"
 LUA_CACHE_ADVICE = f'require "hakmem" (lua -l hakmem) lets what Lua drops go back; without it, set {GLIBC_OPTIONS}'
 CACHE_ADVICE = {
-    "python": "hakmem run --all serves malloc, and gives it back. Without hakmem: call malloc_trim(0) after the peak (in"
-    f" Python: ctypes.CDLL(None).malloc_trim(0)), or set {GLIBC_OPTIONS}",
+    "python": "hakmem run --all serves malloc, and gives it back. Without hakmem: call malloc_trim(0) after the peak"
+    f" (in Python: ctypes.CDLL(None).malloc_trim(0)), or set {GLIBC_OPTIONS}",
     "lua": LUA_CACHE_ADVICE,
     "luajit": LUA_CACHE_ADVICE,
 }
 ANY_CACHE_ADVICE = (
-    "hakmem exec (or hakmem-exec) serves malloc, and gives it back. Without hakmem: call malloc_trim(0) after the peak, or"
-    f" set {GLIBC_OPTIONS}"
+    "hakmem exec (or hakmem-exec) serves malloc, and gives it back. Without hakmem: call malloc_trim(0) after the peak,"
+    f" or set {GLIBC_OPTIONS}"
 )
-OUTSIDE_ADVICE = "arrays, buffers and extension modules use malloc, which hakmem run --all serves, and mappings of their own"
-OUTSIDE_ADVICE_IF_SERVED = "malloc is served by hakmem already; the rest are mappings that the program or its libraries make"
+OUTSIDE_ADVICE = (
+    "arrays, buffers and extension modules use malloc, which hakmem run --all serves, and mappings of their own"
+)
+OUTSIDE_ADVICE_IF_SERVED = (
+    "malloc is served by hakmem already; the rest are mappings that the program or its libraries make"
+)
 
 
 @dataclass
@@ -218,7 +222,8 @@ def _outside(now: Breakdown) -> tuple[int, Diagnosis]:
         "outside",
         f"{kind_of_memory}: {_mib(size_bytes)}{lazily}, most of it in '{LABELS[most]}' ({_mib(now.rows[most])})."
         f"{owner}{libraries}",
-        f"{OUTSIDE_ADVICE_IF_SERVED if now.malloc_is_served else OUTSIDE_ADVICE}; memray --native, or heaptrack, say who",
+        f"{OUTSIDE_ADVICE_IF_SERVED if now.malloc_is_served else OUTSIDE_ADVICE};"
+        " memray --native, or heaptrack, say who",
         most,
     )
 

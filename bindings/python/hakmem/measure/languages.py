@@ -8,8 +8,8 @@ HOW_TO_TELL = {
     "python": "start it with HAKMEM_STATS_SOCKET=1 in its environment, under 'hakmem run' or with hakmem.enable()",
     "lua": "Lua does not; hakmem.stats() in the script tells them",
     "luajit": "LuaJIT does not; hakmem.stats() in the script tells them",
-    "": "only Python does; in a program that hosts hakmem, hak_stats_get() tells them, and under 'hakmem exec --stats' it"
-    " prints them when it ends",
+    "": "only Python does; in a program that hosts hakmem, hak_stats_get() tells them, and under 'hakmem exec --stats'"
+    " it prints them when it ends",
 }
 
 

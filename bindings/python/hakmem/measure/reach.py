@@ -1,4 +1,4 @@
-"""Names what hakmem reaches in no way, also where it serves malloc: allocators of libraries' own. (What is locked: doctor.py.)"""
+"""Names the allocators of libraries' own, which hakmem does not reach where it serves malloc, either."""
 
 import os
 from collections.abc import Iterable
