@@ -32,8 +32,8 @@ extern "C" {
 /* Bytes that hold any message of hak_core(). */
 #define HAK_CORE_MESSAGE_BYTES 512
 
-/* Functions for the table of a runtime that lets its allocators be replaced, as CPython's does: the serving core inlines
- * its fast path into them. A block of the core is resized and freed by the core, any other one by the previous
+/* Functions for the table of a runtime that lets its allocators be replaced, as CPython's does: the serving core
+ * inlines its fast path into them. A block of the core is resized and freed by the core, any other one by the previous
  * allocator, which also gets what the core has no memory for. */
 typedef struct hak_hook {
     void *context;
@@ -113,9 +113,9 @@ typedef struct hak_core {
     int (*quiesce_end)(void);
 
     /* Hooks. One thread at a time calls these three. hook_over returns what to put into the runtime's table over
-     * `previous`, which is noted; its context is that of `previous`, so that a thread that reads one from before and the
-     * other from behind goes on well. Not `is_served`: new blocks are the previous allocator's, blocks of the core are
-     * resized and freed all the same. hook_is_ours: 1 if `current` came from hook_over of this core. */
+     * `previous`, and notes that one. The context is that of `previous`: a thread may read it before the change and the
+     * function after it. Not `is_served`: new blocks are the previous allocator's, blocks of the core are resized and
+     * freed all the same. hook_is_ours: 1 if `current` came from hook_over of this core. */
     hak_hook_t (*hook_over)(hak_hook_entry_t entry, const hak_hook_t *previous, int is_served);
     int (*hook_is_ours)(hak_hook_entry_t entry, const hak_hook_t *current);
     void (*hook_set_mode)(hak_hook_mode_t mode);

@@ -1,7 +1,7 @@
 /*
- * hooks.h - our functions in CPython's allocator table, and the switch that turns them on and off.
+ * hooks.h - the core's functions in CPython's allocator table, and the switch that turns them on and off.
  *
- * Layer: bindings/python, above route.h and detect.h. Does not raise Python exceptions.
+ * Layer: bindings/python, above detect.h. Does not raise Python exceptions.
  * Thread rule: hooks_enable and hooks_disable with a GIL held, from any interpreter; the state is the process's.
  */
 #ifndef HAKMEM_PYTHON_HOOKS_H

@@ -1,6 +1,6 @@
 /*
- * api/hook.h - functions for a runtime's table of allocators: the core serves its own blocks, the previous allocator all
- * foreign ones.
+ * api/hook.h - functions for a runtime's table of allocators: the core serves its own blocks, the previous allocator
+ * all foreign ones.
  *
  * Layer: api. Thread rule: the functions here one thread at a time; those in the runtime's table any thread.
  */
