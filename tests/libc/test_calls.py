@@ -14,15 +14,16 @@ MAY_ALLOCATE = {
     "pthread_setspecific": "lifecycle/thread.c, once the thread has its heap",
     "pthread_atfork": "lifecycle/start.c, by a constructor",
     "dlsym": "bindings/libc: for a block of the C library's own, for dlopen, and by a constructor",
-    "dladdr": "bindings/libc/src/process.c, by a constructor",
+    "dladdr": "bindings/libc: process.c and follow.c, by a constructor",
     "fprintf": "bindings/libc/src/figures.c, after the figures are read",
 }
 NEVER_ALLOCATE = {
-    *("memcmp", "memcpy", "memmove", "memset", "strcmp", "strcspn", "strlen", "strncmp", "strstr"),
+    *("memcmp", "memcpy", "memmove", "memset", "strcmp", "strcspn", "strlen", "strncmp", "strspn", "strstr"),
     *("mmap", "munmap", "mremap", "madvise", "syscall", "write", "getpid", "sysconf", "getauxval", "clock_gettime"),
     *("pthread_attr_init", "pthread_attr_destroy", "pthread_attr_setdetachstate", "pthread_attr_setinheritsched"),
     *("pthread_attr_setschedparam", "pthread_attr_setschedpolicy", "pthread_attr_setstacksize"),
     *("pthread_key_create", "pthread_sigmask", "sigfillset", "flockfile", "funlockfile"),
+    *("open", "close", "pread", "stat", "fstat", "access", "stpcpy", "mempcpy", "strchr", "strcpy", "strcat"),
     *("getenv", "abort", "_exit", "environ", "stderr"),
 }
 # The compiler's and the linker's own, and other names of the same functions.

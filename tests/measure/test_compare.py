@@ -47,6 +47,27 @@ def test_report_of_a_program_that_hakmem_helps(tmp_path: Path) -> None:
     assert not re.search(r'(src|href)="(?!#)|<script|@import|url\((?!#)', page)  # nothing is loaded
 
 
+def test_malloc_served_too_is_a_row_of_its_own(tmp_path: Path) -> None:
+    code = """
+        import ctypes, time
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+        blocks = [libc.malloc(5000) for _ in range(20_000)]
+        for block in blocks: ctypes.memset(block, 1, 5000)
+        time.sleep(0.3)
+        for block in blocks[:-1]: libc.free(block)
+        time.sleep(1.5)
+    """
+    name = script(tmp_path, textwrap.dedent(code))
+    words = ("compare", "--allocators", "hakmem,hakmem-all", "--runs", "1", "--out", "out", "--", name)
+    result = hakmem_command(*words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"hakmem run --all helps: .*idle \d+\.\d MiB instead of \d+\.\d", result.stdout)
+    idle = {name: row["medians"]["idle_bytes"] for name, row in result_in(tmp_path / "out")["summary"].items()}
+    assert idle["hakmem, all"] < 40 * MEBIBYTE
+    assert idle["hakmem"] > 90 * MEBIBYTE
+
+
 def test_peak_while_it_runs_is_that_of_the_table(tmp_path: Path) -> None:
     """Also where it lies between two looks: the kernel keeps it."""
     short_peak = "import time\ntime.sleep(0.5)\nblock = bytearray(64 << 20)\ndel block\ntime.sleep(0.5)\n"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from hakmem.cli import main
-from hakmem.measure import breakdown, doctor, kernel, pools
+from hakmem.measure import breakdown, doctor, kernel, pools, reach
 from hakmem.measure.breakdown import LABELS, Breakdown
 from hakmem.measure.diagnosis import diagnose
 from hakmem.measure.measure_error import MeasureError
@@ -97,12 +97,25 @@ def test_process_under_hakmem_that_tells_nothing(tmp_path: Path) -> None:
     assert "does not serve its stats" in found["blind_spots"][0]
 
 
+def test_process_with_malloc_served_is_told_nothing_of_all(tmp_path: Path) -> None:
+    program = start_python(GLIBC, cwd=tmp_path, launcher=("-m", "hakmem", "run", "--all", "--require"))
+    found = look(program.pid, tmp_path)
+    text = hakmem_command("doctor", str(program.pid), "--seconds", "0", cwd=tmp_path).stdout
+    end(program)
+    assert found["malloc_is_served"]
+    assert found["rows"]["glibc_free"] < MEBIBYTE
+    assert found["rss_bytes"] < 60 * MEBIBYTE, "what was free went back"
+    assert "The C library holds" not in text
+
+
 def test_free_memory_of_the_c_library(tmp_path: Path) -> None:
     program = start([sys.executable, "-c", GLIBC], cwd=tmp_path)
     assert program.stdout is not None
     free_bytes = int(program.stdout.readline())
     found = look(program.pid, tmp_path)
+    text = hakmem_command("doctor", str(program.pid), "--seconds", "0", cwd=tmp_path).stdout
     end(program)
+    assert re.search(r"^The C library holds \d+\.\d MiB free; under `hakmem run --all` it would go back", text, re.M)
     assert found["rows"]["glibc_free"] == pytest.approx(free_bytes, rel=0.1)
     assert free_bytes > 70 * MEBIBYTE
     assert found["glibc_returnable_bytes"] > 0.8 * free_bytes
@@ -227,6 +240,14 @@ def test_bad_words_are_one_line(tmp_path: Path, words: list[str], code: int, tex
     assert (result.returncode, result.stdout) == (code, "")
     assert re.fullmatch(r"hakmem: error: [^\n]+\n", result.stderr)
     assert text in result.stderr
+
+
+def test_allocators_of_libraries_are_named() -> None:
+    paths = ["/x/pyarrow/libarrow.so.2000", "/x/_polars_runtime_32/_polars_runtime.abi3.so", "/lib/libm.so.6"]
+    found = reach.out_of_reach(paths, "/usr/bin/node")
+    assert [sentence.split()[0] for sentence in found] == ["pyarrow", "Polars", "V8"]
+    assert reach.out_of_reach(["/usr/lib/libluajit-5.1.so.2"], "/usr/bin/luajit") == [reach.PROGRAMS["luajit"]]
+    assert reach.out_of_reach(["/lib/libm.so.6"], "/usr/bin/python3") == []
 
 
 @pytest.mark.parametrize("language", ["lua", "luajit"])

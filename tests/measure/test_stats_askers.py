@@ -42,7 +42,9 @@ def test_another_user_gets_nothing(tmp_path: Path) -> None:
     end(program)
 
 
-MASTER_AND_WORKER = ENABLE + """
+MASTER_AND_WORKER = (
+    ENABLE
+    + """
 worker = os.fork()
 if worker == 0:
     os.setgroups([])
@@ -50,6 +52,7 @@ if worker == 0:
     os.setresuid(65534, 65534, 65534)
     time.sleep(60)
 """
+)
 
 
 @as_root

@@ -16,13 +16,16 @@ from measure_support import end, hakmem_command, script, socket_names, wait_unti
 from python_support import clean_environment
 from stats_support import ENABLE, READY_AND_END, READY_AND_WAIT, children_of, ends_quietly, start_served, told_by
 
-FORKING = ENABLE + """
+FORKING = (
+    ENABLE
+    + """
 child = os.fork()
 hakmem.mark("forked")
 if child == 0:
     time.sleep(20)
     os._exit(0)
 """
+)
 
 
 def test_forked_children_serve_themselves(tmp_path: Path) -> None:
@@ -36,7 +39,9 @@ def test_forked_children_serve_themselves(tmp_path: Path) -> None:
 
 
 def test_fork_while_a_caller_does_not_read(tmp_path: Path) -> None:
-    code = ENABLE + """
+    code = (
+        ENABLE
+        + """
 for _ in range(1000):
     hakmem.mark("x" * 1000)  # more than the kernel keeps for a reader
 os.write(1, b"ready\\n")
@@ -48,6 +53,7 @@ os.wait()
 os.write(1, b"%f\\n" % (time.monotonic() - begin))
 os.read(0, 1)
 """
+    )
     program = start_served(code, cwd=tmp_path)
     assert program.stdin is not None
     assert program.stdout is not None
@@ -63,7 +69,9 @@ os.read(0, 1)
 
 
 def test_many_forks_and_questions_at_once(tmp_path: Path) -> None:
-    code = ENABLE + """
+    code = (
+        ENABLE
+        + """
 os.write(1, b"ready\\n")
 begin = time.monotonic()
 while time.monotonic() < begin + 4:
@@ -72,6 +80,7 @@ while time.monotonic() < begin + 4:
     os.wait()
 os.read(0, 1)
 """
+    )
     program = start_served(code, cwd=tmp_path)
     for _ in range(5):
         told_by(program.pid, tmp_path)
@@ -79,7 +88,9 @@ os.read(0, 1)
 
 
 def test_daemon_by_double_fork(tmp_path: Path) -> None:
-    code = ENABLE + """
+    code = (
+        ENABLE
+        + """
 if os.fork():
     os._exit(0)
 os.setsid()
@@ -91,6 +102,7 @@ with open("number.new", "w") as file:
 os.rename("number.new", "number")
 time.sleep(60)
 """
+    )
     environment = clean_environment(HAKMEM_STATS_SOCKET="1")
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, timeout=60)
     wait_until((tmp_path / "number").exists)

@@ -14,7 +14,9 @@ from stats_support import ENABLE, READY_AND_END, ends_quietly, start_served, tol
 
 
 def test_python_does_not_know_of_it(tmp_path: Path) -> None:
-    code = ENABLE + """
+    code = (
+        ENABLE
+        + """
 import threading
 def is_met(*_):
     is_met.often += 1
@@ -28,6 +30,7 @@ assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
 assert len(sys._current_frames()) == 1
 assert is_met.often == 0
 """
+    )
     program = start_served(code, cwd=tmp_path)
     told_by(program.pid, tmp_path)
     ends_quietly(program)
@@ -90,11 +93,14 @@ library.pthread_exit(None)
 
 
 def test_a_question_is_answered_while_the_program_keeps_the_gil(tmp_path: Path) -> None:
-    code = ENABLE + """
+    code = (
+        ENABLE
+        + """
 import ctypes
 os.write(1, b"ready\\n")
 ctypes.PyDLL(None).sleep(20)
 """
+    )
     program = start_served(code, cwd=tmp_path)
     told_by(program.pid, tmp_path)
     program.kill()
@@ -129,7 +135,9 @@ def test_patched_threads(tmp_path: Path, library: str, order: str) -> None:
     ends_quietly(program)
 
 
-SUB_INTERPRETER = ENABLE + """
+SUB_INTERPRETER = (
+    ENABLE
+    + """
 try:
     import _interpreters as interpreters
 except ImportError:
@@ -142,6 +150,7 @@ thread.start()
 thread.join()
 interpreters.destroy(number)
 """
+)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="no sub-interpreters in the standard library to speak of")

@@ -32,6 +32,17 @@ def verdict(stock: Row, ours: Row, spread: float = 1.0, runs: int = 3) -> dict[s
     return verdict_of({"baseline": "pymalloc", "summary": rows}, [])
 
 
+def test_malloc_served_too_is_named_where_it_helps_alone() -> None:
+    stock, ours, whole = (476, 474, 474, 400, 1), (476, 424, 424, 400, 1), (480, 73, 73, 200, 1)
+    rows = {name: summary(row, 1.0, 3) for name, row in (("pymalloc", stock), ("hakmem", ours), ("hakmem, all", whole))}
+    found = verdict_of({"baseline": "pymalloc", "summary": rows}, [])
+    assert found["helps"] is True
+    assert "hakmem run --all helps" in found["text"]
+    assert "idle 73.0 MiB instead of 474.0, on average 200.0 MiB instead of 400.0" in found["text"]
+    rows["hakmem, all"] = rows["hakmem"]
+    assert "--all" not in verdict_of({"baseline": "pymalloc", "summary": rows}, [])["text"]
+
+
 AT_PEAK = "The program ends at its peak under pymalloc: either nothing was dropped"
 FALLS = "Under pymalloc it is idle near its peak, with {} of {}, and falls to {} only as it ends: either nothing"
 ENDS_WITH = "Under pymalloc it ends with {} of its peak of {}; the picture shows what fell when."

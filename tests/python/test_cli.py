@@ -13,7 +13,8 @@ import pytest
 from python_support import HAKMEM, clean_environment, output_of, run
 
 COMMANDS = [
-    "run", "status", "options", "install-startup", "uninstall-startup", "compare", "record", "plot", "doctor", "stats",
+    "run", "exec", "status", "options", "install-startup", "uninstall-startup", "compare", "record", "plot", "doctor",
+    "stats",
 ]  # fmt: skip
 
 
