@@ -15,6 +15,9 @@ MAY_ALLOCATE = {
     "pthread_atfork": "lifecycle/start.c, by a constructor",
     "dlsym": "bindings/libc: for a block of the C library's own, for dlopen, and by a constructor",
     "dladdr": "bindings/libc: process.c and follow.c, by a constructor",
+    "PyMem_GetAllocator": "bindings/libc/src/interpreter.c, by a constructor; weak",
+    "PyMem_SetAllocator": "the same",
+    "_Py_DecRefShared": "never called: says by its presence that the interpreter is free-threaded",
     "fprintf": "bindings/libc/src/figures.c, after the figures are read",
 }
 NEVER_ALLOCATE = {

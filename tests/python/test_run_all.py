@@ -144,12 +144,39 @@ def test_workers_of_multiprocessing_stay_served(method: str, tmp_path: Path) -> 
     script.write_text(f"""
 import multiprocessing
 def is_served(_):
-    return {HAS_LIBRARY}
+    kept = [object() for _ in range(1000)]
+    import hakmem
+    from hakmem import _hakmem
+    return [{HAS_LIBRARY}, hakmem.is_enabled(), hakmem.enable(), _hakmem.allocator_name(), _hakmem.check()]
 if __name__ == "__main__":
     with multiprocessing.get_context({method!r}).Pool(2) as pool:
         print(pool.map(is_served, range(2)))
 """)
-    assert output_of(run([*ALL, str(script)])) == "[True, True]\n"
+    one = [True, True, True, "hakmem", 0]
+    assert output_of(run([*ALL, str(script)])) == f"{[one, one]}\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables"),
+    [
+        (["-X", "dev"], {}),
+        ([], {"PYTHONMALLOC": "debug"}),
+        ([], {"PYTHONMALLOC": "malloc"}),
+        (["-X", "tracemalloc"], {}),
+        ([], {"HAKMEM": "0"}),
+    ],
+)
+def test_interpreter_that_executes_itself_may_have_other_allocators(
+    flags: list[str], variables: dict[str, str]
+) -> None:
+    """Python puts them over the hooks that it begins with, or in their place."""
+    then = "import gc, json, email.message, threading; kept = [object() for _ in range(10_000)]; gc.collect(); print(1)"
+    code = f"""
+import os, subprocess, sys
+command = [sys.executable, *{flags!r}, "-c", {then!r}]
+subprocess.run(command, env={{**os.environ, **{variables!r}}}, check=True)
+"""
+    assert output_of(run([*ALL, "-c", code])) == "1\n"
 
 
 @pytest.mark.parametrize("name", ["HAKMEM", "HAKMEM_TINY_USE_SUPERSLAB"])

@@ -85,7 +85,6 @@ fail_with("list as a name", lambda: control.option_get([1]))
 fail_with("list as a heap", lambda: control.heap_stats([1]))
 
 
-
 def grown_bytes(action: Callable[[], object]) -> int:
     before = control.stats()["live_bytes"]
     for _ in range(200):

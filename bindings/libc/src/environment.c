@@ -42,6 +42,7 @@ Launch environment_launch(void) {
         .with_stats = after_word(words, "stats") != NULL,
         .is_required = after_word(words, "require") != NULL,
         .passes = after_word(words, "pass"),
+        .is_followed = after_word(words, "follow") != NULL,
         .follows_itself = after_word(words, "itself") != NULL,
     };
 }

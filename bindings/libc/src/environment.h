@@ -16,6 +16,7 @@ typedef struct Launch {
     bool with_stats;     /* "stats": print the figures at the end */
     bool is_required;    /* "require": end with 1 if hakmem does not serve malloc */
     char *passes;        /* "passN": N programs (env) come before the one that is meant; NULL: none */
+    bool is_followed;    /* "follow": a served process has executed this program (follow.c) */
     bool follows_itself; /* "itself": children that execute the program's own file get the library, too */
 } Launch;
 

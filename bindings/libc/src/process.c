@@ -15,6 +15,7 @@
 #include "figures.h"
 #include "follow.h"
 #include "interpose.h"
+#include "interpreter.h"
 
 static Launch launch;
 
@@ -50,7 +51,10 @@ __attribute__((constructor)) static void begin(void) {
     follow_begin(&launch);
     if (!environment_restore(&launch)) launch.with_stats = false;
     const char *other = other_allocator();
-    if (other == NULL) return;
+    if (other == NULL) {
+        if (launch.is_followed && launch.follows_itself) interpreter_serve();
+        return;
+    }
     write_text(launch.is_required ? "hakmem: error: " : "hakmem: warning: ");
     write_text("malloc is not served: ");
     write_text(other);

@@ -135,7 +135,18 @@ static const char *obstacle_locked(void) {
     return core == NULL ? core_reason : NULL;
 }
 
+/* The preloaded library installs them before an interpreter begins that `hakmem run --all` serves in a worker. */
+static void adopt_installed(void) {
+    if (installed || detect_table_is_stock()) return;
+    if (core == NULL) core = hak_core(NULL, 0);
+    if (core == NULL || !table_points_here()) return;
+    read_domains();
+    installed = true;
+    switch_to(true);
+}
+
 static const char *enable_locked(void) {
+    adopt_installed();
     if (must_install()) {
         const char *reason = obstacle_locked();
         if (reason != NULL) return reason;
@@ -178,12 +189,14 @@ void hooks_notice_options(void) {
 
 void hooks_notice_new_interpreter(void) {
     pthread_mutex_lock(&install_lock);
+    adopt_installed();
     if (installed && must_install()) switch_to(false);
     pthread_mutex_unlock(&install_lock);
 }
 
 const char *hooks_obstacle(void) {
     pthread_mutex_lock(&install_lock);
+    adopt_installed();
     const char *reason = must_install() ? obstacle_locked() : NULL;
     pthread_mutex_unlock(&install_lock);
     return reason;
