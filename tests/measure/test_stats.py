@@ -43,6 +43,16 @@ def test_figures_of_a_running_process(tmp_path: Path) -> None:
     end(program)
 
 
+def test_process_tells_whether_malloc_is_served(tmp_path: Path) -> None:
+    for launcher, malloc in ((UNDER, "the C library's"), ((*UNDER, "--all"), "hakmem")):
+        program = start_python(WAIT, cwd=tmp_path, launcher=launcher, HAKMEM_STATS_SOCKET="1")
+        told = json.loads(hakmem_command("stats", str(program.pid), "--json", cwd=tmp_path).stdout)
+        text = hakmem_command("stats", str(program.pid), cwd=tmp_path).stdout
+        end(program)
+        assert told["malloc"] == malloc
+        assert ("\n  served                Python's objects, and malloc\n" in text) == (malloc == "hakmem")
+
+
 def test_watch_ends_with_the_process(tmp_path: Path) -> None:
     program = start_python(WAIT, cwd=tmp_path, launcher=UNDER, HAKMEM_STATS_SOCKET="1")
     watcher = start_hakmem("stats", str(program.pid), "--watch", "--interval", "0.1", cwd=tmp_path)

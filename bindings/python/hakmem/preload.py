@@ -4,7 +4,6 @@ The library puts the environment back before the program's main begins (bindings
 """
 
 import os
-import shutil
 
 from hakmem import _hakmem, elf_file
 
@@ -63,6 +62,8 @@ def _interpreter_of(path: str) -> str:
         return ""
     if os.path.basename(words[0]) == "env":
         names = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+        import shutil  # milliseconds, at each start under --all
+
         return shutil.which(names[0]) or words[0] if names else words[0]
     return words[0]
 
