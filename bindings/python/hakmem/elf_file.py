@@ -3,21 +3,23 @@
 import mmap
 import os
 import struct
-from typing import NamedTuple
 
 MAGIC = b"\x7fELF"
 LOADER_HEADER = 3  # PT_INTERP
 HEADERS_MAX = 1024
 PATH_BYTES_MAX = 4096
-SANITIZERS = (b"__asan_init", b"__tsan_init", b"__msan_init", b"__hwasan_init")
+SANITIZERS = (b"__a", b"__t", b"__m", b"__hwa")  # and behind it:
+SANITIZER_START = b"san_init\0"
 
 
-class ElfFile(NamedTuple):
+class ElfFile:
     """What decides whether one file can be loaded into the process of another. `loader` is "" in a static program."""
 
-    kind: bytes  # word size and byte order
-    machine: int
-    loader: str
+    def __init__(self, kind: bytes, machine: int, loader: str) -> None:
+        """Note it; `kind` is word size and byte order."""
+        self.kind = kind
+        self.machine = machine
+        self.loader = loader
 
 
 def read(path: str) -> "ElfFile | None":
@@ -51,7 +53,12 @@ def read(path: str) -> "ElfFile | None":
 def has_sanitizer(path: str) -> bool:
     """Tell whether a file calls the run-time library of a sanitizer that brings a malloc. Raises OSError."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as contents:
-        return any(contents.find(name) >= 0 for name in SANITIZERS)
+        place = contents.find(SANITIZER_START)
+        while place >= 0:
+            if contents[max(place - 5, 0) : place].endswith(SANITIZERS):
+                return True
+            place = contents.find(SANITIZER_START, place + 1)
+    return False
 
 
 def libc_of(loader: str) -> str:
