@@ -157,7 +157,7 @@ bench-lua-here: $(venv)/bench-tools-installed $(venv)/build-tools-installed buil
 		PYTHONPATH=tests $(venv_python) -m bench.lua --lua $${found% *} --module build/lua/$$abi --host $$host/host \
 			--runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
 
-bench-process-here: $(venv)/bench-tools-installed $(venv)/process-libraries-installed build/bench/mimalloc/fetched bench-native
+bench-process-here: $(venv)/bench-tools-installed $(venv)/process-libraries-installed build/bench/mimalloc/fetched
 	@PYTHONPATH=tests $(venv_python) -m bench.process --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
 
 bench-trace-here: $(venv)/bench-tools-installed bench-native

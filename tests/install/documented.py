@@ -40,7 +40,7 @@ TARGETS = {
         HERE, f'make bench-rss RUNS=1 BENCH_ARGS="--scale 0.02 --workloads floats --peers hakmem {OUT}"', "rss.json"
     ),
     "make bench-process": Row(
-        LONG, f'make bench-process SHORT=1 BENCH_ARGS="--kept 1 --peers \'hakmem all\' {OUT}"', "process.json", 900
+        LONG, f'make bench-process SHORT=1 BENCH_ARGS="--kept 1 --peers hakmem-all {OUT}"', "process.json", 900
     ),
     "make bench-lua": Row(
         HERE, f'make bench-lua RUNS=1 BENCH_ARGS="--scale 0.02 --workloads tables --peers hakmem {OUT}"', "lua.json"

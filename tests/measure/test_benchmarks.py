@@ -53,7 +53,6 @@ def test_runs_is_a_whole_number_above_0(repository: Path, module: str, runs: str
         ("bench.process", ["--workloads", "sqlite in memory,nosuch"], "no workload 'nosuch'; there are: lxml one "),
         ("bench.process", ["--kept", "1,2"], "no share in percent '2'; there are: 0, 1, 5"),
         ("bench.process", ["--peers", "pymalloc"], "no peer 'pymalloc'; there are: glibc, "),
-        ("bench.process", ["--peers", "hakmem all", "--library", "/nowhere/x.so"], "there is no /nowhere/x.so"),
         ("bench.speed", ["--parts", "loops,nosuch"], "no part 'nosuch'; there are: loops, "),
         ("bench.trace", ["--workload", "nosuch"], "no workload 'nosuch'; there are: "),
         ("bench.trace", ["--replay", "/nowhere/trace"], "there is no trace '/nowhere/trace'"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hakmem import preload
 from hakmem.measure.allocators import hakmem_options
 
 from bench.process.report import OURS, STOCK, all_tables, case_name, judge
@@ -29,8 +30,6 @@ START_ROUNDS = 5
 
 def parse_arguments() -> argparse.Namespace:
     parser = command.parser("bench.process", __doc__, 3, f"one run at scale {SHORT_SCALE:g}", STOCK)
-    library = Path("build/bench/native/hakmem/bindings/libc/libhakmem-malloc.so")
-    parser.add_argument("--library", type=Path, default=library, help="hakmem's malloc (%(default)s)")
     parser.add_argument("--scale", type=command.positive, default=1.0, help="size of the workloads (%(default)s)")
     parser.add_argument("--workloads", default="", help=command.choice_of(WORKLOADS))
     parser.add_argument("--kept", default="", help=f"percent that is not dropped, {command.choice_of(KEPT_PERCENT)}")
@@ -87,14 +86,14 @@ def main() -> int:
     workloads = choose_workloads(words(arguments.workloads))
     kept = words(arguments.kept) or list(KEPT_PERCENT)
     command.check_names("share in percent", kept, KEPT_PERCENT)
-    known = peers.process_peers(arguments.mimalloc, arguments.library)
+    known = peers.process_peers(arguments.mimalloc)
     notes = machine.describe(known, sys.orig_argv)
     chosen = peers.choose(known, words(arguments.peers), STOCK)
     samples = measure_all(chosen, workloads, kept, arguments)
     starts: list[Start] = []
     if OURS in [peer.name for peer in chosen]:
         print("start of a small program", file=sys.stderr, flush=True)
-        starts = measure_starts(arguments.library, hakmem_options(), START_ROUNDS * arguments.runs)
+        starts = measure_starts(Path(preload.library_path()), hakmem_options(), START_ROUNDS * arguments.runs)
 
     results = Results(samples, STOCK, OURS)
     verdicts = judge(results, starts) if OURS in results.peers else []

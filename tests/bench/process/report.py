@@ -13,7 +13,7 @@ from bench.shared.results import Read, Results
 from bench.shared.targets import each_meets, mean_at_most, no_more_than
 from bench.shared.verdicts import Verdict
 
-STOCK, OURS, LEANEST = "glibc", "hakmem all", "jemalloc decay 0"
+STOCK, OURS, LEANEST = "glibc", "hakmem, all", "jemalloc decay 0"
 IDLE = "idle 0.6 s after the drop"
 PHASES: dict[str, Read] = {
     "peak": lambda sample: sample.peak_bytes,

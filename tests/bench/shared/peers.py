@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hakmem.measure.allocators import LIBRARY_FOLDERS, find_library, hakmem_options
+from hakmem.measure.allocators import LEAN, LIBRARY_FOLDERS, find_library, hakmem_options, python_allocators, word_of
 
 from bench.shared.command import check_names, refuse
 
@@ -94,8 +94,7 @@ def _python_mimalloc() -> Peer:
     return Peer(name, (), environment, "", sys.version.split()[0])
 
 
-def _jemalloc(**environment: str) -> Peer:
-    name = "jemalloc decay 0" if environment else "jemalloc"
+def _jemalloc(name: str = "jemalloc", **environment: str) -> Peer:
     missing = f"libjemalloc.so.2 was not found in {', '.join(LIBRARY_FOLDERS)} (Debian: libjemalloc2)"
     return _preloaded(name, find_library(["libjemalloc.so.2"]), JEMALLOC_VERSION, missing, **environment)
 
@@ -106,16 +105,14 @@ def _mimalloc(name: str, folder: Path, **environment: str) -> Peer:
     return _preloaded(name, library, MIMALLOC_VERSION, missing, **environment)
 
 
-DECAY_0 = "dirty_decay_ms:0,muzzy_decay_ms:0"
-
-
 def python_peers(mimalloc_folder: Path) -> list[Peer]:
     """All of them, stock first, hakmem last, also those that are absent here."""
+    lean_jemalloc, decay_0 = LEAN["jemalloc"]
     return [
         Peer("pymalloc", version=sys.version.split()[0]),
         _python_mimalloc(),
         _jemalloc(),
-        _jemalloc(MALLOC_CONF=DECAY_0),
+        _jemalloc(lean_jemalloc, **decay_0),
         _mimalloc("mimalloc", mimalloc_folder),
         # Where huge pages are allowed on request mimalloc asks for them; zeroing them can cost more than it gains.
         _mimalloc("mimalloc no THP", mimalloc_folder, MIMALLOC_ALLOW_THP="0"),
@@ -123,8 +120,10 @@ def python_peers(mimalloc_folder: Path) -> list[Peer]:
     ]
 
 
-def process_peers(mimalloc_folder: Path, library: Path) -> list[Peer]:
+def process_peers(mimalloc_folder: Path) -> list[Peer]:
     """Those that serve a whole process, the C library first; hakmem for the objects alone, hakmem for all last."""
+    lean_jemalloc, decay_0 = LEAN["jemalloc"]
+    lean_mimalloc, purge_delay_0 = LEAN["mimalloc"]
     libc = " ".join(platform.libc_ver())
     trimmed = {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
     tcmalloc = "libtcmalloc_minimal.so.4"
@@ -134,27 +133,20 @@ def process_peers(mimalloc_folder: Path, library: Path) -> list[Peer]:
         Peer("glibc 2 arenas", (), {"MALLOC_ARENA_MAX": "2"}, "", libc, is_variant=True),
         Peer("glibc trim 64 KiB", (), trimmed, "", libc, is_variant=True),
         _jemalloc(),
-        _jemalloc(MALLOC_CONF=DECAY_0),
+        _jemalloc(lean_jemalloc, **decay_0),
         _mimalloc("mimalloc", mimalloc_folder),
-        _mimalloc("mimalloc purge delay 0", mimalloc_folder, MIMALLOC_PURGE_DELAY="0"),
+        _mimalloc(lean_mimalloc, mimalloc_folder, **purge_delay_0),
         _preloaded("tcmalloc-minimal", find_library([tcmalloc]), TCMALLOC_VERSION, no_tcmalloc),
         _hakmem(),
-        _hakmem_for_all(library),
+        _hakmem_for_all(),
     ]
 
 
-def _hakmem_for_all(library: Path) -> Peer:
-    """The C library's malloc, too, by preload."""
-    name = "hakmem all"
-    if not library.exists():
-        return Peer(name, absent=f"there is no {library}")
-    peer = _hakmem()
-    if peer.absent:
-        return Peer(name, absent=peer.absent)
-    environment = {**peer.environment, "LD_PRELOAD": str(library.resolve())}
-    if _ask("pass", environment) is None:
-        return Peer(name, absent=f"{library} cannot be preloaded")
-    return Peer(name, peer.launcher, environment, library.name, peer.version)
+def _hakmem_for_all() -> Peer:
+    """The C library's malloc, too, as `hakmem compare` starts it."""
+    name = "hakmem, all"
+    found = next(row for row in python_allocators(sys.executable) if row.name == name)
+    return Peer(name, found.launcher, found.environment, found.mapped_file, found.version, found.missing)
 
 
 def pass_through_peer(extension_folder: Path) -> Peer:
@@ -181,7 +173,11 @@ def in_turn(peers: Sequence[Peer], turn: int) -> list[Peer]:
 
 def choose(peers: Sequence[Peer], wanted: Sequence[str], stock: str = "pymalloc") -> list[Peer]:
     """Those that are named, else all that are here; stock always, because figures are relative to it."""
-    check_names("peer", wanted, [peer.name for peer in peers])
+    names = {word_of(peer.name): peer.name for peer in peers}
+    wanted = [names.get(word, word) for word in wanted]
+    # One with a comma can be named in one word only.
+    known = [word_of(peer.name) if "," in peer.name else peer.name for peer in peers]
+    check_names("peer", [word for word in wanted if word not in names.values()], known)
     for peer in peers:
         if peer.name in wanted and peer.absent:
             refuse(f"peer {peer.name!r} cannot be measured: {peer.absent}")
