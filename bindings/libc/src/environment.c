@@ -22,28 +22,26 @@ static void forget(char **entry) {
     for (; *entry != NULL; entry++) entry[0] = entry[1];
 }
 
-/* What follows `word`, which begins one of the words; NULL: none does. */
-static char *after_word(char *words, const char *word) {
+static bool has_word(const char *words, const char *word) {
     size_t length = strlen(word);
-    for (char *rest = words;; rest += strcspn(rest, ",") + 1) {
-        if (strncmp(rest, word, length) == 0) return rest + length;
-        if (rest[strcspn(rest, ",")] == '\0') return NULL;
+    for (const char *rest = words;; rest += strcspn(rest, ",") + 1) {
+        if (strcspn(rest, ",") == length && memcmp(rest, word, length) == 0) return true;
+        if (rest[strcspn(rest, ",")] == '\0') return false;
     }
 }
 
 Launch environment_launch(void) {
     char **entry = entry_of(LAUNCH_VARIABLE);
     if (entry == NULL) return (Launch){0};
-    char *words = *entry + strlen(LAUNCH_VARIABLE);
+    const char *words = *entry + strlen(LAUNCH_VARIABLE);
     return (Launch){
         .is_known = true,
-        .was_unset = after_word(words, "unset") != NULL,
-        .with_children = after_word(words, "children") != NULL,
-        .with_stats = after_word(words, "stats") != NULL,
-        .is_required = after_word(words, "require") != NULL,
-        .passes = after_word(words, "pass"),
-        .is_followed = after_word(words, "follow") != NULL,
-        .follows_itself = after_word(words, "itself") != NULL,
+        .was_unset = has_word(words, "unset"),
+        .with_children = has_word(words, "children"),
+        .with_stats = has_word(words, "stats"),
+        .is_required = has_word(words, "require"),
+        .is_followed = has_word(words, "follow"),
+        .follows_itself = has_word(words, "itself"),
     };
 }
 
@@ -57,12 +55,8 @@ static void forget_first_preload(void) {
     *entry = memcpy(rest - name_length, PRELOAD_VARIABLE, name_length);
 }
 
-bool environment_restore(const Launch *launch) {
-    if (launch->passes != NULL && *launch->passes > '0' && *launch->passes <= '9') {
-        --*launch->passes;
-        return false;
-    }
-    if (!launch->is_known || launch->with_children) return true;
+void environment_restore(const Launch *launch) {
+    if (!launch->is_known || launch->with_children) return;
     char **preload = entry_of(PRELOAD_VARIABLE);
     if (launch->was_unset && preload != NULL)
         forget(preload);
@@ -70,5 +64,4 @@ bool environment_restore(const Launch *launch) {
         forget_first_preload();
     char **entry = entry_of(LAUNCH_VARIABLE);
     if (entry != NULL) forget(entry);
-    return true;
 }

@@ -15,7 +15,6 @@ typedef struct Launch {
     bool with_children;  /* "children": they get the library, too */
     bool with_stats;     /* "stats": print the figures at the end */
     bool is_required;    /* "require": end with 1 if hakmem does not serve malloc */
-    char *passes;        /* "passN": N programs (env) come before the one that is meant; NULL: none */
     bool is_followed;    /* "follow": a served process has executed this program (follow.c) */
     bool follows_itself; /* "itself": children that execute the program's own file get the library, too */
 } Launch;
@@ -23,8 +22,7 @@ typedef struct Launch {
 Launch environment_launch(void);
 
 /* Makes the environment what it was before the launch: the variable goes, and LD_PRELOAD loses its first entry. In
- * place, so that main's third argument shows it, too. False: this is a program that comes before the one that is meant,
- * and the environment stays, for the next one to be counted. */
-bool environment_restore(const Launch *launch);
+ * place, so that main's third argument shows it, too. */
+void environment_restore(const Launch *launch);
 
 #endif

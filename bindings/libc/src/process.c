@@ -49,7 +49,7 @@ __attribute__((constructor)) static void begin(void) {
     spare_first_thread();
     launch = environment_launch();
     follow_begin(&launch);
-    if (!environment_restore(&launch)) launch.with_stats = false;
+    environment_restore(&launch);
     const char *other = other_allocator();
     if (other == NULL) {
         if (launch.is_followed && launch.follows_itself) interpreter_serve();
