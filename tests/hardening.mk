@@ -5,6 +5,7 @@
 SECONDS ?= 60
 SANITIZE ?=
 FULL ?=
+ALL ?=
 PEER_ARGS ?=
 ONLY ?=
 QUICK ?=
@@ -44,7 +45,7 @@ test-aarch64: ## Run the C tests for aarch64, in an emulator
 	@.ci/check-system $(PYTHON) python aarch64
 	@$(MAKE) --no-print-directory test-aarch64-here
 
-peer-cpython: check-python ## Run CPython's own test suite on hakmem and on stock (FULL=1, PEER_ARGS="--only test_gc")
+peer-cpython: check-python ## Run CPython's own test suite on hakmem and on stock (FULL=1, ALL=1: malloc too)
 	@$(MAKE) --no-print-directory peer-cpython-here
 
 # ---- How ----
@@ -115,4 +116,4 @@ test-aarch64-here: $(venv)/build-tools-installed
 		$(venv)/bin/ctest --test-dir build/aarch64 --exclude-regex '$(not_emulated)' --output-on-failure --no-tests=error
 
 peer-cpython-here: $(venv)/hakmem-installed
-	@PYTHONPATH=tests $(venv_python) -m peer.cpython --out build/peer/cpython/$(python_tag) $(if $(FULL),--full) $(PEER_ARGS)
+	@PYTHONPATH=tests $(venv_python) -m peer.cpython --out build/peer/cpython/$(python_tag) $(if $(FULL),--full) $(if $(ALL),--all) $(PEER_ARGS)

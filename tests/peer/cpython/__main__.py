@@ -1,6 +1,6 @@
 """Runs CPython's own test suite under hakmem and under stock Python and compares test by test.
 
-    make peer-cpython [FULL=1] [PEER_ARGS="--only test_gc test_dict"]
+    make peer-cpython [FULL=1] [ALL=1] [PEER_ARGS="--only test_gc test_dict"]
 
 Each file is run in a process of its own, first stock, then hakmem, two files at a time: many of them wait. Where a test
 ends differently both are run once more, and what differs the same way again is reported. The exit code is 1 when a
@@ -23,20 +23,20 @@ from peer.cpython.outcome import TOO_LONG, heed_signals, run_module
 from peer.cpython.prepare import prepare
 
 
-def compare_module(python: str, module: str) -> Comparison:
+def compare_module(python: str, library: Path | None, module: str) -> Comparison:
     def once() -> Comparison:
-        stock = run_module(python, module, is_hakmem=False)
+        stock = run_module(python, module, is_hakmem=False, library=library)
         if stock.end == TOO_LONG:
             return Comparison(module, stock, stock)  # nothing to compare with
-        return compare(module, stock, run_module(python, module, is_hakmem=True))
+        return compare(module, stock, run_module(python, module, is_hakmem=True, library=library))
 
     found = once()
     return common(found, once()) if found.unexpected else found
 
 
-def timed(python: str, module: str) -> tuple[Comparison, float]:
+def timed(python: str, library: Path | None, module: str) -> tuple[Comparison, float]:
     began = time.monotonic()
-    return compare_module(python, module), time.monotonic() - began
+    return compare_module(python, library, module), time.monotonic() - began
 
 
 def line_of(found: Comparison, seconds: float) -> str:
@@ -82,6 +82,7 @@ def as_json(results: list[Comparison]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="peer.cpython", description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="every file of the suite, more than an hour")
+    parser.add_argument("--all", action="store_true", help="malloc is served, too, by the preloaded library")
     parser.add_argument("--only", nargs="+", metavar="FILE", help="these files, for example test_gc")
     parser.add_argument("--jobs", type=int, default=2, help="files at a time")
     parser.add_argument("--out", type=Path, required=True, help="folder of the virtual environment and result.json")
@@ -89,11 +90,11 @@ def main() -> int:
 
     heed_signals()
     arguments.out = arguments.out.absolute()  # each file of the suite runs in a folder of its own
-    python = prepare(arguments.out / "venv")
+    python, library = prepare(arguments.out / "venv", with_malloc=arguments.all)
     modules = arguments.only or (all_modules(python) if arguments.full else representative_modules(python))
     results = []
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        running = [pool.submit(timed, python, module) for module in modules]
+        running = [pool.submit(timed, python, library, module) for module in modules]
         for ended in as_completed(running):
             found, seconds = ended.result()
             results.append(found)

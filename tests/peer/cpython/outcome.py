@@ -26,14 +26,17 @@ class Outcome:
         return sum(outcome == how for outcome in self.tests.values())
 
 
-def environment(is_hakmem: bool) -> dict[str, str]:
+def environment(is_hakmem: bool, library: Path | None) -> dict[str, str]:
+    """`library`: preloaded for the test and for all its children, so that malloc is served, too."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HAKMEM", "PYTHON"))}
     kept["HAKMEM"] = "1" if is_hakmem else "0"
     kept.pop("MAKEFLAGS", None)
+    if is_hakmem and library is not None:
+        kept["LD_PRELOAD"] = str(library)
     return kept
 
 
-def run_module(python: str, module: str, *, is_hakmem: bool) -> Outcome:
+def run_module(python: str, module: str, *, is_hakmem: bool, library: Path | None) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="peer-cpython-") as folder:
         report = Path(folder, "report.xml")
         command = [python, "-m", "test", "--junit-xml", str(report), "--tempdir", folder, module]
@@ -42,7 +45,7 @@ def run_module(python: str, module: str, *, is_hakmem: bool) -> Outcome:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=environment(is_hakmem),
+            env=environment(is_hakmem, library),
             cwd=folder,
             start_new_session=True,
         )
