@@ -206,8 +206,10 @@ HAK_EXPORT void *hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_byt
  *         request of a second thread may miss the block that the first one is about to get where the kernel has no
  *         membarrier, and where the first thread is stopped meanwhile for more than 20 ms.)
  *   soft: the first request that would take used_bytes above it is refused, so that a runtime can collect garbage and
- *         try again. Later ones are served, up to the hard limit. Once frees have taken used_bytes down to the soft
- *         limit, the next request above it is refused again.
+ *         try again. The next ones above it are served, up to the hard limit, whatever was freed in between. Once frees
+ *         have taken used_bytes down to the soft limit again, or have made room for the refused request below it, the
+ *         next request above it is refused again. Where several threads use an account, the request of another thread
+ *         may be the next one: ask until soft_refusals stays as it was.
  * Returns 0, or EINVAL when `heap` is NULL or the soft limit is above the hard one. */
 HAK_EXPORT int hak_heap_set_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes);
 

@@ -86,21 +86,22 @@ void hak_heap_destroy(hak_heap_t *heap) {
 
 typedef struct Limits {
     uint64_t soft, hard;
-    bool soft_refused, is_counted_alone;
+    bool is_soft_over, is_counted_alone; /* is_soft_over: only the hard limit refuses */
 } Limits;
 
 static Limits limits_of(hak_heap_t *heap) {
-    return (Limits){heap->soft_limit_bytes, heap->hard_limit_bytes, heap->soft_refused, heap->user != NULL};
+    return (Limits){heap->soft_limit_bytes, heap->hard_limit_bytes, heap->soft_refused && heap->awaited_bytes == 0,
+                    heap->user != NULL};
 }
 
 void account_update_ceiling(hak_heap_t *heap) {
     Limits used, now = limits_of(heap);
     do { /* again, if another thread has changed something meanwhile */
         used = now;
-        uint64_t lower = used.soft_refused || used.soft > used.hard ? used.hard : used.soft;
+        uint64_t lower = used.is_soft_over || used.soft > used.hard ? used.hard : used.soft;
         heap->ceiling_bytes = used.is_counted_alone ? lower : 0;
         now = limits_of(heap);
-    } while (now.soft != used.soft || now.hard != used.hard || now.soft_refused != used.soft_refused ||
+    } while (now.soft != used.soft || now.hard != used.hard || now.is_soft_over != used.is_soft_over ||
              now.is_counted_alone != used.is_counted_alone);
 }
 
@@ -115,7 +116,9 @@ HAK_COLD bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes) {
         return true;
     }
     if (wanted_bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) return false;
+    uint64_t held_bytes = account_held_bytes(heap);
     bool is_soft_refusal = !atomic_exchange(&heap->soft_refused, true);
+    heap->awaited_bytes = is_soft_refusal && wanted_bytes > held_bytes ? wanted_bytes - held_bytes : 0;
     if (is_soft_refusal) {
         heap->watch_bytes = 0;
         count_refusal(&heap->soft_refusals);
@@ -134,7 +137,9 @@ void account_note_peak(hak_heap_t *heap, uint64_t held_bytes) {
 
 HAK_COLD void account_note_fall(hak_heap_t *heap, uint64_t held_bytes, uint64_t left_bytes) {
     account_note_peak(heap, held_bytes);
-    if (LOAD_RELAXED(heap->soft_refused) && left_bytes <= LOAD_RELAXED(heap->soft_limit_bytes)) {
+    uint64_t soft = LOAD_RELAXED(heap->soft_limit_bytes), awaited_bytes = LOAD_RELAXED(heap->awaited_bytes);
+    bool is_soft_again = left_bytes <= soft && awaited_bytes <= soft - left_bytes;
+    if (LOAD_RELAXED(heap->soft_refused) && is_soft_again) {
         heap->soft_refused = false;
         account_update_ceiling(heap);
     }

@@ -23,9 +23,11 @@
  *
  *   held bytes = used_bytes + shared_bytes; shared_bytes may be negative, and is 0 while one thread counts alone
  *   held bytes <= hard_limit_bytes, unless the limit was set below the held bytes
- *   soft_refused <=> the soft limit has refused a request since the held bytes last fell to it or below
+ *   soft_refused <=> the soft limit has refused a request since the held bytes last fell so far that this request
+ *                    would not exceed it; once a later request has exceeded it: fell to it or below
+ *   awaited_bytes = those of the request that was refused softly; 0 once a later one has exceeded the soft limit
  *   ceiling_bytes = 0 unless one thread counts alone; then
- *                   soft_refused ? hard_limit_bytes : min(soft_limit_bytes, hard_limit_bytes)
+ *                   soft_refused and awaited_bytes = 0 ? hard_limit_bytes : min(soft_limit_bytes, hard_limit_bytes)
  *   watch_bytes = 0 unless one thread counts alone; then peak_bytes + 1, and 0 at first and while soft_refused
  *   highest held bytes so far = max(peak_bytes, held bytes)
  *
@@ -53,7 +55,8 @@ struct hak_heap {
     _Atomic uint32_t recent_count;   /* ... and how many in succession */
     _Atomic uint32_t claim_count;    /* after so many in succession that thread counts alone */
 
-    uint64_t mark; /* ACCOUNT_MARK until hak_heap_destroy */
+    _Atomic uint64_t awaited_bytes; /* behind the rest, which fast paths read */
+    uint64_t mark;                  /* ACCOUNT_MARK until hak_heap_destroy */
 };
 
 #define ACCOUNT_MARK UINT64_C(0x68656170206f6b21)
@@ -85,8 +88,8 @@ bool account_is_alive(const hak_heap_t *heap);
 /* Whether the held bytes may become `wanted_bytes`. True: refused and counted, with errno ENOMEM. */
 bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes);
 
-/* Called before the held bytes fall from `held_bytes` to `left_bytes`: stores the peak, ends soft_refused at the soft
- * limit, and sets watch_bytes. */
+/* Called before the held bytes fall from `held_bytes` to `left_bytes`: stores the peak, ends soft_refused where they
+ * fall far enough, and sets watch_bytes. */
 void account_note_fall(hak_heap_t *heap, uint64_t held_bytes, uint64_t left_bytes);
 
 /* Stores the peak. */

@@ -114,6 +114,34 @@ static void test_heap_that_falls_to_its_soft_limit(void **state) {
     }
 }
 
+/* A runtime that is refused softly frees garbage, which leaves it below the limit, and asks again for a block that is
+ * larger than the room below. Growing a block is such a request, too. */
+static void test_request_that_comes_again_is_served(void **state) {
+    (void)state;
+    enum { BLOCK = 1024, SOFT = 8 * BLOCK, TIMES = 3 };
+    static const size_t larger[] = {4 * BLOCK, 100000}; /* more than two blocks; more than the soft limit */
+    for (uint32_t is_private = 0; is_private < 2; is_private++)
+        for (unsigned kind = 0; kind < 4; kind++) {
+            hak_heap_t *heap = heap_with(is_private, SOFT, 0);
+            size_t size = larger[kind % 2];
+            bool is_growing = kind >= 2;
+            void *blocks[8];
+            for (unsigned time = 1; time <= TIMES; time++) {
+                for (size_t number = 0; number < 8; number++)
+                    REQUIRE((blocks[number] = hak_heap_malloc(heap, BLOCK)) != NULL);
+                void *grown = is_growing ? blocks[7] : NULL;
+                require_refused(heap, hak_heap_realloc(heap, grown, size), SOFT);
+                hak_heap_free(heap, blocks[0]);
+                hak_heap_free(heap, blocks[1]);
+                REQUIRE((grown = hak_heap_realloc(heap, grown, size)) != NULL);
+                REQUIRE_EQUAL(heap_stats(heap).soft_refusals, time);
+                hak_heap_free(heap, grown);
+                for (size_t number = 2; number < (is_growing ? 7 : 8); number++) hak_heap_free(heap, blocks[number]);
+            }
+            hak_heap_destroy(heap);
+        }
+}
+
 /* ---- With a function for refusals ---- */
 
 static void *count_refusal(void *context, uintptr_t word, size_t bytes) {
@@ -180,6 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits_are_exact),
         cmocka_unit_test(test_heap_that_falls_to_its_soft_limit),
+        cmocka_unit_test(test_request_that_comes_again_is_served),
         cmocka_unit_test(test_refusals_are_told_and_nothing_else),
         cmocka_unit_test(test_what_the_os_refuses_leaves_no_trace),
     };
