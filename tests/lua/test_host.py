@@ -168,3 +168,11 @@ def test_states_of_other_threads_take_the_allocator_of_one(host: Host) -> None:
     assert match, output
     assert abs(int(match[1])) < 64 << 10
     assert abs(int(match[2])) < 500
+
+
+@pytest.mark.parametrize("kind", ["one", "stopped", "threads"])
+def test_no_request_fails_at_a_soft_limit(host: Host, kind: str) -> None:
+    """The limit is armed again by what is collected, or by a state of another thread, before Lua asks again."""
+    if kind == "threads" and not host.abi.collects_when_refused:
+        pytest.skip("no limit where states of several threads take one allocator")
+    assert output_of(host.run("soft_limit", kind)) == "0 failures\n"

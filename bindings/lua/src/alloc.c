@@ -27,14 +27,26 @@ __attribute__((cold, noinline)) bool hak_lua_size_does_not_fit(void *block, size
 
 __attribute__((cold, noinline)) void *hak_lua_refused_new(void *context, uintptr_t type_tag, size_t size_bytes) {
     hak_lua_state_t *state = context;
-    return hak_lua_ask_again(state, type_tag != 0) ? serve_malloc(state->heap, size_bytes) : NULL;
+#if LUA_COLLECTS_WHEN_REFUSED
+    if (type_tag != 0 && hak_lua_refuse_object(state)) return NULL;
+#else
+    (void)type_tag;
+#endif
+    return hak_lua_ask_again(state, NULL, size_bytes);
 }
 
 /* Never "an object": the block may be a buffer of lauxlib, and Lua does not collect when such a one cannot grow. */
 __attribute__((cold, noinline)) void *hak_lua_refused_resized(hak_lua_state_t *state, void *block, size_t size_bytes) {
-    if (state == NULL || !hak_lua_ask_again(state, false)) return NULL;
-    return serve_realloc(state->heap, block, size_bytes);
+    return state == NULL ? NULL : hak_lua_ask_again(state, block, size_bytes);
 }
+
+#if LUA_COLLECTS_WHEN_REFUSED
+__attribute__((cold, noinline)) void *hak_lua_make_due(hak_lua_state_t *state, size_t size_bytes) {
+    if (!hak_lua_refuse_object(state)) return hak_lua_ask_again(state, NULL, size_bytes);
+    state->wants_collection = false;
+    return NULL;
+}
+#endif
 
 static APART void *resize(hak_lua_state_t *state, void *block, size_t old_bytes, size_t new_bytes) {
     return alloc_resize(state, state == NULL ? NULL : state->heap, block, old_bytes, new_bytes);

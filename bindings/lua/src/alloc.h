@@ -37,16 +37,17 @@ static inline bool sizes_are_checked(void) {
 void *hak_lua_refused_new(void *state, uintptr_t type_tag, size_t size_bytes);
 void *hak_lua_refused_resized(hak_lua_state_t *state, void *block, size_t size_bytes);
 
-/* True once after wants_collection was set, for the first new object. */
-static inline bool is_object_due(hak_lua_state_t *state, size_t type_tag) {
-    if (!LUA_COLLECTS_WHEN_REFUSED || state == NULL || LIKELY(!state->wants_collection) || type_tag == 0) return false;
-    state->wants_collection = false;
-    return true;
-}
+#if LUA_COLLECTS_WHEN_REFUSED
+/* For a new object while wants_collection is set: refused, unless the calling thread has collected for it. */
+void *hak_lua_make_due(hak_lua_state_t *state, size_t size_bytes);
+#endif
 
 /* `type_tag` is the type of a new object, 0 for everything else. `heap` is NULL if `state` is. */
 static inline void *alloc_make(hak_lua_state_t *state, hak_heap_t *heap, size_t type_tag, size_t size_bytes) {
-    if (UNLIKELY(size_bytes == 0) || is_object_due(state, type_tag)) return NULL;
+    if (UNLIKELY(size_bytes == 0)) return NULL;
+#if LUA_COLLECTS_WHEN_REFUSED
+    if (state != NULL && UNLIKELY(state->wants_collection) && type_tag != 0) return hak_lua_make_due(state, size_bytes);
+#endif
     if (heap == NULL) return serve_malloc(NULL, size_bytes);
     return serve_malloc_or(heap, size_bytes, hak_lua_refused_new, state, type_tag);
 }

@@ -5,8 +5,10 @@
  *
  * The heap refuses one request when the state passes its soft limit.
  *
- * Lua 5.2 and later collect all garbage when a new object is refused, and ask again. Buffers of lauxlib call the
- * allocator themselves and raise at once: such a request is served, and the next new object is refused instead.
+ * Lua 5.2 and later collect all garbage when a new object is refused, and ask again. The soft limit may be armed again
+ * by then, by what was collected or by a state of another thread, and refuse the object a second time: each thread
+ * notes that it collects, and such a request is served. Buffers of lauxlib call the allocator themselves and raise at
+ * once: such a request is served, and the next new object is refused instead.
  *
  * Lua 5.1 and LuaJIT always raise at once, and cannot collect in the middle of a request. So a soft refusal is
  * served, and the collector is told to begin at its next opportunity (LUA_GCRESTART sets its threshold to the bytes
@@ -16,6 +18,54 @@
  */
 #include "collect.h"
 
+#if LUA_COLLECTS_WHEN_REFUSED
+
+/* Whose refusal this thread has met last with a collection, until its next one. NULL: nobody's. The address is compared
+ * only: that state may be closed. */
+static _Thread_local const hak_lua_state_t *collected_for;
+
+/* Lua 5.2 raises at once while the script has stopped the collector. */
+static bool collects(const hak_lua_state_t *state) {
+#if LUA_VERSION_NUM == 502
+    return state->main_thread == NULL || lua_gc(state->main_thread, LUA_GCISRUNNING, 0) != 0;
+#else
+    (void)state;
+    return true;
+#endif
+}
+
+bool hak_lua_refuse_object(hak_lua_state_t *state) {
+    if (!collects(state)) return false;
+    bool is_asked_again = collected_for == state;
+    collected_for = is_asked_again ? NULL : state;
+    return !is_asked_again;
+}
+
+static hak_heap_stats_t stats_of(const hak_lua_state_t *state) {
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    (void)serve_heap_stats(state->heap, &stats);
+    return stats;
+}
+
+/* Each round is a refusal at the soft limit, which another thread has armed again meanwhile. */
+void *hak_lua_ask_again(hak_lua_state_t *state, void *block, size_t size_bytes) {
+    hak_heap_stats_t before, after = stats_of(state);
+    uint64_t held_bytes = after.used_bytes - (block == NULL ? 0 : serve_usable_bytes(block));
+    if (after.hard_limit_bytes != 0 && held_bytes + size_bytes > after.hard_limit_bytes) return NULL;
+    void *served;
+    do {
+        before = after;
+        served = serve_resize(state->heap, block, size_bytes);
+        after = stats_of(state);
+    } while (served == NULL && after.soft_refusals != before.soft_refusals);
+    if (served != NULL) state->wants_collection = true;
+    return served;
+}
+
+#else
+
+enum { RUN_TO_THE_END = 0 };
+
 /* Has the heap counted a soft refusal since this was last asked? */
 static bool was_refused_softly(hak_lua_state_t *state) {
     hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
@@ -24,22 +74,7 @@ static bool was_refused_softly(hak_lua_state_t *state) {
     return true;
 }
 
-#if LUA_COLLECTS_WHEN_REFUSED
-
-bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object) {
-    if (!was_refused_softly(state) || is_object) return false;
-    state->wants_collection = true;
-    return true;
-}
-
-#else
-
-enum { RUN_TO_THE_END = 0 };
-
-bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object) {
-    (void)is_object;
-    bool was_soft = was_refused_softly(state);
-    if (state->main_thread == NULL) return was_soft;
+static void begin_collection(hak_lua_state_t *state, bool was_soft) {
     int previous = lua_gc(state->main_thread, LUA_GCSETSTEPMUL, RUN_TO_THE_END);
     if (state->step_multiplier < 0) state->step_multiplier = previous;
     (void)lua_gc(state->main_thread, LUA_GCRESTART, 0);
@@ -47,7 +82,12 @@ bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object) {
         state->is_reserve_open = true;
         hak_lua_limits_follow(state);
     }
-    return was_soft;
+}
+
+void *hak_lua_ask_again(hak_lua_state_t *state, void *block, size_t size_bytes) {
+    bool was_soft = was_refused_softly(state);
+    if (state->main_thread != NULL) begin_collection(state, was_soft);
+    return was_soft ? serve_resize(state->heap, block, size_bytes) : NULL;
 }
 
 void hak_lua_collect_done(hak_lua_state_t *state) {

@@ -8,9 +8,15 @@
 
 #include "state.h"
 
-/* To be called when the heap has refused a request. True: ask the heap again, it will serve. `is_object`: the request
- * is for a new object; Lua 5.2 and later collect by themselves when one is refused. */
-bool hak_lua_ask_again(hak_lua_state_t *state, bool is_object);
+/* To be called when the heap has refused a request; `block` NULL: for a new one. Asks the heap once more, unless the
+ * hard limit was met. NULL: refused for good. */
+void *hak_lua_ask_again(hak_lua_state_t *state, void *block, size_t size_bytes);
+
+#if LUA_COLLECTS_WHEN_REFUSED
+/* To be called before a new object is refused. True: refuse it, and Lua collects and asks again. False: it has
+ * just done so for this thread, or cannot now. */
+bool hak_lua_refuse_object(hak_lua_state_t *state);
+#endif
 
 #if !LUA_COLLECTS_WHEN_REFUSED
 /* To be called at each free while step_multiplier >= 0. Ends the full cycle once the state is below its soft limit. */

@@ -43,6 +43,11 @@ static inline void *serve_realloc(hak_heap_t *heap, void *block, size_t size_byt
     return heap == NULL ? hak_realloc_align8(block, size_bytes) : hak_heap_realloc(heap, block, size_bytes);
 }
 
+/* `block` NULL: a new one. */
+static inline void *serve_resize(hak_heap_t *heap, void *block, size_t size_bytes) {
+    return block == NULL ? serve_malloc(heap, size_bytes) : serve_realloc(heap, block, size_bytes);
+}
+
 /* Report a block that is not hakmem's. The answer is NULL, as that of a lua_Alloc that frees, which can tail-call. */
 void *hak_lua_report_foreign(void *heap, void *block);
 void *hak_lua_report_foreign_sized(void *heap, void *block, size_t size_bytes);
