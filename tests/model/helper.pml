@@ -283,10 +283,10 @@ proctype quiescer() {
     purge_to_idle_bound();
     helper_stop();
     quiesce_count++;
-#ifndef FAULT_QUIESCE_LEAVES_POLL
+    helper_lock_release();
+#ifndef MUTATION_QUIESCE_LEAVES_POLL
     poll_next_time();
 #endif
-    helper_lock_release();
     purge_to_idle_bound();
     assert(counted[0] + counted[1] == 0);
 #if QUIESCES == 1

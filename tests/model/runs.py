@@ -86,7 +86,7 @@ CONFIGURATIONS = (
     ),
     Configuration("helper", "a caller, 2 stops", "STOPS=2", "NOT_FORBIDDEN"),
     Configuration("helper", "a caller, a stop, a quiesce", "STOPS=1 QUIESCES=1", "QUIESCE_FORGOTTEN"),
-    Configuration("helper", "a caller, a quiesce without end", "QUIESCES=2", faults="QUIESCE_LEAVES_POLL"),
+    Configuration("helper", "a caller, a quiesce without end", "QUIESCES=2", "QUIESCE_LEAVES_POLL"),
     Configuration("helper", "a caller, a stop, a kernel that refuses", "STOPS=1 REFUSES"),
     Configuration(
         "helper",

@@ -167,6 +167,7 @@ void helper_quiesce_begin(void) {
     helper_stop();
     quiesce_count++;
     lock_release(&helper_lock);
+    bounds_poll_next_time(); /* the last poll may have left all up to the burst bound to the helper */
 }
 
 bool helper_quiesce_end(void) {

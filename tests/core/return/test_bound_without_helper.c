@@ -1,6 +1,7 @@
 /*
- * return/test_bound_without_helper.c - with purge_delay_ms=0 no helper runs: when a bound falls, the call that lets it
- * fall gives back all that is above it, not only what it made free itself.
+ * return/test_bound_without_helper.c - where no helper runs, the calls that free keep the idle bound. With
+ * purge_delay_ms=0: when a bound falls, the call that lets it fall gives back all that is above it, not only what it
+ * made free itself. In a quiesce: also in a process that had a helper just before.
  */
 #include <string.h>
 
@@ -44,7 +45,34 @@ static void test_bound_falls(void **state) {
     child_must_succeed(bound_falls, NULL);
 }
 
+static void quiesces(void *unused) {
+    (void)unused;
+    stats_option_set("purge_delay_ms", "3600000");
+    stats_option_set("first_thread_bytes", "0");
+    stats_option_set("retain_bytes", "0");
+    stats_option_set("retain_percent", "0");
+    stats_option_set("retain_burst_bytes", "1073741824");
+    static void *blocks[FREED];
+    for (size_t number = 0; number < FREED; number++) memset(blocks[number] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    for (size_t number = 0; number < FREED / 2; number++) hak_free(blocks[number]);
+    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, bytes_of(FREED) / 4); /* left to the helper */
+    hak_quiesce_begin();
+    for (size_t number = FREED / 2; number < FREED; number++) hak_free(blocks[number]);
+    REQUIRE_AT_MOST(stats_now().free_resident_bytes, 3 * MIB);
+    REQUIRE_EQUAL(hak_quiesce_end(), 0);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void test_quiesce(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(quiesces, NULL);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bound_falls)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bound_falls),
+        cmocka_unit_test(test_quiesce),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
