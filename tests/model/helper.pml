@@ -111,7 +111,7 @@ proctype helper(bit number) {
     do
     :: helper_run();
         acquire(helper_lock);
-#ifndef FAULT_POLL_SET_AFTER_LOOK
+#ifndef MUTATION_POLL_SET_AFTER_LOOK
         if :: state == RUNNING -> poll_next_time() :: else fi;
 #endif
 #ifdef MUTATION_ENDS_WITHOUT_LOOK
@@ -121,7 +121,7 @@ proctype helper(bit number) {
 #endif
         if
         :: is_done && state == RUNNING ->
-#ifdef FAULT_POLL_SET_AFTER_LOOK
+#ifdef MUTATION_POLL_SET_AFTER_LOOK
             poll_next_time();
 #endif
             state = (is_futile -> FUTILE : FINISHED)

@@ -73,11 +73,12 @@ static void helper_main(void) {
     for (;;) {
         bool is_futile = helper_run();
         lock_acquire(&helper_lock); /* a wake-up finds a helper that polls again, or one that has ended */
+        /* Before the look: what is freed after it finds this. Who stops the helper does it itself. */
+        if (helper_state == HELPER_RUNNING) bounds_poll_next_time();
         bool is_done = is_futile || is_within_idle_bound() || atomic_load(&helper_stopping) != 0;
         if (is_done && helper_state == HELPER_RUNNING) {
             helper_state = is_futile ? HELPER_FUTILE : HELPER_FINISHED;
             helper_tried_ms = (uint32_t)os_now_ms();
-            bounds_poll_next_time();
         }
         lock_release(&helper_lock);
         if (is_done) return;
