@@ -86,7 +86,7 @@ inline thread_begins() {
     if
     :: is_taken ->
         atomic { holder[HEAP + 1] == FREE && !(is_purging && slab_owner == 1) -> holder[HEAP + 1] = _pid }
-#ifdef FAULT_COUNT_AFTER_ATTACH
+#ifdef MUTATION_COUNT_AFTER_ATTACH
         kind[1] = KIND_THREAD;
         release(HEAP + 1);
         heap_thread_count++

@@ -37,6 +37,7 @@ Heap *pool_take(HeapKind kind) {
     if (heap == NULL) return NULL;
     pool_lock_at_rest(heap); /* a slab that its former thread was purging goes to heap_shared, not to the new thread */
     heap->kind = kind;
+    if (kind == HEAP_THREAD) atomic_fetch_add_explicit(&heap_thread_count, 1, memory_order_relaxed);
     magazines_initialize(heap);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
         STORE_RELAXED(heap->magazine[index].top, magazine_slots(heap, index));

@@ -8,7 +8,8 @@
 
 #include "heap/heap.h"
 
-/* A heap from the pool, or a new one. NULL: no memory. */
+/* A heap from the pool, or a new one. NULL: no memory. Counts a heap for a thread under the heap lock: a fork finds
+ * both its kind and the count changed, or neither. */
 Heap *pool_take(HeapKind kind);
 
 /* The heap serves nobody from now on: adds its requests to those of retired heaps. Returns its live blocks. Under the

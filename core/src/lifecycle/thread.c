@@ -28,7 +28,6 @@ Heap *thread_heap_attach(void) {
     if (exits_seen >= REATTACH_MAX) return NULL;
     Heap *heap = pool_take(HEAP_THREAD);
     if (heap == NULL) return NULL;
-    atomic_fetch_add_explicit(&heap_thread_count, 1, memory_order_relaxed);
     heap_of_thread = heap;
     os_thread_exit_hook_arm();
     return heap;

@@ -1,0 +1,73 @@
+/*
+ * unit/test_fork_in_attach.c - a fork while another thread gets its heap: the child counts one thread, its own. The
+ * test holds that thread between its heap and the first block.
+ */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "heap/heap_all.h"
+#include "lifecycle/pool.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { STEP_HELD = 1, STEP_FORKED = 2, CHILD_SECONDS_MAX = 60 };
+
+static Story story = STORY_START;
+static _Thread_local bool is_held_with_heap;
+
+static void hold(bool *is_to_hold) {
+    if (!*is_to_hold) return;
+    *is_to_hold = false;
+    story_reach(&story, STEP_HELD);
+    story_await(&story, STEP_FORKED);
+}
+
+Heap *__real_hak_core_pool_take(HeapKind kind);
+Heap *__wrap_hak_core_pool_take(HeapKind kind);
+
+Heap *__wrap_hak_core_pool_take(HeapKind kind) {
+    Heap *heap = __real_hak_core_pool_take(kind);
+    hold(&is_held_with_heap);
+    return heap;
+}
+
+static void fork_while_held(void *(*thread_function)(void *), void (*child_function)(void)) {
+    story.step = 0;
+    pthread_t thread = threads_start(thread_function, NULL);
+    story_await(&story, STEP_HELD);
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        alarm(CHILD_SECONDS_MAX);
+        child_function();
+        REQUIRE_EQUAL(hak_check(), 0);
+        _exit(0);
+    }
+    int status;
+    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+    story_reach(&story, STEP_FORKED);
+    threads_join(thread);
+    REQUIRE_EQUAL(status, 0);
+    REQUIRE_EQUAL(heap_thread_count, 1);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void *begin(void *unused) {
+    is_held_with_heap = true;
+    hak_free(hak_malloc(100));
+    REQUIRE(!is_held_with_heap);
+    return unused;
+}
+
+static void count_threads(void) { REQUIRE_EQUAL(heap_thread_count, 1); }
+
+static void test_thread_that_begins(void **state) {
+    (void)state;
+    hak_free(hak_malloc(100));
+    fork_while_held(begin, count_threads);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_thread_that_begins)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
