@@ -6,9 +6,9 @@
  * exceed the idle bound, or do not. They never exceed the burst bound. CALLERS threads free FREES times each, and
  * poll when `poll_at` says so. STOPS threads stop the helper and allow it again, as a fork or hak_check does.
  * QUIESCES: 1 is a thread that quiesces and ends that, 2 is one that does not end it. REFUSES: the kernel takes no
- * memory back. RAW_CHILD: a process that was made without the fork hooks. Its threads find the helper's state as the
- * parent left it, its lock perhaps held by a thread that is not there, and slabs in the middle of a purge. One of
- * them trims.
+ * memory back. COMES_BACK: the thread that makes a helper frees meanwhile, and so comes back. RAW_CHILD: a process
+ * that was made without the fork hooks. Its threads find the helper's state as the parent left it, its lock perhaps
+ * held by a thread that is not there, and slabs in the middle of a purge. One of them trims.
  *
  * Memory: what a lock protects needs no model, nor do sequentially consistent words. The words about free memory have
  * to be such: with FAULT_RELAXED_STORES a store to `poll_at` may wait in its thread's buffer, as on x86-64. With
@@ -47,6 +47,7 @@ mtype = {ABSENT, RUNNING, FINISHED, FUTILE, FORBIDDEN, BROKEN};
 mtype state = ABSENT; /* under helper_lock, as quiesce_count */
 byte quiesce_count;
 bit helper_lock, is_stopping, has_ended;
+bit is_being_made; /* under helper_lock: a thread makes the helper, without the lock */
 byte signals;
 byte working;    /* helpers */
 byte counted[2]; /* threads of helpers that the kernel counts: of the newest one, and of the one before */
@@ -136,15 +137,61 @@ proctype helper(bit number) {
 
 /* ---- Waking it ---- */
 
+#define IS_KEPT (state == RUNNING || state == FUTILE)
+#ifdef MUTATION_REPLACED_WHILE_MADE
+#define MAY_REPLACE 1
+#else
+#define MAY_REPLACE (!is_being_made)
+#endif
+
+/* step: helper_wake, retention_poll
+ * What the C library frees in the thread that makes a helper. That thread comes back here and must not wait for
+ * itself. */
+inline free_while_making() {
+#ifdef COMES_BACK
+    if
+    :: exceeds = 1;
+        if
+        :: poll_at == POLL_ABOVE_BURST_BOUND
+        :: poll_at != POLL_ABOVE_BURST_BOUND ->
+            poll_at = POLL_ABOVE_BURST_BOUND;
+            acquire(helper_lock);
+            is_kept = IS_KEPT;
+            helper_lock_release();
+            if
+            :: !is_kept -> poll_at = POLL_ABOVE_IDLE_BOUND; give_back()
+            :: else
+            fi
+        fi
+    :: skip
+    fi
+#else
+    skip
+#endif
+}
+
 /* step: start, os_helper_start */
 inline start_helper() {
     is_stopping = 0;
+    state = RUNNING;
+    is_being_made = 1;
+#ifndef MUTATION_MAKES_WITH_LOCK
+    helper_lock_release();
+#endif
     has_ended = 0;
+    free_while_making();
     if
     :: atomic { newest = 1 - newest; counted[newest]++; run helper(newest) }
-        state = RUNNING
-    :: state = BROKEN
-    fi
+        free_while_making();
+        is_made = 1
+    :: skip
+    fi;
+#ifndef MUTATION_MAKES_WITH_LOCK
+    acquire(helper_lock);
+#endif
+    is_being_made = 0;
+    if :: !is_made -> state = BROKEN :: else fi;
+    is_made = 0
 }
 
 /* step: helper_wake
@@ -153,14 +200,14 @@ inline helper_wake(is_kept) {
     forget_inherited();
     acquire(helper_lock);
     if
-    :: state == FINISHED || state == FUTILE ->
+    :: (state == FINISHED || state == FUTILE) && MAY_REPLACE ->
         has_ended; /* step: os_helper_await_end */
 #ifndef FAULT_OLDER_HELPER_NOT_AWAITED
         counted[newest] == 0; /* step: os_helper_await_gone */
 #endif
         state = ABSENT
     :: state == BROKEN -> state = ABSENT
-    :: state == FUTILE || state == BROKEN
+    :: state == FUTILE || state == BROKEN || (state == FINISHED && !MAY_REPLACE)
 #ifdef MUTATION_WAKES_FORBIDDEN
     :: state == FORBIDDEN -> state = ABSENT
 #endif
@@ -178,14 +225,14 @@ inline helper_wake(is_kept) {
     :: state != ABSENT || quiesce_count != 0
 #endif
     fi;
-    is_kept = (state == RUNNING || state == FUTILE);
+    is_kept = IS_KEPT;
     helper_lock_release()
 }
 
 /* step: add_free_pages, retention_poll_if_due, retention_poll, bounds_set_next_poll */
 proctype caller(byte number) {
     byte frees;
-    bit is_delayed, is_kept, is_claiming;
+    bit is_delayed, is_kept, is_claiming, is_made;
     do
     :: frees < FREES ->
         frees++;
@@ -225,13 +272,21 @@ proctype caller(byte number) {
 /* ---- Stopping it ---- */
 
 /* step: helper_stop
- * Returns with the lock held. Where another thread stops the helper, too, this one looks again until that is over. */
+ * Returns with the lock held. Where another thread stops the helper, too, or makes it, this one looks again until that
+ * is over. */
 inline helper_stop() {
     forget_inherited();
     do
     :: acquire(helper_lock);
         if
+#ifdef MUTATION_STOPPED_WHILE_MADE
         :: state == RUNNING || state == FINISHED || state == FUTILE ->
+#else
+        :: is_being_made ->
+            helper_lock_release();
+            !is_being_made /* step: os_sleep_ms */
+        :: !is_being_made && (state == RUNNING || state == FINISHED || state == FUTILE) ->
+#endif
 #ifndef MUTATION_NOT_FORBIDDEN
             state = FORBIDDEN;
 #endif
@@ -316,7 +371,7 @@ ltl given_back { [] (NOBODY_CALLS -> <> !exceeds) }
 proctype end_state() {
     atomic {
         NOBODY_CALLS && counted[0] + counted[1] == 0;
-        assert(!helper_lock && state != RUNNING && state != FORBIDDEN);
+        assert(!helper_lock && !is_being_made && state != RUNNING && state != FORBIDDEN);
 #if !defined(REFUSES) && !defined(RAW_CHILD)
         assert(!exceeds)
 #endif
@@ -336,6 +391,7 @@ init {
         :: state = BROKEN
         fi;
         if :: helper_lock = 1 :: skip fi;
+        if :: is_being_made = 1 :: skip fi;
         if :: is_stopping = 1 :: has_ended = 1 fi;
         run trimmer();
 #endif

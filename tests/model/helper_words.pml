@@ -67,6 +67,7 @@ inline forget_inherited() {
 #endif
         acquire(helper_lock);
         if :: state != BROKEN -> state = ABSENT :: else fi;
+        is_being_made = 0;
         is_stopping = 0;
         helper_lock_release();
         assert(own_purges == 0); /* step: purge_abandon_all */

@@ -113,7 +113,8 @@ static void start(uint32_t now_ms) {
     if (!is_made) helper_state = HELPER_BROKEN;
 }
 
-/* A futile helper counts as woken: a purge by the caller would be as futile. */
+/* A futile helper counts as woken: a purge by the caller would be as futile. One that has ended before the thread that
+ * makes it came back cannot be replaced yet, so the caller gives back. */
 bool helper_wake(void) {
     enum { BROKEN_RETRY_MS = 1000, FUTILE_RETRY_MS = 30000 };
     forget_inherited();
@@ -121,11 +122,11 @@ bool helper_wake(void) {
     uint32_t now_ms = (uint32_t)os_now_ms();
     bool is_to_retry = (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, BROKEN_RETRY_MS)) ||
                        (helper_state == HELPER_FUTILE && os_has_aged(now_ms, helper_tried_ms, FUTILE_RETRY_MS));
-    bool is_to_replace = (helper_state == HELPER_FINISHED && !is_being_made) || is_to_retry;
+    bool is_to_replace = !is_being_made && (helper_state == HELPER_FINISHED || is_to_retry);
     if (is_to_replace && helper_state != HELPER_BROKEN) os_helper_await_end();
     if (is_to_replace) helper_state = HELPER_ABSENT;
     if (helper_state == HELPER_ABSENT && quiesce_count == 0) start(now_ms);
-    bool is_kept = helper_state == HELPER_RUNNING || helper_state == HELPER_FUTILE || is_being_made;
+    bool is_kept = helper_state == HELPER_RUNNING || helper_state == HELPER_FUTILE;
     lock_release(&helper_lock);
     return is_kept;
 }
