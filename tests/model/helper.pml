@@ -24,24 +24,7 @@
  *
  * MUTATION_...: a step is left out or changed. FAULT_...: likewise, and the code is like that today.
  */
-#ifndef CALLERS
-#define CALLERS 1
-#endif
-#ifndef FREES
-#define FREES 2
-#endif
-#ifndef STOPS
-#define STOPS 0
-#endif
-#ifndef QUIESCES
-#define QUIESCES 0
-#endif
-#ifdef RAW_CHILD
-#define TRIMS 1
-#else
-#define TRIMS 0
-#endif
-#define THREADS (CALLERS + STOPS + TRIMS + (QUIESCES + 1) / 2)
+#include "helper_sizes.pml"
 
 mtype = {ABSENT, RUNNING, FINISHED, FUTILE, FORBIDDEN, BROKEN};
 mtype state = ABSENT; /* under helper_lock, as quiesce_count */
