@@ -69,9 +69,11 @@ static void account(Reference *reference, ReferenceHeap *heap, size_t bytes_befo
     expected->used_bytes += bytes_after - bytes_before;
     if (expected->used_bytes > expected->peak_bytes) expected->peak_bytes = expected->used_bytes;
     if (expected->soft_limit_bytes != 0 && expected->used_bytes > expected->soft_limit_bytes) return;
-    if (bytes_after < bytes_before)
+    uint64_t room_bytes = expected->soft_limit_bytes == 0 ? UINT64_MAX
+                                                          : expected->soft_limit_bytes - expected->used_bytes;
+    if (bytes_after < bytes_before && heap->awaited_bytes <= room_bytes)
         heap->soft = SOFT_FRESH;
-    else if (heap->soft == SOFT_REFUSED)
+    else if (bytes_after >= bytes_before && heap->soft == SOFT_REFUSED)
         heap->soft = SOFT_OPEN;
 }
 

@@ -17,8 +17,8 @@
 
 enum { REFERENCE_BLOCKS = 2048, REFERENCE_HEAPS = 6 };
 
-/* Has the soft limit refused since the heap was below it? Where a heap was refused while below, or the limits
- * changed, hakmem.h leaves it open. */
+/* Has the soft limit refused since the heap was below it, with room for what was refused? Where a heap was refused
+ * while below, or the limits changed, hakmem.h leaves it open. */
 typedef enum SoftLimit { SOFT_FRESH, SOFT_REFUSED, SOFT_OPEN } SoftLimit;
 
 typedef struct ReferenceHeap {
@@ -30,6 +30,7 @@ typedef struct ReferenceHeap {
     bool is_private;
     SizesAlignment alignment;
     SoftLimit soft;
+    uint64_t awaited_bytes; /* of the request refused softly, until a later one came; 0: none */
     hak_heap_stats_t expected;
 } ReferenceHeap;
 

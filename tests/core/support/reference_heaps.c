@@ -91,12 +91,15 @@ bool reference_heap_agrees(ReferenceHeap *heap, uint64_t more_bytes, bool is_ref
     }
     if (is_below_soft_limit(expected, wanted_bytes)) return !is_refused || has_os_refused;
     SoftLimit before = heap->soft;
+    uint64_t refusals = expected->soft_refusals;
     heap->soft = SOFT_REFUSED;
+    heap->awaited_bytes = 0;
     if (before == SOFT_REFUSED) return !is_refused || has_os_refused;
     if (is_refused && has_os_refused)
         learn_soft_refusals(heap);
     else
         expected->soft_refusals += is_refused;
+    if (expected->soft_refusals > refusals) heap->awaited_bytes = more_bytes;
     return before == SOFT_OPEN || is_refused;
 }
 
