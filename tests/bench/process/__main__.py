@@ -83,12 +83,12 @@ def write_input(program: list[str]) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
-    workloads = choose_workloads(words(arguments.workloads))
     kept = words(arguments.kept) or list(KEPT_PERCENT)
     command.check_names("share in percent", kept, KEPT_PERCENT)
     known = peers.process_peers(arguments.mimalloc)
     notes = machine.describe(known, sys.orig_argv)
     chosen = peers.choose(known, words(arguments.peers), STOCK)
+    workloads = choose_workloads(words(arguments.workloads))
     samples = measure_all(chosen, workloads, kept, arguments)
     starts: list[Start] = []
     if OURS in [peer.name for peer in chosen]:

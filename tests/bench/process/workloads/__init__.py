@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from bench.process.part_kept import PartKept
 
 
+def _can_be_imported(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # not even the package that it lies in
+        return False
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a workload stands, and the distributions that it needs: their names on PyPI, as they are imported."""
@@ -29,7 +36,7 @@ class Source:
 
     def absent(self) -> str:
         """Why it cannot run here; empty where it can."""
-        missing = [name for name in self.needs if importlib.util.find_spec(IMPORTED_AS.get(name, name)) is None]
+        missing = [name for name in self.needs if not _can_be_imported(IMPORTED_AS.get(name, name))]
         return f"{', '.join(missing)} cannot be imported (PyPI)" if missing else ""
 
     def versions(self) -> str:
