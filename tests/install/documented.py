@@ -79,6 +79,7 @@ CI_STEPS = {
 C_BLOCK = "tests/install/test_documented.py::test_c_library_as_readme_installs_it"
 LUA_BLOCK = "tests/install/test_documented.py::test_lua_as_readme_shows_it"
 PYTHON_BLOCK = "tests/install/test_documented.py::test_python_as_readme_shows_it"
+EXEC = "tests/python/test_exec_command.py::test_program_is_served_and_its_environment_is_its_own"
 STARTUP = "tests/python/test_startup.py::test_install_and_uninstall_leave_what_they_found"
 
 # Lines of README's blocks, without their comments.
@@ -89,6 +90,8 @@ README_LINES = {
     "hakmem run script.py arguments...": "tests/python/test_run_command.py::test_options_end_where_the_program_begins",
     "hakmem run -m module arguments...": "tests/python/test_run_command.py::test_options_end_where_the_program_begins",
     "hakmem run --stats script.py": "tests/python/test_run_command.py::test_stats_prints_the_table_at_exit",
+    "hakmem run --all script.py": "tests/python/test_run_all.py::test_what_malloc_held_goes_back",
+    "hakmem exec -- ruby app.rb": EXEC,
     "import hakmem": PYTHON_BLOCK,
     "hakmem.enable()": PYTHON_BLOCK,
     "hakmem.trim()": PYTHON_BLOCK,
