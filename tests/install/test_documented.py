@@ -99,7 +99,7 @@ def run_in_shell(lines: list[str], folder: Path, **variables: str) -> str:
 
 
 def test_c_library_as_readme_installs_it(repository: Path, tmp_path: Path, readme: str) -> None:
-    for name in ("CMakeLists.txt", "LICENSE", "cmake", "core"):
+    for name in ("CMakeLists.txt", "LICENSE", "cmake", "core", "bindings"):
         (tmp_path / name).symlink_to(repository / name)
     shutil.copy(repository / "tests" / "install" / "consumer.c", tmp_path / "app.c")
     (tmp_path / "home").mkdir()
