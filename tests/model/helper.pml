@@ -161,6 +161,15 @@ inline start_helper() {
 #ifndef MUTATION_MAKES_WITH_LOCK
     helper_lock_release();
 #endif
+    if
+    :: has_older ->
+        has_ended;
+#ifndef MUTATION_OLDER_HELPER_NOT_AWAITED
+        counted[newest] == 0; /* step: os_helper_await_gone */
+#endif
+        has_older = 0
+    :: else
+    fi;
     has_ended = 0;
     free_while_making();
     if
@@ -184,10 +193,7 @@ inline helper_wake(is_kept) {
     acquire(helper_lock);
     if
     :: (state == FINISHED || state == FUTILE) && MAY_REPLACE ->
-        has_ended; /* step: os_helper_await_end */
-#ifndef FAULT_OLDER_HELPER_NOT_AWAITED
-        counted[newest] == 0; /* step: os_helper_await_gone */
-#endif
+        has_older = 1;
         state = ABSENT
     :: state == BROKEN -> state = ABSENT
     :: state == FUTILE || state == BROKEN || (state == FINISHED && !MAY_REPLACE)
@@ -215,7 +221,7 @@ inline helper_wake(is_kept) {
 /* step: add_free_pages, retention_poll_if_due, retention_poll, bounds_set_next_poll */
 proctype caller(byte number) {
     byte frees;
-    bit is_delayed, is_kept, is_claiming, is_made;
+    bit is_delayed, is_kept, is_claiming, is_made, has_older;
     do
     :: frees < FREES ->
         frees++;

@@ -83,9 +83,9 @@ CONFIGURATIONS = (
         "SIGNALS_READ_LATE ENDS_WITHOUT_LOOK WAKES_FORBIDDEN WAKES_FINISHED_AS_RUNNING POLL_SET_AFTER_WAKE"
         " POLL_STAYS_AT_BURST AWAITS_WITH_LOCK STOP_WITHOUT_SIGNAL NO_PURGE_AFTER_THAW"
         " POLL_SET_AFTER_LOOK REPLACED_WHILE_MADE STOPPED_WHILE_MADE",
-        "RELAXED_STORES RELAXED_SUMS OLDER_HELPER_NOT_AWAITED",
+        "RELAXED_STORES RELAXED_SUMS",
     ),
-    Configuration("helper", "a caller, 2 stops", "STOPS=2", "NOT_FORBIDDEN"),
+    Configuration("helper", "a caller, 2 stops", "STOPS=2", "NOT_FORBIDDEN OLDER_HELPER_NOT_AWAITED"),
     Configuration("helper", "2 callers that come back", "CALLERS=2 FREES=1 STOPS=1 COMES_BACK", "MAKES_WITH_LOCK"),
     Configuration("helper", "a caller, a stop, a quiesce", "STOPS=1 QUIESCES=1", "QUIESCE_FORGOTTEN"),
     Configuration("helper", "a caller, a quiesce without end", "QUIESCES=2", "QUIESCE_LEAVES_POLL"),

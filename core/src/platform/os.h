@@ -96,7 +96,6 @@ bool os_barrier_in_all_threads(void);
 /* A thread of our own: it blocks all signals, has the ordinary scheduling policy and the main thread's processors,
  * whatever the calling thread has. Returns 0 or an errno. */
 int os_helper_start(void (*run)(void));
-void os_helper_await_end(void);  /* returns when `run` has returned */
 void os_helper_await_gone(void); /* returns when the thread is gone for the kernel, or 100 ms after `run` returned */
 
 /* True, once: this process is a child of the one that last started a helper, and was made without the fork hooks. */

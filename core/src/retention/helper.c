@@ -102,11 +102,13 @@ static void forget_inherited(void) {
 /* Where hakmem is the C library's malloc, making a thread comes back here: the C library allocates for it. So the lock
  * is released meanwhile, and the state is that of a helper that runs. */
 static void start(uint32_t now_ms) {
+    bool has_older = helper_state == HELPER_FINISHED || helper_state == HELPER_FUTILE;
     atomic_store(&helper_stopping, 0);
     helper_tried_ms = now_ms;
     helper_state = HELPER_RUNNING;
     is_being_made = true;
     lock_release(&helper_lock);
+    if (has_older) os_helper_await_gone(); /* a stop awaits one thread alone */
     bool is_made = os_helper_start(helper_main) == 0;
     lock_acquire(&helper_lock);
     is_being_made = false;
@@ -123,9 +125,7 @@ bool helper_wake(void) {
     bool is_to_retry = (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, BROKEN_RETRY_MS)) ||
                        (helper_state == HELPER_FUTILE && os_has_aged(now_ms, helper_tried_ms, FUTILE_RETRY_MS));
     bool is_to_replace = !is_being_made && (helper_state == HELPER_FINISHED || is_to_retry);
-    if (is_to_replace && helper_state != HELPER_BROKEN) os_helper_await_end();
-    if (is_to_replace) helper_state = HELPER_ABSENT;
-    if (helper_state == HELPER_ABSENT && quiesce_count == 0) start(now_ms);
+    if ((is_to_replace || helper_state == HELPER_ABSENT) && quiesce_count == 0) start(now_ms);
     bool is_kept = helper_state == HELPER_RUNNING || helper_state == HELPER_FUTILE;
     lock_release(&helper_lock);
     return is_kept;

@@ -70,8 +70,8 @@ int __wrap_hak_core_os_helper_start(void (*run)(void)) {
     return 0;
 }
 
-void __wrap_hak_core_os_helper_await_end(void);
-void __wrap_hak_core_os_helper_await_end(void) { pthread_join(helper.thread, NULL); }
+void __wrap_hak_core_os_helper_await_gone(void);
+void __wrap_hak_core_os_helper_await_gone(void) { pthread_join(helper.thread, NULL); }
 
 void __wrap_hak_core_os_wait_ms(_Atomic uint32_t *flag, uint32_t expected, uint32_t milliseconds);
 void __wrap_hak_core_os_wait_ms(_Atomic uint32_t *flag, uint32_t expected, uint32_t milliseconds) {

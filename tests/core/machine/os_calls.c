@@ -221,13 +221,10 @@ int WRAP(os_helper_start)(void (*run)(void)) {
     return 0;
 }
 
-__typeof__(os_helper_await_end) WRAP(os_helper_await_end);
-void WRAP(os_helper_await_end)(void) {
+__typeof__(os_helper_await_gone) WRAP(os_helper_await_gone);
+void WRAP(os_helper_await_gone)(void) {
     while (atomic_load(&has_helper_ended) == 0) threads_wait(&has_helper_ended, 0, UINT64_MAX);
 }
-
-__typeof__(os_helper_await_gone) WRAP(os_helper_await_gone);
-void WRAP(os_helper_await_gone)(void) { WRAP(os_helper_await_end)(); }
 
 /* ---- Fork ---- */
 

@@ -186,7 +186,7 @@ int os_helper_start(void (*run)(void)) {
     return result;
 }
 
-void os_helper_await_end(void) {
+static void await_end(void) {
     enum { WAIT_MS = 100 };
     while (atomic_load(&helper_has_ended) == 0) os_wait_ms(&helper_has_ended, 0, WAIT_MS);
 }
@@ -194,7 +194,7 @@ void os_helper_await_end(void) {
 void os_helper_await_gone(void) {
     enum { EXIT_MS_MAX = 100, POLL_US = 20 }; /* then the id may be another thread's */
     int saved = errno;
-    os_helper_await_end();
+    await_end();
     uint64_t id = atomic_load(&helper_thread_id), end_ms = atomic_load(&helper_end_ms);
     struct timespec poll_interval = {0, POLL_US * 1000L};
     while (os_now_ms() - end_ms < EXIT_MS_MAX && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0)
