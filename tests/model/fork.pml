@@ -179,7 +179,7 @@ inline check_frozen() {
 
 /* ---- The child ---- */
 
-/* step: fork_child, purge_abandon_all, thread_heap_detach
+/* step: fork_child, purge_abandon_all, pool_gather, thread_heap_detach
  * On copies: the parent goes on with its own. */
 inline look_at_child() {
     d_step {
@@ -210,7 +210,7 @@ inline look_at_child() {
         :: else
         fi;
 #endif
-#ifndef FAULT_HEAP_NOT_YET_IN_POOL
+#ifndef MUTATION_HEAP_NOT_YET_IN_POOL
         child_in_pool = child_pooled;
 #endif
         assert(child_detached == 0 && !child_purging);

@@ -209,6 +209,7 @@
 #pragma redefine_extname owner_lock_report_double_free hak_core_owner_lock_report_double_free
 #pragma redefine_extname owner_lock_report_private hak_core_owner_lock_report_private
 #pragma redefine_extname owner_lock_return_run hak_core_owner_lock_return_run
+#pragma redefine_extname pool_gather hak_core_pool_gather
 #pragma redefine_extname pool_lock_at_rest hak_core_pool_lock_at_rest
 #pragma redefine_extname pool_put hak_core_pool_put
 #pragma redefine_extname pool_retire hak_core_pool_retire

@@ -12,6 +12,7 @@
 
 #include "heap/heap_all.h"
 #include "lifecycle/freeze.h"
+#include "lifecycle/pool.h"
 #include "lifecycle/thread.h"
 #include "platform/os.h"
 #include "retention/purge.h"
@@ -22,6 +23,7 @@ void fork_child(void) {
     (void)os_helper_claim_inherited(); /* what a child has inherited is put right below */
     core_release_locks();
     purge_abandon_all();
+    pool_gather();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
         if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)thread_heap_detach(heap);
     purge_to_idle_bound(); /* one for all of them */

@@ -84,3 +84,15 @@ void pool_put(Heap *heap) {
     pool = heap;
     lock_release(&heap_list_lock);
 }
+
+/* A heap of kind HEAP_NONE was listed, and its thread had not got further. */
+void pool_gather(void) {
+    lock_acquire(&heap_list_lock);
+    pool = NULL;
+    for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) {
+        if (heap->kind != HEAP_POOLED && heap->kind != HEAP_NONE) continue;
+        heap->next_pooled = pool;
+        pool = heap;
+    }
+    lock_release(&heap_list_lock);
+}

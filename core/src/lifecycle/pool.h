@@ -19,6 +19,10 @@ uint64_t pool_retire(Heap *heap);
 /* A retired heap goes into the pool. Beyond a few, its arrays go back to the OS. */
 void pool_put(Heap *heap);
 
+/* For a forked child: each heap that serves nobody is in the pool, also one that another thread was taking out of it or
+ * putting into it. */
+void pool_gather(void);
+
 /* Takes the heap's lock when no slab of it is detached: waits until the kernel has done. */
 void pool_lock_at_rest(Heap *heap);
 

@@ -1,6 +1,6 @@
 /*
- * unit/test_fork_in_attach.c - a fork while another thread gets its heap: the child counts one thread, its own. The
- * test holds that thread between its heap and the first block.
+ * unit/test_fork_in_attach.c - a fork while another thread gets its heap, or leaves it: the child counts one thread,
+ * its own, and uses that heap again. The test holds the other thread between two steps.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 enum { STEP_HELD = 1, STEP_FORKED = 2, CHILD_SECONDS_MAX = 60 };
 
 static Story story = STORY_START;
-static _Thread_local bool is_held_with_heap;
+static _Thread_local bool is_held_with_heap, is_held_before_pool;
 
 static void hold(bool *is_to_hold) {
     if (!*is_to_hold) return;
@@ -29,6 +29,14 @@ Heap *__wrap_hak_core_pool_take(HeapKind kind) {
     Heap *heap = __real_hak_core_pool_take(kind);
     hold(&is_held_with_heap);
     return heap;
+}
+
+void __real_hak_core_pool_put(Heap *heap);
+void __wrap_hak_core_pool_put(Heap *heap);
+
+void __wrap_hak_core_pool_put(Heap *heap) {
+    hold(&is_held_before_pool);
+    __real_hak_core_pool_put(heap);
 }
 
 static void fork_while_held(void *(*thread_function)(void *), void (*child_function)(void)) {
@@ -67,7 +75,33 @@ static void test_thread_that_begins(void **state) {
     fork_while_held(begin, count_threads);
 }
 
+static void *end(void *unused) {
+    hak_free(hak_malloc(100));
+    is_held_before_pool = true;
+    return unused;
+}
+
+static void *allocate(void *unused) {
+    hak_free(hak_malloc(100));
+    return unused;
+}
+
+static void use_heap_again(void) {
+    uint32_t heaps = heap_count;
+    threads_join(threads_start(allocate, NULL));
+    REQUIRE_EQUAL(heap_count, heaps);
+}
+
+static void test_thread_that_ends(void **state) {
+    (void)state;
+    hak_free(hak_malloc(100));
+    fork_while_held(end, use_heap_again);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_thread_that_begins)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_thread_that_begins),
+        cmocka_unit_test(test_thread_that_ends),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
