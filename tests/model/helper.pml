@@ -11,8 +11,8 @@
  * held by a thread that is not there, and slabs in the middle of a purge. One of them trims.
  *
  * Memory: what a lock protects needs no model, nor do sequentially consistent words. The words about free memory have
- * to be such: with FAULT_RELAXED_STORES a store to `poll_at` may wait in its thread's buffer, as on x86-64. With
- * FAULT_RELAXED_SUMS what a caller adds to the free bytes may wait, as on aarch64.
+ * to be such: with MUTATION_RELAXED_STORES a store to `poll_at` may wait in its thread's buffer, as on x86-64. With
+ * MUTATION_RELAXED_SUMS what a caller adds to the free bytes may wait, as on aarch64.
  *
  * Leaves out: caches (bounds_poll_at_cached_bytes), the burst bound, reports, and time: what may have aged has, or
  * has not. While somebody stops the helper its timer does not fire, so a stop that only the timer would end is a
@@ -225,7 +225,7 @@ proctype caller(byte number) {
     do
     :: frees < FREES ->
         frees++;
-#ifdef FAULT_RELAXED_SUMS
+#ifdef MUTATION_RELAXED_SUMS
         waiting_free[number] = 1;
 #else
         exceeds = 1;

@@ -8,7 +8,7 @@ inline helper_lock_release() { atomic { waiting_stores == 0 -> helper_lock = 0 }
 
 /* step: bounds_poll_next_time */
 inline poll_next_time() {
-#ifdef FAULT_RELAXED_STORES
+#ifdef MUTATION_RELAXED_STORES
     waiting_stores++
 #else
     poll_at = POLL_NEXT_TIME

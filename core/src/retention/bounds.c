@@ -56,7 +56,7 @@ void bounds_set_next_poll(Bound bound) {
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes), left_bytes = bound.bytes - free_bytes;
     int64_t meeting_bytes = left_bytes / (100 + bound.percent) * 100;
     bool is_near = left_bytes <= PURGE_STEP_BYTES;
-    STORE_RELAXED(bounds_poll_at_free_bytes, is_near ? bound.bytes : free_bytes + meeting_bytes);
+    atomic_store(&bounds_poll_at_free_bytes, is_near ? bound.bytes : free_bytes + meeting_bytes);
     STORE_RELAXED(bounds_poll_at_reported_bytes, meeting_bytes > least_bytes ? meeting_bytes : least_bytes);
     STORE_RELAXED(bounds_report_portion_bytes, portion_bytes < PORTION_BYTES_MAX ? portion_bytes : PORTION_BYTES_MAX);
 }

@@ -48,15 +48,16 @@ extern _Atomic int64_t bounds_poll_at_cached_bytes;   /* poll when free and cach
 /* Sets the first two and the portion so that the next poll comes before free bytes can exceed `bound`. */
 void bounds_set_next_poll(Bound bound);
 
-/* The next slow path polls. */
+/* The next slow path polls. Who calls this looks at the free bytes afterwards, and who has raised them looks whether to
+ * poll afterwards. Both are seq_cst, stores and loads: one of the two sees what the other has stored. */
 HAK_INLINE void bounds_poll_next_time(void) {
-    STORE_RELAXED(bounds_poll_at_free_bytes, 0);
-    STORE_RELAXED(bounds_poll_at_cached_bytes, 0);
+    atomic_store(&bounds_poll_at_free_bytes, 0);
+    atomic_store(&bounds_poll_at_cached_bytes, 0);
 }
 
 /* What the idle bound limits once the threads are idle: free bytes, and caches as if they were full. */
 HAK_INLINE int64_t bounds_free_and_cached_bytes(void) {
-    return LOAD_RELAXED(backed_free_bytes) + LOAD_RELAXED(magazine_capacity_bytes);
+    return atomic_load(&backed_free_bytes) + LOAD_RELAXED(magazine_capacity_bytes);
 }
 
 #endif

@@ -42,7 +42,7 @@ enum { POLLS_PER_DELAY = 4 };
 static bool is_within_idle_bound(void) { return bounds_free_and_cached_bytes() <= bounds_idle_bytes(); }
 
 /* Free bytes alone exceed the idle bound. */
-static bool exceeds_without_caches(void) { return LOAD_RELAXED(backed_free_bytes) > bounds_idle_bytes(); }
+static bool exceeds_without_caches(void) { return atomic_load(&backed_free_bytes) > bounds_idle_bytes(); }
 
 /* Once free bytes have exceeded the idle bound, gives back all OS pages that are old enough, not just those above the
  * bound: they were not missed for a whole delay. True: it ended because the kernel refuses what is left (mlockall). */

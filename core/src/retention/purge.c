@@ -110,7 +110,7 @@ size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
         of_supply_bytes += superslab_purge(age_ms, target_bytes, bytes_max - of_supply_bytes);
     uint32_t now_ms = (uint32_t)os_now_ms();
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
-        while (LOAD_RELAXED(backed_free_bytes) > target_bytes && of_supply_bytes + of_heaps_bytes < bytes_max &&
+        while (atomic_load(&backed_free_bytes) > target_bytes && of_supply_bytes + of_heaps_bytes < bytes_max &&
                purge_oldest_slabs(heap, now_ms, age_ms, target_bytes, &of_heaps_bytes)) {}
     atomic_fetch_add_explicit(&purged_bytes_total, of_heaps_bytes, memory_order_relaxed);
     return of_supply_bytes + of_heaps_bytes;

@@ -20,7 +20,7 @@
 void retention_poll(int64_t freed_bytes);
 
 HAK_INLINE void retention_poll_if_due(int64_t freed_bytes) {
-    if (HAK_UNLIKELY(LOAD_RELAXED(backed_free_bytes) > LOAD_RELAXED(bounds_poll_at_free_bytes)))
+    if (HAK_UNLIKELY(atomic_load(&backed_free_bytes) > atomic_load(&bounds_poll_at_free_bytes)))
         retention_poll(freed_bytes);
 }
 

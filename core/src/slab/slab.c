@@ -233,7 +233,7 @@ static unsigned freed_pages(const Returning *returning) {
 static void add_free_pages(Slab *slab, unsigned freed) {
     if (freed == 0) return;
     slab->free_pages |= (OsPageSet)freed;
-    atomic_fetch_add_explicit(&backed_free_bytes, os_page_set_bytes((OsPageSet)freed), memory_order_relaxed);
+    atomic_fetch_add(&backed_free_bytes, os_page_set_bytes((OsPageSet)freed));
 }
 
 unsigned slab_return_blocks(Slab *slab, void *const *blocks, unsigned count, unsigned *dealt_with) {

@@ -96,7 +96,7 @@ static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     supply.mapping_bytes += mapping->mapping_bytes;
     supply.mapping_unbacked_bytes += mapping->mapping_bytes - mapping->backed_bytes;
     supply.mapping_free_bytes += free_bytes;
-    atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
+    atomic_fetch_add(&backed_free_bytes, (int64_t)free_bytes);
     /* A mapping that is queued already stays where it is: the tail keeps its age. */
     if (free_bytes > 0 && !mapping->is_queued) queue_append(mapping);
     if (free_bytes == 0 && mapping->is_queued) queue_remove(mapping);
@@ -239,7 +239,7 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
     lock_acquire(&supply_lock);
-    while (LOAD_RELAXED(backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
+    while (atomic_load(&backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
         SuperSlab *mapping = supply.mapping_oldest;
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
         size_t bytes = mapping->is_free ? release(mapping) : purge_tail_piece(mapping);

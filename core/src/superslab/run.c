@@ -88,7 +88,7 @@ static bool set_used_pages(Slab *first, unsigned count, size_t bytes) {
         slab->free_pages = (OsPageSet)(os_page_set_all() & ~used);
         slab->unbacked_pages &= slab->free_pages;
     }
-    atomic_fetch_add_explicit(&backed_free_bytes, newly_free_bytes - newly_used_bytes, memory_order_relaxed);
+    atomic_fetch_add(&backed_free_bytes, newly_free_bytes - newly_used_bytes);
     return newly_used_bytes == 0;
 }
 

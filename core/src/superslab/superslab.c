@@ -165,7 +165,7 @@ static SuperSlab *superslab_new(void) {
         slab->purging_pages = 0;
         STORE_RELAXED(slab->owner, NULL);
     }
-    if (is_huge) atomic_fetch_add_explicit(&backed_free_bytes, (int64_t)SUPERSLAB_BYTES, memory_order_relaxed);
+    if (is_huge) atomic_fetch_add(&backed_free_bytes, (int64_t)SUPERSLAB_BYTES);
     supply_queue_update(superslab);
     supply.mapped_count++;
     list_insert(superslab);
@@ -291,7 +291,7 @@ void superslab_slab_discard(Slab *slab) {
         slab->unbacked_pages = os_page_set_all();
         supply.purged_bytes += (uint64_t)backed_bytes;
     }
-    atomic_fetch_add_explicit(&backed_free_bytes, (is_purged ? 0 : backed_bytes) - counted_bytes, memory_order_relaxed);
+    atomic_fetch_add(&backed_free_bytes, (is_purged ? 0 : backed_bytes) - counted_bytes);
     supply_slabs_return(superslab_of_slab(slab), (uint32_t)1 << slab->slab_index);
 }
 
@@ -331,7 +331,7 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
         *given_back_bytes += (size_t)backed_bytes;
         spare_insert_refused(superslab);
     } else {
-        atomic_fetch_add_explicit(&backed_free_bytes, backed_bytes, memory_order_relaxed);
+        atomic_fetch_add(&backed_free_bytes, backed_bytes);
         supply_queue_update(superslab); /* queued as of now: the kernel is asked again later */
         list_insert(superslab);
     }

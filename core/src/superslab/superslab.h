@@ -22,7 +22,7 @@
 extern Lock supply_lock; /* other layers take it for a fork and for checks */
 
 /* Bytes of backed OS pages without a used block: in slabs of heaps, in free slabs, in runs and mappings. The retain
- * bounds limit it. */
+ * bounds limit it. Raised with seq_cst (retention/bounds.h). */
 extern _Atomic int64_t backed_free_bytes;
 
 /* Number of batches of slabs, SuperSlabs, mappings and destroyed heaps that are in no list while the kernel works

@@ -92,7 +92,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) 
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
     lock_acquire(&supply_lock);
-    while (LOAD_RELAXED(backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
+    while (atomic_load(&backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
         SuperSlab *superslab = supply.queue_oldest;
         if (superslab == NULL || !os_has_aged(now_ms, superslab->queue_since_ms, age_ms)) break;
         if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0) {
