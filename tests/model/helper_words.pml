@@ -27,7 +27,7 @@ end:
 /* step: purge_run */
 inline give_back() {
 #ifdef RAW_CHILD
-#ifndef FAULT_PURGE_WITHOUT_CLAIM
+#ifndef MUTATION_PURGE_WITHOUT_CLAIM
     forget_inherited();
 #endif
     own_purges++;
@@ -43,7 +43,7 @@ inline give_back() {
 
 /* ---- A raw child ---- */
 
-/* step: forget_inherited, os_helper_claim_inherited
+/* step: helper_forget_inherited, os_helper_claim_inherited, os_helper_claim_end
  * At the end come slabs that the parent's threads were purging: none of this process's may be among them. */
 inline forget_inherited() {
 #ifdef RAW_CHILD
@@ -51,7 +51,7 @@ inline forget_inherited() {
         is_claiming = (mark == WIPED);
         if
         :: is_claiming ->
-#ifdef FAULT_NO_WAIT_FOR_CLAIM
+#ifdef MUTATION_NO_WAIT_FOR_CLAIM
             mark = CLAIMED
 #else
             mark = BEING_CLAIMED

@@ -94,8 +94,7 @@ CONFIGURATIONS = (
         "helper",
         "a raw child with 3 threads",
         "RAW_CHILD CALLERS=2 FREES=1",
-        "LOCK_STAYS_INHERITED",
-        "NO_WAIT_FOR_CLAIM PURGE_WITHOUT_CLAIM",
+        "LOCK_STAYS_INHERITED NO_WAIT_FOR_CLAIM PURGE_WITHOUT_CLAIM",
     ),
     Configuration("helper", "2 callers, liveness", "CALLERS=2 LIVENESS", "SLEEPS_WITHOUT_TIMER", is_liveness=True),
     Configuration(

@@ -20,7 +20,7 @@
 
 void fork_child(void) {
     STORE_RELAXED(detached_count, 0);
-    (void)os_helper_claim_inherited(); /* what a child has inherited is put right below */
+    if (os_helper_claim_inherited()) os_helper_claim_end(); /* what a child has inherited is put right below */
     core_release_locks();
     purge_abandon_all();
     pool_gather();

@@ -98,8 +98,10 @@ bool os_barrier_in_all_threads(void);
 int os_helper_start(void (*run)(void));
 void os_helper_await_gone(void); /* returns when the thread is gone for the kernel, or 100 ms after `run` returned */
 
-/* True, once: this process is a child of the one that last started a helper, and was made without the fork hooks. */
+/* True, once: this process is a child of the one that last started a helper, and was made without the fork hooks. The
+ * caller puts right what it has inherited, and calls os_helper_claim_end. Other threads wait for that here. */
 bool os_helper_claim_inherited(void);
+void os_helper_claim_end(void);
 
 /* Sleep while the word is `expected`, until somebody wakes it or the time is over; may return early (futex(2)). Not
  * cancellation points, so a lock may be held. */

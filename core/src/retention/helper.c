@@ -85,9 +85,8 @@ static void helper_main(void) {
     }
 }
 
-/* A child that was made without the fork hooks (_Fork, clone) has inherited this state, and no thread. The slabs that
- * the helper was purging are free and backed. Nothing can be done about a lock that it held in that moment. */
-static void forget_inherited(void) {
+/* The child has inherited this state, and no thread. The slabs that the helper was purging are free and backed. Nothing can be done about a lock that it held in that moment. */
+void helper_forget_inherited(void) {
     if (HAK_LIKELY(!os_helper_claim_inherited())) return;
     lock_reset(&helper_lock);
     lock_acquire(&helper_lock);
@@ -97,6 +96,7 @@ static void forget_inherited(void) {
     lock_release(&helper_lock);
     STORE_RELAXED(detached_count, 0);
     purge_abandon_all();
+    os_helper_claim_end();
 }
 
 /* Where hakmem is the C library's malloc, making a thread comes back here: the C library allocates for it. So the lock
@@ -119,7 +119,7 @@ static void start(uint32_t now_ms) {
  * makes it came back cannot be replaced yet, so the caller gives back. */
 bool helper_wake(void) {
     enum { BROKEN_RETRY_MS = 1000, FUTILE_RETRY_MS = 30000 };
-    forget_inherited();
+    helper_forget_inherited();
     lock_acquire(&helper_lock);
     uint32_t now_ms = (uint32_t)os_now_ms();
     bool is_to_retry = (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, BROKEN_RETRY_MS)) ||
@@ -138,7 +138,7 @@ void helper_poll_now(void) {
 
 /* The helper's last act takes the lock, so its end is awaited without the lock. */
 void helper_stop(void) {
-    forget_inherited();
+    helper_forget_inherited();
     for (;;) {
         lock_acquire(&helper_lock);
         bool is_awaited = !is_being_made && (helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED ||

@@ -11,6 +11,7 @@
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
 #include "retention/bounds.h"
+#include "retention/helper.h"
 #include "superslab/huge_pages.h"
 #include "superslab/mapping.h"
 
@@ -105,6 +106,7 @@ static bool purge_oldest_slabs(Heap *heap, uint32_t now_ms, uint32_t age_ms, int
 /* ---- All ---- */
 
 size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
+    helper_forget_inherited();
     size_t of_supply_bytes = mapping_purge(age_ms, target_bytes, bytes_max), of_heaps_bytes = 0;
     if (of_supply_bytes < bytes_max)
         of_supply_bytes += superslab_purge(age_ms, target_bytes, bytes_max - of_supply_bytes);

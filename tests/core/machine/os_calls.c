@@ -234,6 +234,7 @@ typedef struct ForkHooks {
 
 static ForkHooks fork_hooks;
 static bool is_inherited;
+static _Atomic uint32_t is_being_claimed;
 
 __typeof__(os_fork_hooks_set) WRAP(os_fork_hooks_set);
 void WRAP(os_fork_hooks_set)(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
@@ -244,6 +245,7 @@ void os_calls_before_fork(void) { fork_hooks.prepare(); }
 
 void os_calls_after_clone(void) {
     is_inherited = has_helper_mark;
+    atomic_store(&is_being_claimed, 0);
     for (unsigned number = 0; number < MACHINE_FIBERS; number++)
         if (number != threads_current()) is_exit_hook_armed[number] = false;
 }
@@ -261,7 +263,15 @@ __typeof__(os_helper_claim_inherited) WRAP(os_helper_claim_inherited);
 bool WRAP(os_helper_claim_inherited)(void) {
     bool was_inherited = is_inherited;
     is_inherited = false;
+    while (!was_inherited && atomic_load(&is_being_claimed) != 0) threads_wait(&is_being_claimed, 1, UINT64_MAX);
+    if (was_inherited) atomic_store(&is_being_claimed, 1);
     return was_inherited;
+}
+
+__typeof__(os_helper_claim_end) WRAP(os_helper_claim_end);
+void WRAP(os_helper_claim_end)(void) {
+    atomic_store(&is_being_claimed, 0);
+    threads_wake(&is_being_claimed, MACHINE_FIBERS);
 }
 
 /* ---- Lines ---- */
@@ -297,5 +307,6 @@ void os_calls_reset(const MachineStart *start) {
     line_count = 0;
     memory_reset(machine.is_memory_kernels, machine.misaligned_bytes);
     is_inherited = has_helper_mark = false;
+    atomic_store(&is_being_claimed, 0);
     memset(is_exit_hook_armed, 0, sizeof is_exit_hook_armed);
 }

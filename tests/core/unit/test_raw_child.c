@@ -1,7 +1,8 @@
 /*
  * unit/test_raw_child.c - a child that was made without the C library's fork hooks, by a raw clone, while no other
  * thread held a lock: whatever else the helper did in its parent, the child can allocate, give back, check, trim,
- * fork, and give back what is old while it is idle.
+ * fork, and give back what is old while it is idle. Of several threads of the child one puts right what it has
+ * inherited, before any of them purges.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -12,11 +13,13 @@
 #include <unistd.h>
 
 #include "heap/heap_all.h"
+#include "platform/os.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
+#include "support/threads.h"
 
 enum { BLOCKS = 20000, BLOCK_BYTES = 2000, CHILD_SECONDS_MAX = 30, CHILDREN = 20 };
 static char *blocks[BLOCKS];
@@ -109,10 +112,62 @@ static void test_each_first_request(void **state) {
     }
 }
 
+/* Its parent was purging. */
+static pid_t raw_fork_in_purge(void) {
+    start_helper();
+    atomic_fetch_add(&detached_count, 1);
+    pid_t child = raw_fork();
+    REQUIRE(child >= 0);
+    if (child == 0)
+        alarm(CHILD_SECONDS_MAX);
+    else
+        atomic_fetch_sub(&detached_count, 1);
+    return child;
+}
+
+static void test_trim_puts_right_first(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    pid_t child = raw_fork_in_purge();
+    if (child == 0) {
+        (void)hak_trim();
+        REQUIRE_EQUAL(detached_count, 0);
+        _exit(0);
+    }
+    require_child_succeeds(child);
+}
+
+static _Atomic bool has_trimmed;
+
+static void *trim(void *unused) {
+    (void)hak_trim();
+    has_trimmed = true;
+    return unused;
+}
+
+static void test_other_threads_wait(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    pid_t child = raw_fork_in_purge();
+    if (child == 0) {
+        REQUIRE(os_helper_claim_inherited());
+        pthread_t thread = threads_start(trim, NULL);
+        resident_sleep_ms(50);
+        REQUIRE(!has_trimmed);
+        os_helper_claim_end();
+        threads_join(thread);
+        REQUIRE(!os_helper_claim_inherited());
+        _exit(0);
+    }
+    require_child_succeeds(child);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_child_of_raw_clone),
         cmocka_unit_test(test_each_first_request),
+        cmocka_unit_test(test_trim_puts_right_first),
+        cmocka_unit_test(test_other_threads_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

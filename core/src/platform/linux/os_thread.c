@@ -107,10 +107,12 @@ static _Atomic uint64_t helper_end_ms;
 static _Atomic uint32_t helper_has_ended;
 static void (*helper_function)(void);
 
-/* A word that is 1 in the process that started the helper, and 0 in its children: the kernel wipes its OS page at
- * fork, clone and _Fork alike. NULL: no helper was started, or the kernel does not wipe (before Linux 4.14); then
- * children are not told. */
+/* A word that is MARK_CLAIMED in the process that started the helper, and MARK_WIPED in its children: the kernel wipes
+ * its OS page at fork, clone and _Fork alike. NULL: no helper was started, or the kernel does not wipe (before Linux
+ * 4.14); then children are not told. */
 static _Atomic uint32_t *_Atomic process_mark;
+
+enum { MARK_WIPED, MARK_BEING_CLAIMED, MARK_CLAIMED };
 
 static void mark_process(void) {
     _Atomic uint32_t *mark = atomic_load(&process_mark);
@@ -123,14 +125,23 @@ static void mark_process(void) {
         }
         mark = page;
     }
-    atomic_store(mark, 1);
+    atomic_store(mark, MARK_CLAIMED);
     atomic_store(&process_mark, mark);
 }
 
 bool os_helper_claim_inherited(void) {
     _Atomic uint32_t *mark = atomic_load(&process_mark);
-    uint32_t wiped = 0;
-    return mark != NULL && atomic_load(mark) == 0 && atomic_compare_exchange_strong(mark, &wiped, 1);
+    if (mark == NULL || HAK_LIKELY(atomic_load(mark) == MARK_CLAIMED)) return false;
+    uint32_t wiped = MARK_WIPED;
+    if (atomic_compare_exchange_strong(mark, &wiped, MARK_BEING_CLAIMED)) return true;
+    while (atomic_load(mark) == MARK_BEING_CLAIMED) os_wait(mark, MARK_BEING_CLAIMED);
+    return false;
+}
+
+void os_helper_claim_end(void) {
+    _Atomic uint32_t *mark = atomic_load(&process_mark);
+    atomic_store(mark, MARK_CLAIMED);
+    os_wake(mark);
 }
 
 /* Also where the main thread has ended: its number is the process's. */
