@@ -8,8 +8,10 @@
 /* step: owner_enter */
 inline owner_enter() {
 #ifndef MUTATION_SLOW_PATH_NOT_ANNOUNCED
-    read(FREES(thread_number), number);
-    write(FREES_DONE(thread_number), number - 1, PLAIN)
+    atomic {
+        read(FREES(thread_number), number);
+        write(FREES_DONE(thread_number), number - 1, PLAIN)
+    }
 #else
     skip
 #endif
@@ -17,8 +19,10 @@ inline owner_enter() {
 
 /* step: owner_leave */
 inline owner_leave() {
-    read(FREES(thread_number), number);
-    write(FREES_DONE(thread_number), number, RELEASE)
+    atomic {
+        read(FREES(thread_number), number);
+        write(FREES_DONE(thread_number), number, RELEASE)
+    }
 }
 
 /* The next value of `shared` is `seen_shared` + `change`, unless another thread was faster. */
@@ -36,10 +40,15 @@ inline take_back_if_claimed(change) {
 #ifdef MUTATION_CLAIM_NOT_NOTICED
     is_done = 1;
 #else
+#ifdef MUTATION_LOOKS_AT_USER
     read_in_order(VARIABLE_USER, user);
+    is_done = (user == NOBODY);
+#else
+    atomic { forget_own_early_loads(); is_done = (generation == share_generation) }
+#endif
     if
-    :: user == NOBODY -> is_done = 1
-    :: user != NOBODY -> atomic { IN_ORDER -> shared = shared - (change); forget_own_early_loads() }
+    :: is_done
+    :: !is_done -> atomic { IN_ORDER -> shared = shared - (change); forget_own_early_loads() }
     fi
 #endif
 }
@@ -58,7 +67,7 @@ inline add_shared() {
     :: is_exchanged -> take_back_if_claimed(1); is_granted = is_done
     :: else
     fi;
-    atomic { is_exchanged = 0; seen_shared = 0 }
+    atomic { is_exchanged = 0; seen_shared = 0; used = 0 }
 }
 
 /* step: subtract_shared, account_sum
@@ -72,7 +81,7 @@ inline subtract_shared() {
         if :: is_exchanged -> break :: else fi
     od;
     take_back_if_claimed(-moved);
-    atomic { is_exchanged = 0; seen_shared = 0; moved = 0 }
+    atomic { is_exchanged = 0; seen_shared = 0; moved = 0; used = 0 }
 }
 
 /* step: account_add, add_plainly */
@@ -95,7 +104,8 @@ inline account_add() {
             :: else
             fi;
             owner_leave()
-        :: !is_alone -> add_shared()
+        :: !is_alone && share_generation % 2 == 0 -> add_shared()
+        :: !is_alone && share_generation % 2 == 1 -> list_lock_acquire(); list_lock_release() /* step: is_being_claimed */
         fi
     :: is_done -> break
     od
@@ -119,7 +129,8 @@ inline account_subtract() {
             :: else
             fi;
             owner_leave()
-        :: !is_alone -> subtract_shared()
+        :: !is_alone && share_generation % 2 == 0 -> subtract_shared()
+        :: !is_alone && share_generation % 2 == 1 -> list_lock_acquire(); list_lock_release() /* step: is_being_claimed */
         fi
     :: is_done -> break
     od
@@ -129,6 +140,7 @@ inline account_subtract() {
 
 /* step: hak_heap_malloc, malloc_fast, malloc_withdrawn, malloc_checked */
 inline malloc_block() {
+#ifndef SLOW_PATHS
     read(VARIABLE_USED, used);
     if
     :: used + 1 <= LIMIT ->
@@ -156,6 +168,7 @@ inline malloc_block() {
         fi
     :: skip
     fi;
+#endif
     account_add();
     if
     :: is_granted ->
@@ -163,9 +176,9 @@ inline malloc_block() {
             held++;
             assert(HARD_LIMIT_HOLDS);
             if
-            :: thread_number == 0 -> own++
-            :: thread_number == 0 -> given++; store(VARIABLE_GIVEN, given, RELEASE)
-            :: thread_number != 0 -> theirs++
+            :: HAS_BUFFER -> own++
+            :: HAS_BUFFER -> given++; store(VARIABLE_GIVEN, given, RELEASE)
+            :: !HAS_BUFFER -> theirs++
             fi
         }
     :: else
@@ -194,6 +207,7 @@ inline look_whether_held() {
 /* step: hak_heap_free, free_or, free_withdrawn_or
  * The block is out of the program's hands. used_bytes is read before the announcement. */
 inline free_block() {
+#ifndef SLOW_PATHS
     read(VARIABLE_USED, used);
     if
     :: used > 0 ->
@@ -209,11 +223,12 @@ inline free_block() {
         fi
     :: skip
     fi;
+#endif
     if :: is_done :: else -> look_whether_held(); account_subtract() fi
 }
 
 proctype thread(byte thread_number) {
-    byte operations, given, at, user, used, number, seen_former, seen_revocation, mallocs_done, frees_done;
+    byte operations, given, at, user, used, number, seen_former, seen_generation, share_generation, mallocs_done, frees_done;
     short seen_shared, moved;
     bit is_alone, is_settled, is_exchanged, is_granted, is_done;
     do
@@ -225,7 +240,7 @@ proctype thread(byte thread_number) {
         :: atomic { theirs > 0 -> theirs--; held--; forget_own_early_loads() } free_block()
         :: atomic { thread_number != 0 && memory[VARIABLE_GIVEN] > taken -> taken++; held-- } free_block()
         fi;
-        atomic { user = 0; used = 0; number = 0; is_alone = 0; is_granted = 0; is_done = 0 }
+        atomic { user = 0; used = 0; number = 0; share_generation = 0; is_alone = 0; is_granted = 0; is_done = 0 }
     :: else -> break
     od;
     ended++

@@ -5,36 +5,42 @@
 
 /* ---- Memory: of the first thread, with its buffer ---- */
 
+#ifdef SEQUENTIAL
+#define HAS_BUFFER 0
+#else
+#define HAS_BUFFER (thread_number == 0)
+#endif
+
 inline read(variable, into) {
     if
-    :: thread_number == 0 -> load(variable, into)
-    :: thread_number != 0 -> into = memory[variable]
+    :: HAS_BUFFER -> load(variable, into)
+    :: !HAS_BUFFER -> into = memory[variable]
     fi
 }
 
 inline write(variable, value, order) {
     if
-    :: thread_number == 0 -> store(variable, value, order)
-    :: thread_number != 0 -> memory[variable] = value
+    :: HAS_BUFFER -> store(variable, value, order)
+    :: !HAS_BUFFER -> memory[variable] = value
     fi
 }
 
 /* A sequentially consistent load. */
 inline read_in_order(variable, into) {
     if
-    :: thread_number == 0 ->
+    :: HAS_BUFFER ->
         atomic {
             d_step { forget_early_loads() }
             load(variable, into)
         }
-    :: thread_number != 0 -> into = memory[variable]
+    :: !HAS_BUFFER -> into = memory[variable]
     fi
 }
 
 /* Before a sequentially consistent store or read-modify-write; it is one step with what follows. */
-#define IN_ORDER (thread_number != 0 || buffer_count == 0)
+#define IN_ORDER (!HAS_BUFFER || buffer_count == 0)
 inline forget_own_early_loads() {
-    if :: thread_number == 0 -> d_step { forget_early_loads() } :: else fi
+    if :: HAS_BUFFER -> d_step { forget_early_loads() } :: else fi
 }
 
 inline list_lock_acquire() {
@@ -60,7 +66,6 @@ inline revoke(revoked) {
         barrier_in_all_threads();
 #endif
         is_former_findable = 0;
-        revocation_count++;
         former = revoked;
         atomic { IN_ORDER -> memory[VARIABLE_USER] = NOBODY }
         if
@@ -74,7 +79,8 @@ inline revoke(revoked) {
 #ifdef TIMES_OUT
         :: is_wait_cut = 1
 #endif
-        fi
+        fi;
+        atomic { IN_ORDER -> generation++ }
     :: else
     fi;
     list_lock_release()
@@ -115,7 +121,7 @@ inline settle() {
     :: former != NOBODY ->
         list_lock_acquire();
         seen_former = former;
-        seen_revocation = revocation_count;
+        seen_generation = generation;
         list_lock_release();
         if
         :: seen_former == thread_number -> is_settled = 1
@@ -125,11 +131,11 @@ inline settle() {
         if
         :: is_settled ->
             list_lock_acquire();
-            if :: revocation_count == seen_revocation -> former = NOBODY :: else fi;
+            if :: generation == seen_generation -> former = NOBODY :: else fi;
             list_lock_release()
         :: else
         fi;
-        atomic { seen_former = 0; seen_revocation = 0; is_settled = 0 }
+        atomic { seen_former = 0; seen_generation = 0; is_settled = 0 }
     :: former == NOBODY
     fi
 }
@@ -145,14 +151,16 @@ inline claim() {
 #endif
 #ifdef MUTATION_CLAIMS_AFTER_EXCHANGE
         atomic { IN_ORDER -> moved = shared; shared = 0; forget_own_early_loads() }
+        atomic { IN_ORDER -> generation++ }
         atomic { IN_ORDER -> memory[VARIABLE_USER] = thread_number }
 #else
+        atomic { IN_ORDER -> generation++ }
         atomic { IN_ORDER -> memory[VARIABLE_USER] = thread_number }
         atomic { IN_ORDER -> moved = shared; shared = 0; forget_own_early_loads() }
 #endif
         read(VARIABLE_USED, used);
         write(VARIABLE_USED, used + moved, PLAIN);
-        moved = 0
+        atomic { moved = 0; used = 0 }
     :: else
     fi;
     list_lock_release()
@@ -165,13 +173,19 @@ inline counts_alone() {
     if
     :: !is_alone ->
         if :: user != NOBODY -> revoke(user) :: else fi;
+#ifndef MUTATION_GENERATION_AFTER_SETTLING
+        atomic { forget_own_early_loads(); share_generation = generation }
+#endif
         settle();
+#ifdef MUTATION_GENERATION_AFTER_SETTLING
+        atomic { forget_own_early_loads(); share_generation = generation }
+#endif
         if
         :: atomic { claims_left > 0 -> claims_left-- } claim()
         :: skip
         fi;
         read_in_order(VARIABLE_USER, user);
-        is_alone = (user == thread_number)
+        atomic { is_alone = (user == thread_number); user = 0 }
     :: is_alone
     fi
 }

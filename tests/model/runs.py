@@ -65,6 +65,12 @@ CONFIGURATIONS = (
         " CLAIM_NOT_NOTICED CLAIMS_AFTER_EXCHANGE MISUSE_SEEN_WITHOUT_LOCK",
     ),
     Configuration("account", "2 threads, weak order", "OPERATIONS=1 WEAK", "DONE_WITHOUT_RELEASE"),
+    Configuration(
+        "account",
+        "3 threads, slow paths",
+        "THREADS=3 OPERATIONS=1 SLOW_PATHS SEQUENTIAL",
+        "LOOKS_AT_USER GENERATION_AFTER_SETTLING",
+    ),
     Configuration("account", "2 threads that do not wait", "OPERATIONS=1 TIMES_OUT", "CLAIMS_UNSETTLED"),
     Configuration(
         "purge",

@@ -48,7 +48,7 @@ struct hak_heap {
 
     /* account_threads.c. Changes of `user` and `former` are made under heap_list_lock, which a fork takes, too. */
     Heap *_Atomic former;            /* the last user, until it was seen outside of the allocator; NULL: it was */
-    uint32_t revocation_count;       /* times that a user had to share; under the lock */
+    _Atomic uint32_t generation;     /* raised before `user` is claimed, and after it was revoked; odd: claimed */
     _Atomic bool is_former_findable; /* the kernel has given a barrier in all threads since the user had to share */
     _Atomic uint32_t waits_left;     /* how often threads may still wait for the former user to be outside */
     Heap *_Atomic recent;            /* shared: whose thread made the last request ... */

@@ -33,7 +33,6 @@ static void revoke(hak_heap_t *heap, Heap *user) {
         STORE_RELAXED(heap->recent_count, 0);
         STORE_RELAXED(heap->waits_left, WAITS_MAX);
         STORE_RELAXED(heap->is_former_findable, false);
-        heap->revocation_count++;
         heap->former = user;
         heap->user = NULL;
         if (os_barrier_in_all_threads())
@@ -43,6 +42,7 @@ static void revoke(hak_heap_t *heap, Heap *user) {
         account_note_peak(heap, account_held_bytes(heap));
         account_update_ceiling(heap);
         STORE_RELAXED(heap->watch_bytes, 0);
+        heap->generation++;
     }
     lock_release(&heap_list_lock);
 }
@@ -73,11 +73,11 @@ static void settle(hak_heap_t *heap, const Heap *thread) {
     if (former == NULL || is_wait_over(heap, former, thread)) return;
     lock_acquire(&heap_list_lock); /* after the barrier of another thread that is revoking */
     former = heap->former;
-    uint32_t revocation = heap->revocation_count;
+    uint32_t generation = heap->generation;
     lock_release(&heap_list_lock);
     if (former == NULL || (former != thread && !await_outside(heap, former))) return;
     lock_acquire(&heap_list_lock);
-    if (heap->revocation_count == revocation) {
+    if (heap->generation == generation) {
         heap->former = NULL;
         STORE_RELAXED(heap->watch_bytes, 0); /* the former user may have stored another value */
     }
@@ -93,11 +93,13 @@ static bool has_come_often(hak_heap_t *heap, Heap *thread) {
     return count >= LOAD_RELAXED(heap->claim_count);
 }
 
-/* A thread that shares reads `user` after it has counted, and takes that back if the account was claimed
- * (was_claimed). */
+/* A thread that shares reads the generation before it settles and after it has counted, and takes that back if the
+ * account was claimed meanwhile (was_claimed), even if the claim was revoked since. So the generation rises before what
+ * is shared moves. */
 static void claim(hak_heap_t *heap, Heap *thread) {
     lock_acquire(&heap_list_lock);
     if (heap->user == NULL && heap->former == NULL) {
+        heap->generation++;
         heap->user = thread;
         int64_t bytes = atomic_exchange(&heap->shared_bytes, 0), blocks = atomic_exchange(&heap->shared_blocks, 0);
         ADD_RELAXED(heap->used_bytes, bytes);
@@ -115,11 +117,13 @@ bool account_holds(const hak_heap_t *heap, uint64_t bytes) {
     return is_held;
 }
 
-/* True: the calling thread, whose heap is `thread`, counts alone. It announces itself and asks once more. */
-static bool counts_alone(hak_heap_t *heap, Heap *thread) {
+/* True: the calling thread, whose heap is `thread`, counts alone. It announces itself and asks once more. False: it
+ * shares, as long as `generation` does not change. */
+static bool counts_alone(hak_heap_t *heap, Heap *thread, uint32_t *generation) {
     Heap *user = heap->user;
     if (user == thread) return true;
     if (user != NULL) revoke(heap, user);
+    *generation = heap->generation;
     settle(heap, thread);
     if (thread->kind == HEAP_THREAD && has_come_often(heap, thread)) claim(heap, thread);
     return heap->user == thread;
@@ -147,8 +151,8 @@ typedef enum Shared { SHARED_DONE, SHARED_REFUSED, SHARED_AGAIN } Shared;
 
 /* True: another thread has claimed the account meanwhile, and may not have seen these bytes in shared_bytes; they are
  * taken back. seq_cst here and in claim: one of the two sees what the other has stored. */
-static bool was_claimed(hak_heap_t *heap, int64_t bytes) {
-    if (HAK_LIKELY(heap->user == NULL)) return false;
+static bool was_claimed(hak_heap_t *heap, uint32_t generation, int64_t bytes) {
+    if (HAK_LIKELY(heap->generation == generation)) return false;
     atomic_fetch_sub(&heap->shared_bytes, bytes);
     return true;
 }
@@ -161,19 +165,29 @@ static void subtract_shared_blocks(hak_heap_t *heap, uint64_t blocks) {
     } while (!atomic_compare_exchange_weak(&heap->shared_blocks, &shared, left));
 }
 
-static Shared add_shared(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
+/* True: another thread is claiming the account, or revoking that. Waits for the end of it. */
+static bool is_being_claimed(uint32_t generation) {
+    if (HAK_LIKELY(generation % 2 == 0)) return false;
+    lock_acquire(&heap_list_lock);
+    lock_release(&heap_list_lock);
+    return true;
+}
+
+static Shared add_shared(hak_heap_t *heap, uint32_t generation, uint64_t bytes, uint64_t blocks) {
+    if (is_being_claimed(generation)) return SHARED_AGAIN;
     int64_t shared = heap->shared_bytes;
     uint64_t wanted_bytes;
     do {
         wanted_bytes = account_sum(LOAD_RELAXED(heap->used_bytes), shared) + bytes;
         if (!account_is_within_limits(heap, wanted_bytes)) return SHARED_REFUSED;
     } while (!atomic_compare_exchange_weak(&heap->shared_bytes, &shared, shared + (int64_t)bytes));
-    if (was_claimed(heap, (int64_t)bytes)) return SHARED_AGAIN;
+    if (was_claimed(heap, generation, (int64_t)bytes)) return SHARED_AGAIN;
     atomic_fetch_add_explicit(&heap->shared_blocks, (int64_t)blocks, memory_order_relaxed);
     return SHARED_DONE;
 }
 
-static Shared subtract_shared(hak_heap_t *heap, uint64_t bytes, uint64_t blocks, Fall fall) {
+static Shared subtract_shared(hak_heap_t *heap, uint32_t generation, uint64_t bytes, uint64_t blocks, Fall fall) {
+    if (is_being_claimed(generation)) return SHARED_AGAIN;
     int64_t shared = heap->shared_bytes;
     uint64_t held_bytes, fallen_bytes;
     do {
@@ -181,7 +195,7 @@ static Shared subtract_shared(hak_heap_t *heap, uint64_t bytes, uint64_t blocks,
         fallen_bytes = bytes < held_bytes ? bytes : held_bytes;
         if (fall == FALL_NOTED) account_note_peak(heap, held_bytes);
     } while (!atomic_compare_exchange_weak(&heap->shared_bytes, &shared, shared - (int64_t)fallen_bytes));
-    if (was_claimed(heap, -(int64_t)fallen_bytes)) return SHARED_AGAIN;
+    if (was_claimed(heap, generation, -(int64_t)fallen_bytes)) return SHARED_AGAIN;
     subtract_shared_blocks(heap, blocks);
     if (fall == FALL_NOTED && LOAD_RELAXED(heap->soft_refused))
         account_note_fall(heap, held_bytes, held_bytes - fallen_bytes);
@@ -192,9 +206,10 @@ bool account_add(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
     if (heap->private_heap != NULL) return add_plainly(heap, bytes, blocks);
     Heap *thread = heap_of_thread;
     Shared step = SHARED_AGAIN;
+    uint32_t generation;
     while (step == SHARED_AGAIN) {
-        if (!counts_alone(heap, thread)) {
-            step = add_shared(heap, bytes, blocks);
+        if (!counts_alone(heap, thread, &generation)) {
+            step = add_shared(heap, generation, bytes, blocks);
             continue;
         }
         owner_enter(thread);
@@ -211,9 +226,10 @@ static void subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks, Fall fal
     }
     Heap *thread = heap_of_thread;
     Shared step = SHARED_AGAIN;
+    uint32_t generation;
     while (step == SHARED_AGAIN) {
-        if (!counts_alone(heap, thread)) {
-            step = subtract_shared(heap, bytes, blocks, fall);
+        if (!counts_alone(heap, thread, &generation)) {
+            step = subtract_shared(heap, generation, bytes, blocks, fall);
             continue;
         }
         owner_enter(thread);
