@@ -14,8 +14,7 @@
  * Checked: no count is lost. The hard limit holds, unless the wait was over too early. No free of a block that
  * is held is reported as misuse. Nobody waits for ever.
  *
- * OPERATIONS of each thread: how many. MUTATION_...: a step is left out or changed. FAULT_...: likewise, and the code
- * is like that today.
+ * OPERATIONS of each thread: how many. MUTATION_...: a step is left out or changed.
  */
 #ifndef THREADS
 #define THREADS 2

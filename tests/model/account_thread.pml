@@ -53,6 +53,9 @@ inline take_back_if_claimed(change) {
 #endif
 }
 
+/* step: is_being_claimed */
+inline await_claim() { list_lock_acquire(); list_lock_release() }
+
 /* step: add_shared */
 inline add_shared() {
     seen_shared = shared;
@@ -105,7 +108,7 @@ inline account_add() {
             fi;
             owner_leave()
         :: !is_alone && share_generation % 2 == 0 -> add_shared()
-        :: !is_alone && share_generation % 2 == 1 -> list_lock_acquire(); list_lock_release() /* step: is_being_claimed */
+        :: !is_alone && share_generation % 2 == 1 -> await_claim()
         fi
     :: is_done -> break
     od
@@ -130,7 +133,7 @@ inline account_subtract() {
             fi;
             owner_leave()
         :: !is_alone && share_generation % 2 == 0 -> subtract_shared()
-        :: !is_alone && share_generation % 2 == 1 -> list_lock_acquire(); list_lock_release() /* step: is_being_claimed */
+        :: !is_alone && share_generation % 2 == 1 -> await_claim()
         fi
     :: is_done -> break
     od
@@ -228,7 +231,8 @@ inline free_block() {
 }
 
 proctype thread(byte thread_number) {
-    byte operations, given, at, user, used, number, seen_former, seen_generation, share_generation, mallocs_done, frees_done;
+    byte operations, given, at, user, used, number, seen_former, seen_generation, share_generation;
+    byte mallocs_done, frees_done;
     short seen_shared, moved;
     bit is_alone, is_settled, is_exchanged, is_granted, is_done;
     do

@@ -17,8 +17,7 @@
  * serves its thread or is in the pool, and heap_thread_count is right. At the end of the parent, likewise. Nobody
  * waits for ever.
  *
- * OPERATIONS of each worker: how many. MUTATION_...: a step is left out or changed. FAULT_...: likewise, and the code
- * is like that today.
+ * OPERATIONS of each worker: how many. MUTATION_...: a step is left out or changed.
  */
 #ifndef WORKERS
 #define WORKERS 1
@@ -179,7 +178,7 @@ inline check_frozen() {
 
 /* ---- The child ---- */
 
-/* step: fork_child, purge_abandon_all, pool_gather, thread_heap_detach
+/* step: fork_child, inherited_purges_abandon, pool_gather, thread_heap_detach
  * On copies: the parent goes on with its own. */
 inline look_at_child() {
     d_step {

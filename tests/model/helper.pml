@@ -22,7 +22,7 @@
  * calls any more and no helper works, free bytes are within the idle bound (not in a raw child). Nobody waits for
  * ever. With LIVENESS: when nobody calls any more, the helper brings free bytes within the idle bound.
  *
- * MUTATION_...: a step is left out or changed. FAULT_...: likewise, and the code is like that today.
+ * MUTATION_...: a step is left out or changed.
  */
 #include "helper_sizes.pml"
 
@@ -119,13 +119,6 @@ proctype helper(bit number) {
 }
 
 /* ---- Waking it ---- */
-
-#define IS_KEPT (state == RUNNING || state == FUTILE)
-#ifdef MUTATION_REPLACED_WHILE_MADE
-#define MAY_REPLACE 1
-#else
-#define MAY_REPLACE (!is_being_made)
-#endif
 
 /* step: helper_wake, retention_poll
  * What the C library frees in the thread that makes a helper. That thread comes back here and must not wait for

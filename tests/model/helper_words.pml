@@ -1,7 +1,14 @@
 /*
- * helper_words.pml - the words about free memory, giving memory back, and what a raw child puts right first. Included
- * by helper.pml, which has the state.
+ * helper_words.pml - whether a helper is kept, the words about free memory, giving memory back, and what a raw child
+ * puts right first. Included by helper.pml, which has the state.
  */
+
+#define IS_KEPT (state == RUNNING || state == FUTILE)
+#ifdef MUTATION_REPLACED_WHILE_MADE
+#define MAY_REPLACE 1
+#else
+#define MAY_REPLACE (!is_being_made)
+#endif
 
 inline acquire(wanted) { atomic { !wanted -> wanted = 1 } }
 inline helper_lock_release() { atomic { waiting_stores == 0 -> helper_lock = 0 } }
@@ -43,7 +50,7 @@ inline give_back() {
 
 /* ---- A raw child ---- */
 
-/* step: helper_forget_inherited, os_helper_claim_inherited, os_helper_claim_end
+/* step: inherited_put_right, helper_state_forget, os_helper_claim_inherited, os_helper_claim_end
  * At the end come slabs that the parent's threads were purging: none of this process's may be among them. */
 inline forget_inherited() {
 #ifdef RAW_CHILD
@@ -70,7 +77,7 @@ inline forget_inherited() {
         is_being_made = 0;
         is_stopping = 0;
         helper_lock_release();
-        assert(own_purges == 0); /* step: purge_abandon_all */
+        assert(own_purges == 0); /* step: inherited_purges_abandon */
         mark = CLAIMED
     :: else -> mark == CLAIMED
     fi

@@ -15,6 +15,7 @@
 #include "lifecycle/pool.h"
 #include "lifecycle/thread.h"
 #include "platform/os.h"
+#include "retention/inherited.h"
 #include "retention/purge.h"
 #include "superslab/superslab.h"
 
@@ -22,7 +23,7 @@ void fork_child(void) {
     STORE_RELAXED(detached_count, 0);
     if (os_helper_claim_inherited()) os_helper_claim_end(); /* what a child has inherited is put right below */
     core_release_locks();
-    purge_abandon_all();
+    inherited_purges_abandon();
     pool_gather();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)
         if (heap->kind == HEAP_THREAD && heap != heap_of_thread) (void)thread_heap_detach(heap);

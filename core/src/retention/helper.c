@@ -16,23 +16,12 @@
 #include "cache/reclaim.h"
 #include "platform/option.h"
 #include "retention/bounds.h"
+#include "retention/helper_state.h"
+#include "retention/inherited.h"
 #include "retention/purge.h"
 
-typedef enum HelperState {
-    HELPER_ABSENT,
-    HELPER_RUNNING,
-    HELPER_FINISHED,
-    HELPER_FUTILE,
-    HELPER_FORBIDDEN,
-    HELPER_BROKEN
-} HelperState;
-
-static Lock helper_lock = {.rank = LOCK_RANK_HELPER};
-static HelperState helper_state; /* under helper_lock */
-static uint32_t helper_tried_ms; /* under helper_lock: when it was last started, or ended as futile */
-static bool is_being_made;       /* under helper_lock: a thread is making the helper, without the lock */
-static uint32_t quiesce_count;   /* under helper_lock: of helper_quiesce_begin without its end */
-static _Atomic uint32_t helper_stopping;
+static uint32_t helper_tried_ms;        /* under helper_lock: when it was last started, or ended as futile */
+static uint32_t quiesce_count;          /* under helper_lock: of helper_quiesce_begin without its end */
 static _Atomic uint32_t helper_signals; /* the word it sleeps on */
 
 /* poll = delay / POLLS_PER_DELAY + 1 ms. An OS page goes at an age between delay - poll and delay. */
@@ -85,20 +74,6 @@ static void helper_main(void) {
     }
 }
 
-/* The child has inherited this state, and no thread. The slabs that the helper was purging are free and backed. Nothing can be done about a lock that it held in that moment. */
-void helper_forget_inherited(void) {
-    if (HAK_LIKELY(!os_helper_claim_inherited())) return;
-    lock_reset(&helper_lock);
-    lock_acquire(&helper_lock);
-    if (helper_state != HELPER_BROKEN) helper_state = HELPER_ABSENT;
-    is_being_made = false;
-    atomic_store(&helper_stopping, 0);
-    lock_release(&helper_lock);
-    STORE_RELAXED(detached_count, 0);
-    purge_abandon_all();
-    os_helper_claim_end();
-}
-
 /* Where hakmem is the C library's malloc, making a thread comes back here: the C library allocates for it. So the lock
  * is released meanwhile, and the state is that of a helper that runs. */
 static void start(uint32_t now_ms) {
@@ -106,12 +81,12 @@ static void start(uint32_t now_ms) {
     atomic_store(&helper_stopping, 0);
     helper_tried_ms = now_ms;
     helper_state = HELPER_RUNNING;
-    is_being_made = true;
+    helper_is_being_made = true;
     lock_release(&helper_lock);
     if (has_older) os_helper_await_gone(); /* a stop awaits one thread alone */
     bool is_made = os_helper_start(helper_main) == 0;
     lock_acquire(&helper_lock);
-    is_being_made = false;
+    helper_is_being_made = false;
     if (!is_made) helper_state = HELPER_BROKEN;
 }
 
@@ -119,12 +94,12 @@ static void start(uint32_t now_ms) {
  * makes it came back cannot be replaced yet, so the caller gives back. */
 bool helper_wake(void) {
     enum { BROKEN_RETRY_MS = 1000, FUTILE_RETRY_MS = 30000 };
-    helper_forget_inherited();
+    inherited_put_right();
     lock_acquire(&helper_lock);
     uint32_t now_ms = (uint32_t)os_now_ms();
     bool is_to_retry = (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, BROKEN_RETRY_MS)) ||
                        (helper_state == HELPER_FUTILE && os_has_aged(now_ms, helper_tried_ms, FUTILE_RETRY_MS));
-    bool is_to_replace = !is_being_made && (helper_state == HELPER_FINISHED || is_to_retry);
+    bool is_to_replace = !helper_is_being_made && (helper_state == HELPER_FINISHED || is_to_retry);
     if ((is_to_replace || helper_state == HELPER_ABSENT) && quiesce_count == 0) start(now_ms);
     bool is_kept = helper_state == HELPER_RUNNING || helper_state == HELPER_FUTILE;
     lock_release(&helper_lock);
@@ -138,14 +113,14 @@ void helper_poll_now(void) {
 
 /* The helper's last act takes the lock, so its end is awaited without the lock. */
 void helper_stop(void) {
-    helper_forget_inherited();
+    inherited_put_right();
     for (;;) {
         lock_acquire(&helper_lock);
-        bool is_awaited = !is_being_made && (helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED ||
-                                             helper_state == HELPER_FUTILE);
-        if (!is_awaited && !is_being_made && helper_state != HELPER_FORBIDDEN) return;
+        bool is_awaited = !helper_is_being_made && (helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED ||
+                                                    helper_state == HELPER_FUTILE);
+        if (!is_awaited && !helper_is_being_made && helper_state != HELPER_FORBIDDEN) return;
         if (is_awaited) helper_state = HELPER_FORBIDDEN;
-        if (!is_being_made) atomic_store(&helper_stopping, 1);
+        if (!helper_is_being_made) atomic_store(&helper_stopping, 1);
         lock_release(&helper_lock);
         if (!is_awaited) { /* another thread is making it, or forks and waits for its end */
             os_sleep_ms(1);

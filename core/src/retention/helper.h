@@ -9,11 +9,6 @@
 
 #include "base/base.h"
 
-/* In a child that was made without the fork hooks (_Fork, clone): the first caller puts right what the child has
- * inherited, the others wait. Called before the helper is asked for anything, and before a purge: among the slabs that
- * the parent was purging must be none of the child's. */
-void helper_forget_inherited(void);
-
 /* Starts the helper unless it runs. False: it cannot run, so the caller gives back at once. */
 bool helper_wake(void);
 

@@ -11,7 +11,7 @@
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
 #include "retention/bounds.h"
-#include "retention/helper.h"
+#include "retention/inherited.h"
 #include "superslab/huge_pages.h"
 #include "superslab/mapping.h"
 
@@ -106,7 +106,7 @@ static bool purge_oldest_slabs(Heap *heap, uint32_t now_ms, uint32_t age_ms, int
 /* ---- All ---- */
 
 size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
-    helper_forget_inherited();
+    inherited_put_right();
     size_t of_supply_bytes = mapping_purge(age_ms, target_bytes, bytes_max), of_heaps_bytes = 0;
     if (of_supply_bytes < bytes_max)
         of_supply_bytes += superslab_purge(age_ms, target_bytes, bytes_max - of_supply_bytes);
@@ -116,30 +116,6 @@ size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
                purge_oldest_slabs(heap, now_ms, age_ms, target_bytes, &of_heaps_bytes)) {}
     atomic_fetch_add_explicit(&purged_bytes_total, of_heaps_bytes, memory_order_relaxed);
     return of_supply_bytes + of_heaps_bytes;
-}
-
-static void chain_purging(SuperSlab *superslab, void *chain) {
-    Slab **first = chain;
-    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
-        Slab *slab = &superslab->slab[index];
-        if (slab->purging_pages == 0) continue;
-        slab->next = *first; /* it is in no list */
-        *first = slab;
-    }
-}
-
-void purge_abandon_all(void) {
-    superslab_purge_abandon();
-    Slab *purging = NULL;
-    (void)superslab_walk(chain_purging, &purging);
-    while (purging != NULL) {
-        Slab *slab = purging;
-        purging = slab->next;
-        Heap *owner = LOAD_RELAXED(slab->owner);
-        lock_acquire(&owner->lock);
-        (void)heap_slab_from_purging(owner, slab, slab->purging_pages);
-        lock_release(&owner->lock);
-    }
 }
 
 void purge_to_idle_bound(void) {

@@ -21,9 +21,6 @@ void purge_to_idle_bound(void);
 /* Gives back what exceeds the burst bound, whatever its age. Returns the bytes. For the helper, whom nobody awaits. */
 size_t purge_to_burst_bound(void);
 
-/* For a forked child, before it allocates or frees: slabs that other threads were purging are free and backed again. */
-void purge_abandon_all(void);
-
 /* Bytes given back of slabs in use, ever; superslab_counts has those of the supply. */
 uint64_t purge_bytes_total(void);
 
