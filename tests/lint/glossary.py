@@ -8,12 +8,13 @@ word, its meaning, and the files that decide it.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import textwrap
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+
+import made_part
 
 PAGE = "docs/design.md"
 HEADER = "core/src/base/base.h"
@@ -118,11 +119,4 @@ def check(root: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true")
-    repository = Path(__file__).resolve().parents[2]
-    if parser.parse_args().write:
-        write(repository)
-    found = check(repository)
-    print("\n".join(found) or "no violations")
-    sys.exit(1 if found else 0)
+    made_part.run(__doc__, check, write)

@@ -12,13 +12,12 @@ before the inline or the process that is the step, or within it. A function that
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import layers
+import made_part
 
 PAGE = "docs/model.md"
 MODELS = "tests/model"
@@ -121,11 +120,4 @@ def write(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true")
-    repository = Path(__file__).resolve().parents[2]
-    if parser.parse_args().write:
-        write(repository)
-    found = check(repository)
-    print("\n".join(found) or "no violations")
-    sys.exit(1 if found else 0)
+    made_part.run(__doc__, check, write)
