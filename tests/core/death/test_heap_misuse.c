@@ -42,8 +42,7 @@ static void require_left_alone(hak_heap_t *heap, unsigned char *block, size_t by
 }
 
 static void require_held(const hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
+    hak_heap_stats_t stats = stats_of_heap(heap);
     REQUIRE_EQUAL(stats.used_bytes, bytes);
     REQUIRE_EQUAL(stats.used_blocks, blocks);
 }

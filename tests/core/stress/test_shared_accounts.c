@@ -22,12 +22,6 @@ static hak_heap_t *limited_heap(uint64_t hard_limit_bytes) {
     return heap;
 }
 
-static hak_heap_stats_t heap_stats(const hak_heap_t *heap) {
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
-    return stats;
-}
-
 /* What one thread, or several by turns, holds of the account. */
 typedef struct Holder {
     void *blocks[SLOTS];
@@ -82,7 +76,7 @@ static void give_all_back(hak_heap_t *heap, Holder *holder) {
 }
 
 static void require_exact(const hak_heap_t *heap) {
-    hak_heap_stats_t stats = heap_stats(heap);
+    hak_heap_stats_t stats = stats_of_heap(heap);
     REQUIRE_EQUAL(stats.used_bytes, atomic_load(&tally_bytes));
     REQUIRE_EQUAL(stats.used_blocks, atomic_load(&tally_blocks));
     REQUIRE_AT_LEAST(stats.peak_bytes, atomic_load(&tally_highest));
@@ -91,12 +85,12 @@ static void require_exact(const hak_heap_t *heap) {
 
 /* All that was held came back: a block of nearly the whole limit can be had. */
 static void require_unused_and_end(hak_heap_t *heap) {
-    REQUIRE_EQUAL(heap_stats(heap).used_bytes, 0);
-    REQUIRE_EQUAL(heap_stats(heap).used_blocks, 0);
+    REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, 0);
+    REQUIRE_EQUAL(stats_of_heap(heap).used_blocks, 0);
     void *block = hak_heap_malloc(heap, HARD_LIMIT / 65536 * 65536);
     REQUIRE(block != NULL);
     hak_heap_free(heap, block);
-    REQUIRE_EQUAL(heap_stats(heap).used_bytes, 0);
+    REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, 0);
     hak_heap_destroy(heap);
     atomic_store(&tally_highest, 0);
     REQUIRE_EQUAL(atomic_load(&tally_bytes), 0);
@@ -118,7 +112,7 @@ static void use(void *heap, size_t number) {
 
 static void *watch(void *heap) {
     while (!atomic_load(&is_over)) {
-        hak_heap_stats_t stats = heap_stats(heap);
+        hak_heap_stats_t stats = stats_of_heap(heap);
         REQUIRE_AT_MOST(stats.used_bytes, HARD_LIMIT + THREADS * 65536); /* a request that a claim has sent back */
         REQUIRE_AT_MOST(stats.used_blocks, THREADS * SLOTS);
     }
@@ -136,7 +130,7 @@ static void test_threads_at_once(void **state) {
     }
     atomic_store(&is_over, true);
     threads_join(watcher);
-    REQUIRE_AT_LEAST(heap_stats(heap).hard_refusals, 1);
+    REQUIRE_AT_LEAST(stats_of_heap(heap).hard_refusals, 1);
     REQUIRE_AT_MOST(atomic_load(&tally_highest), HARD_LIMIT);
     for (size_t number = 0; number < THREADS; number++) give_all_back(heap, &holders[number]);
     require_unused_and_end(heap);
@@ -155,7 +149,7 @@ static void test_no_count_is_lost(void **state) {
     (void)state;
     hak_heap_t *heap = limited_heap(HARD_LIMIT);
     threads_run(2, make_and_free, heap);
-    REQUIRE_AT_MOST(heap_stats(heap).peak_bytes, 1000);
+    REQUIRE_AT_MOST(stats_of_heap(heap).peak_bytes, 1000);
     require_unused_and_end(heap);
 }
 
@@ -180,7 +174,7 @@ static void test_a_second_thread_joins(void **state) {
         void *blocks[100] = {NULL};
         atomic_store(&is_over, false);
         pthread_t first = threads_start(fill_and_churn, heap);
-        while (heap_stats(heap).hard_refusals == 0) continue;
+        while (stats_of_heap(heap).hard_refusals == 0) continue;
         for (size_t step = 0; step < 1000; step++) {
             void **slot = &blocks[step % 100];
             give_back(heap, slot);
@@ -212,8 +206,8 @@ static void take_turns(void *context, size_t number) {
         pthread_mutex_lock(&turns->lock);
         for (size_t step = 0; step < steps; step++) {
             step_once(turns->heap, &turns->holder);
-            REQUIRE_EQUAL(heap_stats(turns->heap).used_bytes, atomic_load(&tally_bytes));
-            REQUIRE_EQUAL(heap_stats(turns->heap).used_blocks, atomic_load(&tally_blocks));
+            REQUIRE_EQUAL(stats_of_heap(turns->heap).used_bytes, atomic_load(&tally_bytes));
+            REQUIRE_EQUAL(stats_of_heap(turns->heap).used_blocks, atomic_load(&tally_blocks));
         }
         require_exact(turns->heap);
         pthread_mutex_unlock(&turns->lock);

@@ -5,6 +5,7 @@
 
 #include "support/reference.h"
 #include "support/require.h"
+#include "support/stats.h"
 
 /* ---- Find ---- */
 
@@ -75,8 +76,7 @@ static bool is_below_soft_limit(const hak_heap_stats_t *expected, uint64_t bytes
 
 /* The OS may have refused what the soft limit let pass, or the soft limit itself: the heap says which. */
 static void learn_soft_refusals(ReferenceHeap *heap) {
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap->handle, &stats), 0);
+    hak_heap_stats_t stats = stats_of_heap(heap->handle);
     uint64_t more = stats.soft_refusals - heap->expected.soft_refusals;
     REQUIRE_AT_MOST(more, 1);
     heap->expected.soft_refusals += more;
@@ -110,8 +110,7 @@ void reference_heap_limits(ReferenceHeap *heap, uint64_t soft_limit_bytes, uint6
 }
 
 void reference_heap_check(const ReferenceHeap *heap) {
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap->handle, &stats), 0);
+    hak_heap_stats_t stats = stats_of_heap(heap->handle);
     REQUIRE_EQUAL(stats.used_bytes, heap->expected.used_bytes);
     REQUIRE_EQUAL(stats.used_blocks, heap->expected.used_blocks);
     REQUIRE_EQUAL(stats.peak_bytes, heap->expected.peak_bytes);

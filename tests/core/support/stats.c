@@ -15,6 +15,12 @@ hak_stats_t stats_now(void) {
     return stats;
 }
 
+hak_heap_stats_t stats_of_heap(const hak_heap_t *heap) {
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
+    return stats;
+}
+
 /* Both views of one moment: the helper thread may flush caches or give memory back between two calls. */
 static size_t read_both(hak_stats_t *stats, hak_class_stats_t *rows) {
     enum { TRIES_MAX = 1000 };

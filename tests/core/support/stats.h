@@ -10,6 +10,7 @@
 #define STATS_CLASSES_MAX 256
 
 hak_stats_t stats_now(void);
+hak_heap_stats_t stats_of_heap(const hak_heap_t *heap);
 
 /* stats_now, with every documented equation checked; exact while other threads are quiet. */
 hak_stats_t stats_checked(void);

@@ -25,11 +25,7 @@ static void use(hak_heap_t *heap, size_t requests) {
 
 static bool counts_alone(const hak_heap_t *heap) { return heap->user == heap_of_thread && heap->ceiling_bytes != 0; }
 
-static uint64_t used_bytes(const hak_heap_t *heap) {
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
-    return stats.used_bytes;
-}
+static uint64_t used_bytes(const hak_heap_t *heap) { return stats_of_heap(heap).used_bytes; }
 
 /* Each claim and each revocation raises the generation. */
 static uint32_t revocations(const hak_heap_t *heap) { return heap->generation / 2; }

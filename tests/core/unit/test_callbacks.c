@@ -61,8 +61,7 @@ static void free_or_in(hak_heap_t *heap) {
     REQUIRE(handed_on == &local && handed_on_bytes == 17);
     REQUIRE(hak_heap_free_or(heap, NULL, 0, take_foreign_sized, &calls) == &handed_on);
     REQUIRE_EQUAL(calls, 2);
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
+    hak_heap_stats_t stats = stats_of_heap(heap);
     REQUIRE_EQUAL(stats.used_bytes, 0);
     REQUIRE_EQUAL(stats.used_blocks, 0);
 }

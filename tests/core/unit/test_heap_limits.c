@@ -18,12 +18,6 @@ static hak_heap_t *heap_with(uint32_t is_private, uint64_t soft, uint64_t hard) 
     return heap;
 }
 
-static hak_heap_stats_t heap_stats(const hak_heap_t *heap) {
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
-    return stats;
-}
-
 /* Each of these wastes a part of its block, so that a request and its block differ. */
 static const size_t sizes[] = {1, 17, 100, 130, 530, 1025, 2049, 4097, 32767, 32769, 100001, 3000001};
 enum { SIZES = sizeof sizes / sizeof *sizes, HELD_BYTES = 48 };
@@ -38,35 +32,35 @@ static size_t block_bytes_of(size_t size) {
 static void require_refused(hak_heap_t *heap, void *block, uint64_t used_bytes) {
     REQUIRE(block == NULL);
     REQUIRE_EQUAL(errno, ENOMEM);
-    REQUIRE_EQUAL(heap_stats(heap).used_bytes, used_bytes);
+    REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, used_bytes);
 }
 
 /* Twice, since the first request of a class takes another path than the next. */
 static void malloc_is_exact(hak_heap_t *heap, size_t size, bool is_soft) {
-    uint64_t used_bytes = heap_stats(heap).used_bytes, full_bytes = used_bytes + block_bytes_of(size);
+    uint64_t used_bytes = stats_of_heap(heap).used_bytes, full_bytes = used_bytes + block_bytes_of(size);
     for (unsigned time = 0; time < 2; time++) {
         REQUIRE_EQUAL(hak_heap_set_limit(heap, is_soft ? full_bytes - 1 : 0, is_soft ? 0 : full_bytes - 1), 0);
         require_refused(heap, hak_heap_malloc(heap, size), used_bytes);
         REQUIRE_EQUAL(hak_heap_set_limit(heap, is_soft ? full_bytes : 0, is_soft ? 0 : full_bytes), 0);
         void *block = hak_heap_malloc(heap, size);
         REQUIRE(block != NULL);
-        REQUIRE_EQUAL(heap_stats(heap).used_bytes, full_bytes);
+        REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, full_bytes);
         hak_heap_free(heap, block);
     }
 }
 
 static void realloc_is_exact(hak_heap_t *heap, size_t size) {
-    uint64_t used_bytes = heap_stats(heap).used_bytes;
+    uint64_t used_bytes = stats_of_heap(heap).used_bytes;
     REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, 0), 0);
     void *block = hak_heap_malloc(heap, 1);
     REQUIRE(block != NULL);
-    uint64_t before_bytes = heap_stats(heap).used_bytes, full_bytes = used_bytes + block_bytes_of(size);
+    uint64_t before_bytes = stats_of_heap(heap).used_bytes, full_bytes = used_bytes + block_bytes_of(size);
     if (full_bytes > before_bytes) {
         REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, full_bytes - 1), 0);
         require_refused(heap, hak_heap_realloc(heap, block, size), before_bytes);
         REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, full_bytes), 0);
         REQUIRE((block = hak_heap_realloc(heap, block, size)) != NULL);
-        REQUIRE_EQUAL(heap_stats(heap).used_bytes, full_bytes);
+        REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, full_bytes);
     }
     hak_heap_free(heap, block);
 }
@@ -83,7 +77,7 @@ static void test_limits_are_exact(void **state) {
         }
         REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, 0), 0);
         hak_heap_free(heap, held);
-        REQUIRE_EQUAL(heap_stats(heap).used_bytes, 0);
+        REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, 0);
         hak_heap_destroy(heap);
     }
     stats_require_all_returned();
@@ -100,16 +94,16 @@ static void test_heap_that_falls_to_its_soft_limit(void **state) {
             for (size_t number = 0; number < 2; number++)
                 REQUIRE((blocks[number] = hak_heap_malloc(heap, BLOCK)) != NULL);
             require_refused(heap, hak_heap_malloc(heap, BLOCK), 2 * BLOCK);
-            REQUIRE_EQUAL(heap_stats(heap).soft_refusals, 2 * time - 1);
+            REQUIRE_EQUAL(stats_of_heap(heap).soft_refusals, 2 * time - 1);
             for (size_t number = 2; number < BLOCKS; number++)
                 REQUIRE((blocks[number] = hak_heap_malloc(heap, BLOCK)) != NULL);
             hak_heap_free(heap, blocks[3]);
             hak_heap_free(heap, blocks[2]); /* exactly to the limit */
             require_refused(heap, hak_heap_malloc(heap, BLOCK), 2 * BLOCK);
-            REQUIRE_EQUAL(heap_stats(heap).soft_refusals, 2 * time);
+            REQUIRE_EQUAL(stats_of_heap(heap).soft_refusals, 2 * time);
             for (size_t number = 0; number < 2; number++) hak_heap_free(heap, blocks[number]);
         }
-        REQUIRE_EQUAL(heap_stats(heap).hard_refusals, 0);
+        REQUIRE_EQUAL(stats_of_heap(heap).hard_refusals, 0);
         hak_heap_destroy(heap);
     }
 }
@@ -134,7 +128,7 @@ static void test_request_that_comes_again_is_served(void **state) {
                 hak_heap_free(heap, blocks[0]);
                 hak_heap_free(heap, blocks[1]);
                 REQUIRE((grown = hak_heap_realloc(heap, grown, size)) != NULL);
-                REQUIRE_EQUAL(heap_stats(heap).soft_refusals, time);
+                REQUIRE_EQUAL(stats_of_heap(heap).soft_refusals, time);
                 hak_heap_free(heap, grown);
                 for (size_t number = 2; number < (is_growing ? 7 : 8); number++) hak_heap_free(heap, blocks[number]);
             }
@@ -165,7 +159,7 @@ static void test_refusals_are_told_and_nothing_else(void **state) {
                 void *block = hak_heap_malloc_or(heap, size, count_refusal, &refusals, size + 1);
                 REQUIRE(block != NULL);
                 REQUIRE_EQUAL(refusals, time + 1);
-                REQUIRE_EQUAL(heap_stats(heap).used_bytes, bytes);
+                REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, bytes);
                 hak_heap_free(heap, block);
             }
         }
@@ -177,11 +171,11 @@ static void test_refusals_are_told_and_nothing_else(void **state) {
 
 static void require_no_trace_of_refused(hak_heap_t *heap, void *block) {
     static const size_t sizes_refused[] = {PTRDIFF_MAX, PTRDIFF_MAX - 100000, (size_t)1 << 50};
-    hak_heap_stats_t before = heap_stats(heap);
+    hak_heap_stats_t before = stats_of_heap(heap);
     for (size_t number = 0; number < sizeof sizes_refused / sizeof *sizes_refused; number++) {
         require_refused(heap, hak_heap_malloc(heap, sizes_refused[number]), before.used_bytes);
         require_refused(heap, hak_heap_realloc(heap, block, sizes_refused[number]), before.used_bytes);
-        REQUIRE_EQUAL(heap_stats(heap).peak_bytes, before.peak_bytes);
+        REQUIRE_EQUAL(stats_of_heap(heap).peak_bytes, before.peak_bytes);
     }
 }
 

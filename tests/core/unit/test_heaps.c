@@ -29,12 +29,6 @@ static hak_heap_t *heap_with(uint32_t is_private, uint32_t alignment_bytes, uint
     return heap;
 }
 
-static hak_heap_stats_t heap_stats(const hak_heap_t *heap) {
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
-    return stats;
-}
-
 /* ---- Counts and limits ---- */
 
 static void counts_are_exact(uint32_t is_private) {
@@ -61,16 +55,16 @@ static void counts_are_exact(uint32_t is_private) {
         }
         sum_bytes += hak_usable_size(blocks[slot]);
         if (sum_bytes > peak_bytes) peak_bytes = sum_bytes;
-        REQUIRE_EQUAL(heap_stats(heap).used_bytes, sum_bytes);
+        REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, sum_bytes);
     }
-    REQUIRE_AT_LEAST(heap_stats(heap).peak_bytes, peak_bytes);
+    REQUIRE_AT_LEAST(stats_of_heap(heap).peak_bytes, peak_bytes);
     REQUIRE_EQUAL(hak_check(), 0);
     size_t left = 0;
     for (size_t slot = 0; slot < COUNT; slot++) left += blocks[slot] != NULL;
-    REQUIRE_EQUAL(heap_stats(heap).used_blocks, left);
+    REQUIRE_EQUAL(stats_of_heap(heap).used_blocks, left);
     for (size_t slot = 0; slot < COUNT; slot++) hak_heap_free(heap, blocks[slot]), blocks[slot] = NULL;
-    REQUIRE_EQUAL(heap_stats(heap).used_bytes, 0);
-    REQUIRE_EQUAL(heap_stats(heap).used_blocks, 0);
+    REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, 0);
+    REQUIRE_EQUAL(stats_of_heap(heap).used_blocks, 0);
     hak_heap_destroy(heap);
     stats_require_all_returned();
 }
@@ -92,8 +86,8 @@ static void test_hard_limit(void **state) {
     REQUIRE_EQUAL(errno, ENOMEM);
     REQUIRE(hak_heap_realloc(heap, first, 20000) == NULL);
     REQUIRE(pattern_holds(first, 6000, 1));
-    REQUIRE_EQUAL(heap_stats(heap).hard_refusals, 2);
-    REQUIRE_EQUAL(heap_stats(heap).hard_limit_bytes, 10000);
+    REQUIRE_EQUAL(stats_of_heap(heap).hard_refusals, 2);
+    REQUIRE_EQUAL(stats_of_heap(heap).hard_limit_bytes, 10000);
     REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, 1000), 0); /* below what is held: that stays, and may shrink */
     first = hak_heap_realloc(heap, first, 3000);
     REQUIRE(first != NULL && pattern_holds_prefix(first, 3000, 6000, 1));
@@ -115,12 +109,12 @@ static void test_soft_limit_refuses_once(void **state) {
     REQUIRE(hak_heap_malloc(heap, 1024) == NULL);
     for (size_t number = 4; number < 8; number++) REQUIRE((held[number] = hak_heap_malloc(heap, 1024)) != NULL);
     REQUIRE(hak_heap_malloc(heap, 1024) == NULL); /* the hard one */
-    REQUIRE_EQUAL(heap_stats(heap).soft_refusals, 1);
-    REQUIRE_EQUAL(heap_stats(heap).hard_refusals, 1);
+    REQUIRE_EQUAL(stats_of_heap(heap).soft_refusals, 1);
+    REQUIRE_EQUAL(stats_of_heap(heap).hard_refusals, 1);
     for (size_t number = 3; number < 8; number++) hak_heap_free(heap, held[number]);
     REQUIRE((held[3] = hak_heap_malloc(heap, 1024)) != NULL);
     REQUIRE(hak_heap_malloc(heap, 1024) == NULL); /* it had been below: refused again */
-    REQUIRE_EQUAL(heap_stats(heap).soft_refusals, 2);
+    REQUIRE_EQUAL(stats_of_heap(heap).soft_refusals, 2);
     for (size_t number = 0; number < 4; number++) hak_heap_free(heap, held[number]);
     hak_heap_destroy(heap);
 }
@@ -129,15 +123,15 @@ static void test_peak_is_the_most_that_was_held(void **state) {
     (void)state;
     hak_heap_t *heap = heap_with(0, 16, 0, 0);
     void *large = hak_heap_malloc(heap, 4096), *small = hak_heap_malloc(heap, 64);
-    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 4096 + 64);
+    REQUIRE_EQUAL(stats_of_heap(heap).peak_bytes, 4096 + 64);
     large = hak_heap_realloc(heap, large, 64);
-    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 4096 + 64);
+    REQUIRE_EQUAL(stats_of_heap(heap).peak_bytes, 4096 + 64);
     hak_heap_free(heap, small);
-    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 4096 + 64);
+    REQUIRE_EQUAL(stats_of_heap(heap).peak_bytes, 4096 + 64);
     large = hak_heap_realloc(heap, large, 8192);
-    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 8192);
+    REQUIRE_EQUAL(stats_of_heap(heap).peak_bytes, 8192);
     hak_heap_free(heap, large);
-    REQUIRE_EQUAL(heap_stats(heap).peak_bytes, 8192);
+    REQUIRE_EQUAL(stats_of_heap(heap).peak_bytes, 8192);
     hak_heap_destroy(heap);
 }
 
@@ -167,12 +161,12 @@ static void test_limits_set_by_another_thread(void **state) {
             } else {
                 blocks[slot] = hak_heap_malloc(heap, 100);
             }
-            REQUIRE_AT_MOST(heap_stats(heap).used_bytes, HIGH_LIMIT);
+            REQUIRE_AT_MOST(stats_of_heap(heap).used_bytes, HIGH_LIMIT);
         }
         threads_join(mover);
         for (size_t slot = 0; slot < COUNT; slot++) hak_heap_free(heap, blocks[slot]), blocks[slot] = NULL;
         for (size_t slot = 0; slot < COUNT; slot++) blocks[slot] = hak_heap_malloc(heap, 100);
-        REQUIRE_AT_MOST(heap_stats(heap).used_bytes, LOW_LIMIT);
+        REQUIRE_AT_MOST(stats_of_heap(heap).used_bytes, LOW_LIMIT);
         for (size_t slot = 0; slot < COUNT; slot++) hak_heap_free(heap, blocks[slot]), blocks[slot] = NULL;
     }
     hak_heap_destroy(heap);
@@ -321,7 +315,7 @@ static void test_a_heap_moves_between_threads(void **state) {
         wanderer.heap = heap_with(is_private, 8, 0, 0);
         for (size_t round = 0; round < 20; round++) threads_join(threads_start(visit, &wanderer));
         for (size_t number = 0; number < 1000; number++) hak_heap_free(wanderer.heap, wanderer.blocks[number]);
-        REQUIRE_EQUAL(heap_stats(wanderer.heap).used_bytes, 0);
+        REQUIRE_EQUAL(stats_of_heap(wanderer.heap).used_bytes, 0);
         hak_heap_destroy(wanderer.heap);
         stats_require_all_returned();
     }

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "support/stats.h"
 #include "support/suite.h"
 
 enum { BEYOND_BYTES = 64, HEAD_BYTES = 2 * sizeof(uint32_t), FILL = 0xA5 };
@@ -62,9 +63,7 @@ static int make_heap(void *options) {
     errno = 0;
     hak_heap_t *heap = hak_heap_new(options);
     if (heap == NULL) return errno;
-    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
-    REQUIRE_EQUAL(hak_heap_stats_get(heap, &stats), 0);
-    hard_limit_seen = stats.hard_limit_bytes;
+    hard_limit_seen = stats_of_heap(heap).hard_limit_bytes;
     hak_heap_destroy(heap);
     return 0;
 }
