@@ -3,35 +3,20 @@
  * memory back or moves it. In a child, since the kernel refuses until the end of the process.
  */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "support/child.h"
 #include "support/resident.h"
+#include "support/sandbox.h"
 #include "support/stats.h"
 #include "support/suite.h"
 
 enum { ERRNO_BEFORE = 123, BLOCKS = 4096, SYS_PROCESS_MADVISE = 440 };
 
-#define REFUSE(call) \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
-
 static void kernel_refuses(void) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        REFUSE(SYS_madvise),
-        REFUSE(SYS_munmap),
-        REFUSE(SYS_mremap),
-        REFUSE(SYS_membarrier),
-        REFUSE(SYS_PROCESS_MADVISE),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-    REQUIRE_EQUAL(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    REQUIRE_EQUAL(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+    static const uint32_t calls[] = {SYS_madvise, SYS_munmap, SYS_mremap, SYS_membarrier, SYS_PROCESS_MADVISE};
+    for (size_t index = 0; index < sizeof calls / sizeof *calls; index++) sandbox_answer(calls[index], EPERM);
 }
 
 static void *blocks[BLOCKS];

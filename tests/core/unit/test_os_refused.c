@@ -7,13 +7,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,29 +18,14 @@
 #include "platform/os.h"
 #include "support/child.h"
 #include "support/resident.h"
+#include "support/sandbox.h"
 #include "support/stats.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
 /* ---- What refuses ---- */
 
-enum { ANY = 0 };
-
-/* Refuses a system call with EPERM, or those of its calls whose third argument is `third`. */
-static void kernel_refuses(unsigned call, unsigned third) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4),
-        BPF_JUMP(BPF_JMP | BPF_JA, third == ANY ? 2 : 0, 0, 0),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, third, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-    REQUIRE_EQUAL(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    REQUIRE_EQUAL(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
+enum { MADVISE_ADVICE = 2 }; /* the number of that argument */
 
 static bool refuses_keys, has_no_random_bytes;
 static _Atomic unsigned policies_refused, threads_made;
@@ -91,19 +73,19 @@ static void require_no_huge_pages(void) {
 
 static void setting_cannot_be_opened(void *unused) {
     (void)unused;
-    kernel_refuses(SYS_openat, ANY);
+    sandbox_answer(SYS_openat, EPERM);
     require_no_huge_pages();
 }
 
 static void setting_cannot_be_read(void *unused) {
     (void)unused;
-    kernel_refuses(SYS_read, ANY);
+    sandbox_answer(SYS_read, EPERM);
     require_no_huge_pages();
 }
 
 static void advice_is_refused(void *unused) {
     (void)unused;
-    kernel_refuses(SYS_madvise, MADV_HUGEPAGE);
+    sandbox_answer_where(SYS_madvise, MADVISE_ADVICE, MADV_HUGEPAGE, EPERM);
     require_no_huge_pages();
 }
 
@@ -139,7 +121,7 @@ static void policy_is_refused(void *unused) {
 
 static void processors_are_not_told(void *unused) {
     (void)unused;
-    kernel_refuses(SYS_sched_getaffinity, ANY);
+    sandbox_answer(SYS_sched_getaffinity, EPERM);
     require_helper_runs();
 }
 
@@ -148,7 +130,7 @@ enum { WIPE_ON_FORK = 18 };
 /* Children then do not know that the helper is not theirs: they are not told, and lose no more than that. */
 static void mark_is_not_wiped(void *unused) {
     (void)unused;
-    kernel_refuses(SYS_madvise, WIPE_ON_FORK);
+    sandbox_answer_where(SYS_madvise, MADVISE_ADVICE, WIPE_ON_FORK, EPERM);
     require_helper_runs();
     REQUIRE(!os_helper_claim_inherited());
     pid_t child = fork();

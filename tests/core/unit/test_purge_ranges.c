@@ -3,16 +3,14 @@
  * and the same where the kernel has no such call.
  */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "platform/os.h"
 #include "support/child.h"
 #include "support/resident.h"
+#include "support/sandbox.h"
 #include "support/suite.h"
 
 enum { RANGES = OS_RANGES_MAX };
@@ -67,17 +65,7 @@ static void locked_ones_are_refused(void *first_locked) {
         require_purged(&ranges[number], (refused >> number & 1) != 0, number != first && number != RANGES / 2);
 }
 
-static void forbid_the_call(void) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 440 /* process_madvise */, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-    REQUIRE_EQUAL(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    REQUIRE_EQUAL(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
+static void forbid_the_call(void) { sandbox_answer(440 /* process_madvise */, ENOSYS); }
 
 static void all_without_the_call(void *unused) {
     forbid_the_call();

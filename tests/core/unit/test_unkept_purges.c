@@ -6,18 +6,16 @@
  * makes the kernel itself answer 0. Each case is a process of its own.
  */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "platform/os.h"
 #include "support/child.h"
 #include "support/pattern.h"
 #include "support/resident.h"
+#include "support/sandbox.h"
 #include "support/stats.h"
 #include "support/suite.h"
 
@@ -45,19 +43,6 @@ long __wrap_syscall(long number, ...) {
     long bytes = 0;
     for (long index = 0; index < value[2]; index++) bytes += (long)ranges[index].bytes;
     return bytes;
-}
-
-/* The kernel answers `number` with `result`, 0 or an errno, and does nothing. */
-static void kernel_answers(uint32_t number, uint32_t result) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | result),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-    REQUIRE_EQUAL(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    REQUIRE_EQUAL(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
 /* ---- Blocks ---- */
@@ -141,15 +126,15 @@ static char *map_dirty(void) {
 static void first_purge_is_unkept(void *unused) {
     (void)unused;
     char *area = map_dirty();
-    kernel_answers(SYS_madvise, 0);
+    sandbox_answer(SYS_madvise, 0);
     REQUIRE(os_purge(area, PAGES * os_page_bytes));
     REQUIRE(pattern_is_zero(area, PAGES * os_page_bytes));
 }
 
 static void advice_is_unkept(void *unused) {
     (void)unused;
-    kernel_answers(SYS_madvise, 0);
-    kernel_answers(SYS_process_madvise, ENOSYS);
+    sandbox_answer(SYS_madvise, 0);
+    sandbox_answer(SYS_process_madvise, ENOSYS);
     zeroed_blocks_are_zero();
     tails_are_zero();
 }
@@ -157,7 +142,7 @@ static void advice_is_unkept(void *unused) {
 static void both_are_unkept(void *unused) {
     (void)unused;
     ranges_are_unkept = true;
-    kernel_answers(SYS_madvise, 0);
+    sandbox_answer(SYS_madvise, 0);
     zeroed_blocks_are_zero();
     tails_are_zero();
     REQUIRE_EQUAL(unkept_range_calls, 1);
