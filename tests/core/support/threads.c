@@ -48,6 +48,13 @@ void story_reach(Story *story, unsigned step) {
     pthread_mutex_unlock(&story->lock);
 }
 
+void story_hold(Story *story, bool *is_to_hold, unsigned step, unsigned next_step) {
+    if (!*is_to_hold) return;
+    *is_to_hold = false;
+    story_reach(story, step);
+    story_await(story, next_step);
+}
+
 pthread_t threads_start(void *(*run)(void *context), void *context) {
     pthread_t thread;
     REQUIRE_EQUAL(pthread_create(&thread, NULL, run, context), 0);

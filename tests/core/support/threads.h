@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Calls `run(context, number)` in `count` threads that begin at the same moment, and joins them. */
@@ -22,6 +23,9 @@ typedef struct Story {
 
 void story_await(Story *story, unsigned step);
 void story_reach(Story *story, unsigned step);
+
+/* A thread that set `*is_to_hold` stops here once: it reaches a step, and goes on at another one. */
+void story_hold(Story *story, bool *is_to_hold, unsigned step, unsigned next_step);
 
 pthread_t threads_start(void *(*run)(void *context), void *context);
 void threads_join(pthread_t thread);

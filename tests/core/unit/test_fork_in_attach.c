@@ -15,12 +15,7 @@ enum { STEP_HELD = 1, STEP_FORKED = 2, CHILD_SECONDS_MAX = 60 };
 static Story story = STORY_START;
 static _Thread_local bool is_held_with_heap, is_held_before_pool;
 
-static void hold(bool *is_to_hold) {
-    if (!*is_to_hold) return;
-    *is_to_hold = false;
-    story_reach(&story, STEP_HELD);
-    story_await(&story, STEP_FORKED);
-}
+static void hold(bool *is_to_hold) { story_hold(&story, is_to_hold, STEP_HELD, STEP_FORKED); }
 
 Heap *__real_hak_core_pool_take(HeapKind kind);
 Heap *__wrap_hak_core_pool_take(HeapKind kind);

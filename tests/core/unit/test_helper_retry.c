@@ -12,12 +12,13 @@
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
+#include "unit/refused_purges.h"
 
 /* ---- The machine ---- */
 
 static _Atomic uint64_t passed_ms;
 static _Atomic bool clock_runs; /* by itself, too; else a busy machine would pass the time of a retry */
-static _Atomic bool refuses_purges, refuses_threads;
+static _Atomic bool refuses_threads;
 static _Atomic unsigned starts; /* one that has given back all ends, and may be started again */
 
 uint64_t __real_hak_core_os_now_ms(void);
@@ -34,18 +35,6 @@ int __wrap_hak_core_os_helper_start(void (*run)(void));
 int __wrap_hak_core_os_helper_start(void (*run)(void)) {
     starts++;
     return refuses_threads ? EAGAIN : __real_hak_core_os_helper_start(run);
-}
-
-bool __real_hak_core_os_purge(void *address, size_t bytes);
-bool __wrap_hak_core_os_purge(void *address, size_t bytes);
-bool __wrap_hak_core_os_purge(void *address, size_t bytes) {
-    return !refuses_purges && __real_hak_core_os_purge(address, bytes);
-}
-
-uint64_t __real_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
-uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
-uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) {
-    return refuses_purges ? UINT64_MAX >> (64 - count) : __real_hak_core_os_purge_ranges(ranges, count);
 }
 
 /* ---- Free memory that wants a helper ---- */

@@ -13,10 +13,11 @@
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
+#include "unit/refused_purges.h"
 
 /* ---- The kernel ---- */
 
-static _Atomic bool refuses_unmaps, refuses_purges;
+static _Atomic bool refuses_unmaps;
 static _Atomic unsigned unmaps_refused;
 static void *_Atomic never_unmapped;
 
@@ -26,18 +27,6 @@ bool __wrap_hak_core_os_unmap(void *address, size_t bytes) {
     if (!refuses_unmaps && address != never_unmapped) return __real_hak_core_os_unmap(address, bytes);
     unmaps_refused++;
     return false;
-}
-
-bool __real_hak_core_os_purge(void *address, size_t bytes);
-bool __wrap_hak_core_os_purge(void *address, size_t bytes);
-bool __wrap_hak_core_os_purge(void *address, size_t bytes) {
-    return !refuses_purges && __real_hak_core_os_purge(address, bytes);
-}
-
-uint64_t __real_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
-uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
-uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) {
-    return refuses_purges ? UINT64_MAX >> (64 - count) : __real_hak_core_os_purge_ranges(ranges, count);
 }
 
 static uintptr_t next_hint; /* 0: hakmem's */

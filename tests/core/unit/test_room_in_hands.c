@@ -22,11 +22,7 @@ static _Atomic bool refuses_maps;
 uint64_t __real_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
 uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
 uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) {
-    if (is_holding) {
-        is_holding = false;
-        story_reach(&story, STEP_HELD);
-        story_await(&story, STEP_ASKED);
-    }
+    story_hold(&story, &is_holding, STEP_HELD, STEP_ASKED);
     return __real_hak_core_os_purge_ranges(ranges, count);
 }
 
