@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from libc_support import PROGRAMS, Library, clean_environment, output_of, run
 
-CONSUMER_CMAKE = """
+CONSUMER_CMAKE = f"""
 cmake_minimum_required(VERSION 3.20)
 project(consumer LANGUAGES C)
 find_package(hakmem 0.1 REQUIRED CONFIG)
-add_executable(consumer contract.c)
+add_executable(consumer "{PROGRAMS / "contract.c"}")
 target_link_libraries(consumer PRIVATE hakmem::malloc)
 """
 
@@ -48,8 +48,6 @@ def test_pkg_config(prefix: Path, tmp_path: Path) -> None:
 
 def test_find_package(prefix: Path, tmp_path: Path) -> None:
     (tmp_path / "CMakeLists.txt").write_text(CONSUMER_CMAKE)
-    for file in ("contract.c", "check.h"):
-        shutil.copy(PROGRAMS / file, tmp_path)
     build = tmp_path / "build"
     for command in (["-S", tmp_path, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"], ["--build", build]):
         subprocess.run(["cmake", *command], check=True, capture_output=True, env=clean_environment())

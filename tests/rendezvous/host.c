@@ -11,18 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../require.h"
 #include "binding.h"
 
 static const char *folder;
 static int visibility = RTLD_LOCAL;
-
-#define REQUIRE(condition)                                                        \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1);                                                              \
-        }                                                                         \
-    } while (0)
 
 static void *load(const char *name) {
     char path[4096];

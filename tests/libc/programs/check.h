@@ -4,17 +4,9 @@
 #ifndef CHECK_H
 #define CHECK_H
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
 
-/* Ends the program with 1 and one line unless the condition holds. */
-#define CHECK(condition)                                                                    \
-    do {                                                                                    \
-        if (!(condition)) {                                                                 \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);  \
-            _Exit(1);                                                                       \
-        }                                                                                   \
-    } while (0)
+#include "../../require.h"
 
 /* Hides a value from the compiler, which knows what malloc and free do. */
 static inline void *hidden(void *address) {

@@ -19,7 +19,7 @@ static int is_aligned(const void *block, size_t alignment) { return (uintptr_t)b
 /* Every byte up to malloc_usable_size may be written, and is kept by others. */
 static void fill_usable(void *block, size_t size) {
     size_t usable = malloc_usable_size(block);
-    CHECK(usable >= size);
+    REQUIRE(usable >= size);
     memset(block, 0xA5, usable);
 }
 
@@ -29,16 +29,16 @@ static void test_sizes(void) {
     void *blocks[sizeof sizes / sizeof *sizes];
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
         blocks[index] = malloc(sizes[index]);
-        CHECK(blocks[index] != NULL && is_aligned(blocks[index], 16));
+        REQUIRE(blocks[index] != NULL && is_aligned(blocks[index], 16));
         fill_usable(blocks[index], sizes[index]);
     }
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
         unsigned char *zeros = calloc(1, sizes[index]);
-        CHECK(zeros != NULL && is_aligned(zeros, 16));
-        for (size_t offset = 0; offset < sizes[index]; offset++) CHECK(zeros[offset] == 0);
+        REQUIRE(zeros != NULL && is_aligned(zeros, 16));
+        for (size_t offset = 0; offset < sizes[index]; offset++) REQUIRE(zeros[offset] == 0);
         free(zeros);
         for (size_t offset = 0; offset < sizes[index]; offset++)
-            CHECK(((unsigned char *)blocks[index])[offset] == 0xA5);
+            REQUIRE(((unsigned char *)blocks[index])[offset] == 0xA5);
         free(blocks[index]);
     }
 }
@@ -49,11 +49,11 @@ static void test_errno_is_kept_by_free(void) {
         memset(block, 1, size);
         errno = ERRNO_MARK;
         free(hidden(block));
-        CHECK(errno == ERRNO_MARK);
+        REQUIRE(errno == ERRNO_MARK);
     }
     errno = ERRNO_MARK;
     free(hidden(NULL));
-    CHECK(errno == ERRNO_MARK);
+    REQUIRE(errno == ERRNO_MARK);
 }
 
 static void test_refusals(void) {
@@ -63,51 +63,51 @@ static void test_refusals(void) {
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
         size_t size = hidden_size(sizes[index]);
         errno = 0;
-        CHECK(malloc(size) == NULL && errno == ENOMEM);
+        REQUIRE(malloc(size) == NULL && errno == ENOMEM);
         errno = 0;
-        CHECK(calloc(size, 1) == NULL && errno == ENOMEM);
+        REQUIRE(calloc(size, 1) == NULL && errno == ENOMEM);
         errno = 0;
-        CHECK(calloc(size, 3) == NULL && errno == ENOMEM);
+        REQUIRE(calloc(size, 3) == NULL && errno == ENOMEM);
         errno = 0;
-        CHECK(realloc(kept, size) == NULL && errno == ENOMEM);
+        REQUIRE(realloc(kept, size) == NULL && errno == ENOMEM);
         errno = 0;
-        CHECK(reallocarray(kept, size, 2) == NULL && errno == ENOMEM);
+        REQUIRE(reallocarray(kept, size, 2) == NULL && errno == ENOMEM);
         errno = 0;
-        CHECK(memalign(64, size) == NULL && errno == ENOMEM);
+        REQUIRE(memalign(64, size) == NULL && errno == ENOMEM);
         void *aligned = kept;
         errno = ERRNO_MARK;
-        CHECK(posix_memalign(&aligned, 64, size) == ENOMEM && aligned == kept && errno == ERRNO_MARK);
+        REQUIRE(posix_memalign(&aligned, 64, size) == ENOMEM && aligned == kept && errno == ERRNO_MARK);
         errno = 0;
-        CHECK(valloc(size) == NULL && errno == ENOMEM);
+        REQUIRE(valloc(size) == NULL && errno == ENOMEM);
         errno = 0;
-        CHECK(pvalloc(size) == NULL && errno == ENOMEM);
+        REQUIRE(pvalloc(size) == NULL && errno == ENOMEM);
     }
-    for (size_t offset = 0; offset < 100; offset++) CHECK(((char *)kept)[offset] == 7);
+    for (size_t offset = 0; offset < 100; offset++) REQUIRE(((char *)kept)[offset] == 7);
     free(kept);
 }
 
 static void test_realloc(void) {
     char *block = realloc(NULL, 10);
-    CHECK(block != NULL);
+    REQUIRE(block != NULL);
     memset(block, 3, 10);
     for (size_t size = 10; size < (8u << 20); size = size * 5 / 2) {
         block = realloc(block, size * 5 / 2);
-        CHECK(block != NULL && is_aligned(block, 16));
-        for (size_t offset = 0; offset < size; offset += 97) CHECK(block[offset] == 3);
+        REQUIRE(block != NULL && is_aligned(block, 16));
+        for (size_t offset = 0; offset < size; offset += 97) REQUIRE(block[offset] == 3);
         memset(block, 3, size * 5 / 2);
     }
     while (malloc_usable_size(block) > 64) {
         size_t size = malloc_usable_size(block) / 3;
         block = realloc(block, size);
-        CHECK(block != NULL);
-        for (size_t offset = 0; offset < size; offset += 97) CHECK(block[offset] == 3);
+        REQUIRE(block != NULL);
+        for (size_t offset = 0; offset < size; offset += 97) REQUIRE(block[offset] == 3);
     }
-    CHECK(realloc(block, hidden_size(0)) == NULL); /* frees */
+    REQUIRE(realloc(block, hidden_size(0)) == NULL); /* frees */
     block = realloc(NULL, hidden_size(0));
-    CHECK(block != NULL);
+    REQUIRE(block != NULL);
     free(block);
     block = reallocarray(NULL, 10, 10);
-    CHECK(block != NULL);
+    REQUIRE(block != NULL);
     fill_usable(block, 100);
     free(block);
 }
@@ -118,52 +118,52 @@ static void test_alignment(void) {
         for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
             size_t size = sizes[index];
             void *block = aligned_alloc(alignment, size), *other = memalign(alignment, size), *third = NULL;
-            CHECK(block != NULL && is_aligned(block, alignment));
-            CHECK(other != NULL && is_aligned(other, alignment));
+            REQUIRE(block != NULL && is_aligned(block, alignment));
+            REQUIRE(other != NULL && is_aligned(other, alignment));
             fill_usable(block, size);
             fill_usable(other, size);
             int error = posix_memalign(&third, alignment, size);
-            CHECK(error == (alignment < sizeof(void *) ? EINVAL : 0));
-            CHECK(error != 0 || is_aligned(third, alignment));
+            REQUIRE(error == (alignment < sizeof(void *) ? EINVAL : 0));
+            REQUIRE(error != 0 || is_aligned(third, alignment));
             block = realloc(block, size + 100);
-            CHECK(block != NULL && (size == 0 || *(unsigned char *)block == 0xA5));
+            REQUIRE(block != NULL && (size == 0 || *(unsigned char *)block == 0xA5));
             free(block);
             free(other);
             free(third);
         }
     }
     void *block = NULL;
-    CHECK(posix_memalign(&block, 0, 100) == EINVAL);
-    CHECK(posix_memalign(&block, 24, 100) == EINVAL);
-    CHECK(posix_memalign(&block, 4, 100) == EINVAL);
+    REQUIRE(posix_memalign(&block, 0, 100) == EINVAL);
+    REQUIRE(posix_memalign(&block, 24, 100) == EINVAL);
+    REQUIRE(posix_memalign(&block, 4, 100) == EINVAL);
     block = memalign(hidden_size(48), 100); /* rounded up */
-    CHECK(block != NULL && is_aligned(block, 64));
+    REQUIRE(block != NULL && is_aligned(block, 64));
     free(block);
     errno = 0;
-    CHECK(memalign(hidden_size(SIZE_MAX / 2 + 2), 1) == NULL && errno == EINVAL);
+    REQUIRE(memalign(hidden_size(SIZE_MAX / 2 + 2), 1) == NULL && errno == EINVAL);
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     block = valloc(100);
-    CHECK(is_aligned(block, page));
+    REQUIRE(is_aligned(block, page));
     free(block);
     block = pvalloc(page + 1);
-    CHECK(is_aligned(block, page) && malloc_usable_size(block) >= 2 * page);
+    REQUIRE(is_aligned(block, page) && malloc_usable_size(block) >= 2 * page);
     free(block);
 }
 
 static void test_look_ups(void) {
-    CHECK(malloc_usable_size(NULL) == 0);
-    CHECK(mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1);
+    REQUIRE(malloc_usable_size(NULL) == 0);
+    REQUIRE(mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1);
     void *blocks[100];
     for (size_t index = 0; index < 100; index++) blocks[index] = malloc(50000);
 #if __GLIBC_PREREQ(2, 33)
     struct mallinfo2 info = mallinfo2();
-    CHECK(info.uordblks + info.hblkhd >= 100 * 50000 && info.fordblks < ((size_t)1 << 30));
+    REQUIRE(info.uordblks + info.hblkhd >= 100 * 50000 && info.fordblks < ((size_t)1 << 30));
 #endif
     for (size_t index = 0; index < 100; index++) free(blocks[index]);
     (void)malloc_trim(0);
     FILE *null = fopen("/dev/null", "w");
-    CHECK(malloc_info(0, null) == 0);
-    CHECK(malloc_info(1, null) != 0);
+    REQUIRE(malloc_info(0, null) == 0);
+    REQUIRE(malloc_info(1, null) != 0);
     fclose(null);
 }
 

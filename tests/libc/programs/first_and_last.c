@@ -40,7 +40,7 @@ static void end_thread_local(void *block) {
 static void *run_thread(void *unused) {
     (void)unused;
     for (int index = 0; index < KEYS; index++) pthread_setspecific(keys[index], malloc((size_t)index * 100));
-    CHECK(__cxa_thread_atexit_impl(end_thread_local, malloc(500), &__dso_handle) == 0);
+    REQUIRE(__cxa_thread_atexit_impl(end_thread_local, malloc(500), &__dso_handle) == 0);
     return malloc(200);
 }
 
@@ -50,21 +50,21 @@ static void at_exit(void) {
 }
 
 __attribute__((destructor)) static void free_after_main(void) {
-    CHECK(strcmp(early, "made at exit") == 0);
+    REQUIRE(strcmp(early, "made at exit") == 0);
     free(early);
     free(hidden(malloc(1000)));
 }
 
 int main(void) {
-    CHECK(strcmp(early, "made by a constructor") == 0);
-    for (int index = 0; index < KEYS; index++) CHECK(pthread_key_create(&keys[index], free_and_make) == 0);
+    REQUIRE(strcmp(early, "made by a constructor") == 0);
+    for (int index = 0; index < KEYS; index++) REQUIRE(pthread_key_create(&keys[index], free_and_make) == 0);
     pthread_t threads[THREADS];
-    for (int index = 0; index < THREADS; index++) CHECK(pthread_create(&threads[index], NULL, run_thread, NULL) == 0);
+    for (int index = 0; index < THREADS; index++) REQUIRE(pthread_create(&threads[index], NULL, run_thread, NULL) == 0);
     for (int index = 0; index < THREADS; index++) {
         void *block;
-        CHECK(pthread_join(threads[index], &block) == 0);
+        REQUIRE(pthread_join(threads[index], &block) == 0);
         free(block);
     }
-    CHECK(atexit(at_exit) == 0);
+    REQUIRE(atexit(at_exit) == 0);
     return 0;
 }

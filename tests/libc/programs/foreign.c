@@ -17,9 +17,9 @@ int main(void) {
         free(hidden(__libc_malloc(bytes)));
         char *block = hidden(__libc_malloc(bytes));
         memset(block, 5, bytes);
-        CHECK(malloc_usable_size(block) >= bytes);
+        REQUIRE(malloc_usable_size(block) >= bytes);
         block = realloc(block, 3 * bytes);
-        CHECK(block != NULL && block[0] == 5 && block[bytes - 1] == 5);
+        REQUIRE(block != NULL && block[0] == 5 && block[bytes - 1] == 5);
         block = realloc(block, bytes);
         free(block);
         if (free_sized != NULL) free_sized(hidden(__libc_malloc(bytes)), bytes);

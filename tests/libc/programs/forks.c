@@ -25,7 +25,7 @@ static void churn(unsigned seed, int rounds) {
         void **place = &blocks[seed >> 16 & 127];
         free(*place);
         *place = malloc(seed % 7 == 0 ? seed >> 12 & 0x3FFFF : seed >> 20 & 0x3FF);
-        CHECK(*place != NULL);
+        REQUIRE(*place != NULL);
     }
     for (int index = 0; index < BLOCKS; index++) {
         free(blocks[index]);
@@ -40,8 +40,8 @@ static void *run_thread(void *number) {
 
 static void await(pid_t child) {
     int status;
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 static void *run_in_child(void *unused) {
@@ -52,12 +52,12 @@ static void *run_in_child(void *unused) {
 
 static void fork_once(void) {
     pid_t child = fork();
-    CHECK(child >= 0);
+    REQUIRE(child >= 0);
     if (child == 0) {
         pthread_t thread;
         churn(5, 2000);
-        CHECK(pthread_create(&thread, NULL, run_in_child, NULL) == 0);
-        CHECK(pthread_join(thread, NULL) == 0);
+        REQUIRE(pthread_create(&thread, NULL, run_in_child, NULL) == 0);
+        REQUIRE(pthread_join(thread, NULL) == 0);
         _exit(0);
     }
     await(child);
@@ -75,15 +75,15 @@ static void vfork_once(void) {
 static void spawn_once(void) {
     pid_t child;
     char *arguments[] = {(char *)"true", NULL};
-    CHECK(posix_spawn(&child, "/bin/true", NULL, NULL, arguments, environ) == 0);
+    REQUIRE(posix_spawn(&child, "/bin/true", NULL, NULL, arguments, environ) == 0);
     await(child);
 }
 
 int main(int count, char **arguments) {
-    CHECK(count == 2);
+    REQUIRE(count == 2);
     pthread_t threads[THREADS];
     for (size_t number = 0; number < THREADS; number++)
-        CHECK(pthread_create(&threads[number], NULL, run_thread, (void *)number) == 0);
+        REQUIRE(pthread_create(&threads[number], NULL, run_thread, (void *)number) == 0);
     for (int round = 0; round < atoi(arguments[1]); round++) {
         fork_once();
         if (round % 8 == 0) vfork_once();
@@ -91,6 +91,6 @@ int main(int count, char **arguments) {
         churn(11, 1000);
     }
     is_over = 1;
-    for (size_t number = 0; number < THREADS; number++) CHECK(pthread_join(threads[number], NULL) == 0);
+    for (size_t number = 0; number < THREADS; number++) REQUIRE(pthread_join(threads[number], NULL) == 0);
     return 0;
 }

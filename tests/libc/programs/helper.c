@@ -32,7 +32,7 @@ static void *build_and_drop(void *unused) {
 static int count_threads(void) {
     int count = 0;
     DIR *tasks = opendir("/proc/self/task");
-    CHECK(tasks != NULL);
+    REQUIRE(tasks != NULL);
     for (struct dirent *task; (task = readdir(tasks)) != NULL;) count += task->d_name[0] != '.';
     closedir(tasks);
     return count;
@@ -43,7 +43,7 @@ int main(void) {
     build_and_drop(NULL);
     printf("%d\n", count_threads());
     for (int index = 0; index < THREADS; index++)
-        CHECK(pthread_create(&threads[index], NULL, build_and_drop, NULL) == 0);
-    for (int index = 0; index < THREADS; index++) CHECK(pthread_join(threads[index], NULL) == 0);
+        REQUIRE(pthread_create(&threads[index], NULL, build_and_drop, NULL) == 0);
+    for (int index = 0; index < THREADS; index++) REQUIRE(pthread_join(threads[index], NULL) == 0);
     return 0;
 }

@@ -21,17 +21,17 @@ static void *run_thread(void *unused) {
 
 int main(int count, char **arguments) {
     static pthread_key_t key;
-    CHECK(count == 2);
+    REQUIRE(count == 2);
     for (long left = strtol(arguments[1], NULL, 10); left > 0; left--)
         if (pthread_key_create(&key, NULL) != 0) break;
     free(run_thread(NULL));
     for (int round = 0; round < 3; round++) {
         pthread_t threads[THREADS];
         for (int index = 0; index < THREADS; index++)
-            CHECK(pthread_create(&threads[index], NULL, run_thread, NULL) == 0);
+            REQUIRE(pthread_create(&threads[index], NULL, run_thread, NULL) == 0);
         for (int index = 0; index < THREADS; index++) {
             void *block;
-            CHECK(pthread_join(threads[index], &block) == 0);
+            REQUIRE(pthread_join(threads[index], &block) == 0);
             free(block);
         }
     }

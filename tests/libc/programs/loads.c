@@ -14,24 +14,24 @@
 
 static void *function(void *handle, const char *name) {
     void *address = dlsym(handle, name);
-    CHECK(address != NULL);
+    REQUIRE(address != NULL);
     return address;
 }
 
 int main(int count, char **arguments) {
-    CHECK(count == 3);
+    REQUIRE(count == 3);
     void *asker = dlopen(arguments[1], RTLD_NOW);
-    CHECK(asker != NULL);
+    REQUIRE(asker != NULL);
     int (*ask)(void) = (int (*)(void))function(asker, "ask");
-    CHECK(ask() == 42);
+    REQUIRE(ask() == 42);
     void *module = dlopen(arguments[2], RTLD_NOW | RTLD_DEEPBIND);
-    CHECK(module != NULL);
+    REQUIRE(module != NULL);
     void (*take)(void *) = (void (*)(void *))function(module, "take");
     void *(*give)(void) = (void *(*)(void))function(module, "give");
     take(malloc(1000));
     free(give());
     take(strdup("text"));
-    CHECK(dlclose(module) == 0);
-    CHECK(dlopen("/no/such/file.so", RTLD_NOW) == NULL && dlerror() != NULL);
+    REQUIRE(dlclose(module) == 0);
+    REQUIRE(dlopen("/no/such/file.so", RTLD_NOW) == NULL && dlerror() != NULL);
     return 0;
 }

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
+
 enum { LIMIT_BYTES = 4 << 20 };
 
 static struct {
@@ -54,14 +56,6 @@ static void *limited_alloc(void *ud, void *block, size_t old_bytes, size_t new_b
     return served;
 }
 
-static lua_State *make_state(lua_Alloc alloc) {
-#if LUA_VERSION_NUM >= 505
-    return lua_newstate(alloc, NULL, luaL_makeseed(NULL));
-#else
-    return lua_newstate(alloc, NULL);
-#endif
-}
-
 static lua_State *make_wrapped(void) {
     lua_State *L = luaL_newstate();
     account.previous = lua_getallocf(L, &account.previous_ud);
@@ -80,9 +74,9 @@ static lua_State *make(const char *kind) {
     if (strcmp(kind, "stock") == 0) return luaL_newstate();
     if (strcmp(kind, "wrapped") == 0) return make_wrapped();
     if (strcmp(kind, "opened") == 0) return make_opened();
-    if (strcmp(kind, "plain") == 0) return make_state(hak_lua_alloc);
+    if (strcmp(kind, "plain") == 0) return host_new_state(hak_lua_alloc, NULL);
     is_newstate_refused = strcmp(kind, "untold") == 0;
-    return make_state(limited_alloc);
+    return host_new_state(limited_alloc, NULL);
 }
 
 static int push_used(lua_State *L) {

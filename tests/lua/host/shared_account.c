@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
+
 enum { THREADS = 3 };
 
 static const char script[] = "local kept = {}\n"
@@ -31,14 +33,6 @@ static int open_libraries(lua_State *L) {
     return 0;
 }
 
-static lua_State *new_state(void) {
-#if LUA_VERSION_NUM >= 505
-    return lua_newstate(allocator, allocator_ud, 1);
-#else
-    return lua_newstate(allocator, allocator_ud);
-#endif
-}
-
 /* Returns 0, or 1 after it has said what failed. */
 static int run(lua_State *L) {
     if (luaL_loadstring(L, script) == 0 && lua_pcall(L, 0, 0, 0) == 0) return 0;
@@ -48,7 +42,7 @@ static int run(lua_State *L) {
 
 static void *use_the_allocator(void *failed) {
     for (int round = 0; round < rounds; round++) {
-        lua_State *L = new_state();
+        lua_State *L = host_new_state(allocator, allocator_ud);
         if (L == NULL) return failed;
         lua_pushcfunction(L, open_libraries);
         if (lua_pcall(L, 0, 0, 0) != 0 || run(L) != 0) return failed;

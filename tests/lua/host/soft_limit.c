@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host.h"
+
 enum { LIMITS = 200, SOFT_MIN = 200000, SOFT_STEP = 1949, ROUNDS = 1000, OPENINGS_MAX = 100 };
 
 /* The strings are larger than what their collected predecessors leave below the limit. */
@@ -54,11 +56,7 @@ static void *run_in_a_further_state(void *failures) {
     lua_Alloc allocator = lua_getallocf(first, &ud);
     lua_State *L = NULL;
     for (int time = 0; L == NULL && time < OPENINGS_MAX; time++) /* refused where the account passes the limit */
-#if LUA_VERSION_NUM >= 505
-        L = lua_newstate(allocator, ud, 1);
-#else
-        L = lua_newstate(allocator, ud);
-#endif
+        L = host_new_state(allocator, ud);
     if (L == NULL) return NULL;
     static const char script[] = "local kept = {} for number = 1, 2000 do kept[number % 300] = {number} end";
     for (int round = 0; round < ROUNDS; round++) *(int *)failures += run(L, script);

@@ -14,13 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUIRE(condition)                                                                  \
-    do {                                                                                    \
-        if (!(condition)) {                                                                 \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);  \
-            exit(1);                                                                        \
-        }                                                                                   \
-    } while (0)
+#include "host.h"
 
 #define HAS_TAGS (LUA_VERSION_NUM >= 502)
 

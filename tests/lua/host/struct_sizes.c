@@ -5,17 +5,9 @@
  */
 #include <errno.h>
 #include <hakmem_lua.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define REQUIRE(condition)                                                                  \
-    do {                                                                                    \
-        if (!(condition)) {                                                                 \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);  \
-            exit(1);                                                                        \
-        }                                                                                   \
-    } while (0)
+#include "host.h"
 
 /* Of options an unset size and an unknown demand are errors; of stats what is known is filled, up to the given size. */
 int main(void) {
