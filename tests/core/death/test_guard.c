@@ -9,10 +9,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "support/child.h"
+#include "support/misuse.h"
 #include "support/pattern.h"
 #include "support/stats.h"
 #include "support/suite.h"
@@ -20,59 +19,48 @@
 static const size_t sizes[] = {1, 8, 16, 24, 40, 100, 1000, 1024, 5000, 20000, 32000};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
-/* The first line of stderr, for the parent: which address the message must name. */
-static void announce(const void *address) {
-    char line[64];
-    int length = snprintf(line, sizeof line, "%p %ld\n", address, (long)syscall(SYS_gettid));
-    REQUIRE_EQUAL(write(STDERR_FILENO, line, (size_t)length), length);
-}
-
-/* Hides an address from the compiler, which would warn of what these cases do. */
-static char *laundered(void *address) {
-    void *volatile copy = address;
-    return copy;
-}
+static char *laundered(void *address) { return misuse_laundered(address); }
 
 /* ---- Beyond the end ---- */
 
 static void overflow_by_one(size_t bytes) {
     char *block = hak_malloc(bytes);
-    announce(block);
+    misuse_announce(block);
     laundered(block)[hak_usable_size(block)] ^= 1;
     hak_free(block);
 }
 
 static void overflow_with_zeros(size_t bytes) {
     char *block = hak_calloc(1, bytes);
-    announce(block);
+    misuse_announce(block);
     laundered(block)[hak_usable_size(block) + 7] = 0;
     hak_free(block);
 }
 
 static void overflow_into_the_neighbour(size_t bytes) {
     char *block = hak_malloc(bytes);
-    announce(block);
+    misuse_announce(block);
     memset(laundered(block), 'x', hak_usable_size(block) + 32);
     hak_free(block);
 }
 
 static void overflow_found_by_realloc(size_t bytes) {
     char *block = hak_malloc(bytes);
-    announce(block);
+    misuse_announce(block);
     laundered(block)[hak_usable_size(block)] ^= 1;
     hak_free(hak_realloc(block, bytes * 3 + 100));
 }
 
 static void overflow_found_by_sized_free(size_t bytes) {
     char *block = hak_malloc(bytes);
-    announce(block);
+    misuse_announce(block);
     laundered(block)[hak_usable_size(block) + 31] ^= 1;
     hak_free_sized(block, bytes);
 }
 
 static void overflow_of_an_aligned_block(size_t bytes) {
     char *block = hak_aligned_alloc(64, bytes);
-    announce(block);
+    misuse_announce(block);
     laundered(block)[hak_usable_size(block)] ^= 1;
     hak_free(block);
 }
@@ -82,7 +70,7 @@ static void overflow_in_a_private_heap(size_t bytes) {
     options.is_private = 1;
     hak_heap_t *heap = hak_heap_new(&options);
     char *block = hak_heap_malloc(heap, bytes);
-    announce(block);
+    misuse_announce(block);
     laundered(block)[hak_usable_size(block)] ^= 1;
     hak_heap_free(heap, block);
     hak_heap_destroy(heap);
@@ -95,7 +83,7 @@ static void write_before_the_start(size_t bytes) {
     size_t step = hak_usable_size(blocks[0]) + 32;
     for (size_t number = 1; number < 100; number++) {
         if (blocks[number] != blocks[number - 1] + step) continue;
-        announce(blocks[number - 1]);
+        misuse_announce(blocks[number - 1]);
         laundered(blocks[number])[-1] ^= 1;
         break;
     }
@@ -103,7 +91,7 @@ static void write_before_the_start(size_t bytes) {
 }
 
 static void *free_it(void *block) {
-    announce(block);
+    misuse_announce(block);
     hak_free(block);
     return NULL;
 }
@@ -127,7 +115,7 @@ static void use_again(const void *block, size_t bytes) {
 
 static void write_after_free_at(size_t bytes, size_t offset, char value) {
     char *keeper = hak_malloc(bytes), *block = hak_malloc(bytes), *other_keeper = hak_malloc(bytes);
-    announce(block);
+    misuse_announce(block);
     hak_free(block);
     laundered(block)[offset] = value;
     use_again(block, bytes);
@@ -141,7 +129,7 @@ static void write_after_free_in_the_middle(size_t bytes) { write_after_free_at(b
 
 static void write_after_realloc_moved_it(size_t bytes) {
     char *keeper = hak_malloc(bytes), *block = hak_malloc(bytes), *other_keeper = hak_malloc(bytes);
-    announce(block);
+    misuse_announce(block);
     char *moved = hak_realloc(block, bytes * 4 + 100);
     REQUIRE(moved != block);
     laundered(block)[0] = 'x';
@@ -185,19 +173,8 @@ static ChildResult start(const char *name, size_t bytes, const char *level, cons
 }
 
 static void require_line(const Case *one, const ChildResult *result) {
-    char address[32] = "", thread[32] = "", thread_word[48], address_word[48];
-    const char *line = strchr(result->errors, '\n');
-    bool is_announced = sscanf(result->errors, "%31s %31s", address, thread) == 2 && line != NULL;
-    snprintf(thread_word, sizeof thread_word, "thread %s)", thread);
-    snprintf(address_word, sizeof address_word, "corruption: %s was written to ", address);
-    line = is_announced ? line + 1 : "";
-    const char *line_end = strchr(line, '\n');
-    bool is_right = strncmp(line, "hakmem: error: ", 15) == 0 && strstr(line, address_word) != NULL &&
-                    strstr(line, one->words) != NULL && strstr(line, " at byte ") != NULL &&
-                    strstr(line, "size class ") != NULL && strstr(line, thread_word) != NULL && line_end != NULL &&
-                    line_end[1] == '\0';
-    if (!is_right) fprintf(stderr, "%s: wanted '%s'; got: %s\n", one->name, one->words, result->errors);
-    REQUIRE(is_right);
+    const char *const words[] = {one->words, " at byte "};
+    misuse_require_report(one->name, words, "corruption: ", " was written to ", result);
 }
 
 static void require_found(const Case *one, size_t bytes) {

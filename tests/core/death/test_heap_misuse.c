@@ -4,19 +4,13 @@
  * the line, and the process goes on, with figures that are right. At each debug level.
  */
 #define _GNU_SOURCE
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "support/child.h"
+#include "support/misuse.h"
 #include "support/stats.h"
 #include "support/suite.h"
-
-/* Hides an address from the compiler, which would warn of what these cases do. */
-static void *laundered(void *address) {
-    void *volatile copy = address;
-    return copy;
-}
 
 static hak_heap_t *private_heap(void) {
     hak_heap_options_t options = HAK_HEAP_OPTIONS_INIT;
@@ -50,7 +44,7 @@ static void require_held(const hak_heap_t *heap, uint64_t bytes, uint64_t blocks
 static void free_of_a_private_block(size_t bytes) {
     hak_heap_t *heap = private_heap();
     unsigned char *block = filled_block(heap, bytes);
-    hak_free(laundered(block));
+    hak_free(misuse_laundered(block));
     require_left_alone(heap, block, bytes);
 }
 
@@ -62,8 +56,8 @@ static void free_of_a_huge_private_block(void) { free_of_a_private_block(5 << 20
 static void realloc_of_a_private_block(hak_heap_t *other, size_t bytes, size_t new_bytes) {
     hak_heap_t *heap = private_heap();
     unsigned char *block = filled_block(heap, bytes);
-    unsigned char *copy = other != NULL ? hak_heap_realloc(other, laundered(block), new_bytes)
-                                        : hak_realloc(laundered(block), new_bytes);
+    unsigned char *copy = other != NULL ? hak_heap_realloc(other, misuse_laundered(block), new_bytes)
+                                        : hak_realloc(misuse_laundered(block), new_bytes);
     require_left_alone(heap, block, bytes);
     require_filled(copy, bytes < new_bytes ? bytes : new_bytes);
     hak_free(copy);
@@ -90,7 +84,7 @@ static void realloc_of_another_heap(void) { realloc_of_a_private_block(hak_heap_
 static void realloc_of_another_private_heap(void) {
     hak_heap_t *heap = private_heap(), *other = private_heap();
     unsigned char *block = filled_block(heap, 100000);
-    REQUIRE(hak_heap_realloc(other, laundered(block), 900000) == NULL);
+    REQUIRE(hak_heap_realloc(other, misuse_laundered(block), 900000) == NULL);
     require_left_alone(heap, block, 100000);
 }
 
@@ -98,7 +92,7 @@ static void realloc_of_another_private_heap(void) {
 static void move_by_an_account(size_t bytes, size_t new_bytes) {
     hak_heap_t *account = hak_heap_new(NULL), *heap = private_heap();
     unsigned char *block = filled_block(heap, bytes);
-    unsigned char *copy = hak_heap_realloc(account, laundered(block), new_bytes);
+    unsigned char *copy = hak_heap_realloc(account, misuse_laundered(block), new_bytes);
     require_filled(block, bytes);
     hak_heap_destroy(heap);
     hak_thread_flush();
@@ -116,7 +110,7 @@ static void growth_of_a_large_private_block_by_an_account(void) { move_by_an_acc
 static void large_private_block_freed_by_an_account(void) {
     hak_heap_t *account = hak_heap_new(NULL), *heap = private_heap();
     unsigned char *block = filled_block(heap, 100000);
-    hak_heap_free(account, laundered(block));
+    hak_heap_free(account, misuse_laundered(block));
     require_held(account, 0, 0);
     require_left_alone(heap, block, 100000);
     hak_heap_destroy(account);
@@ -157,7 +151,7 @@ static void free_in_a_destroyed_heap(void) {
     hak_heap_t *heap = hak_heap_new(NULL);
     unsigned char *block = filled_block(heap, 48);
     hak_heap_destroy(heap);
-    hak_heap_free(laundered(heap), block);
+    hak_heap_free(misuse_laundered(heap), block);
     require_filled(block, 48);
     hak_free(block);
 }
@@ -166,58 +160,53 @@ static int local[64];
 
 static void free_of_a_foreign_block(void) {
     hak_heap_t *heap = private_heap();
-    hak_heap_free(heap, laundered(local));
+    hak_heap_free(heap, misuse_laundered(local));
     hak_heap_destroy(heap);
 }
 
 static void realloc_of_a_foreign_block(void) {
     hak_heap_t *heap = private_heap();
-    REQUIRE(hak_heap_realloc(heap, laundered(local), 100) == NULL);
+    REQUIRE(hak_heap_realloc(heap, misuse_laundered(local), 100) == NULL);
     hak_heap_destroy(heap);
 }
 
 static void heap_destroyed_twice(void) {
     hak_heap_t *heap = hak_heap_new(NULL);
     hak_heap_destroy(heap);
-    hak_heap_destroy(laundered(heap));
+    hak_heap_destroy(misuse_laundered(heap));
 }
 
 static void request_on_a_destroyed_heap(void) {
     hak_heap_t *heap = hak_heap_new(NULL);
     hak_heap_destroy(heap);
-    REQUIRE(hak_heap_malloc(laundered(heap), 48) == NULL);
+    REQUIRE(hak_heap_malloc(misuse_laundered(heap), 48) == NULL);
 }
 
-typedef struct Case {
-    const char *name, *words;
-    void (*run)(void);
-} Case;
-
-#define CASE(words, name) {#name, words, name}
-static const Case cases[] = {
-    CASE("invalid free of 0x", free_of_a_small_private_block),
-    CASE("invalid free of 0x", free_of_a_large_private_block),
-    CASE("invalid free of 0x", free_of_a_huge_private_block),
-    CASE("invalid free of 0x", realloc_of_a_small_private_block),
-    CASE("invalid free of 0x", realloc_of_a_large_private_block),
-    CASE("invalid free of 0x", realloc_of_a_huge_private_block),
-    CASE("invalid free of 0x", shrink_of_a_large_private_block),
-    CASE("invalid free of 0x", outgrown_private_block_over_the_bound),
-    CASE("invalid free of 0x", realloc_of_another_heap),
-    CASE("invalid free of 0x", realloc_of_another_private_heap),
-    CASE("invalid free of 0x", growth_of_a_small_private_block_by_an_account),
-    CASE("invalid free of 0x", shrink_of_a_small_private_block_by_an_account),
-    CASE("invalid free of 0x", growth_of_a_large_private_block_by_an_account),
-    CASE("invalid free of 0x", large_private_block_freed_by_an_account),
-    CASE("invalid free of 0x", free_in_an_empty_account),
-    CASE("invalid free of 0x", free_of_more_than_is_held),
-    CASE("invalid free of 0x", free_of_a_large_block_that_is_not_held),
-    CASE("invalid free of 0x", free_of_more_blocks_than_are_held),
-    CASE("invalid free of 0x", free_of_a_foreign_block),
-    CASE("invalid free of 0x", realloc_of_a_foreign_block),
-    CASE("invalid use of 0x", heap_destroyed_twice),
-    CASE("invalid use of 0x", request_on_a_destroyed_heap), /* the last ones: with debug 2 the account is overwritten */
-    CASE("invalid use of 0x", free_in_a_destroyed_heap),
+static const MisuseCase cases[] = {
+    MISUSE_CASE("invalid free of 0x", free_of_a_small_private_block),
+    MISUSE_CASE("invalid free of 0x", free_of_a_large_private_block),
+    MISUSE_CASE("invalid free of 0x", free_of_a_huge_private_block),
+    MISUSE_CASE("invalid free of 0x", realloc_of_a_small_private_block),
+    MISUSE_CASE("invalid free of 0x", realloc_of_a_large_private_block),
+    MISUSE_CASE("invalid free of 0x", realloc_of_a_huge_private_block),
+    MISUSE_CASE("invalid free of 0x", shrink_of_a_large_private_block),
+    MISUSE_CASE("invalid free of 0x", outgrown_private_block_over_the_bound),
+    MISUSE_CASE("invalid free of 0x", realloc_of_another_heap),
+    MISUSE_CASE("invalid free of 0x", realloc_of_another_private_heap),
+    MISUSE_CASE("invalid free of 0x", growth_of_a_small_private_block_by_an_account),
+    MISUSE_CASE("invalid free of 0x", shrink_of_a_small_private_block_by_an_account),
+    MISUSE_CASE("invalid free of 0x", growth_of_a_large_private_block_by_an_account),
+    MISUSE_CASE("invalid free of 0x", large_private_block_freed_by_an_account),
+    MISUSE_CASE("invalid free of 0x", free_in_an_empty_account),
+    MISUSE_CASE("invalid free of 0x", free_of_more_than_is_held),
+    MISUSE_CASE("invalid free of 0x", free_of_a_large_block_that_is_not_held),
+    MISUSE_CASE("invalid free of 0x", free_of_more_blocks_than_are_held),
+    MISUSE_CASE("invalid free of 0x", free_of_a_foreign_block),
+    MISUSE_CASE("invalid free of 0x", realloc_of_a_foreign_block),
+    MISUSE_CASE("invalid use of 0x", heap_destroyed_twice),
+    /* The last ones: with debug 2 the account is overwritten. */
+    MISUSE_CASE("invalid use of 0x", request_on_a_destroyed_heap),
+    MISUSE_CASE("invalid use of 0x", free_in_a_destroyed_heap),
 };
 enum { CASES = sizeof cases / sizeof *cases, OVERWRITTEN_CASES = 2 };
 

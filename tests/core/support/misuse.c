@@ -15,7 +15,7 @@
 #include "support/require.h"
 #include "support/stats.h"
 
-void misuse_announce(void *address) {
+void misuse_announce(const void *address) {
     char line[64];
     int length = snprintf(line, sizeof line, "%p %ld\n", address, (long)syscall(SYS_gettid));
     REQUIRE_EQUAL(write(STDERR_FILENO, line, (size_t)length), length);
@@ -46,20 +46,27 @@ static void run_reporting(void *context) {
     REQUIRE_EQUAL(hak_check(), 0);
 }
 
-void misuse_require_line(const MisuseCase *one, const ChildResult *result) {
-    char address[32] = "", thread[32] = "", address_word[48], thread_word[48];
+void misuse_require_report(const char *name, const char *const words[2], const char *before, const char *behind,
+                           const ChildResult *result) {
+    char address[32] = "", thread[32] = "", address_words[96], thread_words[48];
     const char *line = strchr(result->errors, '\n');
     bool is_announced = sscanf(result->errors, "%31s %31s", address, thread) == 2 && line != NULL;
-    snprintf(address_word, sizeof address_word, " of %s", address);
-    snprintf(thread_word, sizeof thread_word, "thread %s)", thread);
+    snprintf(address_words, sizeof address_words, "%s%s%s", before, address, behind);
+    snprintf(thread_words, sizeof thread_words, "thread %s)", thread);
     line = is_announced ? line + 1 : "";
     const char *line_end = strchr(line, '\n');
-    bool is_right = is_announced && strncmp(line, "hakmem: error: ", 15) == 0 && strstr(line, one->words) != NULL &&
-                    strstr(line, address_word) != NULL && strstr(line, "size class ") != NULL &&
-                    strstr(line, thread_word) != NULL && line_end != NULL && line_end[1] == '\0';
+    bool is_right = strncmp(line, "hakmem: error: ", 15) == 0 && strstr(line, words[0]) != NULL &&
+                    strstr(line, words[1]) != NULL && strstr(line, address_words) != NULL &&
+                    strstr(line, "size class ") != NULL && strstr(line, thread_words) != NULL && line_end != NULL &&
+                    line_end[1] == '\0';
     if (!is_right)
-        fprintf(stderr, "%s: wanted '%s', '%s'; got: %s\n", one->name, one->words, address_word, result->errors);
+        fprintf(stderr, "%s: wanted '%s', '%s', '%s'; got: %s\n", name, words[0], words[1], address_words,
+                result->errors);
     REQUIRE(is_right);
+}
+
+void misuse_require_line(const MisuseCase *one, const ChildResult *result) {
+    misuse_require_report(one->name, (const char *const[]){one->words, ""}, " of ", "", result);
 }
 
 void misuse_cases_abort(const MisuseCase *cases, size_t count) {

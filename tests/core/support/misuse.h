@@ -18,12 +18,15 @@ typedef struct MisuseCase {
 #define MISUSE_CASE(words, name) {#name, words, name}
 
 /* Called by each case before its fault: tells the parent the address that the line has to name. */
-void misuse_announce(void *address);
+void misuse_announce(const void *address);
 
 /* Hides an address from the compiler, which would warn of such a use. */
 void *misuse_laundered(const void *address);
 
-/* Fails unless the child's stderr is the announcement, then exactly one line of hakmem's about it. */
+/* Fails unless the child's stderr is the announcement, then exactly one line of hakmem's about it. `words` are two that
+ * it contains; the address stands there between `before` and `behind`. */
+void misuse_require_report(const char *name, const char *const words[2], const char *before, const char *behind,
+                           const ChildResult *result);
 void misuse_require_line(const MisuseCase *one, const ChildResult *result);
 
 /* Each case in a child: it aborts; and with on_error=report it goes on, and hak_check finds nothing. */
