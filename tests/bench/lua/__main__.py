@@ -13,19 +13,13 @@ from bench.lua import report, runner
 from bench.shared import command, machine, peers, tables
 from bench.shared.command import words
 
-SHORT_SCALE = 0.25
-
 
 def parse_arguments() -> argparse.Namespace:
-    parser = command.parser("bench.lua", __doc__, 3, f"one run at scale {SHORT_SCALE:g}", report.STOCK)
+    parser = command.workload_parser("bench.lua", __doc__, report.STOCK, runner.WORKLOADS)
     parser.add_argument("--lua", required=True, help="the interpreter")
     parser.add_argument("--module", type=Path, required=True, help="the folder of hakmem.so")
     parser.add_argument("--host", type=Path, help="the C host; without it the cost of accounts is left out")
-    parser.add_argument("--scale", type=command.positive, default=1.0, help="size of the workloads (%(default)s)")
-    parser.add_argument("--workloads", default="", help=command.choice_of(runner.WORKLOADS))
-    arguments = parser.parse_args()
-    if arguments.short:
-        arguments.runs, arguments.scale = 1, SHORT_SCALE
+    arguments = command.parse(parser)
     arguments.module = arguments.module.resolve()
     return arguments
 

@@ -16,12 +16,11 @@ from hakmem.measure.allocators import hakmem_options
 from bench.shared import peers
 from bench.shared.child import Child, ChildFailed
 from bench.shared.peers import Peer
+from bench.shared.runner import SOON_SECONDS, TIMEOUT_SECONDS
 
 WORKLOADS = ("tables", "closures", "strings", "tree", "mixed")
 SURVIVORS_PER_THOUSAND = (0, 1, 10)
 SCRIPT = Path(__file__).resolve().parent / "workloads.lua"
-TIMEOUT_SECONDS = 240
-SOON_SECONDS = 0.3
 
 
 @dataclass
@@ -68,11 +67,7 @@ def measure(lua: str, module: Path, workload: str, per_thousand: int, peer: Peer
     command = [lua, *peer.launcher, str(SCRIPT), workload, str(scale), str(per_thousand), "still"]
     child = Child(command, environment_for(peer, module), TIMEOUT_SECONDS)
     try:
-        child.expect("base")
-        child.check_mapped(peer.mapped_file)
-        sample.base_bytes = child.resident_bytes()
-        child.reset_peak()
-        child.go_on()
+        sample.base_bytes = child.begin(peer.mapped_file)
         child.expect("held")
         child.go_on()
         child.expect("dropped")

@@ -22,21 +22,15 @@ from bench.shared.results import Results, compare_digests
 from bench.shared.runner import Sample, measure
 
 PYTHON_PATH = Path(__file__).resolve().parents[2]
-SHORT_SCALE = 0.25
 IDLE_SECONDS = 0.6
 KEPT_PERCENT = ("0", "1", "5")
 START_ROUNDS = 5
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = command.parser("bench.process", __doc__, 3, f"one run at scale {SHORT_SCALE:g}", STOCK)
-    parser.add_argument("--scale", type=command.positive, default=1.0, help="size of the workloads (%(default)s)")
-    parser.add_argument("--workloads", default="", help=command.choice_of(WORKLOADS))
+    parser = command.workload_parser("bench.process", __doc__, STOCK, WORKLOADS)
     parser.add_argument("--kept", default="", help=f"percent that is not dropped, {command.choice_of(KEPT_PERCENT)}")
-    arguments = parser.parse_args()
-    if arguments.short:
-        arguments.runs, arguments.scale = 1, SHORT_SCALE
-    return arguments
+    return command.parse(parser)
 
 
 def choose_workloads(wanted: list[str]) -> list[str]:

@@ -18,18 +18,7 @@ from bench.shared.results import Results, compare_digests
 from bench.shared.runner import Sample, measure
 
 PYTHON_PATH = Path(__file__).resolve().parents[2]
-SHORT_SCALE = 0.25
 IDLE_SECONDS = 2.0
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = command.parser("bench.rss", __doc__, 3, f"one run at scale {SHORT_SCALE:g}", "pymalloc")
-    parser.add_argument("--scale", type=command.positive, default=1.0, help="size of the workloads (%(default)s)")
-    parser.add_argument("--workloads", default="", help=command.choice_of(WORKLOADS))
-    arguments = parser.parse_args()
-    if arguments.short:
-        arguments.runs, arguments.scale = 1, SHORT_SCALE
-    return arguments
 
 
 def measure_all(chosen: list[peers.Peer], workloads: list[str], arguments: argparse.Namespace) -> list[Sample]:
@@ -48,7 +37,7 @@ def measure_all(chosen: list[peers.Peer], workloads: list[str], arguments: argpa
 
 
 def main() -> int:
-    arguments = parse_arguments()
+    arguments = command.parse(command.workload_parser("bench.rss", __doc__, STOCK, WORKLOADS))
     workloads = words(arguments.workloads) or list(WORKLOADS)
     command.check_names("workload", workloads, WORKLOADS)
     known = peers.python_peers(arguments.mimalloc)

@@ -61,6 +61,15 @@ class Child:
         if part_of_path not in self._proc("maps"):
             raise ChildFailed(f"{part_of_path} is not in the process")
 
+    def begin(self, part_of_path: str) -> int:
+        """To where the workload begins; the resident memory there."""
+        self.expect("base")
+        self.check_mapped(part_of_path)
+        base_bytes = self.resident_bytes()
+        self.reset_peak()
+        self.go_on()
+        return base_bytes
+
     def resident_bytes(self) -> int:
         """From smaps_rollup, which is exact (the counters in `status` lag by some OS pages per thread)."""
         return _field(self._proc("smaps_rollup"), "Rss:")

@@ -14,6 +14,9 @@ from rich.console import Console
 
 from bench.shared.verdicts import Verdict, verdict_table
 
+WORKLOAD_RUNS = 3
+SHORT_SCALE = 0.25
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
@@ -35,6 +38,21 @@ def parser(name: str, documentation: str | None, runs: int, short: str, stock: s
     made.add_argument("--short", action="store_true", help=short)
     made.add_argument("--peers", default="", help=f"a comma-separated choice of peers (all); {stock} is always there")
     return made
+
+
+def workload_parser(name: str, documentation: str | None, stock: str, workloads: Collection[str]) -> Parser:
+    """Of a benchmark whose workloads have a size; `parse` reads it."""
+    made = parser(name, documentation, WORKLOAD_RUNS, f"one run at scale {SHORT_SCALE:g}", stock)
+    made.add_argument("--scale", type=positive, default=1.0, help="size of the workloads (%(default)s)")
+    made.add_argument("--workloads", default="", help=choice_of(workloads))
+    return made
+
+
+def parse(made: Parser) -> argparse.Namespace:
+    arguments = made.parse_args()
+    if arguments.short:
+        arguments.runs, arguments.scale = 1, SHORT_SCALE
+    return arguments
 
 
 def refuse(text: str) -> NoReturn:

@@ -51,11 +51,7 @@ def measure(workload: str, peer: Peer, program: Sequence[str], python_path: Path
 
 
 def _follow(child: Child, peer: Peer, sample: Sample, idle_seconds: float) -> None:
-    child.expect("base")
-    child.check_mapped(peer.mapped_file)
-    sample.base_bytes = child.resident_bytes()
-    child.reset_peak()
-    child.go_on()
+    sample.base_bytes = child.begin(peer.mapped_file)
     child.expect("held")
     sample.held_bytes = child.resident_bytes()
     child.go_on()
