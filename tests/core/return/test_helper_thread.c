@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/await.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -32,14 +33,15 @@ static void build_and_drop(void) {
     for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
 }
 
-static void await_thread_count(size_t wanted) {
-    for (unsigned tries = 0; resident_thread_count() != wanted && tries < 5000; tries++) resident_sleep_ms(1);
-    REQUIRE_EQUAL(resident_thread_count(), wanted);
-}
+/* Between two looks at free memory the helper sleeps. On a busy machine it could otherwise have given back all, and
+ * have ended, before the test sees it. */
+static void let_helper_sleep(void) { stats_option_set("purge_delay_ms", "3600000"); }
+static void let_helper_work(void) { stats_option_set("purge_delay_ms", "40"); }
 
 static void start_helper(void) {
+    let_helper_sleep();
     build_and_drop();
-    await_thread_count(2);
+    AWAIT_EQUAL(resident_thread_count(), 2);
 }
 
 /* ---- Quiesce ---- */
@@ -117,6 +119,13 @@ static pid_t other_thread(void) {
     return found;
 }
 
+static bool has_processors_of_process(pid_t thread) {
+    cpu_set_t of_process, of_thread;
+    REQUIRE_EQUAL(sched_getaffinity(getpid(), sizeof of_process, &of_process), 0);
+    REQUIRE_EQUAL(sched_getaffinity(thread, sizeof of_thread, &of_thread), 0);
+    return CPU_EQUAL(&of_process, &of_thread);
+}
+
 static void *free_much_on_one_processor(void *is_real_time) {
     cpu_set_t one;
     CPU_ZERO(&one);
@@ -124,16 +133,13 @@ static void *free_much_on_one_processor(void *is_real_time) {
     (void)sched_setaffinity(0, sizeof one, &one);
     struct sched_param priority = {.sched_priority = 1};
     *(bool *)is_real_time = sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
+    let_helper_sleep();
     build_and_drop();
-    await_thread_count(3);
+    AWAIT_EQUAL(resident_thread_count(), 3);
     pid_t helper = other_thread();
     REQUIRE(helper != 0);
-    resident_sleep_ms(20);
-    REQUIRE_EQUAL(sched_getscheduler(helper), SCHED_OTHER);
-    cpu_set_t of_process, of_helper;
-    REQUIRE_EQUAL(sched_getaffinity(getpid(), sizeof of_process, &of_process), 0);
-    REQUIRE_EQUAL(sched_getaffinity(helper, sizeof of_helper, &of_helper), 0);
-    REQUIRE(CPU_EQUAL(&of_process, &of_helper));
+    AWAIT_EQUAL(sched_getscheduler(helper), SCHED_OTHER);
+    AWAIT_EQUAL(has_processors_of_process(helper), true);
     return NULL;
 }
 
@@ -169,12 +175,13 @@ static void build_and_drop_all_but_survivors(void) {
 
 static void helper_ends_under_mlockall(void *unused) {
     (void)unused;
-    stats_option_set("purge_delay_ms", "40");
+    let_helper_sleep();
     if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) return; /* not allowed here */
     build_and_drop_all_but_survivors();
     REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 10 * MIB);
-    await_thread_count(2);
-    await_thread_count(1);
+    AWAIT_EQUAL(resident_thread_count(), 2);
+    let_helper_work();
+    AWAIT_EQUAL(resident_thread_count(), 1);
     REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 10 * MIB);
     for (unsigned round = 0; round < 3; round++) build_and_drop_all_but_survivors();
     REQUIRE_EQUAL(resident_thread_count(), 1); /* it does not come again for a while */
@@ -212,14 +219,15 @@ static void little_is_not_worth_a_thread(void *unused) {
     REQUIRE_EQUAL(resident_thread_count(), 1);
     REQUIRE(stats_checked().free_resident_bytes <= IDLE_BOUND_BYTES + FIRST_THREAD_BYTES + (1 << 20));
     start_helper();
-    resident_sleep_ms(600);
-    REQUIRE(stats_checked().free_resident_bytes <= IDLE_BOUND_BYTES + (1 << 20));
+    let_helper_work();
+    AWAIT_AT_MOST(stats_checked().free_resident_bytes, IDLE_BOUND_BYTES + (1 << 20));
 }
 
 static void any_excess_is_worth_a_helper(void *unused) {
     (void)unused;
+    let_helper_sleep();
     drop_from(BLOCKS / 6, BLOCKS / 60);
-    await_thread_count(2);
+    AWAIT_EQUAL(resident_thread_count(), 2);
 }
 
 static void test_first_thread(void **state) {

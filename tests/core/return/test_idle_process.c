@@ -6,12 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/await.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
 
-enum { BLOCKS = 12000, BLOCK_BYTES = 4096, KEPT_EVERY = 4, WAITS_MAX = 500 };
+enum { BLOCKS = 12000, BLOCK_BYTES = 4096, KEPT_EVERY = 4 };
 
 static void *blocks[BLOCKS];
 
@@ -26,11 +27,7 @@ static void leave_free_bytes(void) {
     REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 30 * MIB);
 }
 
-static void require_given_back(void) {
-    for (unsigned waits = 0; waits < WAITS_MAX && stats_now().free_resident_bytes > 8 * MIB; waits++)
-        resident_sleep_ms(10);
-    REQUIRE_AT_MOST(stats_now().free_resident_bytes, 8 * MIB);
-}
+static void require_given_back(void) { AWAIT_AT_MOST(stats_now().free_resident_bytes, 8 * MIB); }
 
 static void after_a_fork(void *unused) {
     (void)unused;

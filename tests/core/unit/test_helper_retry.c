@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "platform/os.h"
+#include "support/await.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -56,12 +57,7 @@ static void build_and_drop(void) {
     hak_thread_flush();
 }
 
-static void await_end_of_helper(void) {
-    for (unsigned tries = 0; resident_thread_count() > 1; tries++) {
-        REQUIRE_OP(tries, <, 10000);
-        resident_sleep_ms(1);
-    }
-}
+static void await_end_of_helper(void) { AWAIT_EQUAL(resident_thread_count(), 1); }
 
 static void keep_little(void) {
     stats_option_set("retain_bytes", "0");

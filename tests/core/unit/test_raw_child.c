@@ -16,6 +16,7 @@
 #include "platform/os.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
+#include "support/await.h"
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
@@ -64,8 +65,7 @@ static void live_in_child(void) {
     alarm(CHILD_SECONDS_MAX);
     REQUIRE_EQUAL(hak_check(), 0);
     build_and_drop();
-    for (unsigned tries = 0; stats_now().free_resident_bytes > 4 * MIB && tries < 100; tries++) resident_sleep_ms(50);
-    REQUIRE_AT_MOST(stats_now().free_resident_bytes, 4 * MIB + stats_now().live_bytes / 20);
+    AWAIT_AT_MOST(stats_now().free_resident_bytes, 4 * MIB + stats_now().live_bytes / 20);
     pid_t grandchild = fork();
     if (grandchild == 0) {
         alarm(CHILD_SECONDS_MAX);
