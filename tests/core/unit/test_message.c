@@ -8,11 +8,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "platform/message.h"
 #include "platform/os.h"
+#include "support/await.h"
 #include "support/child.h"
 #include "support/suite.h"
 
@@ -96,6 +98,12 @@ static void note_signal(int number) {
     signals_seen++;
 }
 
+static size_t bytes_to_read(int pipe_end) {
+    int bytes = 0;
+    REQUIRE_EQUAL(ioctl(pipe_end, FIONREAD, &bytes), 0);
+    return (size_t)bytes;
+}
+
 /* A pipe that is full but for less than the text: the kernel takes a part, and a signal ends the wait for the rest. */
 static void write_into_full_pipe(void *unused) {
     (void)unused;
@@ -115,6 +123,7 @@ static void write_into_full_pipe(void *unused) {
         _exit(signals_seen > 0 ? 0 : 1);
     }
     close(full_pipe[1]);
+    AWAIT_EQUAL(bytes_to_read(full_pipe[0]), room_bytes);
     for (unsigned time = 0; time < 20; time++) { /* it waits in the kernel meanwhile, and goes on waiting */
         os_sleep_ms(5);
         REQUIRE_EQUAL(kill(writer, SIGUSR1), 0);
