@@ -281,19 +281,22 @@ await_true(is_served)
 
 
 def test_without_a_descriptor_it_is_refused() -> None:
-    """The thread cannot be told to end, and the promise not be kept: nothing has begun."""
+    """The thread cannot be told to end, and the promise not be kept: nothing has begun, and nobody has waited for it."""
     succeeds(
         """
 import resource
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-begin = time.monotonic()
-try:
-    with hakmem.quiesce():
-        raise AssertionError("it began")
-except RuntimeError as error:
-    assert "descriptor" in str(error), error
-assert time.monotonic() - begin < 0.5
+seconds = []
+for _ in range(5):  # a busy machine may keep one of them waiting
+    begin = time.monotonic()
+    try:
+        with hakmem.quiesce():
+            raise AssertionError("it began")
+    except RuntimeError as error:
+        assert "descriptor" in str(error), error
+    seconds.append(time.monotonic() - begin)
+assert min(seconds) < 0.5, seconds
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 assert is_served()
 build_and_drop()
