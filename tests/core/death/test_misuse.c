@@ -160,7 +160,7 @@ static void free_of_misaligned_pointer(void) {
 }
 
 static void free_of_stack_pointer(void) {
-    char local[64];
+    char local[64] = {0};
     misuse_announce(local);
     hak_free(misuse_laundered(local));
 }
@@ -171,7 +171,7 @@ static void free_of_static_pointer(void) {
 }
 
 static void free_of_foreign_pointer(void) {
-    void *foreign = malloc(100);
+    void *foreign = calloc(1, 100);
     misuse_announce(foreign);
     hak_free(misuse_laundered(foreign));
     free(foreign);
@@ -188,7 +188,7 @@ static void free_of_non_canonical_address(void) {
 }
 
 static void realloc_of_foreign_pointer(void) {
-    char local[64];
+    char local[64] = {0};
     misuse_announce(local);
     REQUIRE(hak_realloc(misuse_laundered(local), 100) == NULL);
 }
