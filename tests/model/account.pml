@@ -11,8 +11,8 @@
  * beside bytes (each block has one byte), how often a thread comes before it claims: it may do so each time, until
  * that was tried CLAIMS times.
  *
- * Checked: no count is lost. The hard limit holds, unless the wait was over too early. No free of a block that
- * is held is reported as misuse. Nobody waits for ever.
+ * Checked: no count is lost. The hard limit holds, unless the wait was over too early, and no thread that shares sees
+ * more in the account than that. No free of a block that is held is reported as misuse. Nobody waits for ever.
  *
  * OPERATIONS of each thread: how many. MUTATION_...: a step is left out or changed.
  */
@@ -57,8 +57,10 @@ byte ended;
 
 #ifdef TIMES_OUT
 #define HARD_LIMIT_HOLDS (held <= LIMIT || is_wait_cut)
+#define SEEN_WITHIN_LIMIT (used + seen_shared <= LIMIT || is_wait_cut)
 #else
 #define HARD_LIMIT_HOLDS (held <= LIMIT)
+#define SEEN_WITHIN_LIMIT (used + seen_shared <= LIMIT)
 #endif
 
 #include "account_user.pml"

@@ -25,66 +25,83 @@ inline owner_leave() {
     }
 }
 
-/* The next value of `shared` is `seen_shared` + `change`, unless another thread was faster. */
-inline compare_and_exchange(change) {
+/* step: see, account_held_bytes_with
+ * seen_shared and used are of one generation, so their sum is never more than the account held at some moment. */
+inline see() {
+    do
+    ::  atomic { forget_own_early_loads(); seen_shared = shared; seen_generation = generation }
+        read(VARIABLE_USED, used);
+#ifdef MUTATION_GENERATION_READ_ONCE
+        break
+#else
+        atomic { forget_own_early_loads(); is_current = (generation == seen_generation) }
+        if :: is_current -> break :: else fi
+#endif
+    od;
+#ifdef MUTATION_LOOKS_AT_USER
+    read_in_order(VARIABLE_USER, user);
+    is_current = (user == NOBODY);
+#else
+#ifdef MUTATION_CLAIM_NOT_NOTICED
+    is_current = 1;
+#else
+    is_current = (seen_generation == share_generation && share_generation % 2 == 0);
+#endif
+#endif
+    if
+    :: is_current -> assert(SEEN_WITHIN_LIMIT)
+    :: else -> list_lock_acquire(); list_lock_release()
+    fi
+}
+
+/* step: change_shared_bytes
+ * Shared bytes and generation are one word. */
+inline change_shared_bytes(change) {
     atomic {
         IN_ORDER;
         forget_own_early_loads();
-        is_exchanged = (shared == seen_shared);
-        if :: is_exchanged -> shared = shared + change :: else -> seen_shared = shared fi
+        is_done = (shared == seen_shared);
+#ifndef MUTATION_LOOKS_AT_USER
+#ifndef MUTATION_CLAIM_NOT_NOTICED
+        is_done = is_done && generation == seen_generation;
+#endif
+#endif
+        if :: is_done -> shared = shared + change :: else fi
     }
 }
 
-/* step: was_claimed */
-inline take_back_if_claimed(change) {
-#ifdef MUTATION_CLAIM_NOT_NOTICED
-    is_done = 1;
-#else
-#ifdef MUTATION_LOOKS_AT_USER
-    read_in_order(VARIABLE_USER, user);
-    is_done = (user == NOBODY);
-#else
-    atomic { forget_own_early_loads(); is_done = (generation == share_generation) }
-#endif
-    if
-    :: is_done
-    :: !is_done -> atomic { IN_ORDER -> shared = shared - (change); forget_own_early_loads() }
-    fi
-#endif
-}
-
-/* step: is_being_claimed */
-inline await_claim() { list_lock_acquire(); list_lock_release() }
+inline forget_seen() { atomic { is_current = 0; seen_shared = 0; seen_generation = 0; used = 0 } }
 
 /* step: add_shared */
 inline add_shared() {
-    seen_shared = shared;
     do
-    :: read(VARIABLE_USED, used);
+    ::  see();
         if
-        :: used + seen_shared + 1 > LIMIT -> is_done = 1; break
-        :: else -> compare_and_exchange(1); if :: is_exchanged -> break :: else fi
+        :: !is_current -> break
+        :: is_current && used + seen_shared + 1 > LIMIT -> is_done = 1; break
+        :: is_current && used + seen_shared + 1 <= LIMIT ->
+            change_shared_bytes(1);
+            if :: is_done -> is_granted = 1; break :: else fi
         fi
     od;
-    if
-    :: is_exchanged -> take_back_if_claimed(1); is_granted = is_done
-    :: else
-    fi;
-    atomic { is_exchanged = 0; seen_shared = 0; used = 0 }
+    forget_seen()
 }
 
 /* step: subtract_shared, account_sum
  * What the account does not hold is not subtracted. */
 inline subtract_shared() {
-    seen_shared = shared;
     do
-    :: read(VARIABLE_USED, used);
-        moved = (used + seen_shared > 0 -> 1 : 0);
-        compare_and_exchange(-moved);
-        if :: is_exchanged -> break :: else fi
+    ::  see();
+        if
+        :: !is_current -> break
+        :: is_current ->
+            moved = (used + seen_shared > 0 -> 1 : 0);
+            change_shared_bytes(-moved);
+            if :: is_done -> break :: else fi
+        fi
     od;
-    take_back_if_claimed(-moved);
-    atomic { is_exchanged = 0; seen_shared = 0; moved = 0; used = 0 }
+    moved = 0;
+    forget_seen()
 }
 
 /* step: account_add, add_plainly */
@@ -107,8 +124,7 @@ inline account_add() {
             :: else
             fi;
             owner_leave()
-        :: !is_alone && share_generation % 2 == 0 -> add_shared()
-        :: !is_alone && share_generation % 2 == 1 -> await_claim()
+        :: !is_alone -> add_shared()
         fi
     :: is_done -> break
     od
@@ -132,8 +148,7 @@ inline account_subtract() {
             :: else
             fi;
             owner_leave()
-        :: !is_alone && share_generation % 2 == 0 -> subtract_shared()
-        :: !is_alone && share_generation % 2 == 1 -> await_claim()
+        :: !is_alone -> subtract_shared()
         fi
     :: is_done -> break
     od
@@ -234,7 +249,7 @@ proctype thread(byte thread_number) {
     byte operations, given, at, user, used, number, seen_former, seen_generation, share_generation;
     byte mallocs_done, frees_done;
     short seen_shared, moved;
-    bit is_alone, is_settled, is_exchanged, is_granted, is_done;
+    bit is_alone, is_settled, is_current, is_granted, is_done;
     do
     :: operations < OPERATIONS ->
         operations++;

@@ -149,17 +149,17 @@ inline claim() {
 #else
     :: memory[VARIABLE_USER] == NOBODY && former == NOBODY ->
 #endif
-#ifdef MUTATION_CLAIMS_AFTER_EXCHANGE
-        atomic { IN_ORDER -> moved = shared; shared = 0; forget_own_early_loads() }
-        atomic { IN_ORDER -> generation++ }
-        atomic { IN_ORDER -> memory[VARIABLE_USER] = thread_number }
-#else
-        atomic { IN_ORDER -> generation++ }
-        atomic { IN_ORDER -> memory[VARIABLE_USER] = thread_number }
-        atomic { IN_ORDER -> moved = shared; shared = 0; forget_own_early_loads() }
-#endif
+#ifdef MUTATION_MOVES_BEFORE_CLAIM
+        moved = shared;
         read(VARIABLE_USED, used);
-        write(VARIABLE_USED, used + moved, PLAIN);
+        write(VARIABLE_USED, used + moved, RELEASE);
+        atomic { IN_ORDER -> shared = shared - moved; generation++; forget_own_early_loads() }
+#else
+        atomic { IN_ORDER -> moved = shared; shared = 0; generation++; forget_own_early_loads() }
+        read(VARIABLE_USED, used);
+        write(VARIABLE_USED, used + moved, RELEASE);
+#endif
+        atomic { IN_ORDER -> memory[VARIABLE_USER] = thread_number }
         atomic { moved = 0; used = 0 }
     :: else
     fi;

@@ -17,11 +17,14 @@
  * Who counts, and where. account_threads.c moves an account between the first two.
  *   alone     `user` is the heap of a thread. That thread counts in used_bytes and used_blocks with plain stores, and
  *             is inside the allocator (cache/owner.h) from before it compares `user` until after its stores.
- *   shared    `user` is NULL. Any thread counts in shared_bytes and shared_blocks, with atomic read-modify-writes.
+ *   shared    `user` is NULL. Any thread counts in `shared` and shared_blocks, with atomic read-modify-writes.
  *             used_bytes and used_blocks are what the former user has left.
  *   private   `user` is NULL. The thread that uses the heap counts in used_bytes and used_blocks with plain stores.
  *
- *   held bytes = used_bytes + shared_bytes; shared_bytes may be negative, and is 0 while one thread counts alone
+ *   shared = shared bytes * 2^ACCOUNT_GENERATION_BITS + generation, in one word: so a thread adds bytes only to what it
+ *            has compared with a limit
+ *   generation: one more when a thread begins to count alone, and one more when that was revoked; odd between them
+ *   held bytes = used_bytes + shared bytes; shared bytes may be negative, and are 0 while one thread counts alone
  *   held bytes <= hard_limit_bytes, unless the limit was set below the held bytes
  *   soft_refused <=> the soft limit has refused a request since the held bytes last fell so far that this request
  *                    would not exceed it; once a later request has exceeded it: fell to it or below
@@ -44,11 +47,11 @@ struct hak_heap {
     _Atomic bool soft_refused;
     _Atomic uint64_t peak_bytes, soft_limit_bytes, hard_limit_bytes; /* UINT64_MAX: none */
     _Atomic uint64_t soft_refusals, hard_refusals;
-    _Atomic int64_t shared_bytes, shared_blocks;
+    _Atomic uint64_t shared;
+    _Atomic int64_t shared_blocks;
 
     /* account_threads.c. Changes of `user` and `former` are made under heap_list_lock, which a fork takes, too. */
     Heap *_Atomic former;            /* the last user, until it was seen outside of the allocator; NULL: it was */
-    _Atomic uint32_t generation;     /* raised before `user` is claimed, and after it was revoked; odd: claimed */
     _Atomic bool is_former_findable; /* the kernel has given a barrier in all threads since the user had to share */
     _Atomic uint32_t waits_left;     /* how often threads may still wait for the former user to be outside */
     Heap *_Atomic recent;            /* shared: whose thread made the last request ... */
@@ -61,9 +64,19 @@ struct hak_heap {
 
 #define ACCOUNT_MARK UINT64_C(0x68656170206f6b21)
 
-/* A larger request fits into no address space. It is refused before it is counted, so that what a hundred threads ask
- * for at once stays within an int64_t. */
-#define ACCOUNT_REQUEST_BYTES_MAX ((size_t)1 << 56)
+/* Two equal generations are the same one, unless all others came between two reads of them: each takes thousands of
+ * requests. */
+#define ACCOUNT_GENERATION_BITS 12
+
+/* A larger request is refused before it is counted, so that what a hundred threads ask for at once stays within the
+ * shared bytes: 2^(63 - ACCOUNT_GENERATION_BITS) > 100 * 2^44. */
+#define ACCOUNT_REQUEST_BYTES_MAX ((size_t)1 << 44)
+
+HAK_INLINE uint64_t account_generation(uint64_t shared) {
+    return shared & ((UINT64_C(1) << ACCOUNT_GENERATION_BITS) - 1);
+}
+
+HAK_INLINE int64_t account_shared_bytes(uint64_t shared) { return (int64_t)shared >> ACCOUNT_GENERATION_BITS; }
 
 /* `held` plus `change`; a sum below 0 counts as 0. */
 HAK_INLINE uint64_t account_sum(uint64_t held, int64_t change) {
@@ -71,12 +84,29 @@ HAK_INLINE uint64_t account_sum(uint64_t held, int64_t change) {
     return sum < 0 ? 0 : (uint64_t)sum;
 }
 
-HAK_INLINE uint64_t account_held_bytes(const hak_heap_t *heap) {
-    return account_sum(LOAD_RELAXED(heap->used_bytes), LOAD_RELAXED(heap->shared_bytes));
+/* Stores `shared`. It and used_bytes are of one generation: no claim moved what is shared between the two reads. */
+HAK_INLINE uint64_t account_held_bytes_with(const hak_heap_t *heap, uint64_t *shared) {
+    uint64_t used_bytes;
+    do {
+        *shared = heap->shared;
+        used_bytes = atomic_load_explicit(&heap->used_bytes, memory_order_acquire);
+    } while (account_generation(heap->shared) != account_generation(*shared));
+    return account_sum(used_bytes, account_shared_bytes(*shared));
 }
 
+/* Both are too small while another thread is within a claim, and never too large. */
+HAK_INLINE uint64_t account_held_bytes(const hak_heap_t *heap) {
+    uint64_t shared;
+    return account_held_bytes_with(heap, &shared);
+}
 HAK_INLINE uint64_t account_held_blocks(const hak_heap_t *heap) {
-    return account_sum(LOAD_RELAXED(heap->used_blocks), LOAD_RELAXED(heap->shared_blocks));
+    uint64_t shared, held_blocks;
+    do {
+        shared = heap->shared;
+        int64_t shared_blocks = LOAD_RELAXED(heap->shared_blocks);
+        held_blocks = account_sum(atomic_load_explicit(&heap->used_blocks, memory_order_acquire), shared_blocks);
+    } while (account_generation(heap->shared) != account_generation(shared));
+    return held_blocks;
 }
 
 /* ---- account.c: limits ---- */

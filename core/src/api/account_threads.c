@@ -23,6 +23,9 @@
 
 enum { CLAIM_COUNT_MIN = 4096, CLAIM_COUNT_MAX = 1 << 20, WAITS_MAX = 20, WAIT_MS = 1, POLLS = 100 };
 
+/* The next generation, with no shared bytes. */
+static uint64_t next_shared(uint64_t shared) { return account_generation(account_generation(shared) + 1); }
+
 static void revoke(hak_heap_t *heap, Heap *user) {
     lock_acquire(&heap_list_lock);
     if (heap->user == user) {
@@ -42,7 +45,7 @@ static void revoke(hak_heap_t *heap, Heap *user) {
         account_note_peak(heap, account_held_bytes(heap));
         account_update_ceiling(heap);
         STORE_RELAXED(heap->watch_bytes, 0);
-        heap->generation++;
+        heap->shared = next_shared(heap->shared);
     }
     lock_release(&heap_list_lock);
 }
@@ -73,11 +76,11 @@ static void settle(hak_heap_t *heap, const Heap *thread) {
     if (former == NULL || is_wait_over(heap, former, thread)) return;
     lock_acquire(&heap_list_lock); /* after the barrier of another thread that is revoking */
     former = heap->former;
-    uint32_t generation = heap->generation;
+    uint64_t generation = account_generation(heap->shared);
     lock_release(&heap_list_lock);
     if (former == NULL || (former != thread && !await_outside(heap, former))) return;
     lock_acquire(&heap_list_lock);
-    if (heap->generation == generation) {
+    if (account_generation(heap->shared) == generation) {
         heap->former = NULL;
         STORE_RELAXED(heap->watch_bytes, 0); /* the former user may have stored another value */
     }
@@ -93,17 +96,15 @@ static bool has_come_often(hak_heap_t *heap, Heap *thread) {
     return count >= LOAD_RELAXED(heap->claim_count);
 }
 
-/* A thread that shares reads the generation before it settles and after it has counted, and takes that back if the
- * account was claimed meanwhile (was_claimed), even if the claim was revoked since. So the generation rises before what
- * is shared moves. */
+/* Who reads what was moved here reads the new generation, too (account_held_bytes_with). Release is for that. */
 static void claim(hak_heap_t *heap, Heap *thread) {
     lock_acquire(&heap_list_lock);
     if (heap->user == NULL && heap->former == NULL) {
-        heap->generation++;
+        uint64_t shared = heap->shared;
+        while (!atomic_compare_exchange_weak(&heap->shared, &shared, next_shared(shared))) continue;
+        ADD_RELEASE(heap->used_bytes, account_shared_bytes(shared));
+        ADD_RELEASE(heap->used_blocks, atomic_exchange(&heap->shared_blocks, 0));
         heap->user = thread;
-        int64_t bytes = atomic_exchange(&heap->shared_bytes, 0), blocks = atomic_exchange(&heap->shared_blocks, 0);
-        ADD_RELAXED(heap->used_bytes, bytes);
-        ADD_RELAXED(heap->used_blocks, blocks);
         account_update_ceiling(heap);
     }
     lock_release(&heap_list_lock);
@@ -111,7 +112,7 @@ static void claim(hak_heap_t *heap, Heap *thread) {
 
 bool account_holds(const hak_heap_t *heap, uint64_t bytes) {
     if (HAK_LIKELY(account_held_bytes(heap) >= bytes && account_held_blocks(heap) > 0)) return true;
-    lock_acquire(&heap_list_lock); /* another thread may be in claim, which moves what is shared */
+    lock_acquire(&heap_list_lock); /* another thread may be within a claim */
     bool is_held = account_held_bytes(heap) >= bytes && account_held_blocks(heap) > 0;
     lock_release(&heap_list_lock);
     return is_held;
@@ -119,11 +120,11 @@ bool account_holds(const hak_heap_t *heap, uint64_t bytes) {
 
 /* True: the calling thread, whose heap is `thread`, counts alone. It announces itself and asks once more. False: it
  * shares, as long as `generation` does not change. */
-static bool counts_alone(hak_heap_t *heap, Heap *thread, uint32_t *generation) {
+static bool counts_alone(hak_heap_t *heap, Heap *thread, uint64_t *generation) {
     Heap *user = heap->user;
     if (user == thread) return true;
     if (user != NULL) revoke(heap, user);
-    *generation = heap->generation;
+    *generation = account_generation(heap->shared);
     settle(heap, thread);
     if (thread->kind == HEAP_THREAD && has_come_often(heap, thread)) claim(heap, thread);
     return heap->user == thread;
@@ -149,56 +150,47 @@ static void subtract_plainly(hak_heap_t *heap, uint64_t bytes, uint64_t blocks, 
 
 typedef enum Shared { SHARED_DONE, SHARED_REFUSED, SHARED_AGAIN } Shared;
 
-/* True: another thread has claimed the account meanwhile, and may not have seen these bytes in shared_bytes; they are
- * taken back. seq_cst here and in claim: one of the two sees what the other has stored. */
-static bool was_claimed(hak_heap_t *heap, uint32_t generation, int64_t bytes) {
-    if (HAK_LIKELY(heap->generation == generation)) return false;
-    atomic_fetch_sub(&heap->shared_bytes, bytes);
-    return true;
-}
+/* What a thread that shares has read of the account. */
+typedef struct Seen {
+    uint64_t shared, held_bytes;
+} Seen;
 
-static void subtract_shared_blocks(hak_heap_t *heap, uint64_t blocks) {
-    int64_t shared = LOAD_RELAXED(heap->shared_blocks), left;
-    do {
-        uint64_t held_blocks = account_sum(LOAD_RELAXED(heap->used_blocks), shared);
-        left = shared - (int64_t)(blocks < held_blocks ? blocks : held_blocks);
-    } while (!atomic_compare_exchange_weak(&heap->shared_blocks, &shared, left));
-}
-
-/* True: another thread is claiming the account, or revoking that. Waits for the end of it. */
-static bool is_being_claimed(uint32_t generation) {
-    if (HAK_LIKELY(generation % 2 == 0)) return false;
+/* False: the account is in another generation since, or not shared; who is changing that is awaited. */
+static bool see(hak_heap_t *heap, uint64_t generation, Seen *seen) {
+    seen->held_bytes = account_held_bytes_with(heap, &seen->shared);
+    if (HAK_LIKELY(account_generation(seen->shared) == generation && generation % 2 == 0)) return true;
     lock_acquire(&heap_list_lock);
     lock_release(&heap_list_lock);
-    return true;
+    return false;
 }
 
-static Shared add_shared(hak_heap_t *heap, uint32_t generation, uint64_t bytes, uint64_t blocks) {
-    if (is_being_claimed(generation)) return SHARED_AGAIN;
-    int64_t shared = heap->shared_bytes;
-    uint64_t wanted_bytes;
+/* False: the account has changed since it was seen. */
+static bool change_shared_bytes(hak_heap_t *heap, Seen *seen, int64_t bytes) {
+    uint64_t changed = seen->shared + ((uint64_t)bytes << ACCOUNT_GENERATION_BITS);
+    return atomic_compare_exchange_weak(&heap->shared, &seen->shared, changed);
+}
+
+static Shared add_shared(hak_heap_t *heap, uint64_t generation, uint64_t bytes, uint64_t blocks) {
+    Seen seen;
     do {
-        wanted_bytes = account_sum(LOAD_RELAXED(heap->used_bytes), shared) + bytes;
-        if (!account_is_within_limits(heap, wanted_bytes)) return SHARED_REFUSED;
-    } while (!atomic_compare_exchange_weak(&heap->shared_bytes, &shared, shared + (int64_t)bytes));
-    if (was_claimed(heap, generation, (int64_t)bytes)) return SHARED_AGAIN;
+        if (!see(heap, generation, &seen)) return SHARED_AGAIN;
+        if (!account_is_within_limits(heap, seen.held_bytes + bytes)) return SHARED_REFUSED;
+    } while (!change_shared_bytes(heap, &seen, (int64_t)bytes));
     atomic_fetch_add_explicit(&heap->shared_blocks, (int64_t)blocks, memory_order_relaxed);
     return SHARED_DONE;
 }
 
-static Shared subtract_shared(hak_heap_t *heap, uint32_t generation, uint64_t bytes, uint64_t blocks, Fall fall) {
-    if (is_being_claimed(generation)) return SHARED_AGAIN;
-    int64_t shared = heap->shared_bytes;
-    uint64_t held_bytes, fallen_bytes;
+static Shared subtract_shared(hak_heap_t *heap, uint64_t generation, uint64_t bytes, uint64_t blocks, Fall fall) {
+    Seen seen;
+    uint64_t fallen_bytes;
     do {
-        held_bytes = account_sum(LOAD_RELAXED(heap->used_bytes), shared);
-        fallen_bytes = bytes < held_bytes ? bytes : held_bytes;
-        if (fall == FALL_NOTED) account_note_peak(heap, held_bytes);
-    } while (!atomic_compare_exchange_weak(&heap->shared_bytes, &shared, shared - (int64_t)fallen_bytes));
-    if (was_claimed(heap, generation, -(int64_t)fallen_bytes)) return SHARED_AGAIN;
-    subtract_shared_blocks(heap, blocks);
+        if (!see(heap, generation, &seen)) return SHARED_AGAIN;
+        fallen_bytes = bytes < seen.held_bytes ? bytes : seen.held_bytes;
+        if (fall == FALL_NOTED) account_note_peak(heap, seen.held_bytes);
+    } while (!change_shared_bytes(heap, &seen, -(int64_t)fallen_bytes));
+    atomic_fetch_sub_explicit(&heap->shared_blocks, (int64_t)blocks, memory_order_relaxed);
     if (fall == FALL_NOTED && LOAD_RELAXED(heap->soft_refused))
-        account_note_fall(heap, held_bytes, held_bytes - fallen_bytes);
+        account_note_fall(heap, seen.held_bytes, seen.held_bytes - fallen_bytes);
     return SHARED_DONE;
 }
 
@@ -206,7 +198,7 @@ bool account_add(hak_heap_t *heap, uint64_t bytes, uint64_t blocks) {
     if (heap->private_heap != NULL) return add_plainly(heap, bytes, blocks);
     Heap *thread = heap_of_thread;
     Shared step = SHARED_AGAIN;
-    uint32_t generation;
+    uint64_t generation;
     while (step == SHARED_AGAIN) {
         if (!counts_alone(heap, thread, &generation)) {
             step = add_shared(heap, generation, bytes, blocks);
@@ -226,7 +218,7 @@ static void subtract(hak_heap_t *heap, uint64_t bytes, uint64_t blocks, Fall fal
     }
     Heap *thread = heap_of_thread;
     Shared step = SHARED_AGAIN;
-    uint32_t generation;
+    uint64_t generation;
     while (step == SHARED_AGAIN) {
         if (!counts_alone(heap, thread, &generation)) {
             step = subtract_shared(heap, generation, bytes, blocks, fall);

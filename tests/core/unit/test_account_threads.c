@@ -28,7 +28,7 @@ static bool counts_alone(const hak_heap_t *heap) { return heap->user == heap_of_
 static uint64_t used_bytes(const hak_heap_t *heap) { return stats_of_heap(heap).used_bytes; }
 
 /* Each claim and each revocation raises the generation. */
-static uint32_t revocations(const hak_heap_t *heap) { return heap->generation / 2; }
+static uint64_t revocations(const hak_heap_t *heap) { return account_generation(heap->shared) / 2; }
 
 static void test_a_lone_thread_counts_alone(void **state) {
     (void)state;
@@ -59,7 +59,7 @@ static void test_an_account_that_moves_is_fast_again(void **state) {
     REQUIRE(counts_alone(heap));
     threads_join(threads_start(use_for_long, heap));
     REQUIRE_EQUAL(revocations(heap), 1);
-    REQUIRE_EQUAL(heap->shared_bytes, 0);
+    REQUIRE_EQUAL(account_shared_bytes(heap->shared), 0);
     REQUIRE_EQUAL(used_bytes(heap), hak_usable_size(block));
     hak_heap_free(heap, block);
     REQUIRE_EQUAL(used_bytes(heap), 0);
@@ -112,6 +112,35 @@ static void test_a_free_during_a_claim_is_no_misuse(void **state) {
     hak_heap_destroy(heap);
 }
 
+enum { LIMITED_BYTES = 4096, LIMITED_THREADS = 4 };
+
+static void use_limited(void *context, size_t number) {
+    hak_heap_t *heap = context;
+    void *blocks[4] = {NULL};
+    for (size_t turn = 0; turn < 20000; turn++) {
+        void **slot = &blocks[turn % 4];
+        hak_heap_free(heap, *slot);
+        *slot = hak_heap_malloc(heap, 500 + 100 * number);
+        heap->claim_count = 0; /* the next request of this thread claims the account */
+        if (turn % 8 == number) sched_yield();
+    }
+    for (size_t slot = 0; slot < 4; slot++) hak_heap_free(heap, blocks[slot]);
+}
+
+static void test_an_account_that_goes_to_and_fro_is_exact(void **state) {
+    (void)state;
+    hak_heap_t *heap = hak_heap_new(NULL);
+    REQUIRE_EQUAL(hak_heap_set_limit(heap, 0, LIMITED_BYTES), 0);
+    threads_run(LIMITED_THREADS, use_limited, heap);
+    hak_heap_stats_t stats = stats_of_heap(heap);
+    REQUIRE_EQUAL(stats.used_bytes, 0);
+    REQUIRE_EQUAL(stats.used_blocks, 0);
+    REQUIRE_AT_LEAST(stats.hard_refusals, 1);
+    REQUIRE_AT_MOST(stats.peak_bytes, LIMITED_BYTES);
+    REQUIRE_AT_LEAST(revocations(heap), 1);
+    hak_heap_destroy(heap);
+}
+
 static void *hold_a_block(void *heap) { return hak_heap_malloc(heap, 1000); }
 
 /* The child does not have the thread that counted alone. */
@@ -143,6 +172,7 @@ int main(void) {
         cmocka_unit_test(test_an_account_that_moves_is_fast_again),
         cmocka_unit_test(test_an_account_of_two_threads_stays_shared),
         cmocka_unit_test(test_a_free_during_a_claim_is_no_misuse),
+        cmocka_unit_test(test_an_account_that_goes_to_and_fro_is_exact),
         cmocka_unit_test(test_a_forked_child_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
