@@ -84,7 +84,8 @@ static void slack_remove(SuperSlab *mapping) {
 
 /* Sets the block, live or not, and adds the mapping to the sums, the lists and the registry. */
 static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
-    mapping->block_bytes = block_bytes;
+    /* Where the size stays, the block's holder may be reading it without the lock. */
+    if (mapping->block_bytes != block_bytes) mapping->block_bytes = block_bytes;
     if (mapping->backed_bytes < block_bytes) mapping->backed_bytes = block_bytes;
     mapping->is_free = !is_live;
     registry_slab_class_set(mapping->base, is_live ? SLAB_CLASS_LARGE : SLAB_CLASS_FREE);

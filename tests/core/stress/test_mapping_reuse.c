@@ -1,6 +1,6 @@
 /*
  * Blocks above 1 MiB from several threads at once: as soon as one is unmapped, the kernel gives its place to another.
- * Each must stay findable by its address for as long as it lives.
+ * Each must stay findable by its address for as long as it lives, and keep its size while others run out of memory.
  */
 #include "support/random.h"
 #include "support/suite.h"
@@ -36,7 +36,34 @@ static void mappings_stay_findable_while_others_are_unmapped(void **state) {
     REQUIRE_EQUAL(hak_check(), 0);
 }
 
+/* A request that fails cuts off what lies behind the blocks of all threads. ThreadSanitizer sees whether it writes
+ * what they read. */
+static void read_size_or_run_out(void *unused, size_t number) {
+    enum { READS = 100, BLOCK_BYTES = (1 << 20) + 1, TOO_MANY_BYTES_SHIFT = 62 };
+    (void)unused;
+    for (size_t round = 0; round < ROUNDS / 4 * suite_scale(); round++) {
+        if (number == 0) {
+            REQUIRE(hak_malloc((size_t)1 << TOO_MANY_BYTES_SHIFT) == NULL);
+            continue;
+        }
+        void *block = hak_malloc(BLOCK_BYTES);
+        REQUIRE(block != NULL);
+        size_t usable_bytes = hak_usable_size(block);
+        for (size_t read = 0; read < READS; read++) REQUIRE_EQUAL(hak_usable_size(block), usable_bytes);
+        hak_free(block);
+    }
+}
+
+static void sizes_stay_while_mappings_are_cut(void **state) {
+    (void)state;
+    threads_run(THREADS, read_size_or_run_out, NULL);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mappings_stay_findable_while_others_are_unmapped)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mappings_stay_findable_while_others_are_unmapped),
+        cmocka_unit_test(sizes_stay_while_mappings_are_cut),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
