@@ -16,6 +16,7 @@
 #include "lifecycle/start.h"
 #include "platform/message.h"
 #include "platform/option.h"
+#include "retention/helper_state.h"
 #include "slab/slab_guard.h"
 #include "superslab/registry.h"
 
@@ -26,6 +27,9 @@
 static HAK_COLD void check_if_due(const Heap *heap) {
     enum { REQUESTS_BETWEEN_CHECKS = 1024 };
     if (heap->kind != HEAP_THREAD || LOAD_RELAXED(heap->requests.mallocs) % REQUESTS_BETWEEN_CHECKS != 0) return;
+    /* The C library may be asking for memory in the middle of pthread_create. A check waits for the helper's end, which
+     * the thread that makes the helper would do for ever. */
+    if (LOAD_RELAXED(helper_is_being_made)) return;
     size_t violations = hak_check();
     if (violations > 0 && option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_ABORT) os_abort();
 }

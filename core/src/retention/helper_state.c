@@ -7,7 +7,7 @@
 
 Lock helper_lock = {.rank = LOCK_RANK_HELPER};
 HelperState helper_state;
-bool helper_is_being_made;
+_Atomic bool helper_is_being_made;
 _Atomic uint32_t helper_stopping;
 
 void helper_state_forget(void) {
