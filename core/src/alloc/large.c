@@ -9,7 +9,6 @@
 
 #include "heap/heap_all.h"
 #include "platform/message.h"
-#include "platform/option.h"
 #include "platform/os_memory_tool.h"
 #include "retention/bounds.h"
 #include "retention/retention.h"
@@ -73,20 +72,17 @@ static Slab *first_slab_of(LargePlace place) { return place.mapping != NULL ? &p
 
 void large_free(void *block) {
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
-    bool report_only = option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT;
     LargePlace place = place_of(block);
     const Slab *first = first_slab_of(place);
     if (first != NULL && first->large_heap != NULL) {
-        message_misuse(report_only,
-                       "invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
+        message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
                        os_thread_id());
     } else if (first == NULL) {
-        message_misuse(report_only, "invalid free of %p: inside a large block (size class large, thread %u)", block,
-                       os_thread_id());
+        message_misuse("invalid free of %p: inside a large block (size class large, thread %u)", block, os_thread_id());
     } else if (place.mapping != NULL ? mapping_return(place.mapping, block) : run_return(place.run, block)) {
         retention_poll_if_due(LOAD_RELAXED(backed_free_bytes) - free_bytes);
     } else {
-        message_misuse(report_only, "double free of %p (size class large, thread %u)", block, os_thread_id());
+        message_misuse("double free of %p (size class large, thread %u)", block, os_thread_id());
     }
 }
 

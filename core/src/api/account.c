@@ -64,8 +64,7 @@ hak_heap_t *hak_heap_new(const hak_heap_options_t *options) {
 
 bool account_is_alive(const hak_heap_t *heap) {
     if (HAK_LIKELY(block_usable_bytes(heap) >= sizeof *heap && heap->mark == ACCOUNT_MARK)) return true;
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "invalid use of %p: a heap that was destroyed before, or none (size class none, thread %u)", heap,
+    message_misuse("invalid use of %p: a heap that was destroyed before, or none (size class none, thread %u)", heap,
                    os_thread_id());
     return false;
 }

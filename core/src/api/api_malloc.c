@@ -104,8 +104,7 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
 static HAK_COLD void *report_foreign_free(void *unused, void *block) {
     (void)unused;
     if (block == NULL) return NULL;
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "invalid free of %p: not a block of hakmem (size class none, thread %u)", block, os_thread_id());
+    message_misuse("invalid free of %p: not a block of hakmem (size class none, thread %u)", block, os_thread_id());
     return NULL;
 }
 
@@ -171,8 +170,7 @@ void hak_free_sized(void *block, size_t size_bytes) {
         if (usable_bytes != 0 && size_bytes > usable_bytes) {
             bool is_small = usable_bytes <= SLAB_CLASS_BYTES_MAX;
             uint64_t class_bytes = usable_bytes + (is_small ? size_class_canary_bytes() : 0);
-            message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                           "corruption: %p is freed as %u bytes (size class %u bytes, thread %u)", block,
+            message_misuse("corruption: %p is freed as %u bytes (size class %u bytes, thread %u)", block,
                            (uint64_t)size_bytes, class_bytes, os_thread_id());
             return;
         }

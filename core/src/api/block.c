@@ -8,17 +8,13 @@
 #include <errno.h>
 
 #include "platform/message.h"
-#include "platform/option.h"
-
-static bool is_report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT; }
 
 HAK_COLD void block_report_dead(const void *block) {
     if (registry_slab_class(block) == SLAB_CLASS_FREE)
-        message_misuse(is_report_only(), "double free of %p: no block lives around it (size class unknown, thread %u)",
-                       block, os_thread_id());
+        message_misuse("double free of %p: no block lives around it (size class unknown, thread %u)", block,
+                       os_thread_id());
     else
-        message_misuse(is_report_only(), "invalid free of %p: inside a large block (size class large, thread %u)",
-                       block, os_thread_id());
+        message_misuse("invalid free of %p: inside a large block (size class large, thread %u)", block, os_thread_id());
 }
 
 HAK_COLD void *block_report_dead_realloc(const void *block) {
@@ -28,14 +24,14 @@ HAK_COLD void *block_report_dead_realloc(const void *block) {
         format = "double free of %p: realloc of a freed block (size class unknown, thread %u)";
     else if (slab_class == SLAB_CLASS_FOREIGN)
         format = "invalid free of %p: realloc of what is not a block of hakmem (size class none, thread %u)";
-    message_misuse(is_report_only(), format, block, os_thread_id());
+    message_misuse(format, block, os_thread_id());
     errno = ENOMEM;
     return NULL;
 }
 
 HAK_COLD void *block_report_freed_realloc(const void *block) {
-    message_misuse(is_report_only(), "invalid free of %p: realloc of a freed block (size class %u bytes, thread %u)",
-                   block, (uint64_t)size_classes[registry_slab_class(block)].block_bytes, os_thread_id());
+    message_misuse("invalid free of %p: realloc of a freed block (size class %u bytes, thread %u)", block,
+                   (uint64_t)size_classes[registry_slab_class(block)].block_bytes, os_thread_id());
     errno = ENOMEM;
     return NULL;
 }

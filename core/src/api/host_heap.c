@@ -6,7 +6,6 @@
 #include "api/host_heap.h"
 
 #include "platform/message.h"
-#include "platform/option.h"
 
 /* ---- Malloc and free ---- */
 
@@ -39,23 +38,19 @@ void host_heap_free(hak_heap_t *heap, void *block) {
 
 /* ---- Misuse ---- */
 
-static bool is_report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT; }
-
 HAK_COLD void host_heap_report_private(const void *block) {
     unsigned slab_class = registry_slab_class(block);
     if (slab_class == SLAB_CLASS_LARGE)
-        message_misuse(is_report_only(),
-                       "invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
+        message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
                        os_thread_id());
     else
-        message_misuse(is_report_only(),
-                       "invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)",
+        message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)",
                        block, (uint64_t)size_classes[slab_class].block_bytes, os_thread_id());
 }
 
 static HAK_COLD void report_not_of_heap(const void *block) {
-    message_misuse(is_report_only(), "invalid free of %p: not a block of this heap (size class unknown, thread %u)",
-                   block, os_thread_id());
+    message_misuse("invalid free of %p: not a block of this heap (size class unknown, thread %u)", block,
+                   os_thread_id());
 }
 
 size_t host_heap_block_bytes(const hak_heap_t *heap, const void *block) {

@@ -7,7 +7,6 @@
 
 #include "heap/heap_all.h"
 #include "platform/message.h"
-#include "platform/option.h"
 #include "slab/slab.h"
 
 /* ---- The lock ---- */
@@ -43,13 +42,11 @@ void owner_lock_move(OwnerLock *held, const Slab *slab) {
 /* ---- Return ---- */
 
 HAK_COLD void owner_lock_report_double_free(const void *block) {
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
+    message_misuse("double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
 }
 
 HAK_COLD void owner_lock_report_private(const Slab *slab, const void *block) {
-    message_misuse(option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT,
-                   "invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)", block,
+    message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)", block,
                    (uint64_t)size_classes[slab->class_index].block_bytes, os_thread_id());
 }
 

@@ -5,6 +5,7 @@
  */
 #include "platform/message.h"
 
+#include "platform/option.h"
 #include "platform/os.h"
 
 typedef struct TextBuffer {
@@ -133,12 +134,12 @@ void message_error(const char *format, ...) {
     va_end(arguments);
 }
 
-void message_misuse(bool report_only, const char *format, ...) {
+void message_misuse(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     message_line("error", format, arguments);
     va_end(arguments);
-    if (!report_only) os_abort();
+    if (option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_ABORT) os_abort();
 }
 
 void message_assert_failed(const char *file, int line, const char *expression, uint64_t left, uint64_t right) {

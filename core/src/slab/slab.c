@@ -6,7 +6,6 @@
 #include "slab/slab.h"
 
 #include "platform/message.h"
-#include "platform/option.h"
 
 /* The bits first .. end - 1 of a bitmap that lie in its word `word`, as a mask for that word. */
 static uint64_t word_mask(unsigned word, unsigned first, unsigned end) {
@@ -122,13 +121,12 @@ unsigned slab_take_blocks(Slab *slab, void **end, unsigned want) {
 /* ---- Return ---- */
 
 static HAK_COLD void report_not_live(const Slab *slab, const void *block, bool is_start) {
-    bool report_only = option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT;
     uint64_t block_bytes = size_classes[slab->class_index].block_bytes, thread = os_thread_id();
     if (is_start)
-        message_misuse(report_only, "double free of %p (size class %u bytes, thread %u)", block, block_bytes, thread);
+        message_misuse("double free of %p (size class %u bytes, thread %u)", block, block_bytes, thread);
     else
-        message_misuse(report_only, "invalid free of %p: not the start of a block (size class %u bytes, thread %u)",
-                       block, block_bytes, thread);
+        message_misuse("invalid free of %p: not the start of a block (size class %u bytes, thread %u)", block,
+                       block_bytes, thread);
 }
 
 /* The number of `blocks`, from the first one on, whose addresses are `stride` apart. */

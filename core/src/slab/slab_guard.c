@@ -17,8 +17,6 @@
 
 enum { POISON_FREE = 0xDB, POISON_NEW = 0xCA, NOTHING = -1 };
 
-static bool is_report_only(void) { return option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_REPORT; }
-
 void slab_guard_poison(Slab *slab) {
     uint8_t *memory = (uint8_t *)slab_address(slab);
     if (os_memory_tool_is_present()) {
@@ -84,8 +82,7 @@ void slab_guard_begin(void *block, unsigned class_index) {
     }
     int64_t offset = written_while_free(block, size_class->block_bytes);
     if (offset != NOTHING)
-        message_misuse(is_report_only(),
-                       "corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)",
+        message_misuse("corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)",
                        block, (uint64_t)offset, (uint64_t)size_class->block_bytes, os_thread_id());
     memset(block, POISON_NEW, usable_bytes);
     canary_set((uint8_t *)block + usable_bytes);
@@ -100,8 +97,7 @@ void slab_guard_end(void *block, unsigned class_index) {
     }
     int64_t offset = canary_damage((const uint8_t *)block + usable_bytes);
     if (offset != NOTHING)
-        message_misuse(is_report_only(),
-                       "corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)",
+        message_misuse("corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)",
                        block, (uint64_t)usable_bytes + (uint64_t)offset, (uint64_t)size_class->block_bytes,
                        os_thread_id());
     memset(block, POISON_FREE, size_class->block_bytes);
