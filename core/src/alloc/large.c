@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "heap/heap_all.h"
+#include "heap/owner_lock.h"
 #include "platform/message.h"
 #include "platform/os_memory_tool.h"
 #include "retention/bounds.h"
@@ -75,8 +76,7 @@ void large_free(void *block) {
     LargePlace place = place_of(block);
     const Slab *first = first_slab_of(place);
     if (first != NULL && first->large_heap != NULL) {
-        message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
-                       os_thread_id());
+        heap_report_private(block);
     } else if (first == NULL) {
         message_misuse("invalid free of %p: inside a large block (size class large, thread %u)", block, os_thread_id());
     } else if (place.mapping != NULL ? mapping_return(place.mapping, block) : run_return(place.run, block)) {

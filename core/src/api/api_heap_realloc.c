@@ -58,7 +58,7 @@ static void *realloc_uncounted(hak_heap_t *heap, void *block, size_t usable_byte
 
 /* The caller gets a copy that is this account's; the block is left alone, and reported. */
 static HAK_COLD void *copy_of_private(hak_heap_t *heap, const void *block, size_t usable_bytes, size_t size_bytes) {
-    host_heap_report_private(block);
+    heap_report_private(block);
     void *copy = hak_heap_malloc(heap, size_bytes);
     if (copy != NULL) memcpy(copy, block, size_bytes < usable_bytes ? size_bytes : usable_bytes);
     return copy;

@@ -38,16 +38,6 @@ void host_heap_free(hak_heap_t *heap, void *block) {
 
 /* ---- Misuse ---- */
 
-HAK_COLD void host_heap_report_private(const void *block) {
-    unsigned slab_class = registry_slab_class(block);
-    if (slab_class == SLAB_CLASS_LARGE)
-        message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
-                       os_thread_id());
-    else
-        message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)",
-                       block, (uint64_t)size_classes[slab_class].block_bytes, os_thread_id());
-}
-
 static HAK_COLD void report_not_of_heap(const void *block) {
     message_misuse("invalid free of %p: not a block of this heap (size class unknown, thread %u)", block,
                    os_thread_id());
@@ -68,6 +58,6 @@ size_t host_heap_block_bytes(const hak_heap_t *heap, const void *block) {
         return 0;
     }
     if (HAK_LIKELY(!private_heap_owns_any(block))) return usable_bytes;
-    host_heap_report_private(block);
+    heap_report_private(block);
     return 0;
 }

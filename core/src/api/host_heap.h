@@ -41,7 +41,4 @@ void host_heap_free(hak_heap_t *heap, void *block);
  * without a live block, or a block of a private heap that is not this one. */
 size_t host_heap_block_bytes(const hak_heap_t *heap, const void *block);
 
-/* Report misuse. */
-void host_heap_report_private(const void *block);
-
 #endif

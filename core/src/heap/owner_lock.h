@@ -47,9 +47,9 @@ HAK_INLINE bool owner_lock_return_block(const OwnerLock *held, const ReturnBatch
     return true;
 }
 
-/* Report misuse; the block is left alone. */
+/* Report misuse; the block is left alone. The second one for a small or a large block of a private heap. */
 void owner_lock_report_double_free(const void *block);
-void owner_lock_report_private(const Slab *slab, const void *block);
+void heap_report_private(const void *block);
 
 /* Returns the first of `blocks`, which lies in `slab`, and those behind it as long as they lie in `slab`, too;
  * reports what may not be returned. Afterwards the lock of the slab's owner is held, or none. Returns the number of
@@ -62,7 +62,7 @@ HAK_INLINE unsigned owner_lock_return_run_inlined(OwnerLock *held, Slab *slab, v
         return 1;
     }
     if (HAK_UNLIKELY(owner_lock_forbids_free(held))) {
-        owner_lock_report_private(slab, blocks[0]);
+        heap_report_private(blocks[0]);
         return 1;
     }
     unsigned dealt_with, returned = slab_return_blocks(slab, blocks, count, &dealt_with);
