@@ -9,7 +9,7 @@
 
 #include "heap/heap_all.h"
 #include "heap/owner_lock.h"
-#include "platform/message.h"
+#include "platform/misuse.h"
 #include "platform/os_memory_tool.h"
 #include "retention/bounds.h"
 #include "retention/retention.h"
@@ -78,11 +78,11 @@ void large_free(void *block) {
     if (first != NULL && first->large_heap != NULL) {
         heap_report_private(block);
     } else if (first == NULL) {
-        message_misuse("invalid free of %p: inside a large block (size class large, thread %u)", block, os_thread_id());
+        misuse_report("invalid free of %p: inside a large block (size class large, thread %u)", block, os_thread_id());
     } else if (place.mapping != NULL ? mapping_return(place.mapping, block) : run_return(place.run, block)) {
         retention_poll_if_due(LOAD_RELAXED(backed_free_bytes) - free_bytes);
     } else {
-        message_misuse("double free of %p (size class large, thread %u)", block, os_thread_id());
+        misuse_report("double free of %p (size class large, thread %u)", block, os_thread_id());
     }
 }
 

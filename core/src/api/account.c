@@ -11,7 +11,7 @@
 
 #include "alloc/private_heap.h"
 #include "api/block.h"
-#include "platform/message.h"
+#include "platform/misuse.h"
 
 static uint64_t limit_or_none(uint64_t bytes) { return bytes == 0 ? UINT64_MAX : bytes; }
 static uint64_t none_as_zero(uint64_t bytes) { return bytes == UINT64_MAX ? 0 : bytes; }
@@ -64,8 +64,8 @@ hak_heap_t *hak_heap_new(const hak_heap_options_t *options) {
 
 bool account_is_alive(const hak_heap_t *heap) {
     if (HAK_LIKELY(block_usable_bytes(heap) >= sizeof *heap && heap->mark == ACCOUNT_MARK)) return true;
-    message_misuse("invalid use of %p: a heap that was destroyed before, or none (size class none, thread %u)", heap,
-                   os_thread_id());
+    misuse_report("invalid use of %p: a heap that was destroyed before, or none (size class none, thread %u)", heap,
+                  os_thread_id());
     return false;
 }
 

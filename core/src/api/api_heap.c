@@ -9,7 +9,7 @@
 
 #include "alloc/empty_heap.h"
 #include "api/host_heap.h"
-#include "platform/message.h"
+#include "platform/misuse.h"
 
 /* ---- Malloc ---- */
 
@@ -120,9 +120,9 @@ void *hak_heap_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refus
 /* The account holds less than the block: it was made by hak_malloc, in another heap, or freed before. */
 static HAK_COLD void report_not_held(const hak_heap_t *heap, const void *block, size_t usable_bytes) {
     uint64_t held_blocks = account_held_blocks(heap), held_bytes = account_held_bytes(heap);
-    message_misuse("invalid free of %p: not a block of the heap %p, which holds %u blocks of %u bytes (size class %u "
-                   "bytes, thread %u)",
-                   block, heap, held_blocks, held_bytes, (uint64_t)usable_bytes, os_thread_id());
+    misuse_report("invalid free of %p: not a block of the heap %p, which holds %u blocks of %u bytes (size class %u "
+                  "bytes, thread %u)",
+                  block, heap, held_blocks, held_bytes, (uint64_t)usable_bytes, os_thread_id());
 }
 
 /* `block` is large, NULL, of a private heap, or misuse; or the calling thread does not count alone, or used_bytes is

@@ -14,7 +14,7 @@
 #include "api/block.h"
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"
-#include "platform/message.h"
+#include "platform/misuse.h"
 #include "platform/option.h"
 #include "retention/helper_state.h"
 #include "slab/slab_guard.h"
@@ -104,7 +104,7 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
 static HAK_COLD void *report_foreign_free(void *unused, void *block) {
     (void)unused;
     if (block == NULL) return NULL;
-    message_misuse("invalid free of %p: not a block of hakmem (size class none, thread %u)", block, os_thread_id());
+    misuse_report("invalid free of %p: not a block of hakmem (size class none, thread %u)", block, os_thread_id());
     return NULL;
 }
 
@@ -170,8 +170,8 @@ void hak_free_sized(void *block, size_t size_bytes) {
         if (usable_bytes != 0 && size_bytes > usable_bytes) {
             bool is_small = usable_bytes <= SLAB_CLASS_BYTES_MAX;
             uint64_t class_bytes = usable_bytes + (is_small ? size_class_canary_bytes() : 0);
-            message_misuse("corruption: %p is freed as %u bytes (size class %u bytes, thread %u)", block,
-                           (uint64_t)size_bytes, class_bytes, os_thread_id());
+            misuse_report("corruption: %p is freed as %u bytes (size class %u bytes, thread %u)", block,
+                          (uint64_t)size_bytes, class_bytes, os_thread_id());
             return;
         }
     }

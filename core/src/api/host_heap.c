@@ -5,7 +5,7 @@
  */
 #include "api/host_heap.h"
 
-#include "platform/message.h"
+#include "platform/misuse.h"
 
 /* ---- Malloc and free ---- */
 
@@ -39,8 +39,8 @@ void host_heap_free(hak_heap_t *heap, void *block) {
 /* ---- Misuse ---- */
 
 static HAK_COLD void report_not_of_heap(const void *block) {
-    message_misuse("invalid free of %p: not a block of this heap (size class unknown, thread %u)", block,
-                   os_thread_id());
+    misuse_report("invalid free of %p: not a block of this heap (size class unknown, thread %u)", block,
+                  os_thread_id());
 }
 
 size_t host_heap_block_bytes(const hak_heap_t *heap, const void *block) {

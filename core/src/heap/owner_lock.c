@@ -6,7 +6,7 @@
 #include "heap/owner_lock.h"
 
 #include "heap/heap_all.h"
-#include "platform/message.h"
+#include "platform/misuse.h"
 #include "slab/slab.h"
 
 /* ---- The lock ---- */
@@ -42,17 +42,17 @@ void owner_lock_move(OwnerLock *held, const Slab *slab) {
 /* ---- Return ---- */
 
 HAK_COLD void owner_lock_report_double_free(const void *block) {
-    message_misuse("double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
+    misuse_report("double free of %p (its slab is empty, size class unknown, thread %u)", block, os_thread_id());
 }
 
 HAK_COLD void heap_report_private(const void *block) {
     unsigned slab_class = registry_slab_class(block);
     if (slab_class - 1u < SIZE_CLASS_COUNT)
-        message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)",
-                       block, (uint64_t)size_classes[slab_class].block_bytes, os_thread_id());
+        misuse_report("invalid free of %p: a private heap's, for hak_heap_free (size class %u bytes, thread %u)", block,
+                      (uint64_t)size_classes[slab_class].block_bytes, os_thread_id());
     else
-        message_misuse("invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
-                       os_thread_id());
+        misuse_report("invalid free of %p: a private heap's, for hak_heap_free (size class large, thread %u)", block,
+                      os_thread_id());
 }
 
 unsigned owner_lock_return_run(OwnerLock *held, Slab *slab, void *const *blocks, unsigned count) {

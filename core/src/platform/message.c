@@ -5,7 +5,6 @@
  */
 #include "platform/message.h"
 
-#include "platform/option.h"
 #include "platform/os.h"
 
 typedef struct TextBuffer {
@@ -127,19 +126,13 @@ void message_warning(const char *format, ...) {
     va_end(arguments);
 }
 
+void message_error_list(const char *format, va_list arguments) { message_line("error", format, arguments); }
+
 void message_error(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    message_line("error", format, arguments);
+    message_error_list(format, arguments);
     va_end(arguments);
-}
-
-void message_misuse(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    message_line("error", format, arguments);
-    va_end(arguments);
-    if (option_value(OPTION_ON_ERROR) == OPTION_ON_ERROR_ABORT) os_abort();
 }
 
 void message_assert_failed(const char *file, int line, const char *expression, uint64_t left, uint64_t right) {

@@ -20,9 +20,7 @@ size_t message_format_list(char *text, size_t text_bytes, const char *format, va
 
 void message_warning(const char *format, ...); /* "hakmem: warning: ...\n" */
 void message_error(const char *format, ...);   /* "hakmem: error: ...\n" */
-
-/* Prints the error, then aborts unless the option on_error is `report`. */
-void message_misuse(const char *format, ...);
+void message_error_list(const char *format, va_list arguments);
 
 /* HAK_ASSERT_OP in builds with HAKMEM_DEBUG_CHECKS: prints file, line, expression and both values, then aborts. */
 _Noreturn void message_assert_failed(const char *file, int line, const char *expression, uint64_t left, uint64_t right);

@@ -6,6 +6,7 @@
 #include "slab/slab.h"
 
 #include "platform/message.h"
+#include "platform/misuse.h"
 
 /* The bits first .. end - 1 of a bitmap that lie in its word `word`, as a mask for that word. */
 static uint64_t word_mask(unsigned word, unsigned first, unsigned end) {
@@ -123,10 +124,10 @@ unsigned slab_take_blocks(Slab *slab, void **end, unsigned want) {
 static HAK_COLD void report_not_live(const Slab *slab, const void *block, bool is_start) {
     uint64_t block_bytes = size_classes[slab->class_index].block_bytes, thread = os_thread_id();
     if (is_start)
-        message_misuse("double free of %p (size class %u bytes, thread %u)", block, block_bytes, thread);
+        misuse_report("double free of %p (size class %u bytes, thread %u)", block, block_bytes, thread);
     else
-        message_misuse("invalid free of %p: not the start of a block (size class %u bytes, thread %u)", block,
-                       block_bytes, thread);
+        misuse_report("invalid free of %p: not the start of a block (size class %u bytes, thread %u)", block,
+                      block_bytes, thread);
 }
 
 /* The number of `blocks`, from the first one on, whose addresses are `stride` apart. */

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "platform/message.h"
+#include "platform/misuse.h"
 #include "platform/os_memory_tool.h"
 #include "slab/slab.h"
 
@@ -82,8 +82,8 @@ void slab_guard_begin(void *block, unsigned class_index) {
     }
     int64_t offset = written_while_free(block, size_class->block_bytes);
     if (offset != NOTHING)
-        message_misuse("corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)",
-                       block, (uint64_t)offset, (uint64_t)size_class->block_bytes, os_thread_id());
+        misuse_report("corruption: %p was written to after it was freed, at byte %u (size class %u bytes, thread %u)",
+                      block, (uint64_t)offset, (uint64_t)size_class->block_bytes, os_thread_id());
     memset(block, POISON_NEW, usable_bytes);
     canary_set((uint8_t *)block + usable_bytes);
 }
@@ -97,9 +97,9 @@ void slab_guard_end(void *block, unsigned class_index) {
     }
     int64_t offset = canary_damage((const uint8_t *)block + usable_bytes);
     if (offset != NOTHING)
-        message_misuse("corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)",
-                       block, (uint64_t)usable_bytes + (uint64_t)offset, (uint64_t)size_class->block_bytes,
-                       os_thread_id());
+        misuse_report("corruption: %p was written to beyond its end, at byte %u (size class %u bytes, thread %u)",
+                      block, (uint64_t)usable_bytes + (uint64_t)offset, (uint64_t)size_class->block_bytes,
+                      os_thread_id());
     memset(block, POISON_FREE, size_class->block_bytes);
 }
 
