@@ -21,7 +21,7 @@
 
 /* ---- Revoke ---- */
 
-enum { CLAIM_COUNT_MIN = 4096, CLAIM_COUNT_MAX = 1 << 20, WAITS_MAX = 20, WAIT_MS = 1, POLLS = 100 };
+enum { CLAIM_COUNT_MIN = 4096, CLAIM_COUNT_MAX = 1 << 20, WAITS_MAX = 200, WAIT_MS = 1, POLLS = 100 };
 
 /* The next generation, with no shared bytes. */
 static uint64_t next_shared(uint64_t shared) { return account_generation(account_generation(shared) + 1); }
