@@ -281,7 +281,7 @@ await_true(is_served)
 
 
 def test_without_a_descriptor_it_is_refused() -> None:
-    """The thread cannot be told to end, and the promise not be kept: nothing has begun, and nobody has waited for it."""
+    """The thread cannot be told to end, so the promise cannot be kept: nothing begins, and nobody waits."""
     succeeds(
         """
 import resource

@@ -3,8 +3,8 @@
  * thousand requests, and ends the process unless errors are only to be reported. Not in a thread that makes the helper,
  * for whose end a check waits.
  *
- * In unit because it damages the core's own structures and wakes the helper. The level is read at the start, so each case
- * is this program started anew.
+ * In unit because it damages the core's own structures and wakes the helper. The level is read at the start, so each
+ * case is this program started anew.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
