@@ -287,6 +287,15 @@ def test_what_others_wrote_into_the_file_of_marks_costs_none(lines: list[bytes])
         assert event.keys() <= {"seconds", *marks.EVENT_FIELDS}
 
 
+def test_mark_before_the_clock_began_is_at_its_beginning(tmp_path: Path) -> None:
+    """On a busy machine a program is ahead of who started it; what is written of it can be drawn."""
+    path = tmp_path / "marks"
+    path.write_text(json.dumps(GOOD_EVENT))
+    events = marks.read_file(str(path), 5.75)
+    assert events == [{"seconds": 0.0, "mark": "here", "pid": 7}]
+    assert plotted("\n".join(map(json.dumps, [HEADER, GOOD_SAMPLE, *events])).encode()) == 0
+
+
 @pytest.mark.parametrize("told", [None, 5, [5], [{}], {"mark": 1}, [{"monotonic": 1}]])
 def test_what_a_socket_answers_may_be_no_events(told: Any) -> None:
     assert marks.since(told, 0.0) == []

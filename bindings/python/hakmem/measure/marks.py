@@ -52,7 +52,11 @@ def _note_mark(text: str) -> None:
 
 
 def read_file(path: str, start_seconds: float) -> "list[dict[str, Any]]":
-    """Return the events of a file with their `seconds` since a monotonic moment; a half line at the end is left out."""
+    """Return the events of a file with their `seconds` since a monotonic moment, which counts as 0 for earlier ones.
+
+    On a busy machine the program marks something before its caller starts the clock. A half line at the end is left
+    out.
+    """
     import contextlib
     import json
 
@@ -62,7 +66,10 @@ def read_file(path: str, start_seconds: float) -> "list[dict[str, Any]]":
     for line in lines:
         with contextlib.suppress(ValueError, RecursionError):
             told.append(json.loads(line))
-    return since(told, start_seconds)
+    events = since(told, start_seconds)
+    for event in events:
+        event["seconds"] = max(event["seconds"], 0.0)
+    return events
 
 
 def since(told: "Any", start_seconds: float) -> "list[dict[str, Any]]":
