@@ -21,6 +21,8 @@ READY_AND_END = "\nos.write(1, b'ready\\n'); os.read(0, 1)"
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 NOBODY = 65534
+# The same programs without hakmem: what they do there, they do with it.
+also_on_stock = pytest.mark.parametrize("variables", [{}, {"HAKMEM": "0"}], ids=["hakmem", "stock"])
 
 
 def start_served(code: str, *, cwd: Path, **variables: str) -> subprocess.Popen[str]:
@@ -45,6 +47,14 @@ def told_by(process_id: int, cwd: Path) -> Any:
     told = json.loads(result.stdout)
     assert told["pid"] == process_id
     return told
+
+
+def is_told_but_on_stock(process_id: int, cwd: Path, variables: dict[str, str]) -> None:
+    """Ask a program of `also_on_stock` for its stats; on stock there is nobody to ask."""
+    if variables:
+        assert socket_names(process_id) == []
+    else:
+        told_by(process_id, cwd)
 
 
 def ends_quietly(process: subprocess.Popen[str]) -> None:

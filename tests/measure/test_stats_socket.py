@@ -8,8 +8,18 @@ import sys
 from pathlib import Path
 
 from measure_support import end, socket_names
-from python_support import SECONDS_MAX, clean_environment, run
-from stats_support import ENABLE, READY_AND_END, READY_AND_WAIT, as_root, ends_quietly, start_served, told_by
+from python_support import SECONDS_MAX, clean_environment, json_of, run
+from stats_support import (
+    ENABLE,
+    READY_AND_END,
+    READY_AND_WAIT,
+    also_on_stock,
+    as_root,
+    ends_quietly,
+    is_told_but_on_stock,
+    start_served,
+    told_by,
+)
 
 TAKE_ALL_NUMBERS = """
 import socket
@@ -27,11 +37,52 @@ for pair in pairs:
 """
 
 
-def test_numbers_of_descriptors_are_the_programs(tmp_path: Path) -> None:
+@also_on_stock
+def test_numbers_of_descriptors_are_the_programs(tmp_path: Path, variables: dict[str, str]) -> None:
     code = ENABLE + TAKE_ALL_NUMBERS.format(first=3) + READY_AND_END + NOTHING_HAPPENED
-    program = start_served(code, cwd=tmp_path)
-    assert told_by(program.pid, tmp_path)["is_enabled"]
+    program = start_served(code, cwd=tmp_path, **variables)
+    is_told_but_on_stock(program.pid, tmp_path, variables)
     ends_quietly(program)
+
+
+@also_on_stock
+def test_nothing_hangs_where_nobody_asked(tmp_path: Path, variables: dict[str, str]) -> None:
+    """A question would wake a thread that waits for one of the program's descriptors."""
+    code = ENABLE + TAKE_ALL_NUMBERS.format(first=3) + READY_AND_END + NOTHING_HAPPENED
+    ends_quietly(start_served(code, cwd=tmp_path, **variables))
+
+
+KEPT = """
+import atexit, gc, json, os, signal, sys, threading
+def kept():
+    hooks = [sys.excepthook, sys.unraisablehook, sys.gettrace(), sys.getprofile(), threading.excepthook]
+    return {
+        "handlers": [str(signal.getsignal(number)) for number in sorted(signal.valid_signals())],
+        "blocked signals": sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))),
+        "descriptors": os.listdir("/proc/self/fd"),
+        "environment": dict(os.environ),
+        "folder": os.getcwd(),
+        "threads of Python": [thread.name for thread in threading.enumerate()],
+        "hooks": [str(hook) for hook in hooks],
+        "functions at exit": atexit._ncallbacks(),
+        "functions of the collector": len(gc.callbacks),
+    }
+before = kept()
+import hakmem
+hakmem.enable()
+hakmem.mark("x")
+gc.collect()
+after = kept()
+differs = {name: [before[name], after[name]] for name in before if before[name] != after[name]}
+print(json.dumps(differs))
+"""
+
+
+@also_on_stock
+def test_process_keeps_what_the_manual_lists(variables: dict[str, str]) -> None:
+    """docs/python.md: a function at exit, for the stats table, and one in gc.callbacks; on stock neither."""
+    told = json_of(KEPT, environment=clean_environment(HAKMEM_STATS_SOCKET="1", **variables))
+    assert told == ({} if variables else {"functions at exit": [0, 1], "functions of the collector": [0, 1]})
 
 
 def test_none_is_there_to_be_counted_or_inherited(tmp_path: Path) -> None:
@@ -42,16 +93,18 @@ def test_none_is_there_to_be_counted_or_inherited(tmp_path: Path) -> None:
     ends_quietly(program)
 
 
-def test_standard_streams_may_be_closed_and_taken_too(tmp_path: Path) -> None:
+@also_on_stock
+def test_standard_streams_may_be_closed_and_taken_too(tmp_path: Path, variables: dict[str, str]) -> None:
     code = ENABLE + "os.write(1, b'ready\\n')" + TAKE_ALL_NUMBERS.format(first=0)
     code += "time.sleep(1)" + NOTHING_HAPPENED + "os.execv('/bin/sh', ['sh', '-c', 'exit 7'])"
-    program = start_served(code, cwd=tmp_path)
-    told_by(program.pid, tmp_path)
+    program = start_served(code, cwd=tmp_path, **variables)
+    is_told_but_on_stock(program.pid, tmp_path, variables)
     output, errors = program.communicate(timeout=SECONDS_MAX)
     assert (program.returncode, output, errors) == (7, "", "")
 
 
-def test_what_the_program_closes_is_closed(tmp_path: Path) -> None:
+@also_on_stock
+def test_what_the_program_closes_is_closed(tmp_path: Path, variables: dict[str, str]) -> None:
     """The thread keeps no copy of a descriptor: a reader sees the end, a port is free again, a lock is gone."""
     code = """
 import fcntl, hakmem, os, socket, sys, time
@@ -75,8 +128,8 @@ if child == 0:
         os._exit(1)
 assert os.waitpid(child, 0)[1] == 0, "the lock was lost"
 """
-    program = start_served(code + READY_AND_END, cwd=tmp_path)
-    told_by(program.pid, tmp_path)
+    program = start_served(code + READY_AND_END, cwd=tmp_path, **variables)
+    is_told_but_on_stock(program.pid, tmp_path, variables)
     ends_quietly(program)
 
 

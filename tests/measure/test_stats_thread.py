@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 from python_support import clean_environment
-from stats_support import ENABLE, READY_AND_END, ends_quietly, start_served, told_by
+from stats_support import (
+    ENABLE,
+    READY_AND_END,
+    also_on_stock,
+    ends_quietly,
+    is_told_but_on_stock,
+    start_served,
+    told_by,
+)
 
 
 def test_python_does_not_know_of_it(tmp_path: Path) -> None:
@@ -73,7 +81,10 @@ os.read(0, 1)
 
 @pytest.mark.parametrize("others", ["", "threading.Thread(target=time.sleep, args=[0.5]).start()"])
 @pytest.mark.parametrize("child", ["", "if os.fork(): os._exit(os.waitstatus_to_exitcode(os.wait()[1]))"])
-def test_process_ends_with_the_last_thread_of_the_program(tmp_path: Path, others: str, child: str) -> None:
+@also_on_stock
+def test_process_ends_with_the_last_thread_of_the_program(
+    tmp_path: Path, others: str, child: str, variables: dict[str, str]
+) -> None:
     """Where the main thread leaves, and what the C library has not written yet is written by who ends the process."""
     code = f"""
 import ctypes, threading
@@ -85,7 +96,7 @@ library.setvbuf(ctypes.c_void_p.in_dll(library, "stdout"), None, 0, 4096)
 library.printf(b"written at the end")
 library.pthread_exit(None)
 """
-    environment = clean_environment(HAKMEM_STATS_SOCKET="1")
+    environment = clean_environment(HAKMEM_STATS_SOCKET="1", **variables)
     command = [sys.executable, "-c", ENABLE + code]
     # A process that has no thread left but one that blocks SIGTERM is ended by SIGKILL alone, as here.
     result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=20)
@@ -126,12 +137,13 @@ assert os.waitpid(child, 0)[1] == 0
 
 @pytest.mark.parametrize("order", ["before", "after"])
 @pytest.mark.parametrize("library", PATCH)
-def test_patched_threads(tmp_path: Path, library: str, order: str) -> None:
+@also_on_stock
+def test_patched_threads(tmp_path: Path, library: str, order: str, variables: dict[str, str]) -> None:
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"no {library}: pip install {library}")
     code = PATCH[library] + ENABLE if order == "before" else ENABLE + PATCH[library]
-    program = start_served("import os, sys, time\n" + code + FORK + READY_AND_END, cwd=tmp_path)
-    told_by(program.pid, tmp_path)
+    program = start_served("import os, sys, time\n" + code + FORK + READY_AND_END, cwd=tmp_path, **variables)
+    is_told_but_on_stock(program.pid, tmp_path, variables)
     ends_quietly(program)
 
 
