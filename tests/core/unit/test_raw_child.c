@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -91,6 +92,29 @@ static void test_child_of_raw_clone(void **state) {
     }
 }
 
+/* The same with the C library's malloc, which has no thread: hakmem's child lives as this one does. */
+static void live_on_stock(void) {
+    alarm(CHILD_SECONDS_MAX);
+    for (size_t index = 0; index < BLOCKS; index++) REQUIRE((blocks[index] = malloc(BLOCK_BYTES)) != NULL);
+    for (size_t index = 0; index < BLOCKS; index++) free(blocks[index]);
+    pid_t grandchild = fork();
+    if (grandchild == 0) {
+        free(malloc(BLOCK_BYTES));
+        _exit(0);
+    }
+    require_child_succeeds(grandchild);
+    _exit(0);
+}
+
+static void test_child_of_raw_clone_on_stock(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    REQUIRE(child >= 0);
+    if (child == 0) live_on_stock();
+    require_child_succeeds(child);
+}
+
 /* The first request of the child is what hangs in a lock or waits for a thread that is not there. */
 static void test_each_first_request(void **state) {
     (void)state;
@@ -164,9 +188,8 @@ static void test_other_threads_wait(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_child_of_raw_clone),
-        cmocka_unit_test(test_each_first_request),
-        cmocka_unit_test(test_trim_puts_right_first),
+        cmocka_unit_test(test_child_of_raw_clone), cmocka_unit_test(test_child_of_raw_clone_on_stock),
+        cmocka_unit_test(test_each_first_request), cmocka_unit_test(test_trim_puts_right_first),
         cmocka_unit_test(test_other_threads_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
