@@ -170,6 +170,12 @@ def test_states_of_other_threads_take_the_allocator_of_one(host: Host) -> None:
     assert abs(int(match[2])) < 500
 
 
+def test_states_of_other_threads_take_the_allocator_of_a_stock_state(host: Host) -> None:
+    if host.abi.name == "luajit":
+        pytest.skip("the allocator of a state of LuaJIT's serves one thread at a time")
+    assert output_of(host.run("shared_account", "30", "stock")) == ""
+
+
 @pytest.mark.parametrize("kind", ["one", "stopped", "threads"])
 def test_no_request_fails_at_a_soft_limit(host: Host, kind: str) -> None:
     """The limit is armed again by what is collected, or by a state of another thread, before Lua asks again."""

@@ -50,6 +50,18 @@ def test_limit_of_the_host_stays(host: Host, kind: str, origin: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["limited", "wrapped"])
+def test_limit_of_the_host_without_hakmem(host: Host, kind: str) -> None:
+    """What test_limit_of_the_host_stays compares with."""
+    script = """
+    local text = ("x"):rep(2^20)
+    print(used() > #text, (pcall(string.rep, "x", limit())))
+    collectgarbage() collectgarbage()
+    print(used() <= limit())
+    """
+    assert lines_of(host.run("limiter", kind, "loaded", script)) == ["true\tfalse", "true", "left 0"]
+
+
 @pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize("kind", ["limited", "wrapped", "untold"])
 def test_replace_puts_hakmem_in_its_place(host: Host, kind: str, origin: str) -> None:

@@ -3,7 +3,7 @@
  * its own: Lanes makes its states so. No request is refused that the limit allows, and what all have given back is not
  * counted any more.
  *
- *     shared_account ROUNDS
+ *     shared_account ROUNDS [stock]     "stock": the first state is Lua's own, and nobody counts
  */
 #include <hakmem_lua.h>
 #include <lauxlib.h>
@@ -64,10 +64,13 @@ int main(int argc, char **argv) {
     rounds = argc > 1 ? atoi(argv[1]) : 1;
     hak_lua_options options = HAK_LUA_OPTIONS_INIT;
     options.hard_limit_bytes = 64 << 20;
-    lua_State *L = hak_lua_open(&options);
+    int is_stock = argc > 2 && strcmp(argv[2], "stock") == 0;
+    lua_State *L = is_stock ? luaL_newstate() : hak_lua_open(&options);
+    if (is_stock && L != NULL) luaL_openlibs(L);
     if (L == NULL || run(L) != 0) return 1;
     allocator = lua_getallocf(L, &allocator_ud);
-    hak_heap_stats_t before = stats_of(L);
+    hak_heap_stats_t before = HAK_HEAP_STATS_INIT;
+    if (!is_stock) before = stats_of(L);
 
     pthread_t threads[THREADS];
     int failures = 0;
@@ -80,6 +83,10 @@ int main(int argc, char **argv) {
         failures += failed != NULL;
     }
 
+    if (is_stock) {
+        lua_close(L);
+        return failures != 0;
+    }
     hak_heap_stats_t after = stats_of(L);
     long long bytes = (long long)(after.used_bytes - before.used_bytes);
     long long blocks = (long long)(after.used_blocks - before.used_blocks);
