@@ -14,7 +14,16 @@ from pathlib import Path
 import pytest
 from measure_support import end, hakmem_command, script, socket_names, wait_until
 from python_support import clean_environment
-from stats_support import ENABLE, READY_AND_END, READY_AND_WAIT, children_of, ends_quietly, start_served, told_by
+from stats_support import (
+    ENABLE,
+    READY_AND_END,
+    READY_AND_WAIT,
+    also_on_stock,
+    children_of,
+    ends_quietly,
+    start_served,
+    told_by,
+)
 
 FORKING = (
     ENABLE
@@ -196,18 +205,20 @@ time.sleep(60)
 
 @pytest.mark.parametrize("call", [f"ctypes.PyDLL(None).{name}" for name in ("fork()", "_Fork()", "syscall(NUMBER)")])
 @pytest.mark.parametrize("then", ["is_quick(fork_in_python)", "import gc; gc.collect()"])
-def test_child_of_which_python_is_told_nothing(tmp_path: Path, call: str, then: str) -> None:
+@also_on_stock
+def test_child_of_which_python_is_told_nothing(tmp_path: Path, call: str, then: str, variables: dict[str, str]) -> None:
     """A host in C forks its workers so. They serve themselves once Python runs its collector, or forks, in them."""
     if "_Fork" in call and not hasattr(ctypes.CDLL(None), "_Fork"):
         pytest.skip("the C library has no _Fork")
     if "NUMBER" in call and platform.machine() != "x86_64":
         pytest.skip("the number of the call is another one")
     code = ENABLE + FORKED_IN_C.format(call=call.replace("NUMBER", "57"), then=then)
-    program = start_served(code, cwd=tmp_path)
+    program = start_served(code, cwd=tmp_path, **variables)
     assert program.stdout is not None
     assert program.stdout.readline() == "child\n"
     (child,) = children_of(program.pid)
-    assert [event["mark"] for event in told_by(child, tmp_path)["marks"] if "mark" in event] == ["in the child"]
-    told_by(program.pid, tmp_path)
+    if not variables:
+        assert [event["mark"] for event in told_by(child, tmp_path)["marks"] if "mark" in event] == ["in the child"]
+        told_by(program.pid, tmp_path)
     os.kill(child, signal.SIGKILL)
     end(program)
