@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from planted.faults import KINDS, Fault, places, planted, read_faults
+from planted.trees import copy_tree
 
 FAULTS = read_faults()
 FAULT = Fault("a-b", "core/src/heap/heap.c", "x = 1; y = 2;", "x = 2;", "order", "It breaks.", "unit")
@@ -21,6 +23,18 @@ def test_fault_has_its_place(repository: Path, fault: Fault) -> None:
     assert fault.kind in KINDS
     assert fault.effect.endswith(".")
     assert fault.expected
+
+
+def test_copy_has_what_its_files_include(repository: Path, tmp_path: Path) -> None:
+    """By a path that goes up; the build's own folders lie within what is copied whole."""
+    copy_tree(repository, tmp_path)
+    sources = [path for path in tmp_path.rglob("*") if path.suffix in {".c", ".h"}]
+    included = {path: re.findall(r'#include "(\.\./[^"]+)"', path.read_text("utf-8")) for path in sources}
+    assert sum(map(len, included.values())) > 0
+    absent = [
+        (path.name, name) for path, names in included.items() for name in names if not (path.parent / name).is_file()
+    ]
+    assert not absent, f"tests/planted/trees.py copies too little: {absent}"
 
 
 def test_list_is_wide_enough() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 # What the C tests are built of.
 COPIED = ("CMakeLists.txt", "cmake", "core", "bindings/libc", "swig", "tests/CMakeLists.txt", "tests/core",
-          "tests/rendezvous", "tests/bench/native")  # fmt: skip
+          "tests/require.h", "tests/rendezvous", "tests/bench/native")  # fmt: skip
 
 
 class BuildError(Exception):
