@@ -11,18 +11,18 @@ from libc_support import Library, Programs, output_of, run
 DEBUG_LEVELS = ("0", "1", "2")
 
 
-@pytest.mark.parametrize("name", ["contract", "first_and_last", "namespaces"])
+@pytest.mark.parametrize("name", ["contract", "first_and_last", "dlerror", "namespaces"])
 def test_program_holds_on_the_c_library(programs: Programs, name: str) -> None:
     output_of(run(programs(name)))
 
 
 @pytest.mark.parametrize("debug", DEBUG_LEVELS)
-@pytest.mark.parametrize("name", ["contract", "first_and_last"])
+@pytest.mark.parametrize("name", ["contract", "first_and_last", "dlerror"])
 def test_program_holds(library: Library, programs: Programs, name: str, debug: str) -> None:
     output_of(library.run(programs(name), HAKMEM_DEBUG=debug))
 
 
-@pytest.mark.parametrize("name", ["contract", "first_and_last"])
+@pytest.mark.parametrize("name", ["contract", "first_and_last", "dlerror"])
 def test_program_holds_with_assertions(library_with_checks: Library, programs: Programs, name: str) -> None:
     output_of(library_with_checks.run(programs(name)))
 

@@ -51,14 +51,9 @@ static bool find(const char *name, char path[PATH_MAX]) {
     }
 }
 
-static _Atomic(OriginalFunction) found_execvpe;
-
-/* Looked up here, not in a child made by vfork: the lookup may allocate. */
-__attribute__((constructor)) static void look_up(void) { (void)original_function(&found_execvpe, "execvpe"); }
-
 INTERPOSE int execvpe(const char *name, char *const arguments[], char *const variables[]) {
     int (*original)(const char *, char *const[], char *const[]) =
-        (int (*)(const char *, char *const[], char *const[]))original_function(&found_execvpe, "execvpe");
+        (int (*)(const char *, char *const[], char *const[]))original_function(ORIGINAL_EXECVPE);
     char path[PATH_MAX];
     size_t count = find(name, path) ? follow_count(path, variables, false) : 0;
     if (count == 0) return original(name, arguments, variables);
@@ -75,11 +70,12 @@ INTERPOSE int execvp(const char *name, char *const arguments[]) { return execvpe
 typedef int Spawn(pid_t *child, const char *name, const posix_spawn_file_actions_t *actions,
                   const posix_spawnattr_t *attributes, char *const arguments[], char *const variables[]);
 
-/* `path`: the file that `name` stands for, NULL where there is none. */
-static int spawn(Spawn *original, pid_t *child, const char *name, const char *path,
-                 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-                 char *const arguments[], char *const variables[]) {
+static int spawn(Original original_name, pid_t *child, const char *name, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const arguments[], char *const variables[]) {
+    Spawn *original = (Spawn *)original_function(original_name);
+    char found[PATH_MAX];
     int saved = errno;
+    const char *path = original_name == ORIGINAL_POSIX_SPAWN ? name : find(name, found) ? found : NULL;
     size_t count = path == NULL ? 0 : follow_count(path, variables, true);
     errno = saved;
     if (count == 0) return original(child, name, actions, attributes, arguments, variables);
@@ -91,16 +87,10 @@ static int spawn(Spawn *original, pid_t *child, const char *name, const char *pa
 
 INTERPOSE int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
                           const posix_spawnattr_t *attributes, char *const arguments[], char *const variables[]) {
-    static _Atomic(OriginalFunction) found;
-    Spawn *original = (Spawn *)original_function(&found, "posix_spawn");
-    return spawn(original, child, path, path, actions, attributes, arguments, variables);
+    return spawn(ORIGINAL_POSIX_SPAWN, child, path, actions, attributes, arguments, variables);
 }
 
 INTERPOSE int posix_spawnp(pid_t *child, const char *name, const posix_spawn_file_actions_t *actions,
                            const posix_spawnattr_t *attributes, char *const arguments[], char *const variables[]) {
-    static _Atomic(OriginalFunction) found;
-    Spawn *original = (Spawn *)original_function(&found, "posix_spawnp");
-    char path[PATH_MAX];
-    bool is_found = find(name, path);
-    return spawn(original, child, name, is_found ? path : NULL, actions, attributes, arguments, variables);
+    return spawn(ORIGINAL_POSIX_SPAWNP, child, name, actions, attributes, arguments, variables);
 }

@@ -17,8 +17,6 @@
 
 #ifdef RTLD_DEEPBIND
 
-static _Atomic(OriginalFunction) found;
-
 static int masked_flags(void) {
     char value[64];
     bool is_kept = hak_option_get("deepbind", value, sizeof value) == 0 && strcmp(value, "keep") == 0;
@@ -28,7 +26,7 @@ static int masked_flags(void) {
 /* The C library takes the object that calls dlopen from the return address: where it looks for the file (RUNPATH), and
  * in which namespace, depends on it. So the call is a jump: CMakeLists.txt optimises this file in every build. */
 INTERPOSE void *dlopen(const char *file, int mode) {
-    void *(*original)(const char *, int) = (void *(*)(const char *, int))original_function(&found, "dlopen");
+    void *(*original)(const char *, int) = (void *(*)(const char *, int))original_function(ORIGINAL_DLOPEN);
     if ((mode & RTLD_DEEPBIND) != 0) mode &= ~masked_flags();
     return original(file, mode);
 }

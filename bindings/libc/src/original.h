@@ -1,5 +1,5 @@
 /*
- * original.h - the C library's own malloc, for blocks that it made.
+ * original.h - the C library's own functions behind those of this library.
  *
  * Layer: bindings/libc, bottom. Thread rule: any thread.
  */
@@ -13,9 +13,20 @@ void original_free(void *block);
 void *original_realloc(void *block, size_t size_bytes);
 size_t original_usable_size(void *block);
 
-/* The next definition of a function behind this library's, as dlsym(RTLD_NEXT) finds it. NULL: there is none. The
- * function is looked up once; two threads that do so at the same time find the same one. */
+typedef enum Original {
+    ORIGINAL_FREE,
+    ORIGINAL_REALLOC,
+    ORIGINAL_USABLE_SIZE,
+    ORIGINAL_DLOPEN,
+    ORIGINAL_EXECVPE,
+    ORIGINAL_POSIX_SPAWN,
+    ORIGINAL_POSIX_SPAWNP,
+    ORIGINAL_COUNT
+} Original;
+
+/* The next definition behind this library's, as dlsym(RTLD_NEXT) finds it. NULL: this library lies behind the C
+ * library, where nobody calls it. */
 typedef void (*OriginalFunction)(void);
-OriginalFunction original_function(_Atomic(OriginalFunction) *found, const char *name);
+OriginalFunction original_function(Original original);
 
 #endif
