@@ -54,7 +54,8 @@ typedef enum hak_hook_entry {
 typedef enum hak_hook_mode {
     HAK_HOOK_PASS,  /* the previous allocator, which is so at first */
     HAK_HOOK_SERVE, /* the core */
-    HAK_HOOK_COUNT  /* the core, and the requested bytes are counted (option counters) */
+    HAK_HOOK_COUNT, /* the core, and the requested bytes are counted (option counters) */
+    HAK_HOOK_NOTICE /* the core, and a thread can tell that its request came to a hook (hook_noticed) */
 } hak_hook_mode_t;
 
 /* The functions of one core: those of hakmem.h with the same name, hak_ in front. Constant, valid as long as the
@@ -112,13 +113,14 @@ typedef struct hak_core {
     void (*quiesce_begin)(void);
     int (*quiesce_end)(void);
 
-    /* Hooks. One thread at a time calls these three. hook_over returns what to put into the runtime's table over
+    /* Hooks. One thread at a time calls the first three. hook_over returns what to put into the runtime's table over
      * `previous`, and notes that one. The context is that of `previous`: a thread may read it before the change and the
      * function after it. Not `is_served`: new blocks are the previous allocator's, blocks of the core are resized and
      * freed all the same. hook_is_ours: 1 if `current` came from hook_over of this core. */
     hak_hook_t (*hook_over)(hak_hook_entry_t entry, const hak_hook_t *previous, int is_served);
     int (*hook_is_ours)(hak_hook_entry_t entry, const hak_hook_t *current);
     void (*hook_set_mode)(hak_hook_mode_t mode);
+    uint64_t (*hook_noticed)(void); /* mallocs of the calling thread that came to a hook in HAK_HOOK_NOTICE */
 } hak_core_t;
 
 /* Returns the table of the core that this shared object or program contains, whether or not that core serves. */

@@ -40,6 +40,26 @@ def served_by_hakmem(domain, size):
     return grown_bytes >= 1000 * size  # the list of addresses is far smaller
 """
 
+# A table that is not CPython's own, as memray and other tools leave it: pymalloc with another ctx, which it ignores.
+FOREIGN_HOOK = """
+import ctypes
+class Allocator(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_void_p) for name in ("ctx", "malloc", "calloc", "realloc", "free")]
+RAW, MEM, OBJ = 0, 1, 2
+def get(domain):
+    allocator = Allocator()
+    ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(allocator))
+    return allocator
+def put(domain, allocator):
+    ctypes.pythonapi.PyMem_SetAllocator(domain, ctypes.byref(allocator))
+"""
+
+# A tool of which the frees alone go on to hakmem: new objects come from malloc, which is hakmem's, too, under --all.
+REPLACING_TOOL = f"""{FOREIGN_HOOK}
+raw, tool = get(RAW), get(OBJ)
+tool.ctx, tool.malloc, tool.calloc = 1, raw.malloc, raw.calloc
+"""
+
 
 def clean_environment(**variables: str) -> dict[str, str]:
     """This environment without what steers hakmem or Python, and with `variables`."""

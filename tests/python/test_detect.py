@@ -9,7 +9,16 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from python_support import HAKMEM, clean_environment, json_of, output_of, run, run_code
+from python_support import (
+    FOREIGN_HOOK,
+    HAKMEM,
+    REPLACING_TOOL,
+    clean_environment,
+    json_of,
+    output_of,
+    run,
+    run_code,
+)
 
 REFUSED = """
 try:
@@ -26,20 +35,6 @@ keep = [object() for _ in range(1000)]
 assert hakmem.stats()["served_requests"] == served == 0
 assert hakmem.stats()["passed_requests"] == 0, "the hooks are in place"
 print(reason)
-"""
-
-# A table that is not CPython's own, as memray and other tools leave it: pymalloc with another ctx, which it ignores.
-FOREIGN_HOOK = """
-import ctypes
-class Allocator(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p) for name in ("ctx", "malloc", "calloc", "realloc", "free")]
-RAW, MEM, OBJ = 0, 1, 2
-def get(domain):
-    allocator = Allocator()
-    ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(allocator))
-    return allocator
-def put(domain, allocator):
-    ctypes.pythonapi.PyMem_SetAllocator(domain, ctypes.byref(allocator))
 """
 
 
@@ -154,6 +149,28 @@ print(reason)
 """)
     )
     assert "replaced" in reason
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "--all"]], ids=" ".join)
+@pytest.mark.parametrize("domains", ["mem,obj", "raw,mem,obj"])
+def test_tool_that_replaced_one_domain_is_noticed(words: list[str], domains: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(REPLACING_TOOL)  # before hakmem is enabled
+    code = """
+import hakmem, sitecustomize
+ours = sitecustomize.get(sitecustomize.OBJ)
+assert hakmem.enable()
+sitecustomize.put(sitecustomize.OBJ, sitecustomize.tool)
+try:
+    reason = hakmem.enable()
+except hakmem.UnsupportedError as error:
+    reason = str(error)
+sitecustomize.put(sitecustomize.OBJ, ours)
+print(hakmem.is_enabled(), hakmem.enable(), reason)
+"""
+    environment = clean_environment(PYTHONPATH=str(tmp_path), HAKMEM_DOMAINS=domains)
+    assert output_of(run([*HAKMEM, *words, "-c", code], environment=environment)) == (
+        "True True another tool has replaced CPython's allocators since hakmem was enabled; stop it and try again\n"
+    )
 
 
 def test_table_reset_to_stock_is_hooked_again() -> None:

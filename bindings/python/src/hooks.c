@@ -26,12 +26,14 @@ typedef struct DomainRow {
     const char *name; /* as in the option `domains` */
     PyMemAllocatorDomain python_domain;
     hak_hook_entry_t entry;
+    void *(*malloc)(size_t size_bytes);
+    void (*free)(void *block);
 } DomainRow;
 
 static const DomainRow domain_rows[DOMAIN_COUNT] = {
-    [DOMAIN_RAW] = {"raw", PYMEM_DOMAIN_RAW, HAK_HOOK_FIRST},
-    [DOMAIN_MEM] = {"mem", PYMEM_DOMAIN_MEM, HAK_HOOK_SECOND},
-    [DOMAIN_OBJ] = {"obj", PYMEM_DOMAIN_OBJ, HAK_HOOK_OBJECT},
+    [DOMAIN_RAW] = {"raw", PYMEM_DOMAIN_RAW, HAK_HOOK_FIRST, PyMem_RawMalloc, PyMem_RawFree},
+    [DOMAIN_MEM] = {"mem", PYMEM_DOMAIN_MEM, HAK_HOOK_SECOND, PyMem_Malloc, PyMem_Free},
+    [DOMAIN_OBJ] = {"obj", PYMEM_DOMAIN_OBJ, HAK_HOOK_OBJECT, PyObject_Malloc, PyObject_Free},
 };
 
 /* Interpreters with a GIL of their own may install at the same time. Code under it neither forks nor releases a
@@ -69,11 +71,14 @@ static void set_entry(Domain domain, hak_hook_t hook) {
     PyMem_SetAllocator(domain_rows[domain].python_domain, &entry);
 }
 
+static bool entry_points_here(Domain domain) {
+    hak_hook_t current = current_entry(domain);
+    return core->hook_is_ours(domain_rows[domain].entry, &current) != 0;
+}
+
 static bool table_points_here(void) {
-    for (Domain domain = 0; domain < DOMAIN_COUNT; domain++) {
-        hak_hook_t current = current_entry(domain);
-        if (core->hook_is_ours(domain_rows[domain].entry, &current) == 0) return false;
-    }
+    for (Domain domain = 0; domain < DOMAIN_COUNT; domain++)
+        if (!entry_points_here(domain)) return false;
     return true;
 }
 
@@ -94,28 +99,19 @@ static void install(void) {
     installed = true;
 }
 
-/* The hooks then pass requests on, so that request_arrives learns nothing from a foreign block. */
-static bool core_is_out_of_memory(void) {
-    void *block = core->malloc(1);
-    bool is_out = block == NULL;
-    core->free(block);
-    return is_out;
-}
-
-/* True: a request of CPython arrives at the hooks. Found by making one: another tool on top may or may not pass it
- * on. */
-static bool request_arrives(void) {
-    void *block = domain_is_served[DOMAIN_OBJ]   ? PyObject_Malloc(1)
-                  : domain_is_served[DOMAIN_MEM] ? PyMem_Malloc(1)
-                                                 : PyMem_RawMalloc(1);
-    bool arrives = block == NULL || core->owns(block) || core_is_out_of_memory();
-    if (domain_is_served[DOMAIN_OBJ])
-        PyObject_Free(block);
-    else if (domain_is_served[DOMAIN_MEM])
-        PyMem_Free(block);
-    else
-        PyMem_RawFree(block);
-    return arrives;
+/* True: requests of CPython arrive at the hooks; another tool on top may or may not pass them on. Its block does not
+ * tell, since malloc may be the core's, too. So one request per domain is made, and a hook asked whether it came. */
+static bool requests_arrive(void) {
+    bool do_arrive = true;
+    for (Domain domain = 0; domain < DOMAIN_COUNT; domain++) {
+        if (!domain_is_served[domain] || entry_points_here(domain)) continue;
+        core->hook_set_mode(HAK_HOOK_NOTICE);
+        uint64_t before = core->hook_noticed();
+        domain_rows[domain].free(domain_rows[domain].malloc(1));
+        do_arrive = do_arrive && core->hook_noticed() != before;
+    }
+    core->hook_set_mode(mode);
+    return do_arrive;
 }
 
 static void switch_to(bool enable) {
@@ -151,12 +147,11 @@ static const char *enable_locked(void) {
         const char *reason = obstacle_locked();
         if (reason != NULL) return reason;
         install();
+    } else if (!requests_arrive()) {
+        return "another tool has replaced CPython's allocators since hakmem was enabled; stop it and try again";
     }
-    bool was_enabled = hooks_are_enabled();
     switch_to(true);
-    if (mode == HAK_HOOK_PASS || request_arrives()) return NULL;
-    switch_to(was_enabled);
-    return "another tool has replaced CPython's allocators since hakmem was enabled; stop it and try again";
+    return NULL;
 }
 
 const char *hooks_enable(void) {

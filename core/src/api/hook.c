@@ -17,6 +17,8 @@ enum { ENTRY_COUNT = HAK_HOOK_OBJECT + 1 };
 static hak_hook_t previous[ENTRY_COUNT];
 static _Atomic hak_hook_mode_t hook_mode = HAK_HOOK_PASS;
 
+static _Thread_local uint64_t noticed_mallocs HAK_TLS_MODEL;
+
 static inline hak_hook_mode_t current_mode(void) { return LOAD_RELAXED(hook_mode); }
 
 static inline bool is_plainly_served(void) { return HAK_LIKELY(current_mode() == HAK_HOOK_SERVE); }
@@ -105,7 +107,9 @@ static void count_served(size_t size_bytes) {
 }
 
 static HAK_NOINLINE void *detour_malloc(hak_hook_entry_t entry, size_t size_bytes) {
-    if (current_mode() == HAK_HOOK_PASS) return pass_malloc(entry, size_bytes);
+    hak_hook_mode_t mode = current_mode();
+    if (mode == HAK_HOOK_PASS) return pass_malloc(entry, size_bytes);
+    if (mode == HAK_HOOK_NOTICE) noticed_mallocs++;
     void *block = malloc_for(entry, size_bytes);
     if (block == NULL) return rescue_malloc(entry, size_bytes);
     count_served(size_bytes);
@@ -300,3 +304,5 @@ hak_hook_t hook_over(hak_hook_entry_t entry, const hak_hook_t *found, int is_ser
 }
 
 void hook_set_mode(hak_hook_mode_t mode) { STORE_RELAXED(hook_mode, mode); }
+
+uint64_t hook_noticed(void) { return noticed_mallocs; }

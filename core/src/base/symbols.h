@@ -114,6 +114,7 @@
 #pragma redefine_extname helper_stopping hak_core_helper_stopping
 #pragma redefine_extname helper_wake hak_core_helper_wake
 #pragma redefine_extname hook_is_ours hak_core_hook_is_ours
+#pragma redefine_extname hook_noticed hak_core_hook_noticed
 #pragma redefine_extname hook_over hak_core_hook_over
 #pragma redefine_extname hook_set_mode hak_core_hook_set_mode
 #pragma redefine_extname host_heap_block_bytes hak_core_host_heap_block_bytes

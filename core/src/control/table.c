@@ -65,6 +65,7 @@ const hak_core_t core_table = {
     .hook_over = hook_over,
     .hook_is_ours = hook_is_ours,
     .hook_set_mode = hook_set_mode,
+    .hook_noticed = hook_noticed,
 };
 
 const hak_core_t *hak_published(void) { return &core_table; }

@@ -2,6 +2,7 @@
  * unit/test_hooks.c - the functions for a runtime's table of allocators: what the core serves, and what it hands on.
  */
 #include <hakmem_core.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,12 +136,45 @@ static void test_over_themselves(void **state) {
     }
 }
 
+static void *malloc_and_free(void *context) {
+    const hak_hook_t *hook = context;
+    hook->free(hook->context, hook->malloc(hook->context, 40));
+    return NULL;
+}
+
+/* A thread asks whether its own requests come here, while others make theirs. No figure tells that it did. */
+static void test_noticed(void **state) {
+    (void)state;
+    const hak_core_t *core = hak_published();
+    hak_stats_t before = HAK_STATS_INIT, after = HAK_STATS_INIT;
+    pthread_t other;
+    for (size_t index = 0; index < ENTRIES; index++) {
+        serve_in(entries[index], HAK_HOOK_NOTICE);
+        hak_hook_t hook = core->hook_over(entries[index], &previous, 1);
+        REQUIRE_EQUAL(hak_stats_get(&before), 0);
+        uint64_t noticed = core->hook_noticed();
+        REQUIRE_EQUAL(pthread_create(&other, NULL, malloc_and_free, &hook), 0);
+        REQUIRE_EQUAL(pthread_join(other, NULL), 0);
+        REQUIRE_EQUAL(core->hook_noticed(), noticed);
+        (void)malloc_and_free(&hook);
+        REQUIRE_EQUAL(core->hook_noticed(), noticed + 1);
+        core->hook_set_mode(HAK_HOOK_SERVE);
+        (void)malloc_and_free(&hook);
+        REQUIRE_EQUAL(core->hook_noticed(), noticed + 1);
+        REQUIRE_EQUAL(hak_stats_get(&after), 0);
+        REQUIRE_EQUAL(after.passed_requests, before.passed_requests);
+        REQUIRE_EQUAL(after.served_bytes, before.served_bytes);
+    }
+    stats_require_all_returned();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_served),
         cmocka_unit_test(test_passed),
         cmocka_unit_test(test_entry_that_is_not_served),
         cmocka_unit_test(test_over_themselves),
+        cmocka_unit_test(test_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
