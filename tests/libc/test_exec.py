@@ -111,6 +111,9 @@ def test_script_is_judged_by_its_interpreter(library: Library, tmp_path: Path) -
 def test_sanitizer_build(library: Library, programs: Programs) -> None:
     program = programs("hello", "-fsanitize=address", output="sanitized")
     require_not_served(library, "is built with a sanitizer", program, prints="hello\n")
+    result = library.exec("env", program)
+    assert (result.returncode, result.stdout) == (0, "hello\n"), result.stderr
+    assert result.stderr.startswith(f"hakmem: warning: {program} runs without hakmem: ")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")

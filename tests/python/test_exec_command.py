@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hakmem import elf_file, preload
+from hakmem import preload
 from python_support import HAKMEM, clean_environment, output_of, run
 
 EXEC = [*HAKMEM, "exec"]
@@ -22,20 +20,6 @@ def executable(path: Path, content: bytes | str) -> Path:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     path.chmod(0o755)
     return path
-
-
-def elf(loader: bytes = b"", kind: bytes = b"\x02\x01", machine: int = 0, tail: bytes = b"") -> bytes:
-    """The head of a program: the machine's own where nothing else is said."""
-    own = elf_file.read(sys.executable)
-    assert own is not None
-    head = b"\x7fELF" + kind + b"\x01" + bytes(9)
-    head += struct.pack("<HHIQQQIHHHHHH", 2, machine or own.machine, 1, 0, 64, 0, 0, 64, 56, bool(loader), 0, 0, 0)
-    if loader:
-        head += struct.pack("<IIQQQQQQ", 3, 4, 120, 0, 0, len(loader) + 1, len(loader) + 1, 1)
-    return head + loader + b"\0" + tail
-
-
-OWN_LOADER = os.fsencode((elf_file.read(sys.executable) or elf_file.ElfFile(b"", 0, "")).loader)
 
 
 def test_program_is_served_and_its_environment_is_its_own() -> None:
@@ -90,28 +74,6 @@ def test_command_that_is_not_there(tmp_path: Path) -> None:
     assert run(EXEC).returncode == run([*EXEC, "--unknown", "true"]).returncode == 2
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (elf(), " is a static program, which has its malloc inside"),
-        (elf(OWN_LOADER, kind=b"\x01\x01"), " is for another machine or word size than "),
-        (elf(OWN_LOADER, machine=243), " is for another machine or word size than "),
-        (elf(b"/lib/ld-musl-x86_64.so.1"), " is for musl, and "),
-        (elf(OWN_LOADER, tail=b"\0__asan_init\0"), " is built with a sanitizer, which has a malloc of its own"),
-        (elf(OWN_LOADER), ""),
-        (elf(OWN_LOADER)[:70], ""),
-        (b"\x7fELF", ""),
-        (b"", ""),
-    ],
-)
-def test_files_are_judged(tmp_path: Path, content: bytes, reason: str) -> None:
-    path = executable(tmp_path / "program", content)
-    found = preload.obstacle_of_program(str(path))
-    assert found.startswith(f"{path}{reason}") if reason else found == ""
-    script = executable(tmp_path / "script", f"#!{path} -x\n")
-    assert preload.obstacle_of_program(str(script)) == found
-
-
 def test_scripts_that_name_each_other_end() -> None:
     assert preload.obstacle_of_program("/proc/self/fd/no-such-file") == ""
 
@@ -119,17 +81,6 @@ def test_scripts_that_name_each_other_end() -> None:
 def test_script_that_names_itself_ends(tmp_path: Path) -> None:
     path = executable(tmp_path / "script", f"#!{tmp_path}/script\n")
     assert preload.obstacle_of_program(str(path)) == ""
-
-
-def test_program_with_rights_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = executable(tmp_path / "program", elf(OWN_LOADER))
-    path.chmod(0o4755)
-    assert preload.obstacle_of_program(str(path)) == "", "its owner gains nothing"
-    monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
-    assert " is a set-user-ID program, which the loader" in preload.obstacle_of_program(str(path))
-    path.chmod(0o755)
-    monkeypatch.setattr(os, "listxattr", lambda _: ["security.capability"])
-    assert " has capabilities of its own" in preload.obstacle_of_program(str(path))
 
 
 def test_static_program_runs_as_it_would_have(tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ static void note_words(const Launch *launch) {
 void follow_begin(const Launch *launch) {
     Dl_info own;
     if (!launch->is_known || launch->with_children || dladdr(&launched, &own) == 0 || own.dli_fname[0] != '/') return;
-    program_file_begin();
     note_words(launch);
     launched.process_id = getpid();
     launched.follows_itself = launch->follows_itself && stat("/proc/self/exe", &launched.program) == 0;
@@ -73,17 +72,19 @@ size_t follow_count(const char *path, char *const *variables, bool by_child) {
     if (launched.library == NULL || path == NULL) return 0;
     if (variables == NULL) variables = none;
     bool is_same_process = !by_child && getpid() == launched.process_id;
-    if (!is_same_process && !is_itself(path)) return 0;
+    bool is_own_file = is_itself(path);
+    if (!is_same_process && !is_own_file) return 0;
     const char *preload = value_of(PRELOAD_VARIABLE, variables), *wanted = value_of("HAKMEM=", variables);
     if ((wanted != NULL && strcmp(wanted, "0") == 0) || value_of(LAUNCH_VARIABLE, variables) != NULL) return 0;
-    ProgramKind kind = program_file_kind(path);
+    ProgramKind kind = is_own_file ? PROGRAM_SERVABLE : program_file_kind(path); /* it is being served */
     if (kind == PROGRAM_ABSENT) return 0;
     size_t count = 0;
     while (variables[count] != NULL) count++;
     size_t preload_bytes = strlen(launched.library) + (preload == NULL ? 0 : strlen(preload)) + sizeof PRELOAD_VARIABLE;
     if (kind == PROGRAM_UNSERVABLE)
-        warn(path, " runs without hakmem: it is static, has the rights of another user, or is for another machine or C"
-                   " library\n");
+        warn(path,
+             " runs without hakmem: it is static, has the rights of another user, is built with a sanitizer, or is"
+             " for another machine or C library\n");
     else if (count > VARIABLES_MAX || preload_bytes >= sizeof(FollowTexts))
         warn(path, " runs without hakmem: its environment is too large; preload the library by LD_PRELOAD\n");
     else

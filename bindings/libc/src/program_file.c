@@ -1,7 +1,8 @@
 /*
  * program_file.c - see program_file.h.
  *
- * Layer: bindings/libc, bottom.
+ * Layer: bindings/libc, bottom. hakmem-exec and the package hakmem (elf_file.py) judge by the same rules, and name the
+ * reason; tests/python/test_judged_files.py holds the three together.
  */
 #define _GNU_SOURCE
 #include "program_file.h"
@@ -13,26 +14,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 2048, SCRIPTS_MAX = 4 };
+enum { HEAD_BYTES = 2048, SCRIPTS_MAX = 4, PART_BYTES = 8192, SANITIZER_BYTES_MAX = 16 };
 
-/* The loader of this process, as its program file names it; "" where it cannot be told. */
-static const char *own_loader = "";
+#ifdef __GLIBC__
+static const bool library_is_for_musl = false;
+#else
+static const bool library_is_for_musl = true;
+#endif
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"))); /* of this library, by the linker */
-
-void program_file_begin(void) {
-    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR), *first = header;
-    size_t count = getauxval(AT_PHNUM);
-    uintptr_t base = 0;
-    for (size_t index = 0; header != NULL && index < count; index++, header++) {
-        if (header->p_type == PT_PHDR) base = (uintptr_t)first - header->p_vaddr;
-        if (header->p_type == PT_INTERP) own_loader = (const char *)(base + header->p_vaddr);
-    }
-}
 
 /* Puts what follows #! into `head`, up to the first blank. False: the file is no script. */
 static bool take_interpreter(char *head) {
@@ -49,17 +43,46 @@ static bool is_for_this_machine(const ElfW(Ehdr) * header) {
            header->e_ident[EI_DATA] == __ehdr_start.e_ident[EI_DATA] && header->e_machine == __ehdr_start.e_machine;
 }
 
-static bool has_own_loader(int file, const ElfW(Ehdr) * elf) {
+/* Into a program that gives its user more rights the loader preloads nothing. */
+static bool gives_rights(int file, const struct stat *status) {
+    bool is_of_other_user = (status->st_mode & S_ISUID) != 0 && status->st_uid != getuid();
+    bool is_of_other_group = (status->st_mode & S_ISGID) != 0 && (status->st_mode & S_IXGRP) != 0;
+    if (is_of_other_user || (is_of_other_group && status->st_gid != getgid())) return true;
+    return getuid() != 0 && fgetxattr(file, "security.capability", NULL, 0) > 0;
+}
+
+static ProgramKind kind_by_loader(int file, const ElfW(Ehdr) * elf) {
     char loader[PATH_MAX];
     for (size_t index = 0; index < elf->e_phnum; index++) {
         ElfW(Phdr) header;
         off_t offset = (off_t)(elf->e_phoff + index * elf->e_phentsize);
-        if (pread(file, &header, sizeof header, offset) != (ssize_t)sizeof header) return false;
+        if (pread(file, &header, sizeof header, offset) != (ssize_t)sizeof header) return PROGRAM_ABSENT;
         if (header.p_type != PT_INTERP) continue;
-        if (header.p_filesz > sizeof loader) return false;
-        ssize_t length = pread(file, loader, header.p_filesz, (off_t)header.p_offset);
-        return length > 0 && loader[length - 1] == '\0' && strcmp(loader, own_loader) == 0;
+        size_t bytes = header.p_filesz < sizeof loader ? header.p_filesz : sizeof loader - 1;
+        ssize_t length = pread(file, loader, bytes, (off_t)header.p_offset);
+        if (length < 0) return PROGRAM_ABSENT;
+        loader[length] = '\0';
+        return (strstr(loader, "ld-musl") != NULL) == library_is_for_musl ? PROGRAM_SERVABLE : PROGRAM_UNSERVABLE;
     }
+    return PROGRAM_UNSERVABLE;
+}
+
+static bool ends_with(const char *begin, const char *end, const char *word) {
+    size_t bytes = strlen(word);
+    return (size_t)(end - begin) >= bytes && memcmp(end - bytes, word, bytes) == 0;
+}
+
+/* A sanitizer ends its program where another malloc was preloaded. The parts that are read overlap by a name. */
+static bool has_sanitizer(int file) {
+    static const char start[] = "san_init"; /* behind __a, __t, __m, __hwa; with the NUL */
+    char part[PART_BYTES];
+    ssize_t length;
+    for (off_t offset = 0; (length = pread(file, part, sizeof part, offset)) > SANITIZER_BYTES_MAX;
+         offset += length - SANITIZER_BYTES_MAX)
+        for (char *at = part; (at = memmem(at, (size_t)(part + length - at), start, sizeof start)) != NULL; at++)
+            if (ends_with(part, at, "__a") || ends_with(part, at, "__t") || ends_with(part, at, "__m") ||
+                ends_with(part, at, "__hwa"))
+                return true;
     return false;
 }
 
@@ -74,9 +97,9 @@ static ProgramKind kind_of_open_file(int file, char *head, bool *is_script) {
     ElfW(Ehdr) header;
     if ((size_t)length < sizeof header || memcmp(head, ELFMAG, SELFMAG) != 0) return PROGRAM_ABSENT;
     memcpy(&header, head, sizeof header);
-    bool has_own_rights = (status.st_mode & (S_ISUID | S_ISGID)) != 0;
-    if (has_own_rights || !is_for_this_machine(&header) || !has_own_loader(file, &header)) return PROGRAM_UNSERVABLE;
-    return PROGRAM_SERVABLE;
+    if (!is_for_this_machine(&header) || gives_rights(file, &status)) return PROGRAM_UNSERVABLE;
+    ProgramKind kind = kind_by_loader(file, &header);
+    return kind == PROGRAM_SERVABLE && has_sanitizer(file) ? PROGRAM_UNSERVABLE : kind;
 }
 
 ProgramKind program_file_kind(const char *path) {

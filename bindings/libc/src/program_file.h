@@ -8,14 +8,11 @@
 
 typedef enum ProgramKind {
     PROGRAM_ABSENT,     /* it cannot be read, or is no program: the kernel says what is wrong */
-    PROGRAM_UNSERVABLE, /* static, set-user-ID or set-group-ID, or for another machine or C library */
+    PROGRAM_UNSERVABLE, /* static, with rights or a sanitizer of its own, or for another machine or C library */
     PROGRAM_SERVABLE
 } ProgramKind;
 
-/* Before main: notes what the files of this process are like. */
-void program_file_begin(void);
-
-/* A script is judged by the interpreter that its first line names. */
+/* A script is judged by the interpreter that its first line names; env, where it is that, is followed in its turn. */
 ProgramKind program_file_kind(const char *path);
 
 #endif

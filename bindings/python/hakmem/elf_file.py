@@ -1,4 +1,8 @@
-"""Reads from the head of an ELF file what kind of program it is for: word size, machine, and the loader it names."""
+"""Reads from the head of an ELF file what kind of program it is for: word size, machine, and the loader it names.
+
+The preloaded library judges by the same rules (bindings/libc/src/program_file.c), but cannot be asked: it is loaded by
+the program alone, since a process with it has a second core.
+"""
 
 import mmap
 import os

@@ -76,7 +76,7 @@ def _obstacle_of_rights(path: str) -> str:
     if status.st_mode & 0o2000 and status.st_mode & 0o010 and status.st_gid != os.getgid():
         return f"{path} is a set-group-ID program, {protected}"
     if os.getuid() != 0 and "security.capability" in os.listxattr(path):
-        return f"{path} has capabilities of its own, and is a program {protected}"
+        return f"{path} has capabilities of its own, so the loader protects it from preloading"
     return ""
 
 
