@@ -7,14 +7,11 @@
 
 #include <string.h>
 
-#define LAUNCH_VARIABLE "_HAKMEM_EXEC="
-#define PRELOAD_VARIABLE "LD_PRELOAD="
-
 extern char **environ;
 
 static char **entry_of(const char *variable) {
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
-        if (strncmp(*entry, variable, strlen(variable)) == 0) return entry;
+        if (environment_value(*entry, variable) != NULL) return entry;
     return NULL;
 }
 
@@ -30,10 +27,15 @@ static bool has_word(const char *words, const char *word) {
     }
 }
 
+const char *environment_value(const char *entry, const char *variable) {
+    size_t length = strlen(variable);
+    return strncmp(entry, variable, length) == 0 ? entry + length : NULL;
+}
+
 Launch environment_launch(void) {
     char **entry = entry_of(LAUNCH_VARIABLE);
     if (entry == NULL) return (Launch){0};
-    const char *words = *entry + strlen(LAUNCH_VARIABLE);
+    const char *words = environment_value(*entry, LAUNCH_VARIABLE);
     return (Launch){
         .is_known = true,
         .was_unset = has_word(words, "unset"),

@@ -1,14 +1,20 @@
 /*
  * environment.h - what `hakmem exec` tells this library by a variable of the environment.
  *
- * Layer: bindings/libc, bottom. Thread rule: before main.
+ * Layer: bindings/libc, bottom. Thread rule: before main, but for environment_value.
  */
 #ifndef HAKMEM_LIBC_ENVIRONMENT_H
 #define HAKMEM_LIBC_ENVIRONMENT_H
 
 #include <stdbool.h>
 
-/* Words of the variable _HAKMEM_EXEC, separated by commas. */
+#define LAUNCH_VARIABLE "_HAKMEM_EXEC="
+#define PRELOAD_VARIABLE "LD_PRELOAD="
+
+/* The value in an entry of an environment, NULL where it is another variable's. `variable` ends with "=". */
+const char *environment_value(const char *entry, const char *variable);
+
+/* Words of LAUNCH_VARIABLE, separated by commas. */
 typedef struct Launch {
     bool is_known;       /* the variable is set: hakmem-exec, or `hakmem exec`, has started this program */
     bool was_unset;      /* "unset": LD_PRELOAD was not set before */

@@ -17,9 +17,6 @@
 
 #include "program_file.h"
 
-#define PRELOAD_VARIABLE "LD_PRELOAD="
-#define LAUNCH_VARIABLE "_HAKMEM_EXEC="
-
 enum { VARIABLES_MAX = 4096 };
 
 /* Constant after follow_begin. */
@@ -50,9 +47,9 @@ void follow_begin(const Launch *launch) {
 }
 
 static const char *value_of(const char *variable, char *const *variables) {
-    for (; *variables != NULL; variables++)
-        if (strncmp(*variables, variable, strlen(variable)) == 0) return *variables + strlen(variable);
-    return NULL;
+    const char *value = NULL;
+    for (; value == NULL && *variables != NULL; variables++) value = environment_value(*variables, variable);
+    return value;
 }
 
 static bool is_itself(const char *path) {
@@ -96,10 +93,10 @@ void follow_fill(char **filled, FollowTexts *texts, char *const *variables) {
     bool had_preload = false;
     char *end = stpcpy(stpcpy(texts->preload, PRELOAD_VARIABLE), launched.library);
     for (; variables != NULL && *variables != NULL; variables++) {
-        bool is_preload = !had_preload && strncmp(*variables, PRELOAD_VARIABLE, strlen(PRELOAD_VARIABLE)) == 0;
-        if (is_preload) stpcpy(stpcpy(end, ":"), *variables + strlen(PRELOAD_VARIABLE));
-        had_preload |= is_preload;
-        *filled++ = is_preload ? texts->preload : *variables;
+        const char *former = had_preload ? NULL : environment_value(*variables, PRELOAD_VARIABLE);
+        if (former != NULL) stpcpy(stpcpy(end, ":"), former);
+        had_preload |= former != NULL;
+        *filled++ = former != NULL ? texts->preload : *variables;
     }
     if (!had_preload) *filled++ = texts->preload;
     *filled++ = had_preload ? launched.words : launched.words_unset;
