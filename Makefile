@@ -32,7 +32,7 @@ pip := $(venv_python) -m pip --quiet --disable-pip-version-check
 bench_python := $(if $(filter command environment,$(origin PYTHON)),$(PYTHON),$(firstword \
 	$(wildcard /usr/bin/python3.11) $(PYTHON)))
 
-package_sources := $(shell find core swig bindings/python cmake CMakeLists.txt pyproject.toml -type f \
+package_sources := $(shell find core swig bindings/libc bindings/python cmake CMakeLists.txt pyproject.toml -type f \
 	-not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help

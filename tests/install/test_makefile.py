@@ -63,3 +63,12 @@ def test_help_and_clean_need_no_python(folder: Path) -> None:
     assert "bench-speed" in make(folder, "help", "PYTHON=").stdout
     assert make(folder, "clean", "PYTHON=").returncode == 0
     assert not (folder / "build").exists()
+
+
+def test_package_is_installed_again_after_a_change_of_whatever_is_in_it(repository: Path) -> None:
+    """What CMake builds without the tests and Lua's module: the extension, and the library beside it."""
+    rule = "sources: ; @printf '%s\\n' $(package_sources)"
+    command = ["make", "--no-print-directory", f"--eval={rule}", "sources", f"PYTHON={sys.executable}"]
+    result = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    folders = {str(Path(source).parent) for source in result.stdout.split()}
+    assert {"core/include", "bindings/python/src", "bindings/python/hakmem", "bindings/libc/src", "swig"} <= folders
