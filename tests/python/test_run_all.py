@@ -142,6 +142,13 @@ def test_the_interpreter_stays_served_when_it_executes_itself(way: str) -> None:
     assert said([*RUN, "-c", code]) == [False, []]
 
 
+@pytest.mark.parametrize("name", ["HAKMEM", "HAKMEM_TINY_USE_SUPERSLAB"])
+def test_interpreter_that_is_executed_with_hakmem_switched_off_is_not_served(name: str) -> None:
+    variables = f"{{**os.environ, {name!r}: '0'}}"
+    code = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {SAY!r}], env={variables}, check=True)"
+    assert said([*ALL, "-c", code]) == [False, [name]]
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_of_multiprocessing_stay_served(method: str, tmp_path: Path) -> None:
     script = tmp_path / "workers.py"

@@ -52,6 +52,17 @@ static const char *value_of(const char *variable, char *const *variables) {
     return value;
 }
 
+static bool is_zero(const char *variable, char *const *variables) {
+    const char *value = value_of(variable, variables);
+    return value != NULL && strcmp(value, "0") == 0;
+}
+
+/* As `hakmem run --all` is by the same variables; the second speaks of an interpreter's objects alone. */
+static bool is_switched_off(char *const *variables) {
+    return is_zero("HAKMEM=", variables) ||
+           (launched.follows_itself && is_zero("HAKMEM_TINY_USE_SUPERSLAB=", variables));
+}
+
 static bool is_itself(const char *path) {
     struct stat status;
     return launched.follows_itself && stat(path, &status) == 0 && status.st_ino == launched.program.st_ino &&
@@ -71,12 +82,12 @@ size_t follow_count(const char *path, char *const *variables, bool by_child) {
     bool is_same_process = !by_child && getpid() == launched.process_id;
     bool is_own_file = is_itself(path);
     if (!is_same_process && !is_own_file) return 0;
-    const char *preload = value_of(PRELOAD_VARIABLE, variables), *wanted = value_of("HAKMEM=", variables);
-    if ((wanted != NULL && strcmp(wanted, "0") == 0) || value_of(LAUNCH_VARIABLE, variables) != NULL) return 0;
+    if (is_switched_off(variables) || value_of(LAUNCH_VARIABLE, variables) != NULL) return 0;
     ProgramKind kind = is_own_file ? PROGRAM_SERVABLE : program_file_kind(path); /* it is being served */
     if (kind == PROGRAM_ABSENT) return 0;
     size_t count = 0;
     while (variables[count] != NULL) count++;
+    const char *preload = value_of(PRELOAD_VARIABLE, variables);
     size_t preload_bytes = strlen(launched.library) + (preload == NULL ? 0 : strlen(preload)) + sizeof PRELOAD_VARIABLE;
     if (kind == PROGRAM_UNSERVABLE)
         warn(path,
