@@ -37,6 +37,17 @@ def test_children_are_reached_on_request(library: Library) -> None:
     assert output_of(library.exec("--children", sys.executable, "-c", SHOW_CHILD_MAPS)) == "True\n"
 
 
+def test_program_is_looked_for_as_the_c_library_does(library: Library, tmp_path: Path) -> None:
+    """A folder of the program's name is none, though it can be entered."""
+    (tmp_path / "showing").mkdir()
+    (tmp_path / "later").mkdir()
+    program = tmp_path / "later" / "showing"
+    program.write_text(f"#!{sys.executable}\n{SHOW_MAPS}\n")
+    program.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), str(tmp_path / "later"), os.environ["PATH"]])
+    assert output_of(library.exec("env", "showing", PATH=path)) == "True\n"
+
+
 def test_exit_code_and_stdin_are_the_programs(library: Library) -> None:
     assert library.exec("sh", "-c", "exit 7").returncode == 7
     assert library.exec("sh", "-c", "kill -9 $$").returncode == -9

@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ INTERPOSE int execv(const char *path, char *const arguments[]) { return execve(p
 static bool find(const char *name, char path[PATH_MAX]) {
     const char *folders = getenv("PATH");
     size_t name_bytes = strlen(name) + 1;
+    struct stat status;
     if (strchr(name, '/') != NULL) folders = "";
     if (folders == NULL) folders = "/bin:/usr/bin";
     for (;; folders++) {
@@ -44,7 +46,7 @@ static bool find(const char *name, char path[PATH_MAX]) {
             char *end = mempcpy(path, folders, length);
             if (length > 0) *end++ = '/';
             memcpy(end, name, name_bytes);
-            if (access(path, X_OK) == 0) return true;
+            if (access(path, X_OK) == 0 && stat(path, &status) == 0 && S_ISREG(status.st_mode)) return true;
         }
         folders += length;
         if (*folders == '\0') return false;
@@ -55,7 +57,7 @@ INTERPOSE int execvpe(const char *name, char *const arguments[], char *const var
     int (*original)(const char *, char *const[], char *const[]) =
         (int (*)(const char *, char *const[], char *const[]))original_function(ORIGINAL_EXECVPE);
     char path[PATH_MAX];
-    size_t count = find(name, path) ? follow_count(path, variables, false) : 0;
+    size_t count = follow_is_on(false) && find(name, path) ? follow_count(path, variables, false) : 0;
     if (count == 0) return original(name, arguments, variables);
     char *filled[count];
     FollowTexts texts;
@@ -75,8 +77,9 @@ static int spawn(Original original_name, pid_t *child, const char *name, const p
     Spawn *original = (Spawn *)original_function(original_name);
     char found[PATH_MAX];
     int saved = errno;
-    const char *path = original_name == ORIGINAL_POSIX_SPAWN ? name : find(name, found) ? found : NULL;
-    size_t count = path == NULL ? 0 : follow_count(path, variables, true);
+    bool is_path = original_name == ORIGINAL_POSIX_SPAWN;
+    bool is_found = follow_is_on(true) && (is_path || find(name, found));
+    size_t count = is_found ? follow_count(is_path ? name : found, variables, true) : 0;
     errno = saved;
     if (count == 0) return original(child, name, actions, attributes, arguments, variables);
     char *filled[count];

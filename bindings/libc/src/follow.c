@@ -75,13 +75,18 @@ static void warn(const char *path, const char *text) {
     (void)!write(STDERR_FILENO, text, strlen(text));
 }
 
+static bool is_same_process(bool by_child) { return !by_child && getpid() == launched.process_id; }
+
+bool follow_is_on(bool by_child) {
+    return launched.library != NULL && (launched.follows_itself || is_same_process(by_child));
+}
+
 size_t follow_count(const char *path, char *const *variables, bool by_child) {
     static char *const none[] = {NULL};
-    if (launched.library == NULL || path == NULL) return 0;
+    if (!follow_is_on(by_child) || path == NULL) return 0;
     if (variables == NULL) variables = none;
-    bool is_same_process = !by_child && getpid() == launched.process_id;
     bool is_own_file = is_itself(path);
-    if (!is_same_process && !is_own_file) return 0;
+    if (!is_own_file && !is_same_process(by_child)) return 0;
     if (is_switched_off(variables) || value_of(LAUNCH_VARIABLE, variables) != NULL) return 0;
     ProgramKind kind = is_own_file ? PROGRAM_SERVABLE : program_file_kind(path); /* it is being served */
     if (kind == PROGRAM_ABSENT) return 0;

@@ -15,8 +15,10 @@
 
 void follow_begin(const Launch *launch);
 
-/* How many pointers follow_fill writes, NULL included. 0: the program at `path` gets `variables` as they are.
- * `by_child`: another process than this one executes it. */
+/* False: this process executes no program that is followed. `by_child`: another process than this one executes it. */
+bool follow_is_on(bool by_child);
+
+/* How many pointers follow_fill writes, NULL included. 0: the program at `path` gets `variables` as they are. */
 size_t follow_count(const char *path, char *const *variables, bool by_child);
 
 /* The variables of a program that is followed. The library puts them back to the caller's before main. */
