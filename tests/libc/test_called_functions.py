@@ -27,7 +27,7 @@ NEVER_ALLOCATE = {
     *("pthread_attr_setschedparam", "pthread_attr_setschedpolicy", "pthread_attr_setstacksize"),
     *("pthread_key_create", "pthread_sigmask", "sigfillset", "flockfile", "funlockfile"),
     *("open", "close", "pread", "stat", "fstat", "access", "stpcpy", "mempcpy", "strchr", "strcpy", "strcat"),
-    *("fgetxattr", "getuid", "getgid", "memmem"),
+    *("fgetxattr", "getuid", "getgid", "memmem", "writev"),
     *("getenv", "abort", "_exit", "environ", "stderr", "__libc_single_threaded"),
 }
 # The compiler's and the linker's own, and other names of the same functions.

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "message.h"
 #include "program_file.h"
 
 enum { VARIABLES_MAX = 4096 };
@@ -69,11 +70,7 @@ static bool is_itself(const char *path) {
            status.st_dev == launched.program.st_dev;
 }
 
-static void warn(const char *path, const char *text) {
-    (void)!write(STDERR_FILENO, "hakmem: warning: ", strlen("hakmem: warning: "));
-    (void)!write(STDERR_FILENO, path, strlen(path));
-    (void)!write(STDERR_FILENO, text, strlen(text));
-}
+static void warn(const char *path, const char *text) { message_print("hakmem: warning: ", path, text); }
 
 static bool is_same_process(bool by_child) { return !by_child && getpid() == launched.process_id; }
 

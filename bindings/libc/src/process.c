@@ -8,7 +8,6 @@
 #include <dlfcn.h>
 #include <hakmem.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "environment.h"
@@ -16,10 +15,9 @@
 #include "follow.h"
 #include "interpose.h"
 #include "interpreter.h"
+#include "message.h"
 
 static Launch launch;
-
-static void write_text(const char *text) { (void)!write(STDERR_FILENO, text, strlen(text)); }
 
 /* True: the program's malloc is this library's. Found by a request, because the address of malloc may be that of a jump
  * within the program. */
@@ -55,10 +53,9 @@ __attribute__((constructor)) static void begin(void) {
         if (launch.is_followed && launch.follows_itself) interpreter_serve();
         return;
     }
-    write_text(launch.is_required ? "hakmem: error: " : "hakmem: warning: ");
-    write_text("malloc is not served: ");
-    write_text(other);
-    write_text(" has its own and comes first; run the program without it, or without hakmem\n");
+    message_print(launch.is_required ? "hakmem: error: malloc is not served: "
+                                     : "hakmem: warning: malloc is not served: ",
+                  other, " has its own and comes first; run the program without it, or without hakmem\n");
     if (launch.is_required) _exit(1);
 }
 
