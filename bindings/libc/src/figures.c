@@ -99,13 +99,14 @@ INTERPOSE void malloc_stats(void) { figures_print(stderr); }
 
 /* XML with glibc's elements where they have a meaning. Errors: EINVAL, where `options` is not 0. */
 INTERPOSE int malloc_info(int options, FILE *stream) {
-    hak_class_stats_t classes[256];
+    enum { CLASSES_MAX = 256 };
+    hak_class_stats_t classes[CLASSES_MAX];
     if (options != 0) return EINVAL;
     hak_stats_t stats = stats_now();
-    size_t class_count = hak_stats_classes(classes, sizeof classes / sizeof *classes);
+    size_t class_count = hak_stats_classes(classes, CLASSES_MAX); /* of all, also those that found no room */
     flockfile(stream);
     fprintf(stream, "<malloc version=\"hakmem %s\">\n<sizes>\n", hak_version());
-    for (size_t index = 0; index < class_count; index++) {
+    for (size_t index = 0; index < class_count && index < CLASSES_MAX; index++) {
         const hak_class_stats_t *row = &classes[index];
         if (row->slabs == 0) continue;
         fprintf(stream, "  <size to=\"%" PRIu64 "\" live=\"%" PRIu64 "\"", row->block_bytes, row->live);
