@@ -123,8 +123,7 @@ def environment_with_library(words: list[str]) -> dict[bytes, bytes]:
     former = variables.get(PRELOAD_VARIABLE)
     library = os.fsencode(library_path())
     variables[PRELOAD_VARIABLE] = library if former is None else library + b":" + former
-    told = [*words, *([] if former is not None else ["unset"])]
-    variables[LAUNCH_VARIABLE] = ",".join(told).encode()
+    variables[LAUNCH_VARIABLE] = ",".join(words if former is not None else [*words, "unset"]).encode()
     return variables
 
 

@@ -7,6 +7,7 @@ import signal
 
 from hakmem import preload
 from hakmem.cli.command import Command, UsageError, fail
+from hakmem.ignored_signals import IGNORED_SIGNALS
 from hakmem.message import say
 
 TYPE_CHECKING = False
@@ -66,9 +67,10 @@ def execute(words: list[str], own_options: list[str]) -> int:
         return fail(f"malloc cannot be served, and --require was given: {obstacle}", 1)
     if obstacle and not switched_off:
         say(f"warning: {obstacle}; it runs without hakmem")
-    told = [option[2:] for option in own_options] or ["exec"]
+    told = [option[2:] for option in own_options]
     variables = preload.started_environment() if obstacle else preload.environment_with_library(told)
-    _put_signals_back()
+    for ignored in IGNORED_SIGNALS:
+        signal.signal(ignored, signal.SIG_DFL)
     try:
         try:
             os.execve(path, words, variables)
@@ -78,12 +80,6 @@ def execute(words: list[str], own_options: list[str]) -> int:
             os.execve(SHELL, [SHELL, path, *words[1:]], variables)  # a script without a first line that names a program
     except OSError as error:
         return fail(f"{path} cannot be executed: {error.strerror}", NOT_EXECUTABLE)
-
-
-def _put_signals_back() -> None:
-    """Let go what Python ignores; a program that is executed would go on ignoring it."""
-    for name in ("SIGPIPE", "SIGXFSZ"):
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 COMMAND = Exec()

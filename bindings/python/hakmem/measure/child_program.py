@@ -5,17 +5,15 @@ import io
 import marshal
 import os
 import select
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from hakmem.ignored_signals import IGNORED_SIGNALS
 from hakmem.measure import kernel, launcher
 from hakmem.measure.measure_error import MeasureError
 
 LINE_BYTES_MAX = 4096
-# Python ignores these, and what a program ignores the programs that it starts ignore.
-IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class ChildProgram:
@@ -35,7 +33,7 @@ class ChildProgram:
             bufsize=0,  # a line that was read ahead would not be waited for
             start_new_session=True,
         )
-        task = marshal.dumps((list(command), variables, [int(number) for number in IGNORED_BY_PYTHON]))
+        task = marshal.dumps((list(command), variables, [int(number) for number in IGNORED_SIGNALS]))
         assert self._launcher.stdin is not None
         with contextlib.suppress(BrokenPipeError), io.BufferedWriter(self._launcher.stdin) as stdin:
             stdin.write(task)
