@@ -20,8 +20,8 @@
 
 #if LUA_COLLECTS_WHEN_REFUSED
 
-/* Whose refusal this thread has met last with a collection, until its next one. NULL: nobody's. The address is compared
- * only: that state may be closed. */
+/* The state whose object this thread has refused last; NULL once it has served another one instead of refusing it. It
+ * is compared, and never read: it may be closed. */
 static _Thread_local const hak_lua_state_t *collected_for;
 
 /* Lua 5.2 raises at once while the script has stopped the collector. */

@@ -85,10 +85,11 @@ static bool is_over(void) {
     return atomic_load(&order) == ORDER_ENDING || atomic_compare_exchange_strong(&order, &stop, ORDER_ENDING);
 }
 
-/* Not those of the thread that happens to start it, which may be a real-time one, or bound to one processor. */
+/* It inherits the scheduling of the thread that starts it, which may be a real-time one, or bound to one processor. */
 static void use_scheduling_of_process(void) {
+    enum { PROCESSORS_MAX = 8192, WORD_BITS = 8 * sizeof(unsigned long) };
     const struct sched_param ordinary = {.sched_priority = 0};
-    unsigned long processors[1024 / sizeof(unsigned long)]; /* 8192 of them */
+    unsigned long processors[PROCESSORS_MAX / WORD_BITS];
     (void)syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &ordinary);
     long bytes = syscall(SYS_sched_getaffinity, getpid(), sizeof processors, processors);
     if (bytes > 0) (void)syscall(SYS_sched_setaffinity, 0, (size_t)bytes, processors);
