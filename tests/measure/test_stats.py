@@ -53,6 +53,15 @@ def test_process_tells_whether_malloc_is_served(tmp_path: Path) -> None:
         assert ("\n  served                Python's objects, and malloc\n" in text) == (malloc == "hakmem")
 
 
+def test_process_whose_malloc_alone_is_served_says_so(tmp_path: Path) -> None:
+    code = f"import hakmem; hakmem.disable(); {WAIT}"
+    program = start_python(code, cwd=tmp_path, launcher=(*UNDER, "--all"), HAKMEM_STATS_SOCKET="1")
+    text = hakmem_command("stats", str(program.pid), cwd=tmp_path).stdout
+    end(program)
+    assert ", not enabled\n" in text
+    assert "\n  served                malloc\n" in text
+
+
 def test_watch_ends_with_the_process(tmp_path: Path) -> None:
     program = start_python(WAIT, cwd=tmp_path, launcher=UNDER, HAKMEM_STATS_SOCKET="1")
     watcher = start_hakmem("stats", str(program.pid), "--watch", "--interval", "0.1", cwd=tmp_path)

@@ -17,17 +17,18 @@ def print_stats_table() -> None:
         return
     figures = hakmem.stats()  # before formatting, which allocates
     try:
-        stream.write(stats_table(figures, _hakmem.malloc_is_served()))
+        stream.write(stats_table(figures, _hakmem.malloc_is_served(), hakmem.is_enabled()))
         stream.flush()
     except OSError:
         pass  # nobody reads stderr any more
 
 
-def stats_table(figures: "Stats", malloc_is_served: bool = False) -> str:
+def stats_table(figures: "Stats", malloc_is_served: bool, is_enabled: bool) -> str:
     """Return the table as text, one figure per line."""
     lines = ["hakmem: stats"]
     if malloc_is_served:
-        lines.append(f"  {'served':<22}Python's objects, and malloc")
+        served = "Python's objects, and malloc" if is_enabled else "malloc"
+        lines.append(f"  {'served':<22}{served}")
     for label, text in _figure_rows(figures):
         lines.append(f"  {label:<22}{text}")
     lines.append(f"  {'block bytes':>11}{'live':>14}{'cached':>14}{'free':>14}{'slabs':>8}")

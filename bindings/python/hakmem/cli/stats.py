@@ -54,7 +54,7 @@ class Stats(MeasureCommand):
             state = "enabled" if told["is_enabled"] else "not enabled"
             print_line(f"process {process_id}, Python {told['python']}, hakmem {told['hakmem']}, {state}")
             print(f"resident memory {kernel.resident_bytes(process_id) or 0:,} bytes (kernel)")
-            print(stats_table(told["stats"], told.get("malloc") == "hakmem"), end="")
+            print(stats_table(told["stats"], told.get("malloc") == "hakmem", told["is_enabled"]), end="")
         return 0
 
 
