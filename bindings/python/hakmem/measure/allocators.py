@@ -20,6 +20,7 @@ LEAN = {
     "jemalloc": ("jemalloc decay 0", {"MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}),
     "mimalloc": ("mimalloc purge delay 0", {"MIMALLOC_PURGE_DELAY": "0"}),
 }
+WHOLE = "hakmem, all"  # objects, and malloc
 BASELINES = {"python": "pymalloc", "lua": "malloc"}
 
 
@@ -134,9 +135,9 @@ def _hakmem_for_python(python: str) -> list[Allocator]:
     version = ask([python, "-c", code], {})
     if version is None:
         missing = f"it cannot be enabled in {python}; 'hakmem status' says why"
-        return [Allocator("hakmem", missing=missing), Allocator("hakmem, all", missing=missing)]
+        return [Allocator("hakmem", missing=missing), Allocator(WHOLE, missing=missing)]
     ours = Allocator("hakmem", launcher, hakmem_options(), "_hakmem", version)
-    whole = replace(ours, name="hakmem, all", launcher=(*launcher, "--all"), mapped_file=preload.LIBRARY_NAME)
+    whole = replace(ours, name=WHOLE, launcher=(*launcher, "--all"), mapped_file=preload.LIBRARY_NAME)
     if ask([python, *whole.launcher, "-c", "pass"], whole.environment) is None:
         whole.missing = f"malloc cannot be served in {python}; 'hakmem run --all --require -c pass' says why"
     return [ours, whole]

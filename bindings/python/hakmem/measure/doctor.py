@@ -73,6 +73,7 @@ def print_report(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosi
 def _what_all_would_give_back(now: Breakdown) -> str:
     """Return a sentence for a process whose malloc is not served; empty where that would change little."""
     free_bytes = now.rows["glibc_free"]
+    # Where as much is locked, that may be what is free.
     if now.malloc_is_served or free_bytes < max(FREE_BYTES_MIN, now.locked_bytes):
         return ""
     command = "hakmem run --all" if now.language == "python" else "hakmem exec"

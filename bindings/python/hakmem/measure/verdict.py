@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hakmem.measure.allocators import WHOLE
 from hakmem.measure.figures import LOOKS_MIN
 
 MEBIBYTE = 1024 * 1024
@@ -16,7 +17,6 @@ CPU_PERCENT_MIN = 3.0
 CPU_PERCENT_MIN_OF_ONE_RUN = 10.0
 CPU_SECONDS_MIN = 0.1  # below it is the interpreter's start that is compared
 AT_PEAK_PART = 0.9
-WHOLE = "hakmem, all"
 
 
 def verdict_of(result: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
