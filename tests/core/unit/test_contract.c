@@ -340,21 +340,6 @@ static void test_owns_and_usable_size(void **state) {
     assert_string_equal(hak_version(), HAK_VERSION_STRING);
 }
 
-/* Another allocator may get them from the kernel. */
-static void test_addresses_given_back_are_foreign(void **state) {
-    (void)state;
-    enum { LARGEST_MIB = 9, STEP_BYTES = 1 << 16 };
-    for (size_t bytes = MIB; bytes <= LARGEST_MIB * MIB; bytes += MIB + 4096) {
-        char *block = hak_malloc(bytes);
-        REQUIRE(block != NULL);
-        uintptr_t first = (uintptr_t)block;
-        hak_free(block);
-        (void)hak_trim();
-        for (size_t offset = 0; offset < bytes; offset += STEP_BYTES)
-            REQUIRE_EQUAL(hak_owns((const void *)(first + offset)), 0);
-    }
-}
-
 static void test_errno_is_left_alone(void **state) {
     (void)state;
     static void *blocks[50000];
@@ -396,7 +381,6 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_realloc_to_zero_is_a_live_block),
         cmocka_unit_test(test_realloc_grows_step_by_step),
         cmocka_unit_test(test_owns_and_usable_size),
-        cmocka_unit_test(test_addresses_given_back_are_foreign),
         cmocka_unit_test(test_errno_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
