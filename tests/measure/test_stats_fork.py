@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,12 +14,13 @@ from pathlib import Path
 
 import pytest
 from measure_support import end, hakmem_command, script, socket_names, wait_until
-from python_support import clean_environment
+from python_support import clean_environment, run
 from stats_support import (
     ENABLE,
     READY_AND_END,
     READY_AND_WAIT,
     also_on_stock,
+    as_root,
     children_of,
     ends_quietly,
     start_served,
@@ -222,3 +224,45 @@ def test_child_of_which_python_is_told_nothing(tmp_path: Path, call: str, then: 
         told_by(program.pid, tmp_path)
     os.kill(child, signal.SIGKILL)
     end(program)
+
+
+FIRST_OF_ITS_NAMESPACE = """
+import ctypes, gc
+assert os.getpid() == 1
+def is_quick(call):
+    begin = time.monotonic()
+    call()
+    assert time.monotonic() - begin < 0.5
+def is_served():
+    with open("/proc/self/net/unix") as file:
+        return file.read().count("@hakmem.stats.1.")
+def fork_in_python():
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+def pause():
+    with hakmem.quiesce():
+        pass
+NEW_PID, SIGCHLD = 0x20000000, 17
+child = ctypes.PyDLL(None).syscall(56, NEW_PID | SIGCHLD, 0, 0, 0, 0)
+if child == 0:
+    assert os.getpid() == 1
+    is_quick(fork_in_python)
+    is_quick(pause)
+    assert is_served() == 2
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+print(is_served())
+"""
+
+
+@as_root
+@pytest.mark.skipif(shutil.which("unshare") is None or platform.machine() != "x86_64", reason="cannot be set up here")
+def test_child_with_the_number_of_its_parent(tmp_path: Path) -> None:
+    """Both are the first of their PID namespace. The figures at the end are the parent's alone."""
+    command = ["unshare", "--net", "--pid", "--fork", sys.executable, "-c", ENABLE + FIRST_OF_ITS_NAMESPACE]
+    result = run(
+        command, environment=clean_environment(HAKMEM_STATS_SOCKET="1", HAKMEM_STATS_AT_EXIT="1"), cwd=tmp_path
+    )
+    assert (result.returncode, result.stdout) == (0, "1\n"), result.stderr
+    assert result.stderr.count("hakmem: stats") == 1

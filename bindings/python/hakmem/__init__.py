@@ -184,11 +184,11 @@ def _plan_exit_table() -> None:
     _exit_table_is_planned = True
     import atexit
 
-    process = os.getpid()
+    process = _hakmem.process_generation()
 
     def print_table() -> None:
         # A forked child inherits this function; the table is the program's, once.
-        if os.getpid() == process and _hakmem.option_get("stats_at_exit") == 1:
+        if _hakmem.process_generation() == process and _hakmem.option_get("stats_at_exit") == 1:
             try:
                 from hakmem.stats_table import print_stats_table
             except ImportError:

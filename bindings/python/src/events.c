@@ -19,15 +19,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "process.h"
+
 enum { KEPT_MAX = 1000, WAIT_SECONDS_MAX = 1, GENERATIONS = 3, FULL_GENERATION = 2, LINE_BYTES_MORE = 96 };
 enum { NANOSECONDS = 1000000000, NANOSECONDS_PER_MICROSECOND = 1000 };
 
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
-static pid_t process_id; /* whose lock and lines these are */
+static uint32_t process; /* the generation whose lock and lines these are */
 
 /* A child that no handler of fork's was called in (_Fork, clone) begins anew here. */
 static bool lock(void) {
-    if (process_id != getpid()) events_begin_anew();
+    if (process != process_generation()) events_begin_anew();
     if (pthread_mutex_trylock(&events_lock) == 0) return true;
     struct timespec limit;
     clock_gettime(CLOCK_REALTIME, &limit);
@@ -140,7 +142,7 @@ PyObject *events_keep(PyObject *module, PyObject *counts) {
 void events_begin_anew(void) {
     /* Who held the lock is not in this process. The lines stay where they are: to free them would copy the parent's. */
     events_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    process_id = getpid();
+    process = process_generation();
     memset(kept, 0, sizeof kept);
     kept_count = 0;
 }

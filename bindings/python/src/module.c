@@ -12,6 +12,7 @@
 #include "events.h"
 #include "hooks.h"
 #include "launch.h"
+#include "process.h"
 #include "quiesce.h"
 #include "stats_thread.h"
 
@@ -110,6 +111,7 @@ static PyMethodDef module_methods[] = {
     {"run_stdin", launch_stdin, METH_NOARGS, NULL},
     {"is_importable", launch_is_importable, METH_O, NULL},
     {"executed_path", launch_executed_path, METH_NOARGS, NULL},
+    {"process_generation", process_generation_number, METH_NOARGS, NULL},
     {"open_events_file", events_open_file, METH_VARARGS, NULL},
     {"keep_events", events_keep, METH_O, NULL},
     {"quoted", events_quoted, METH_O, NULL},

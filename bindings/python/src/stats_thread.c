@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "stats_socket.h"
 
 typedef enum Phase { PHASE_ABSENT, PHASE_STARTING, PHASE_SERVING } Phase;
@@ -34,12 +35,12 @@ typedef enum Order { ORDER_GO_ON, ORDER_STOP, ORDER_ENDING } Order;
 enum { WAIT_MS_MAX = 1000, GONE_MS_MAX = 100, MOMENT_US = 20, STACK_BYTES_MORE = 128 << 10 };
 
 static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
-static char *name_prefix, *identity; /* never freed: the thread may be reading them */
-static bool is_wanted;               /* in this process and its children */
-static _Atomic bool is_due;          /* in a child that nobody has told CPython of */
-static pid_t process_id;             /* whose thread this is about */
-static unsigned pause_count;         /* of stats_thread_pause without its resume; above 0 no thread starts */
-static pid_t process_without_main;   /* whose main thread has ended; no thread starts there */
+static char *name_prefix, *identity;  /* never freed: the thread may be reading them */
+static bool is_wanted;                /* in this process and its children */
+static _Atomic bool is_due;           /* in a child that nobody has told CPython of */
+static uint32_t process;              /* the generation whose thread this is about */
+static unsigned pause_count;          /* of stats_thread_pause without its resume; above 0 no thread starts */
+static uint32_t process_without_main; /* whose main thread has ended; no thread starts there */
 
 static _Atomic uint32_t phase, order;
 static _Atomic int thread_id;
@@ -132,7 +133,7 @@ static void watch_main_thread(void);
 
 static StatsFailure start(bool must_wait) {
     uint32_t stop = ORDER_STOP;
-    if (process_without_main == getpid()) return (StatsFailure){NULL, 0};
+    if (process_without_main == process_generation()) return (StatsFailure){NULL, 0};
     watch_main_thread();
     if (pause_count > 0) return (StatsFailure){NULL, 0}; /* the resume starts it */
     if (atomic_load(&phase) != PHASE_ABSENT) {
@@ -173,9 +174,9 @@ static void stop(void) {
  * block it: where the program's last thread leaves by pthread_exit, this one has to be away. */
 static void main_thread_ends(void *unused) {
     (void)unused;
-    if (process_id != getpid()) return;
+    if (process != process_generation()) return;
     pthread_mutex_lock(&life_lock);
-    process_without_main = getpid();
+    process_without_main = process_generation();
     stop();
     pthread_mutex_unlock(&life_lock);
 }
@@ -226,7 +227,7 @@ static bool queue_restart(void) {
 
 /* Who forks without the C library calls no handler of it. */
 static void notice_process(void) {
-    if (process_id != getpid()) stats_thread_begin_anew();
+    if (process != process_generation()) stats_thread_begin_anew();
 }
 
 PyObject *stats_thread_before_fork(PyObject *module, PyObject *unused) {
@@ -256,7 +257,7 @@ PyObject *stats_thread_after_fork_in_child(PyObject *module, PyObject *unused) {
 
 void stats_thread_begin_anew(void) {
     (void)pthread_mutex_init(&life_lock, NULL); /* another thread of the parent may have held it */
-    process_id = getpid();
+    process = process_generation();
     atomic_store(&phase, PHASE_ABSENT);
     atomic_store(&order, ORDER_GO_ON);
     restart_is_due = false;
@@ -309,7 +310,7 @@ PyObject *stats_thread_serve(PyObject *module, PyObject *arguments) {
     pthread_mutex_lock(&life_lock);
     StatsFailure result = start(true);
     is_wanted = result.call == NULL;
-    process_id = getpid();
+    process = process_generation();
     pthread_mutex_unlock(&life_lock);
     if (result.call == NULL) Py_RETURN_NONE;
     errno = result.error;
