@@ -148,6 +148,7 @@ def refuse(numbers):  # a filter of the kernel's: these calls fail from here on,
     assert libc.prctl(38, 1, 0, 0, 0) == 0
     assert libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0) == 0, ctypes.get_errno()
 CLOSE_RANGE, UNSHARE = 436, {"x86_64": 272, "aarch64": 97}[platform.machine()]
+SOCKET = {"x86_64": 41, "aarch64": 198}[platform.machine()]
 """
 
 
@@ -156,7 +157,18 @@ def test_kernel_without_close_range(tmp_path: Path) -> None:
     program = start_served(code + READY_AND_END + NOTHING_HAPPENED, cwd=tmp_path)
     told_by(program.pid, tmp_path)
     (thread,) = [number for number in os.listdir(f"/proc/{program.pid}/task") if number != str(program.pid)]
-    assert len(os.listdir(f"/proc/{program.pid}/task/{thread}/fd")) == 1
+    assert len(os.listdir(f"/proc/{program.pid}/task/{thread}/fd")) == 2  # what it listens on, and is woken by
+    ends_quietly(program)
+
+
+def test_no_descriptor_is_opened_to_stop_the_thread(tmp_path: Path) -> None:
+    """Another thread of the program's may take its number for its own at that moment, and we would close that one."""
+    code = f"""
+refuse({{SOCKET: {errno.EPERM}}})  # to this thread and what it starts
+with hakmem.quiesce():
+    assert len(os.listdir("/proc/self/task")) == 1
+"""
+    program = start_served(WITHOUT_CALLS + ENABLE + code + READY_AND_END, cwd=tmp_path)
     ends_quietly(program)
 
 

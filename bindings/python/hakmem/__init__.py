@@ -152,7 +152,7 @@ def quiesce() -> "AbstractContextManager[None]":
 
     For os.unshare, setns and what else refuses, or counts, a process with several threads. Blocks nest, in any threads.
     Memory is given back meanwhile by the threads that free. A child that is forked in the block is in it, too. Raises
-    RuntimeError, at its begin, where the thread that answers `hakmem stats` cannot be stopped.
+    RuntimeError, at its begin, where the thread that answers `hakmem stats` does not end within a second.
     """
     global _quiesce_minds_forks  # noqa: PLW0603 - once per interpreter
     if not _quiesce_minds_forks:

@@ -28,8 +28,9 @@ PyObject *quiesce_begin(PyObject *module, PyObject *arguments) {
     if (core == NULL) return NULL;
     if (!stats_thread_pause()) {
         PyErr_SetString(PyExc_RuntimeError,
-                        "the thread that answers 'hakmem stats' cannot be stopped: no descriptor is left, or this "
-                        "thread has moved to another network namespace; do it earlier, or without HAKMEM_STATS_SOCKET");
+                        "the thread that answers 'hakmem stats' did not end: the user has too many pending signals "
+                        "(RLIMIT_SIGPENDING), or the machine is too busy; try again, or do it without "
+                        "HAKMEM_STATS_SOCKET");
         return NULL;
     }
     core->quiesce_begin();

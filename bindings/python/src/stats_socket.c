@@ -12,18 +12,22 @@
 #include <hakmem_core.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "events.h"
 #include "hooks.h"
 
-enum { WAITING_MAX = 16, NAMES_TRIED_MAX = 16, SLICE_MS = 50, ANSWER_MS_MAX = 5000 };
+enum { WAITING_MAX = 16, NAMES_TRIED_MAX = 16, SLICE_MS = 50, ANSWER_MS_MAX = 5000, WAKE_MS_MAX = 500 };
 
 static long long now_ms(void) {
     struct timespec now;
@@ -69,42 +73,64 @@ StatsFailure stats_socket_leave_table(void) {
 /* ---- The socket ---- */
 
 /* Anybody may have taken a name before, so it ends in a number that nobody can foresee. */
-static void make_name(const char *prefix, StatsAddress *address) {
+static socklen_t make_name(const char *prefix, struct sockaddr_un *name) {
     struct timespec now;
-    char *text = address->name.sun_path;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    memset(address, 0, sizeof *address);
-    address->name.sun_family = AF_UNIX;
-    int bytes = snprintf(text + 1, sizeof address->name.sun_path - 1, "%s%ld.%lx", prefix, (long)getpid(), now.tv_nsec);
-    address->bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)bytes);
+    memset(name, 0, sizeof *name);
+    name->sun_family = AF_UNIX;
+    int bytes =
+        snprintf(name->sun_path + 1, sizeof name->sun_path - 1, "%s%ld.%lx", prefix, (long)getpid(), now.tv_nsec);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)bytes);
 }
 
-int stats_socket_open(const char *prefix, StatsAddress *address, StatsFailure *failure) {
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    *failure = listener < 0 ? failed("socket") : (StatsFailure){NULL, 0};
-    if (listener < 0) return -1;
+static StatsFailure open_listener(const char *prefix, int *listener) {
+    struct sockaddr_un name;
+    *listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*listener < 0) return failed("socket");
     int result = -1;
     for (int tried = 0; result != 0 && tried < NAMES_TRIED_MAX; tried++) {
-        make_name(prefix, address);
-        result = bind(listener, (const struct sockaddr *)&address->name, address->bytes);
+        socklen_t bytes = make_name(prefix, &name);
+        result = bind(*listener, (const struct sockaddr *)&name, bytes);
         if (result != 0 && errno != EADDRINUSE) break;
     }
-    if (result != 0)
-        *failure = failed("bind");
-    else if (listen(listener, WAITING_MAX) != 0)
-        *failure = failed("listen");
-    if (failure->call == NULL) return listener;
-    close(listener);
-    return -1;
+    if (result != 0) return failed("bind");
+    if (listen(*listener, WAITING_MAX) != 0) return failed("listen");
+    return (StatsFailure){NULL, 0};
 }
 
-bool stats_socket_wake(const StatsAddress *address) {
-    int caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (caller < 0) return false;
-    int result = connect(caller, (const struct sockaddr *)&address->name, address->bytes);
-    bool is_awake = result == 0 || errno != ECONNREFUSED; /* the first, or others wait for it */
-    close(caller);
-    return is_awake;
+/* ---- Waking ---- */
+
+/* The first of the signals that are the C library's own: no program can send it, or have a handler for it, and the
+ * C library sends it to single threads of its own alone. So it can be kept blocked in ours, where nothing comes of it
+ * but that a descriptor can be read. */
+enum { WAKE_SIGNAL = 32, SIGNAL_SET_BYTES = _NSIG / 8 };
+
+static StatsFailure open_waker(int *waker) {
+    const uint64_t set[2] = {UINT64_C(1) << (WAKE_SIGNAL - 1), 0};
+    if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, set, NULL, (size_t)SIGNAL_SET_BYTES) != 0)
+        return failed("rt_sigprocmask"); /* the C library's own function leaves this signal out */
+    *waker = (int)syscall(SYS_signalfd4, -1, set, (size_t)SIGNAL_SET_BYTES, SFD_CLOEXEC | SFD_NONBLOCK);
+    return *waker < 0 ? failed("signalfd") : (StatsFailure){NULL, 0};
+}
+
+static void take_wakes(int waker) {
+    struct signalfd_siginfo taken;
+    while (read(waker, &taken, sizeof taken) > 0) continue;
+}
+
+bool stats_socket_wake(int thread_id) { return syscall(SYS_tgkill, getpid(), thread_id, WAKE_SIGNAL) == 0; }
+
+StatsFailure stats_socket_open(const char *prefix, StatsSocket *opened) {
+    *opened = (StatsSocket){-1, -1};
+    StatsFailure failure = open_waker(&opened->waker);
+    if (failure.call == NULL) failure = open_listener(prefix, &opened->listener);
+    if (failure.call != NULL) stats_socket_close(opened);
+    return failure;
+}
+
+void stats_socket_close(const StatsSocket *opened) {
+    if (opened->listener >= 0) close(opened->listener);
+    if (opened->waker >= 0) close(opened->waker);
 }
 
 /* ---- Answering ---- */
@@ -162,12 +188,21 @@ static void answer_one(int connection, const char *identity, StatsIsOver *is_ove
     core->free(stats);
 }
 
-void stats_socket_serve(int listener, const char *identity, StatsIsOver *is_over) {
-    struct pollfd caller = {.fd = listener, .events = POLLIN};
+/* True: it was woken. */
+static bool await(const StatsSocket *opened, int milliseconds_max) {
+    struct pollfd waited[] = {{.fd = opened->waker, .events = POLLIN}, {.fd = opened->listener, .events = POLLIN}};
+    (void)poll(waited, milliseconds_max < 0 ? 2 : 1, milliseconds_max);
+    if (waited[0].revents == 0) return false;
+    take_wakes(opened->waker);
+    return true;
+}
+
+void stats_socket_serve(const StatsSocket *opened, const char *identity, StatsIsOver *is_over) {
+    bool is_woken = false;
     while (!is_over()) {
-        (void)poll(&caller, 1, -1); /* nobody waits for this thread while it waits: stats_socket_wake ends it */
-        if (is_over()) return;
-        int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        is_woken = await(opened, -1); /* nobody waits for this thread while it waits: stats_socket_wake ends it */
+        if (is_over()) break;
+        int connection = accept4(opened->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (connection >= 0) {
             if (may_ask(connection)) answer_one(connection, identity, is_over);
             close(connection);
@@ -175,4 +210,5 @@ void stats_socket_serve(int listener, const char *identity, StatsIsOver *is_over
             (void)poll(NULL, 0, SLICE_MS); /* no memory, or no descriptor: the caller still waits */
         }
     }
+    if (!is_woken) (void)await(opened, WAKE_MS_MAX); /* the wake is on its way, and must find this thread */
 }

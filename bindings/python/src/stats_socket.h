@@ -13,13 +13,6 @@
 #define HAKMEM_PYTHON_STATS_SOCKET_H
 
 #include <stdbool.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-typedef struct StatsAddress {
-    struct sockaddr_un name;
-    socklen_t bytes;
-} StatsAddress;
 
 /* What could not be done, and its errno; `call` is NULL where all went well. */
 typedef struct StatsFailure {
@@ -30,17 +23,26 @@ typedef struct StatsFailure {
 /* The calling thread has no descriptors from here on, and shares none that it will have. */
 StatsFailure stats_socket_leave_table(void);
 
-/* A listening socket, whose name begins with `prefix`, the process's number and a full stop. -1: `failure` says why. */
-int stats_socket_open(const char *prefix, StatsAddress *address, StatsFailure *failure);
+/* Of the thread that answers, in the table that it has left for. */
+typedef struct StatsSocket {
+    int listener;
+    int waker; /* has something to read after stats_socket_wake */
+} StatsSocket;
+
+/* Opens both; the listener's name begins with `prefix`, the process's number and a full stop. `call` of the failure is
+ * NULL where that went well. */
+StatsFailure stats_socket_open(const char *prefix, StatsSocket *opened);
+void stats_socket_close(const StatsSocket *opened);
 
 /* Whether to end: asked before each wait and after it. */
 typedef bool StatsIsOver(void);
 
 /* Answers whoever connects until it is over. `identity` is the inside of a JSON object. */
-void stats_socket_serve(int listener, const char *identity, StatsIsOver *is_over);
+void stats_socket_serve(const StatsSocket *opened, const char *identity, StatsIsOver *is_over);
 
-/* Lets it ask at once whether it is over. From any thread; false where that has no descriptor left to do so, or is in
- * another network namespace. */
-bool stats_socket_wake(const StatsAddress *address);
+/* Lets it ask at once whether it is over. From any thread, and without a descriptor: each number in the program's table
+ * is the program's. `thread_id` has opened its socket, and has not closed it. False: the kernel takes no more signals
+ * for this user. */
+bool stats_socket_wake(int thread_id);
 
 #endif

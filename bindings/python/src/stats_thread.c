@@ -6,7 +6,7 @@
  *
  * Phases: absent -start-> starting -listens-> serving -end-> absent. The thread ends by itself where it cannot listen,
  * and else when it takes the order to: go on -before a fork or a pause-> stop -taken-> ending. An order that was not
- * taken in time is taken back after the fork, or by the pause that fails.
+ * taken in time is taken back after the fork, or by the pause that fails. Each order to stop comes with one wake.
  */
 #define _GNU_SOURCE
 #include "stats_thread.h"
@@ -33,18 +33,19 @@ typedef enum Phase { PHASE_ABSENT, PHASE_STARTING, PHASE_SERVING } Phase;
 typedef enum Order { ORDER_GO_ON, ORDER_STOP, ORDER_ENDING } Order;
 
 enum { WAIT_MS_MAX = 1000, GONE_MS_MAX = 100, MOMENT_US = 20, STACK_BYTES_MORE = 128 << 10 };
+enum { RETRY_US = 1000000 };
 
 static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 static char *name_prefix, *identity;  /* never freed: the thread may be reading them */
 static bool is_wanted;                /* in this process and its children */
-static _Atomic bool is_due;           /* in a child that nobody has told CPython of */
+static _Atomic bool is_due;           /* in a child that nobody has told CPython of, or after a failure */
+static long long due_us;              /* when */
 static uint32_t process;              /* the generation whose thread this is about */
 static unsigned pause_count;          /* of stats_thread_pause without its resume; above 0 no thread starts */
 static uint32_t process_without_main; /* whose main thread has ended; no thread starts there */
 
 static _Atomic uint32_t phase, order;
 static _Atomic int thread_id;
-static StatsAddress address; /* the thread's until it serves */
 static StatsFailure failure; /* the thread's until it is absent */
 
 /* ---- Waiting ---- */
@@ -102,11 +103,12 @@ static void *thread_main(void *unused) {
     atomic_store(&thread_id, (int)syscall(SYS_gettid));
     prctl(PR_SET_NAME, "hakmem stats");
     failure = stats_socket_leave_table();
-    int listener = failure.call == NULL ? stats_socket_open(name_prefix, &address, &failure) : -1;
-    if (listener >= 0) {
+    StatsSocket opened;
+    if (failure.call == NULL) failure = stats_socket_open(name_prefix, &opened);
+    if (failure.call == NULL) {
         enter(PHASE_SERVING);
-        stats_socket_serve(listener, identity, is_over);
-        close(listener);
+        stats_socket_serve(&opened, identity, is_over);
+        stats_socket_close(&opened);
     }
     enter(PHASE_ABSENT);
     return NULL;
@@ -131,7 +133,7 @@ static int create(void) {
 
 static void watch_main_thread(void);
 
-static StatsFailure start(bool must_wait) {
+static StatsFailure try_to_start(bool must_wait) {
     uint32_t stop = ORDER_STOP;
     if (process_without_main == process_generation()) return (StatsFailure){NULL, 0};
     watch_main_thread();
@@ -154,18 +156,26 @@ static StatsFailure start(bool must_wait) {
     return atomic_load(&phase) == PHASE_ABSENT ? failure : (StatsFailure){NULL, 0};
 }
 
+/* There may be no descriptor, thread or memory for a while. */
+static StatsFailure start(bool must_wait) {
+    StatsFailure result = try_to_start(must_wait);
+    if (result.call != NULL && is_wanted) {
+        due_us = now_us() + RETRY_US;
+        is_due = true;
+    }
+    return result;
+}
+
 static void stop(void) {
     uint32_t go_on = ORDER_GO_ON;
     wait_while(&phase, PHASE_STARTING, WAIT_MS_MAX);
     if (atomic_load(&phase) != PHASE_SERVING) return;
     if (!atomic_compare_exchange_strong(&order, &go_on, ORDER_STOP)) return;
-    if (stats_socket_wake(&address)) {
-        wait_while(&phase, PHASE_SERVING, WAIT_MS_MAX);
-        if (atomic_load(&phase) == PHASE_ABSENT) wait_until_uncounted();
-    } else {
-        uint32_t still = ORDER_STOP; /* it goes on during the fork, which then has nothing to count with, either */
-        (void)atomic_compare_exchange_strong(&order, &still, ORDER_GO_ON);
-    }
+    uint32_t still = ORDER_STOP;
+    if (!stats_socket_wake(atomic_load(&thread_id)) && atomic_compare_exchange_strong(&order, &still, ORDER_GO_ON))
+        return;
+    wait_while(&phase, PHASE_SERVING, WAIT_MS_MAX);
+    if (atomic_load(&phase) == PHASE_ABSENT) wait_until_uncounted();
 }
 
 /* ---- The end of the main thread ---- */
@@ -261,12 +271,13 @@ void stats_thread_begin_anew(void) {
     atomic_store(&phase, PHASE_ABSENT);
     atomic_store(&order, ORDER_GO_ON);
     restart_is_due = false;
+    due_us = 0;
     is_due = is_wanted;
 }
 
 void stats_thread_start_if_due(void) {
     if (is_wanted) notice_process();
-    if (!is_due || PyInterpreterState_Get() != PyInterpreterState_Main()) return;
+    if (!is_due || now_us() < due_us || PyInterpreterState_Get() != PyInterpreterState_Main()) return;
     int saved = errno;
     pthread_mutex_lock(&life_lock);
     is_due = false;

@@ -28,11 +28,12 @@ PyObject *stats_thread_after_fork_in_child(PyObject *module, PyObject *unused);
  * exec. */
 void stats_thread_begin_anew(void);
 
-/* With a GIL held, now and then: starts it in a child of a host that forks in C and calls no hook of Python's. */
+/* With a GIL held, now and then: starts it in a child of a host that forks in C and calls no hook of Python's, and
+ * where it could not start before. */
 void stats_thread_start_if_due(void);
 
-/* From a pause to its resume there is no such thread, and none starts; they nest. False: it could not be stopped
- * (stats_socket_wake) within a second; nothing has changed then, and no resume is due. */
+/* From a pause to its resume there is no such thread, and none starts; they nest. False: it did not end within a
+ * second; nothing has changed then, and no resume is due. */
 bool stats_thread_pause(void);
 void stats_thread_resume(void);
 
