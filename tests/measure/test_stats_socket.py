@@ -133,6 +133,24 @@ assert os.waitpid(child, 0)[1] == 0, "the lock was lost"
     ends_quietly(program)
 
 
+def test_what_the_program_closes_is_closed_at_once(tmp_path: Path) -> None:
+    """A thread that begins holds copies of all that is open, and has let go of them before the program goes on."""
+    code = """
+end = time.monotonic() + 4
+while time.monotonic() < end:
+    with hakmem.quiesce():
+        pass
+    for _ in range(60):
+        read_end, write_end = os.pipe2(os.O_NONBLOCK)
+        os.close(write_end)
+        assert os.read(read_end, 1) == b""  # no BlockingIOError
+        os.close(read_end)
+"""
+    program = start_served(ENABLE + code + READY_AND_END, cwd=tmp_path)
+    told_by(program.pid, tmp_path)
+    ends_quietly(program)
+
+
 WITHOUT_CALLS = """
 import ctypes, os, platform, struct, sys
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000

@@ -133,7 +133,9 @@ static int create(void) {
 
 static void watch_main_thread(void);
 
-static StatsFailure try_to_start(bool must_wait) {
+/* Its begin is awaited, with the GIL: until the thread has left the program's table it may hold copies of descriptors,
+ * and what the program closes meanwhile would stay open. */
+static StatsFailure try_to_start(void) {
     uint32_t stop = ORDER_STOP;
     if (process_without_main == process_generation()) return (StatsFailure){NULL, 0};
     watch_main_thread();
@@ -151,14 +153,13 @@ static StatsFailure try_to_start(bool must_wait) {
         atomic_store(&phase, PHASE_ABSENT);
         return (StatsFailure){"pthread_create", error};
     }
-    if (!must_wait) return (StatsFailure){NULL, 0};
     wait_while(&phase, PHASE_STARTING, WAIT_MS_MAX);
     return atomic_load(&phase) == PHASE_ABSENT ? failure : (StatsFailure){NULL, 0};
 }
 
 /* There may be no descriptor, thread or memory for a while. */
-static StatsFailure start(bool must_wait) {
-    StatsFailure result = try_to_start(must_wait);
+static StatsFailure start(void) {
+    StatsFailure result = try_to_start();
     if (result.call != NULL && is_wanted) {
         due_us = now_us() + RETRY_US;
         is_due = true;
@@ -220,7 +221,7 @@ static int restart(void *unused) {
     bool is_too_early = PyEval_GetFrame() != forking_frame && now_us() < restart_end_us;
     if (restart_is_due && !(is_too_early && Py_AddPendingCall(restart, NULL) == 0)) {
         restart_is_due = false;
-        (void)start(false);
+        (void)start();
     }
     pthread_mutex_unlock(&life_lock);
     return 0;
@@ -254,7 +255,7 @@ PyObject *stats_thread_after_fork_in_parent(PyObject *module, PyObject *unused) 
     (void)module, (void)unused;
     pthread_mutex_lock(&life_lock);
     is_due = false;
-    if (is_wanted && !queue_restart()) (void)start(false);
+    if (is_wanted && !queue_restart()) (void)start();
     pthread_mutex_unlock(&life_lock);
     Py_RETURN_NONE;
 }
@@ -281,7 +282,7 @@ void stats_thread_start_if_due(void) {
     int saved = errno;
     pthread_mutex_lock(&life_lock);
     is_due = false;
-    (void)start(false);
+    (void)start();
     pthread_mutex_unlock(&life_lock);
     errno = saved;
 }
@@ -297,14 +298,14 @@ bool stats_thread_pause(void) {
     if (is_absent)
         pause_count++;
     else
-        (void)start(false);
+        (void)start();
     pthread_mutex_unlock(&life_lock);
     return is_absent;
 }
 
 void stats_thread_resume(void) {
     pthread_mutex_lock(&life_lock);
-    if (--pause_count == 0 && is_wanted) (void)start(false);
+    if (--pause_count == 0 && is_wanted) (void)start();
     pthread_mutex_unlock(&life_lock);
 }
 
@@ -319,7 +320,7 @@ PyObject *stats_thread_serve(PyObject *module, PyObject *arguments) {
     identity = strdup(new_identity);
     if (name_prefix == NULL || identity == NULL) return PyErr_NoMemory();
     pthread_mutex_lock(&life_lock);
-    StatsFailure result = start(true);
+    StatsFailure result = start();
     is_wanted = result.call == NULL;
     process = process_generation();
     pthread_mutex_unlock(&life_lock);
