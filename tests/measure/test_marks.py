@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from measure_support import hakmem_command, script
-from python_support import SECONDS_MAX, clean_environment, json_of, output_of, run_code
+from python_support import SECONDS_MAX, clean_environment, json_of, output_of, run, run_code
 
 
 def events_of(program: str, cwd: Path) -> list[dict[str, Any]]:
@@ -42,6 +42,28 @@ def test_numbers_of_descriptors_are_the_programs(tmp_path: Path) -> None:
         assert os.fstat(file.fileno()).st_size == 0, file.name
     """
     assert marks_of(textwrap.dedent(program), tmp_path) == ["first", "second"]
+
+
+def test_file_that_got_the_number_of_the_recorders_inode_is_the_programs(tmp_path: Path) -> None:
+    """Most file systems give the number of a file that is gone to the next one."""
+    code = """
+import hakmem, os
+inode = os.stat("marks").st_ino
+hakmem.mark("first")
+links = {os.path.realpath(f"/proc/self/fd/{number}"): int(number) for number in os.listdir("/proc/self/fd")}
+number = links[os.path.realpath("marks")]
+os.closerange(3, 1024)
+os.unlink("marks")  # the recorder has ended
+own = []
+while len(own) < 200 and not (own and os.fstat(own[-1]).st_ino == inode):
+    own.append(os.open(f"own {len(own)}", os.O_RDWR | os.O_CREAT))
+os.dup2(own[-1], number)
+hakmem.mark("second")
+assert os.fstat(own[-1]).st_size == 0
+"""
+    (tmp_path / "marks").touch()
+    environment = clean_environment(_HAKMEM_MARKS_FILE=str(tmp_path / "marks"))
+    output_of(run([sys.executable, "-c", code], environment=environment, cwd=tmp_path))
 
 
 def test_marks_go_on_where_the_name_of_the_file_cannot_be_reached(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "process.h"
 
 enum { KEPT_MAX = 1000, WAIT_SECONDS_MAX = 1, GENERATIONS = 3, FULL_GENERATION = 2, LINE_BYTES_MORE = 96 };
+enum { HELD_BYTES = 1 }; /* mapped without access, and none of them is ever read */
 enum { NANOSECONDS = 1000000000, NANOSECONDS_PER_MICROSECOND = 1000 };
 
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -48,13 +50,14 @@ static struct {
     int descriptor;
     dev_t device;
     ino_t inode;
+    void *held; /* keeps the inode, whose number would be another file's after the recorder has removed this one */
     bool takes_collections;
 } file = {.descriptor = -1};
 
 /* The name may outlive the recorder in the environment of a daemon, and become somebody else's: neither a link is
- * followed, nor is a pipe waited for. -1: there is no such file any more. */
+ * followed, nor is a pipe waited for. To read, since the kernel maps no other. -1: there is no such file any more. */
 static int open_regular(const char *path, struct stat *status) {
-    int descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int descriptor = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (descriptor >= 0 && fstat(descriptor, status) == 0 && S_ISREG(status->st_mode) && status->st_nlink == 1)
         return descriptor;
     if (descriptor >= 0) close(descriptor);
@@ -68,6 +71,7 @@ static bool is_the_file(const struct stat *status) {
 /* The recorder has ended, and what is written goes to a file without a name, which only fills the disk. */
 static void end_recording(void) {
     close(file.descriptor);
+    (void)munmap(file.held, HELD_BYTES);
     free(file.path);
     file.path = NULL;
     file.descriptor = -1;
@@ -97,9 +101,11 @@ PyObject *events_open_file(PyObject *module, PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "yp:open_events_file", &text, &takes_collections)) return NULL;
     if (lock()) {
         int descriptor = file.path == NULL ? open_regular(text, &status) : -1;
-        file.path = descriptor >= 0 ? strdup(text) : file.path;
+        void *held = descriptor >= 0 ? mmap(NULL, HELD_BYTES, PROT_NONE, MAP_SHARED, descriptor, 0) : MAP_FAILED;
+        file.path = held != MAP_FAILED ? strdup(text) : file.path;
         if (descriptor >= 0 && file.path != NULL) {
             file.descriptor = descriptor;
+            file.held = held;
             file.device = status.st_dev;
             file.inode = status.st_ino;
             file.takes_collections = takes_collections;
