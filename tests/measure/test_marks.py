@@ -66,6 +66,30 @@ assert os.fstat(own[-1]).st_size == 0
     output_of(run([sys.executable, "-c", code], environment=environment, cwd=tmp_path))
 
 
+def test_a_limit_on_the_size_of_files_is_the_programs(tmp_path: Path) -> None:
+    """Beyond it the kernel sends a signal, which the program expects for its own files alone."""
+    program = """
+    import hakmem, resource, signal
+    got = []
+    signal.signal(signal.SIGXFSZ, lambda *_: got.append("ours"))
+    hakmem.mark("first")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    hakmem.mark("second")
+    assert got == []
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGXFSZ])
+    signal.raise_signal(signal.SIGXFSZ)
+    hakmem.mark("third")
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGXFSZ])
+    assert got == ["ours"]
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    hakmem.mark("fourth")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    hakmem.mark("fifth")
+    """
+    assert marks_of(textwrap.dedent(program), tmp_path) == ["first", "fifth"]
+
+
 def test_marks_go_on_where_the_name_of_the_file_cannot_be_reached(tmp_path: Path) -> None:
     program = """
     import hakmem, os

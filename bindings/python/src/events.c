@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,6 +78,19 @@ static void end_recording(void) {
     file.descriptor = -1;
 }
 
+/* Beyond the program's limit on the size of files (RLIMIT_FSIZE) the kernel sends a signal, which is the program's to
+ * get for its own files alone. */
+static void write_within_limit(int descriptor, const char *line, size_t bytes) {
+    const struct timespec none = {0, 0};
+    sigset_t set, previous, pending;
+    sigemptyset(&set);
+    sigaddset(&set, SIGXFSZ);
+    (void)pthread_sigmask(SIG_BLOCK, &set, &previous);
+    bool was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ);
+    if (write(descriptor, line, bytes) < 0 && errno == EFBIG && !was_pending) (void)sigtimedwait(&set, NULL, &none);
+    (void)pthread_sigmask(SIG_SETMASK, &previous, NULL);
+}
+
 /* One write a line: lines of several processes do not mix. A full disk must not stop the program. */
 static void write_line(const char *line, size_t bytes) {
     struct stat status;
@@ -88,8 +102,7 @@ static void write_line(const char *line, size_t bytes) {
     }
     int descriptor = file.descriptor >= 0 ? file.descriptor : open_regular(file.path, &status);
     if (descriptor < 0) return;
-    ssize_t written = is_the_file(&status) ? write(descriptor, line, bytes) : 0;
-    (void)written;
+    if (is_the_file(&status)) write_within_limit(descriptor, line, bytes);
     if (descriptor != file.descriptor) close(descriptor); /* the program has closed one already */
 }
 
