@@ -135,6 +135,18 @@ def test_nothing_is_written_when_the_recorder_has_ended(tmp_path: Path) -> None:
     assert output_of(run_code(code, path, environment=clean_environment(_HAKMEM_MARKS_FILE=path))) == "[]\n"
 
 
+def test_file_that_somebody_removed_is_the_end_of_marks_alone(tmp_path: Path) -> None:
+    """Those who clean up temporary files do."""
+    program = """
+    import hakmem, os, time
+    hakmem.mark("first")
+    os.unlink(os.environ["_HAKMEM_MARKS_FILE"])
+    hakmem.mark("second")
+    time.sleep(0.2)
+    """
+    assert "second" not in marks_of(textwrap.dedent(program), tmp_path)
+
+
 @pytest.mark.parametrize("listener", ["recorder", "socket"])
 def test_an_interrupt_during_a_collection_is_not_lost(tmp_path: Path, listener: str) -> None:
     """Python runs a signal's handler in the next Python function, and what it raises in a callback goes nowhere."""

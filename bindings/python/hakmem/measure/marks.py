@@ -55,13 +55,16 @@ def read_file(path: str, start_seconds: float) -> "list[dict[str, Any]]":
     """Return the events of a file with their `seconds` since a monotonic moment, which counts as 0 for earlier ones.
 
     On a busy machine the program marks something before its caller starts the clock. A half line at the end is left
-    out.
+    out. None where somebody has removed the file, with other temporary files.
     """
     import contextlib
     import json
 
-    with open(path, "rb") as file:
-        lines = file.read().split(b"\n")
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
     told = []
     for line in lines:
         with contextlib.suppress(ValueError, RecursionError):
