@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,21 @@ def test_one_slow_look_does_not_blind_for_long() -> None:
     assert sampler.sample() is not None
     sampler._last_cost_seconds = 60.0
     assert sampler.seconds_to_wait() <= 0.5
+
+
+def test_command_inherits_the_descriptors_that_it_would_without(tmp_path: Path) -> None:
+    """A shell's <(command), sockets that systemd opened, the pipe of make's jobserver."""
+    words = ("-m", "hakmem", "record", "--", sys.executable, "-c", "import os; print(os.read({}, 9))")
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"inherited")
+    os.set_inheritable(read_end, True)
+    words = (*words[:-1], words[-1].format(read_end))
+    result = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, pass_fds=[read_end], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "b'inherited'\n", result.stderr
+    os.close(read_end)
+    os.close(write_end)
 
 
 def test_command_is_ended_after_its_seconds(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def record_command(command: Sequence[str], settings: Settings) -> End:
         writer = Writer(settings.path, _header(command, None, settings), settings.force)
         variables = os.environ | {marks.FILE_VARIABLE: marks_path, marks.GC_VARIABLE: "1"}
         try:
-            process = subprocess.Popen(command, env=variables)
+            # Descriptors that it is to inherit go on to it: <(command), sockets of systemd, make's jobserver.
+            process = subprocess.Popen(command, env=variables, close_fds=False)
         except OSError as error:
             raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
         sampler = Sampler(process.pid, settings.interval_seconds)
