@@ -9,6 +9,9 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+from hakmem.measure import client
+from hakmem.measure.measure_error import MeasureError
 from measure_support import end, hakmem_command, socket_names, start, start_python, wait_until
 from stats_support import (
     ENABLE,
@@ -100,3 +103,14 @@ while True:
     for process in (silent, served, other):
         end(process)
     assert f"process {silent.pid} does not serve its stats" in refused.stderr
+
+
+def test_process_that_forks_all_the_time_is_not_said_to_be_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its socket is away whenever we look, and there when we look for the reason."""
+    program = start_served(ENABLE + READY_AND_WAIT, cwd=tmp_path)
+    monkeypatch.setattr(client, "_ask", lambda *_: None)
+    with pytest.raises(MeasureError, match="forks all the time"):
+        client.ask(program.pid)
+    end(program)

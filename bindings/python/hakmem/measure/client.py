@@ -108,13 +108,17 @@ def _document(process_id: int, content: bytes) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(content) | {"pid": process_id}  # it may know itself by another number
     except (ValueError, TypeError):
-        raise MeasureError(f"process {process_id} broke off its answer; it may have ended") from None
+        raise MeasureError(
+            f"process {process_id} broke off its answer; it may have ended, or forks all the time"
+        ) from None
     return told
 
 
 def _why_nothing_is_served(process_id: int) -> str:
     """Return it, and what to do. Raises MeasureError where the process may not be looked at."""
     if _addresses_of(process_id, process_id):
+        if kernel.has_our_network(process_id):
+            return f"process {process_id} forks all the time, and serves its stats between two forks alone; ask again"
         command = f"nsenter --target {process_id} --net hakmem stats {process_id}"
         return f"process {process_id} serves its stats in another network namespace; ask there: {command}"
     kernel.check_readable(process_id)

@@ -96,6 +96,14 @@ def unix_sockets(process_id: int) -> bytes:
     return _read(process_id, "net/unix") or b""
 
 
+def has_our_network(process_id: int) -> bool:
+    """Tell whether a process is in our network namespace: each has a list of its own, with a number of its own."""
+    try:
+        return os.path.samestat(os.stat(f"/proc/{process_id}/net/unix"), os.stat("/proc/self/net/unix"))
+    except OSError:
+        return False
+
+
 def resident_bytes(process_id: int) -> int | None:
     """Return the resident memory; the counter that lags where the exact sum may not be read. None when it is gone."""
     try:
