@@ -55,7 +55,7 @@ def read_file(path: str, start_seconds: float) -> "list[dict[str, Any]]":
     """Return the events of a file with their `seconds` since a monotonic moment, which counts as 0 for earlier ones.
 
     On a busy machine the program marks something before its caller starts the clock. A half line at the end is left
-    out. None where somebody has removed the file, with other temporary files.
+    out. No events are left where somebody has removed the file, with other temporary files.
     """
     import contextlib
     import json
