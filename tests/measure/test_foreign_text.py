@@ -281,7 +281,7 @@ def test_what_others_wrote_into_the_file_of_marks_costs_none(lines: list[bytes])
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"\n".join([json.dumps(GOOD_EVENT).encode(), *lines, json.dumps(GOOD_EVENT).encode()]))
         file.flush()
-        first, *others, last = marks.read_file(file.name, 5.0)
+        first, *others, last = marks.read_file(file, 5.0)
     assert first == last == {"seconds": 0.5, "mark": "here", "pid": 7}
     for event in others:
         assert event.keys() <= {"seconds", *marks.EVENT_FIELDS}

@@ -69,6 +69,34 @@ def test_command_with_marks_and_collector_runs(tmp_path: Path) -> None:
     assert ">full</" in (tmp_path / "c.svg").read_text() or "<!-- full -->" in (tmp_path / "c.svg").read_text()
 
 
+WITHOUT_ITS_FOLDER = """
+import gc, hakmem, os, shutil, time
+hakmem.mark("first")
+time.sleep(0.3)
+shutil.rmtree(os.environ["TMPDIR"])
+time.sleep(0.3)
+"""
+
+
+@pytest.mark.parametrize("words", [("record", "--"), ("compare", "--allocators", "hakmem", "--runs", "1", "--json", "--")])
+def test_program_that_removes_the_temporary_files_is_measured_to_its_end(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Nothing that was measured before is lost, nor what comes after it: compare has no temporary folder any more."""
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "program.py").write_text(WITHOUT_ITS_FOLDER)
+    program = [sys.executable, "program.py"] if words[0] == "record" else ["program.py"]
+    result = hakmem_command(*words, *program, cwd=tmp_path, TMPDIR=str(tmp_path / "temporary"))
+    if words[0] == "record":
+        lines = lines_of(tmp_path / "hakmem-record.jsonl")
+        assert (result.returncode, lines[-1]["end"]) == (0, "exit code 0")
+        assert [line["mark"] for line in lines if "mark" in line] == ["first"]
+        return
+    first, second = json.loads(result.stdout)["runs"]
+    assert (first["failure"], [event["mark"] for event in first["events"]]) == ("", ["first"])
+    assert second["failure"] == "exit code 1"  # of the program: what it wants to remove is not there
+    assert second["samples"]
+    assert "\nhakmem: warning: marks are not recorded: no temporary file can be made: No such file" in f"\n{result.stderr}"
+
+
 def test_running_process_until_ctrl_c(tmp_path: Path) -> None:
     program = start_python("import time; b = bytearray(50 << 20); print(1, flush=True); time.sleep(60)", cwd=tmp_path)
     recorder = start_hakmem("record", str(program.pid), "--interval", "20", cwd=tmp_path)

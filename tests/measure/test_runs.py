@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from hakmem.measure import compare
+from hakmem.measure.allocators import Allocator
 from hakmem.measure.child_program import ChildProgram
 from hakmem.measure.interrupts import Interrupts
 from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.output_tail import TAIL_BYTES, OutputTail
+from hakmem.measure.programs import Program
+from hakmem.measure.runs import Run
+from hakmem.measure.sampler import Sample
 
 
 def test_program_finds_signals_as_they_are_by_default() -> None:
@@ -27,6 +35,32 @@ def test_program_finds_signals_as_they_are_by_default() -> None:
 def test_program_that_cannot_be_started(tmp_path: Path) -> None:
     with pytest.raises(MeasureError, match="started: No such file"):
         ChildProgram([str(tmp_path / "absent")], {}, 2)
+
+
+def test_run_that_cannot_be_measured_costs_none_of_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = Sample(0.1, 1 << 20, 1 << 20, 0.1, 1)
+    runs = iter([Run(["x"], [sample], exit_code=0), MeasureError("no process"), OSError(12, "no memory")])
+
+    def run_sampled(*words: Any, **options: Any) -> Run:
+        step = next(runs)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    monkeypatch.setattr(compare, "run_sampled", run_sampled)
+    row = Allocator("pymalloc")
+
+    def result_of(turns: int) -> Any:
+        progress = Mock()
+        return compare.compare(
+            Program("python", sys.executable, ["x.py"]), [row], turns=turns, interval_seconds=1, timeout_seconds=1,
+            progress=progress, interrupts=Interrupts(),
+        )  # fmt: skip
+
+    assert [run["failure"] for run in result_of(3)["runs"]] == ["", "no process", "[Errno 12] no memory"]
+    runs = iter([OSError(12, "no memory")])
+    with pytest.raises(MeasureError, match="no memory"):
+        result_of(3)
 
 
 def test_end_that_nobody_saw() -> None:

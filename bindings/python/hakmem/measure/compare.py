@@ -23,6 +23,7 @@ from hakmem.measure import allocators as allocators_module
 from hakmem.measure import figures
 from hakmem.measure.allocators import BASELINES, Allocator
 from hakmem.measure.interrupts import Interrupts
+from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.programs import Program
 from hakmem.measure.runs import Run, run_sampled
 from hakmem.measure.sampler import Sample
@@ -65,15 +66,21 @@ def compare(
         if interrupts.have_come:
             break
         progress.begin(allocator.name, turn, turns)
-        run = run_sampled(
-            program.command(allocator),
-            allocators_module.clean_environment() | allocator.environment,
-            interval_seconds=interval_seconds,
-            timeout_seconds=timeout_seconds,
-            mapped_file=allocator.mapped_file,
-            watch=progress.sampled,
-            interrupts=interrupts,
-        )
+        command = program.command(allocator)
+        try:
+            run = run_sampled(
+                command,
+                allocators_module.clean_environment() | allocator.environment,
+                interval_seconds=interval_seconds,
+                timeout_seconds=timeout_seconds,
+                mapped_file=allocator.mapped_file,
+                watch=progress.sampled,
+                interrupts=interrupts,
+            )
+        except (MeasureError, OSError) as error:
+            if not runs:
+                raise MeasureError(str(error)) from None
+            run = Run(command, failure=str(error))  # those before it are kept
         runs.append(_run_as_json(allocator.name, turn, run))
         progress.ended(allocator.name, run)
     baseline = BASELINES[program.language]

@@ -14,7 +14,7 @@ from hakmem import _hakmem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
 
 # Not an option for users: what `record` and `compare` say to the process that they start.
 FILE_VARIABLE = "_HAKMEM_MARKS_FILE"
@@ -51,22 +51,18 @@ def _note_mark(text: str) -> None:
     _hakmem.note_event(f'"mark": {_hakmem.quoted(text)}')
 
 
-def read_file(path: str, start_seconds: float) -> "list[dict[str, Any]]":
+def read_file(file: "BinaryIO", start_seconds: float) -> "list[dict[str, Any]]":
     """Return the events of a file with their `seconds` since a monotonic moment, which counts as 0 for earlier ones.
 
     On a busy machine the program marks something before its caller starts the clock. A half line at the end is left
-    out. No events are left where somebody has removed the file, with other temporary files.
+    out.
     """
     import contextlib
     import json
 
-    try:
-        with open(path, "rb") as file:
-            lines = file.read().split(b"\n")
-    except FileNotFoundError:
-        return []
+    file.seek(0)
     told = []
-    for line in lines:
+    for line in file.read().split(b"\n"):
         with contextlib.suppress(ValueError, RecursionError):
             told.append(json.loads(line))
     events = since(told, start_seconds)

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import hakmem
 from hakmem.measure import client, kernel, marks
 from hakmem.measure.curve_file import Writer
+from hakmem.measure.events_file import EventsFile
 from hakmem.measure.interrupts import SLICE_SECONDS, Interrupts
 from hakmem.measure.measure_error import MeasureError
 from hakmem.measure.runs import describe_exit
@@ -63,18 +63,16 @@ def record_command(command: Sequence[str], settings: Settings) -> End:
     """Run a command and record it to its end. Its exit code becomes ours. Raises MeasureError."""
     if shutil.which(command[0]) is None:
         raise MeasureError(f"there is no command {command[0]!r} on PATH")
-    with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="hakmem-") as directory:
-        marks_path = os.path.join(directory, "marks")
-        open(marks_path, "wb").close()
+    with Interrupts() as interrupts, EventsFile() as events_file:
         writer = Writer(settings.path, _header(command, None, settings), settings.force)
-        variables = os.environ | {marks.FILE_VARIABLE: marks_path, marks.GC_VARIABLE: "1"}
+        variables = os.environ | events_file.variables() | {marks.GC_VARIABLE: "1"}
         try:
             # Descriptors that it is to inherit go on to it: <(command), sockets of systemd, make's jobserver.
             process = subprocess.Popen(command, env=variables, close_fds=False)
         except OSError as error:
             raise MeasureError(f"{command[0]} cannot be started: {error.strerror}") from None
         sampler = Sampler(process.pid, settings.interval_seconds)
-        recorder = _Recorder(sampler, writer, _FileEvents(marks_path, sampler.start).new_events)
+        recorder = _Recorder(sampler, writer, _FileEvents(events_file, sampler.start).new_events)
         ending = _Ending(process, sampler, interrupts)
         try:
             reason = recorder.run(settings.seconds, interrupts, ending.has_ended)
@@ -191,13 +189,13 @@ class _Ending:
 class _FileEvents:
     """Events of a command that we started, from the file that it appends to."""
 
-    def __init__(self, path: str, start_seconds: float) -> None:
-        self._path = path
+    def __init__(self, file: EventsFile, start_seconds: float) -> None:
+        self._file = file
         self._start_seconds = start_seconds
         self._read = 0
 
     def new_events(self) -> list[Event]:
-        events = marks.read_file(self._path, self._start_seconds)
+        events = self._file.events(self._start_seconds)
         new = events[self._read :]
         self._read = len(events)
         return new

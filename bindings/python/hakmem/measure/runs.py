@@ -1,15 +1,14 @@
 """One run of a command, sampled from outside: where it was, what it held, what it cost, how it ended."""
 
-import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hakmem.measure import kernel, marks
+from hakmem.measure import kernel
 from hakmem.measure.child_program import ChildProgram
+from hakmem.measure.events_file import EventsFile
 from hakmem.measure.interrupts import Interrupts
 from hakmem.measure.output_tail import OutputTail
 from hakmem.measure.sampler import Sample, Sampler
@@ -53,10 +52,8 @@ def run_sampled(
     not in force must not be measured.
     """
     run = Run(list(command))
-    with tempfile.TemporaryDirectory(prefix="hakmem-") as directory:
-        marks_path = os.path.join(directory, "marks")
-        open(marks_path, "wb").close()
-        variables = environment | {marks.FILE_VARIABLE: marks_path}
+    with EventsFile() as events_file:
+        variables = environment | events_file.variables()
         output = OutputTail()
         try:
             started = ChildProgram(run.command, variables, output.write_end)
@@ -75,7 +72,7 @@ def run_sampled(
         run.exit_code, run.cpu_seconds = started.exit_code, started.cpu_seconds
         run.high_water_bytes = max(sampler.high_water_bytes, started.peak_bytes)
         run.processes_max = sampler.processes_max
-        run.events = marks.read_file(marks_path, sampler.start)
+        run.events = events_file.events(sampler.start)
     if not run.failure and run.exit_code != 0:
         run.failure = "its end was not seen" if run.exit_code is None else describe_exit(run.exit_code)
     if not run.failure and check.is_missing:
