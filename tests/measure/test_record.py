@@ -78,8 +78,12 @@ time.sleep(0.3)
 """
 
 
-@pytest.mark.parametrize("words", [("record", "--"), ("compare", "--allocators", "hakmem", "--runs", "1", "--json", "--")])
-def test_program_that_removes_the_temporary_files_is_measured_to_its_end(tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "words", [("record", "--"), ("compare", "--allocators", "hakmem", "--runs", "1", "--json", "--")]
+)
+def test_program_that_removes_the_temporary_files_is_measured_to_its_end(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     """Nothing that was measured before is lost, nor what comes after it: compare has no temporary folder any more."""
     (tmp_path / "temporary").mkdir()
     (tmp_path / "program.py").write_text(WITHOUT_ITS_FOLDER)
@@ -94,7 +98,9 @@ def test_program_that_removes_the_temporary_files_is_measured_to_its_end(tmp_pat
     assert (first["failure"], [event["mark"] for event in first["events"]]) == ("", ["first"])
     assert second["failure"] == "exit code 1"  # of the program: what it wants to remove is not there
     assert second["samples"]
-    assert "\nhakmem: warning: marks are not recorded: no temporary file can be made: No such file" in f"\n{result.stderr}"
+    assert (
+        "\nhakmem: warning: marks are not recorded: no temporary file can be made: No such file" in f"\n{result.stderr}"
+    )
 
 
 def test_running_process_until_ctrl_c(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ The socket's name may have been taken by anybody, so the kernel is asked who mad
 is told.
 """
 
-import json
 import os
 import re
 import socket
@@ -12,13 +11,15 @@ import struct
 import time
 from typing import Any
 
-from hakmem.measure import kernel, languages, server
+from hakmem.measure import answer, kernel, languages, server
 from hakmem.measure.measure_error import MeasureError
 
 SECONDS_MAX = 5.0
 # A process that forks has no socket for a moment.
 PATIENCE_SECONDS = 0.25
 PAUSE_SECONDS = 0.01
+MEBIBYTE = 1024 * 1024
+ANSWER_BYTES_MAX = 64 * MEBIBYTE
 CREDENTIALS = struct.Struct("3i")  # process, user, group
 
 
@@ -30,7 +31,7 @@ def ask(process_id: int) -> dict[str, Any]:
     told = _ask(process_id, SECONDS_MAX, PATIENCE_SECONDS)
     if told is None:
         raise MeasureError(_why_nothing_is_served(process_id))
-    if told.get("hakmem_process") != server.FORMAT:
+    if not answer.is_understood(told):
         raise MeasureError(f"process {process_id} runs hakmem {told.get('hakmem')}, which tells its figures otherwise")
     return told
 
@@ -41,7 +42,7 @@ def ask_if_served(process_id: int, seconds_max: float) -> dict[str, Any] | None:
         told = _ask(process_id, seconds_max, 0.0)
     except MeasureError:
         return None
-    return told if told and told.get("hakmem_process") == server.FORMAT else None
+    return told if told and answer.is_understood(told) else None
 
 
 def _ask(process_id: int, seconds_max: float, patience_seconds: float) -> dict[str, Any] | None:
@@ -77,7 +78,7 @@ def _addresses_of(process_id: int, seen_by: int) -> list[bytes]:
 
 def _converse(process_id: int, address: bytes, end: float) -> bytes | None:
     """Return all that is written there; None where it is not this process that writes. Raises OSError."""
-    content = b""
+    content = bytearray()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(max(end - time.monotonic(), 0.001))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -88,11 +89,15 @@ def _converse(process_id: int, address: bytes, end: float) -> bytes | None:
         while True:
             chunk, ancillary, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(CREDENTIALS.size))
             if not chunk:
-                return content
+                return bytes(content)
             writers = [CREDENTIALS.unpack(data)[0] for _, kind, data in ancillary if kind == socket.SCM_CREDENTIALS]
             if writers != [process_id]:  # its number had another owner, who gave the socket away
                 return None
             content += chunk
+            if len(content) > ANSWER_BYTES_MAX:
+                raise MeasureError(f"process {process_id} tells more than {ANSWER_BYTES_MAX // MEBIBYTE} MiB of itself")
+            if time.monotonic() > end:  # who writes on and on is always in time for the next part
+                raise TimeoutError
             connection.settimeout(max(end - time.monotonic(), 0.001))
 
 
@@ -105,13 +110,10 @@ def _document(process_id: int, content: bytes) -> dict[str, Any]:
                 advice = f"{kernel.owner_name(process_id)} and root; run this as one of them"
             raise MeasureError(f"process {process_id} answers {advice}")
         raise MeasureError(f"process {process_id} gave no answer; it is out of memory, or runs as another user by now")
-    try:
-        told: dict[str, Any] = json.loads(content) | {"pid": process_id}  # it may know itself by another number
-    except (ValueError, TypeError):
-        raise MeasureError(
-            f"process {process_id} broke off its answer; it may have ended, or forks all the time"
-        ) from None
-    return told
+    told = answer.parse(content)
+    if told is None:
+        raise MeasureError(f"process {process_id} broke off its answer; it may have ended, or forks all the time")
+    return told | {"pid": process_id}  # it may know itself by another number
 
 
 def _why_nothing_is_served(process_id: int) -> str:
