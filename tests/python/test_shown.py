@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import hakmem
 import pytest
+from hakmem.cli import COMMANDS
 from hakmem.shown import shown
 from hypothesis import given
 from hypothesis import strategies as some
@@ -118,6 +120,34 @@ def test_names_of_this_environment(tmp_path: Path, encoding: str) -> None:
         assert shown(STRANGE) in result.stdout
         printed += result.stdout
     assert not FORBIDDEN.search(printed)
+
+
+MANY_DIGITS = "1" * 5000
+
+
+@pytest.mark.parametrize("words", [["doctor", MANY_DIGITS], ["compare", "--runs", MANY_DIGITS, "-c", "1"]])
+def test_number_of_many_digits_is_one_line(words: list[str]) -> None:
+    result = run([*HAKMEM, *words], environment=clean_environment())
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith("1' is not a whole number above 0 of up to 100 digits\n")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_that_cannot_be_printed_is_one_line(command: str, unbuffered: str) -> None:
+    words = [*HAKMEM, *filter(None, [command]), "--help"]
+    environment = clean_environment(PYTHONUNBUFFERED=unbuffered)
+    full = run(["sh", "-c", 'exec "$@" >/dev/full', "sh", *words], environment=environment)
+    assert (full.returncode, full.stderr) == (
+        1,
+        "hakmem: error: the output cannot be written: No space left on device\n",
+    )
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    gone = subprocess.run(words, env=environment, stdout=write_end, stderr=subprocess.PIPE, timeout=60)
+    os.close(write_end)
+    assert (gone.returncode, gone.stderr) == (1, b"")
 
 
 START = "import hakmem.startup; hakmem.startup.start(); print('started')"

@@ -9,7 +9,7 @@ import io
 import os
 import sys
 
-from hakmem.cli.command import Command, UsageError, fail
+from hakmem.cli.command import Command, OutputError, UsageError, fail
 
 COMMANDS = (
     "run",
@@ -52,13 +52,19 @@ def main(arguments: "list[str] | None" = None) -> int:
         if words[0] in LAUNCHERS:
             raise
         return fail("interrupted", 130)
+    except OutputError as unwritten:
+        return _fail_to_print(unwritten.error)
     except OSError as error:
         if words[0] in LAUNCHERS or error.errno not in OUTPUT_ERRORS:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere at exit
-        if error.errno == errno.EPIPE:  # the reader, `head` for one, has seen enough
-            return 1
-        return fail(f"the output cannot be written: {error.strerror}", 1)
+        return _fail_to_print(error)
+
+
+def _fail_to_print(error: OSError) -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere at exit
+    if error.errno == errno.EPIPE:  # the reader, `head` for one, has seen enough
+        return 1
+    return fail(f"the output cannot be written: {error.strerror}", 1)
 
 
 def load_command(name: str) -> Command:

@@ -12,6 +12,15 @@ class UsageError(Exception):
     """The words on the command line make no sense; the text says which, and what to give."""
 
 
+class OutputError(Exception):
+    """Standard output takes nothing; the OSError is its cause. Of hakmem's own text: a program's is its own affair."""
+
+    def __init__(self, error: OSError) -> None:
+        """Keep why."""
+        super().__init__(str(error))
+        self.error = error
+
+
 def fail(text: str, exit_code: int) -> int:
     """Print one error line and return the exit code."""
     say(f"error: {text}")
@@ -46,6 +55,12 @@ class Command:
         class Parser(argparse.ArgumentParser):
             def error(self, message: str) -> "NoReturn":
                 raise UsageError(f"{message}; see '{self.prog} --help'")
+
+            def print_help(self, file: object = None) -> None:
+                try:
+                    print(self.format_help(), end="", flush=True)  # at exit nobody could say that it was not printed
+                except OSError as error:
+                    raise OutputError(error) from error
 
         parser = Parser(
             prog=f"hakmem {self.name}",

@@ -23,6 +23,7 @@ class MeasureCommand(Command):
 
 
 HOUR_SECONDS = 3600.0
+DIGITS_MAX = 100
 
 
 def positive(text: str, name: str, maximum: float = 1e9) -> float:
@@ -43,9 +44,12 @@ def interval_seconds_of(milliseconds: str) -> float:
 
 def positive_whole(text: str, name: str) -> int:
     """Read a whole number above 0. Raises UsageError."""
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise UsageError(f"{name} {text!r} is not a whole number above 0")
-    return int(text)
+    digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+    if not 0 < len(digits) <= DIGITS_MAX:  # Python converts no more than some thousands
+        raise UsageError(
+            f"{name} {text!r} is not a whole number above 0{f' of up to {DIGITS_MAX} digits' * bool(digits)}"
+        )
+    return int(digits)
 
 
 def process_id_of(text: str) -> int:
