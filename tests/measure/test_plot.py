@@ -14,6 +14,7 @@ from hakmem.measure import chart, files
 from hakmem.measure.curve_file import Curve
 from hakmem.measure.sampler import Sample
 from measure_support import hakmem_command, script
+from python_support import HAKMEM, run
 
 SAMPLE = {"seconds": 0.1, "rss_bytes": 9, "pss_bytes": 8, "cpu_seconds": 0.1, "processes": 1}
 
@@ -25,6 +26,17 @@ def line(**changes: Any) -> str:
 def comment(text: str) -> str:
     """What matplotlib writes above each text of an SVG."""
     return f"<!-- {text} -->"
+
+
+def test_works_in_a_working_directory_that_was_removed(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"hakmem_record": 1}\n' + line())
+    in_removed = ["sh", "-c", 'mkdir removed && cd removed && rmdir ../removed && exec "$@"', "sh", *HAKMEM, "plot"]
+    assert run([*in_removed, str(tmp_path / "x.jsonl")], cwd=tmp_path).stdout == f"{tmp_path}/x.png\n"
+    result = run([*in_removed, "x.jsonl"], cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "hakmem: error: x.jsonl cannot be read: No such file or directory\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,26 @@ def test_a_command_of_several_lines_is_left_out(directory: Path) -> None:
     assert hinted_command(["-u", "-c", "print(1)\nprint(2)"], directory).endswith(" -u -m hakmem run -c ...")
 
 
+NAMELESS = """
+import ctypes, os, sys
+words = [b"", *map(os.fsencode, sys.argv[1:])]
+variables = [b"PATH=/nowhere", b"PYTHONPATH=" + os.fsencode(os.pathsep.join(filter(None, sys.path)))]
+libc = ctypes.CDLL(None)
+libc.execve(os.fsencode(sys.executable), (ctypes.c_char_p * (len(words) + 1))(*words, None),
+            (ctypes.c_char_p * 3)(*variables, None))
+"""
+
+
+def test_interpreter_that_was_called_by_no_name(directory: Path) -> None:
+    """It does not know its own file then: sys.executable is empty."""
+    nameless = [sys.executable, "-c", NAMELESS, "-m", "hakmem", "run"]
+    hint = hinted_command(["-u", "a.py"], directory, nameless)
+    assert re.fullmatch(r"/\S+ -u -m hakmem run a\.py", hint)
+    result = run([*nameless, "--all", "a.py"], cwd=directory)
+    assert (result.returncode, result.stdout[:8]) == (0, "['a.py']"), result.stderr
+    assert result.stderr == ""
+
+
 @pytest.mark.parametrize(("words", "named"), [
     (["-S", "a.py"], "'-S' of python hides installed packages"),
     (["-uS", "a.py"], "'-S' of python hides installed packages"),

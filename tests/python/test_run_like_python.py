@@ -84,6 +84,28 @@ def test_error_lines_begin_with_the_name_that_was_typed(tmp_path: Path) -> None:
             assert (result.stderr, result.returncode) == (expected.stderr, expected.returncode)
 
 
+def test_same_in_a_working_directory_that_was_removed(tmp_path: Path, console_script: Path) -> None:
+    absolute = tmp_path / "absolute.py"
+    absolute.write_text("import sys\nprint(sys.argv, sys.path)\n")
+    in_removed = ["sh", "-c", 'mkdir removed && cd removed && rmdir ../removed && exec "$@"', "sh", sys.executable]
+    for words in (
+        ["x.py"],
+        ["../x.py"],
+        [str(absolute)],
+        ["-m", "json.tool", "--help"],
+        ["-m", "nosuch"],
+        ["-c", TELL],
+    ):
+        outcomes = []
+        for launcher in ([], ["-m", "hakmem", "run"], [str(console_script), "run"]):
+            result = run([*in_removed, *launcher, *words], cwd=tmp_path, environment=clean_environment())
+            outcomes.append((result.stdout, result.stderr, result.returncode))
+        assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+TELL = "import sys; print(sys.path)"
+
+
 def test_the_table_sees_what_it_is_for(tmp_path: Path) -> None:
     """The rows are not equal for want of anything to compare: they print, fail and die."""
     outcomes = {name: run_program([], PROGRAMS[name], tmp_path) for name in ("exception", "sigterm", "exit text")}

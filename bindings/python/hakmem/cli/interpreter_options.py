@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sys
 
+from hakmem import _hakmem
 from hakmem.cli.command import UsageError
 
 # As CPython's getopt takes a word: flags share one, the value of -W and -X may be joined, -c and -m end the options.
@@ -78,9 +79,17 @@ def misplaced_option_error(words: list[str], own_options: tuple[str, ...]) -> Us
 
 def _python() -> str:
     """Return how a shell calls this interpreter: its bare name where PATH finds it by that."""
+    own = sys.executable or _hakmem.executed_path()  # Python does not know it where it was called by no name
     for name in ("python", "python3"):
-        path = shutil.which(name) or ""
+        path = shutil.which(name)
         # Neither the same file alone, which several environments share, nor the same directory is enough.
-        if os.path.dirname(path) == os.path.dirname(sys.executable) and os.path.samefile(path, sys.executable):
+        if path and os.path.dirname(path) == os.path.dirname(own) and _is_same_file(path, own):
             return name
-    return shlex.quote(sys.executable)
+    return shlex.quote(own)
+
+
+def _is_same_file(path: str, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:  # one was removed
+        return False

@@ -112,7 +112,7 @@ class Program:
         _replace_main_module()
         if self.kind == "module":
             self._set_argv("-m")
-            _set_path0(os.getcwd())
+            _set_path0(_working_directory())
             return _hakmem.run_module(self.target, True)
         if self.kind == "command":
             self._set_argv("-c")
@@ -129,7 +129,7 @@ class Program:
         if _hakmem.is_importable(path):
             _set_path0(path, always=True)
             return _hakmem.run_module("__main__", False)
-        _set_path0(os.path.dirname(os.path.realpath(self.target)))
+        _set_path0(os.path.dirname(_real_path(self.target)))
         return _hakmem.run_file(_program_name(), path)
 
     def _set_argv(self, first: str) -> None:
@@ -186,9 +186,26 @@ def _dedented(code: str) -> str:
 
 def _absolute_path(path: str) -> str:
     """Make it absolute as CPython's main does, which tidies nothing up but, from 3.11, no name and a lone dot."""
+    directory = _working_directory()
+    if directory is None:
+        return path
     if path in ("", ".") and sys.version_info >= (3, 11):
+        return directory
+    return os.path.join(directory, path)
+
+
+def _real_path(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except OSError:  # the working directory was removed
+        return path
+
+
+def _working_directory() -> "str | None":
+    try:
         return os.getcwd()
-    return os.path.join(os.getcwd(), path)
+    except OSError:  # it was removed, which python does not mind
+        return None
 
 
 def _program_name() -> str:
@@ -200,12 +217,17 @@ def _program_name() -> str:
     return os.path.basename(typed) if _hakmem.executed_path() in sys.orig_argv[1:] else typed
 
 
-def _set_path0(directory: str, always: bool = False) -> None:
-    """Put the program's directory where `python` puts it: in place of the launcher's, unless -P or -I forbid both."""
+def _set_path0(directory: "str | None", always: bool = False) -> None:
+    """Put the program's directory where `python` puts it: in place of the launcher's, unless -P or -I forbid both.
+
+    None: a removed one, for which python puts nothing there; nor did it for `-m hakmem`, which was started in it.
+    """
+    own = [directory] if directory is not None else []
+    is_module = vars(_kept[0]).get("__spec__") is not None
     if not getattr(sys.flags, "safe_path", sys.flags.isolated):
-        sys.path[0] = directory
+        sys.path[: 0 if is_module and _working_directory() is None else 1] = own
     elif always:
-        sys.path.insert(0, directory)
+        sys.path[:0] = own
 
 
 def _end_like(exit_code: int) -> int:

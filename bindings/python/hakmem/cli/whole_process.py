@@ -45,4 +45,5 @@ def command_again() -> "tuple[str, list[str]]":
     words = sys.orig_argv
     if executed in words[1:]:
         return executed, words[words.index(executed, 1) :]
-    return sys.executable or executed, words
+    path = sys.executable or executed
+    return path, [words[0] or path, *words[1:]]  # Python executes nothing that has no name

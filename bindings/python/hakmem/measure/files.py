@@ -26,12 +26,19 @@ def make_directory(path: str) -> None:
 
 def distinct_names(paths: Sequence[str]) -> list[str]:
     """Return a name for each file: without its ending and its directories, as far as that tells it from the others."""
-    wholes = [os.path.abspath(path) for path in paths]
+    wholes = [_absolute(path) for path in paths]
     bare = [os.path.splitext(path)[0] for path in wholes]
     if len(set(bare)) < len(set(wholes)):
         bare = wholes
     parts = [path.split(os.sep) for path in bare]
     return [_shortest_end(own, [other for other in parts if other != own]) for own in parts]
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except OSError:  # the working directory was removed
+        return path
 
 
 def _shortest_end(own: list[str], others: Sequence[list[str]]) -> str:
