@@ -6,9 +6,7 @@ import contextlib
 import io
 import json
 import os
-import pty
 import re
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -342,23 +340,6 @@ def test_any_path_is_one_mapping(name: str) -> None:
 def test_command_line_of_any_process(monkeypatch: pytest.MonkeyPatch, written: bytes, words: list[str]) -> None:
     monkeypatch.setattr(kernel, "_read", lambda process_id, name: written)
     assert kernel.command_line(1) == words
-
-
-def test_narrow_terminal_without_unicode(tmp_path: Path) -> None:
-    """What does not fit is cut by rich, which has an ellipsis of its own for that."""
-    ours, its = pty.openpty()
-    variables = clean_environment(COLUMNS="30", PYTHONIOENCODING="ascii:strict", TERM="xterm")
-    command = [*HAKMEM, "doctor", "--seconds", "0"]
-    with subprocess.Popen(command, stdout=its, stderr=its, env=variables, cwd=tmp_path) as process:
-        os.close(its)
-        told = b""
-        with contextlib.suppress(OSError):  # a terminal's end
-            while chunk := os.read(ours, 4096):
-                told += chunk
-    os.close(ours)
-    assert process.returncode == 0, told
-    assert rb"\u2026" in told
-    assert told.isascii()
 
 
 def test_recording_of_a_process_of_any_name(tmp_path: Path) -> None:

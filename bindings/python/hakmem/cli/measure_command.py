@@ -12,10 +12,13 @@ class MeasureCommand(Command):
     """A command that may find that what was asked cannot be done."""
 
     def execute(self, arguments: "Namespace") -> int:
-        try:
-            return self.measure(arguments)
-        except MeasureError as error:
-            return fail(str(error), 1)
+        from hakmem.cli.library_messages import as_lines
+
+        with as_lines():
+            try:
+                return self.measure(arguments)
+            except MeasureError as error:
+                return fail(str(error), 1)
 
     def measure(self, arguments: "Namespace") -> int:
         """Do it; the exit code. Raises MeasureError."""

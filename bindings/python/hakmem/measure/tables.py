@@ -1,5 +1,6 @@
 """Tables on standard output, by rich; without colour and without folding where nobody watches."""
 
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -27,9 +28,12 @@ def console(to_errors: bool = False) -> Any:
     """Return a rich console for standard output, or standard error."""
     rich_console = require("rich.console")
     stream = sys.stderr if to_errors else sys.stdout
+    # Asked here: rich takes any COLUMNS and LINES for numbers, and prints nothing where they are 0.
+    columns, lines = shutil.get_terminal_size()
     if stream.isatty():
-        return rich_console.Console(file=stream, highlight=False)
-    return rich_console.Console(file=stream, highlight=False, no_color=True, width=WIDTH_WITHOUT_TERMINAL)
+        return rich_console.Console(file=stream, highlight=False, width=columns, height=lines)
+    width = WIDTH_WITHOUT_TERMINAL
+    return rich_console.Console(file=stream, highlight=False, no_color=True, width=width, height=lines)
 
 
 def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
