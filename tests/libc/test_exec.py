@@ -156,6 +156,31 @@ def test_program_of_another_machine(library: Library, programs: Programs, tmp_pa
     assert "is for another machine" in result.stderr
 
 
+STRANGE = "a\x1b[31m\n\u009b\u202e\u4e2d"
+SHOWN = "a?[31m" + 9 * "?"  # one for each byte
+
+
+def test_names_are_shown_on_one_line(library: Library, programs: Programs, tmp_path: Path) -> None:
+    """What a terminal obeys may be in the name of a program, of a library, and in the first line of a script."""
+    for word, text in ((f"no{STRANGE}", "there is no program no"), (f"--{STRANGE}", "there is no option --")):
+        result = library.exec(word)
+        assert result.stderr.startswith(f"hakmem: error: {text}{SHOWN}")
+        assert result.stderr.count("\n") == 1
+    static = tmp_path / STRANGE
+    shutil.copy(programs("hello", "-static", output="static"), static)
+    become = f"import os, sys; os.execv({str(static)!r}, ['hello'])"
+    for words in ([static], [sys.executable, "-c", become]):
+        result = library.exec(*words)
+        assert result.stderr.startswith(f"hakmem: warning: {tmp_path}/{SHOWN} ")
+        assert (result.stdout, result.stderr.count("\n")) == ("hello\n", 1)
+    other = tmp_path / f"lib{STRANGE}.so"
+    shutil.copy(programs("other_malloc", "-shared", "-fPIC", output="libother_malloc.so"), other)
+    program = programs("hello", f"-Wl,-rpath,{programs.folder}", f"-L{programs.folder}", output="hello_plain")
+    result = run(program, LD_PRELOAD=f"{other}:{library.file}")
+    assert result.stderr.startswith(f"hakmem: warning: malloc is not served: {tmp_path}/lib{SHOWN}.so has its own")
+    assert result.stderr.count("\n") == 1
+
+
 def test_missing_library(library: Library, tmp_path: Path) -> None:
     launcher = tmp_path / "hakmem-exec"
     shutil.copy(library.launcher, launcher)

@@ -1,5 +1,5 @@
 /*
- * message.h - a line on stderr about a file.
+ * message.h - a line on stderr about a file, whose path is shown in ASCII.
  *
  * Layer: bindings/libc, bottom. Thread rule: any thread, also a child made by vfork. Allocates nothing.
  */
