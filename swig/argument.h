@@ -9,6 +9,7 @@
 
 #include <hakmem_control.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,8 +37,30 @@ static inline bool argument_refuse(hak_error_t *error, hak_error_code code, cons
     return false;
 }
 
-/* A text for an error message, as the core's messages quote one (platform/message.c): control characters become '?',
- * and after 80 bytes "..." follows. */
+static inline bool argument_is_control(uint32_t number) {
+    return number < ' ' || (number >= 0x7F && number < 0xA0) || number == 0x061C || number == 0x200E ||
+           number == 0x200F || (number >= 0x2028 && number <= 0x202E) || (number >= 0x2066 && number <= 0x2069) ||
+           number == 0xFEFF;
+}
+
+/* The bytes of the UTF-8 letter at `text`; 0 where there is none that may be shown. */
+static inline size_t argument_letter_bytes(const char *text) {
+    static const uint32_t number_first[] = {0, 0, 0x80, 0x800, 0x10000}; /* of so many bytes */
+    unsigned char lead = (unsigned char)text[0];
+    if (lead < 0x80) return argument_is_control(lead) ? 0 : 1;
+    if (lead < 0xC2 || lead > 0xF4) return 0;
+    size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    uint32_t number = lead & (0x7Fu >> bytes);
+    for (size_t index = 1; index < bytes; index++) {
+        if (((unsigned char)text[index] & 0xC0) != 0x80) return 0;
+        number = number << 6 | ((unsigned char)text[index] & 0x3F);
+    }
+    bool is_letter = number >= number_first[bytes] && number <= 0x10FFFF && (number < 0xD800 || number > 0xDFFF);
+    return is_letter && !argument_is_control(number) ? bytes : 0;
+}
+
+/* A text for an error message, as the core's messages quote one (platform/message.c): control characters, and bytes
+ * that are no UTF-8, become '?', and after 80 bytes "..." follows. */
 typedef struct PrintableText {
     char text[84];
 } PrintableText;
@@ -45,12 +68,15 @@ typedef struct PrintableText {
 static inline PrintableText argument_printable(const char *text) {
     enum { PRINTED_BYTES_MAX = 80 };
     PrintableText printable = {""};
-    size_t bytes = 0;
-    for (; bytes < PRINTED_BYTES_MAX && text[bytes] != '\0'; bytes++)
-        printable.text[bytes] = (unsigned char)text[bytes] < ' ' || text[bytes] == 0x7F ? '?' : text[bytes];
-    if (text[bytes] == '\0') return printable;
-    while (bytes > 0 && ((unsigned char)text[bytes] & 0xC0) == 0x80) bytes--; /* no part of a UTF-8 letter */
-    memcpy(printable.text + bytes, "...", sizeof "...");
+    for (size_t bytes = 0; text[bytes] != '\0';) {
+        size_t letter = argument_letter_bytes(text + bytes), step = letter > 0 ? letter : 1;
+        if (bytes + step > PRINTED_BYTES_MAX) {
+            memcpy(printable.text + bytes, "...", sizeof "...");
+            break;
+        }
+        memcpy(printable.text + bytes, letter > 0 ? text + bytes : "?", step);
+        bytes += step;
+    }
     return printable;
 }
 

@@ -62,6 +62,9 @@ fail_with("limit with a NUL") { Hakmem.heap_new("12\0", 0) }
 fail_with("name with a NUL") { Hakmem.option_get("purge_delay_ms\0") }
 fail_with("value with a NUL") { Hakmem.option_set("purge_delay_ms", "12\0") }
 fail_with("limit that is long") { Hakmem.heap_new("9" * 100, 0) }
+controls = "\e[31m\u009b\u202e"
+fail_with("limit with controls") { Hakmem.heap_new(controls, 0) }
+fail_with("name with controls") { Hakmem.option_get(controls) }
 fail_with("name that is long") { Hakmem.option_get("x" * 100) }
 fail_with("long name without a value") { Hakmem.option_set("x" * 100, nil) }
 fail_with("list as a value") { Hakmem.option_set("counters", [1]) }

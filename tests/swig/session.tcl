@@ -61,6 +61,9 @@ fail_with "limit with a NUL" {hakmem::heap_new "12\0" 0}
 fail_with "name with a NUL" {hakmem::option_get "purge_delay_ms\0"}
 fail_with "value with a NUL" {hakmem::option_set purge_delay_ms "12\0"}
 fail_with "limit that is long" {hakmem::heap_new [string repeat 9 100] 0}
+set controls "\x1b\[31m\u009b\u202e"
+fail_with "limit with controls" {hakmem::heap_new $controls 0}
+fail_with "name with controls" {hakmem::option_get $controls}
 fail_with "name that is long" {hakmem::option_get [string repeat x 100]}
 fail_with "long name without a value" {hakmem::option_set [string repeat x 100] {}}
 

@@ -102,6 +102,8 @@ EXPECTED = {
     "error name with a NUL": "the name of an option contains a NUL character",
     "error value with a NUL": "the value of option 'purge_delay_ms' contains a NUL character",
     "error limit that is long": f"the soft limit is '{'9' * 80}...'; give a whole number of bytes, or 0 for none",
+    "error limit with controls": "the soft limit is '?[31m?????'; give a whole number of bytes, or 0 for none",
+    "error name with controls": "there is no option '?[31m?????'; options() lists them",
     "error name that is long": f"there is no option '{'x' * 80}...'; options() lists them",
     "error long name without a value": (f"the value of option '{'x' * 80}...' is missing; give a whole number or text"),
     "error list as a value": "the value of option 'counters' must be a whole number or text",

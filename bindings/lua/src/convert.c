@@ -58,11 +58,13 @@ void hak_lua_push_options(lua_State *L) { push_answer(L, hak_control_options); }
 
 /* ---- From Lua ---- */
 
-/* The value at `index` as a text for messages, which stays on the stack. */
+/* The value at `index` as a text for messages, short and on one line, which stays on the stack. */
 static const char *describe(lua_State *L, int index) {
     int type = lua_type(L, index);
     if (type != LUA_TNUMBER && type != LUA_TSTRING) return luaL_typename(L, index);
     lua_pushvalue(L, index); /* a copy, since lua_tostring changes a number into a string in its place */
+    PrintableText printable = argument_printable(lua_tostring(L, -1));
+    lua_pushstring(L, printable.text);
     return lua_tostring(L, -1);
 }
 
@@ -108,7 +110,7 @@ uint64_t hak_lua_check_bytes(lua_State *L, int index, const char *what) {
     uint64_t bytes = 0;
     if (lua_type(L, index) == LUA_TSTRING)
         luaL_error(L, "hakmem: %s must be a whole number of bytes, 0 for none, not the string \"%s\"", what,
-                   lua_tostring(L, index));
+                   describe(L, index));
     if (lua_type(L, index) != LUA_TNUMBER || !read_whole_number(L, index, &bytes))
         luaL_error(L, "hakmem: %s must be a whole number of bytes, 0 for none, not %s", what, describe(L, index));
     return bytes;
@@ -142,7 +144,7 @@ void hak_lua_set_option(lua_State *L, int index) {
         break;
     case LUA_TSTRING: raise_for_option(L, name, check_text(L, index + 1, "the value of an option")); break;
     default:
-        luaL_error(L, "hakmem: the value of option '%s' must be a number, a string or a boolean, not %s", name,
-                   luaL_typename(L, index + 1));
+        luaL_error(L, "hakmem: the value of option '%s' must be a number, a string or a boolean, not %s",
+                   argument_printable(name).text, luaL_typename(L, index + 1));
     }
 }

@@ -21,17 +21,30 @@ static void text_put_string(TextBuffer *buffer, const char *string) {
     while (*string != '\0') text_put(buffer, *string++);
 }
 
-/* The bytes of the UTF-8 letter at `text`. 0: a control character, also of the second set (0x80 to 0x9F), which
- * terminals obey as they do escapes; or no UTF-8. */
+/* What a terminal obeys as it does an escape, or by which a line looks like another one: control characters, also of
+ * the second set, and those that end a line or change the direction of what follows. */
+static bool is_control(uint32_t number) {
+    return number < ' ' || (number >= 0x7F && number < 0xA0) || number == 0x061C || number == 0x200E ||
+           number == 0x200F || (number >= 0x2028 && number <= 0x202E) || (number >= 0x2066 && number <= 0x2069) ||
+           number == 0xFEFF;
+}
+
+/* The bytes of the UTF-8 letter at `text`. 0: a control character, or no UTF-8: also what is longer than it need be, in
+ * which another reader may see a control character. */
 static size_t letter_bytes(const char *text) {
-    enum { LEAD_2 = 0xC2, LEAD_3 = 0xE0, LEAD_4 = 0xF0, LEAD_LAST = 0xF4, CONTROL_2_END = 0xA0 };
+    enum { LEAD_2 = 0xC2, LEAD_3 = 0xE0, LEAD_4 = 0xF0, LEAD_LAST = 0xF4, NUMBER_LAST = 0x10FFFF };
+    static const uint32_t number_first[] = {0, 0, 0x80, 0x800, 0x10000}; /* of so many bytes */
     unsigned char lead = (unsigned char)text[0];
-    if (lead < 0x80) return lead >= ' ' && lead != 0x7F ? 1 : 0;
+    if (lead < 0x80) return is_control(lead) ? 0 : 1;
     if (lead < LEAD_2 || lead > LEAD_LAST) return 0;
     size_t bytes = lead >= LEAD_4 ? 4 : lead >= LEAD_3 ? 3 : 2;
-    for (size_t index = 1; index < bytes; index++)
+    uint32_t number = lead & (0x7Fu >> bytes);
+    for (size_t index = 1; index < bytes; index++) {
         if (((unsigned char)text[index] & 0xC0) != 0x80) return 0;
-    return lead == LEAD_2 && (unsigned char)text[1] < CONTROL_2_END ? 0 : bytes;
+        number = number << 6 | ((unsigned char)text[index] & 0x3F);
+    }
+    bool is_letter = number >= number_first[bytes] && number <= NUMBER_LAST && (number < 0xD800 || number > 0xDFFF);
+    return is_letter && !is_control(number) ? bytes : 0;
 }
 
 /* A value from outside may contain line breaks and terminal escapes; a message is one line of text. Replaces each byte

@@ -282,7 +282,8 @@ static void test_a_value_with_line_breaks_is_one_line(void **state) {
     REQUIRE(strchr(result.errors, '\n') == result.errors + strlen(result.errors) - 1);
 }
 
-/* A terminal obeys U+009B, and in 8-bit mode the byte 0x9B, as it does the escape. Other letters are shown. */
+/* A terminal obeys U+009B, and in 8-bit mode the byte 0x9B, as it does the escape; so may one that reads sequences that
+ * are no UTF-8, and letters that change the direction or end a line. Other letters are shown. */
 static void test_a_value_with_controls_of_the_second_set(void **state) {
     (void)state;
     static const char *const environment[] = {"HAKMEM_THP=\xC2\x9B"
@@ -292,6 +293,13 @@ static void test_a_value_with_controls_of_the_second_set(void **state) {
     ChildResult result = child_run_self("print", environment);
     child_require_success(&result);
     REQUIRE(strstr(result.errors, "hakmem: warning: HAKMEM_THP=??31m?1m \xE4\xB8\xAD\xC2\xA0?? ") == result.errors);
+    static const char *const lookalikes[] = {"HAKMEM_THP=\xE0\x80\x9B \xED\xA0\x80 \xF4\x90\x80\x80 "
+                                             "\xE2\x80\xAE\xE2\x80\xA8\xE2\x81\xA6\xEF\xBB\xBF \xF0\x9F\x98\x80",
+                                             NULL};
+    ChildResult shown = child_run_self("print", lookalikes);
+    child_require_success(&shown);
+    REQUIRE(strstr(shown.errors, "hakmem: warning: HAKMEM_THP=??? ??? ???? ???????????? \xF0\x9F\x98\x80 ") ==
+            shown.errors);
     char message[200];
     assert_int_equal(hak_option_set("\xC2\x9B"
                                     "31m\xE4\xB8\xAD",
