@@ -28,6 +28,14 @@ def comment(text: str) -> str:
     return f"<!-- {text} -->"
 
 
+def test_names_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"hakmem_record": 1}\n' + line())
+    picture = f"{'n' * 251}.png"
+    result = hakmem_command("plot", "x.jsonl", "-o", picture, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, f"{picture}\n"), result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [picture, "x.jsonl"]
+
+
 def test_works_in_a_working_directory_that_was_removed(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"hakmem_record": 1}\n' + line())
     in_removed = ["sh", "-c", 'mkdir removed && cd removed && rmdir ../removed && exec "$@"', "sh", *HAKMEM, "plot"]

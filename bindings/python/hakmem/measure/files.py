@@ -50,7 +50,7 @@ def _shortest_end(own: list[str], others: Sequence[list[str]]) -> str:
 
 def write_whole(path: str, content: bytes) -> None:
     """Write a file under another name first, so that half a file is never left under its own."""
-    new_path = f"{path}.{os.getpid()}.new"
+    new_path = os.path.join(os.path.dirname(path), f"hakmem.{os.getpid()}.new")  # short: names have an end
     try:
         with open(new_path, "wb") as file:
             file.write(content)
