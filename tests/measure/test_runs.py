@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -20,6 +22,8 @@ from hakmem.measure.output_tail import TAIL_BYTES, OutputTail
 from hakmem.measure.programs import Program
 from hakmem.measure.runs import Run
 from hakmem.measure.sampler import Sample
+from measure_support import hakmem_command
+from python_support import run
 
 
 def test_program_finds_signals_as_they_are_by_default() -> None:
@@ -30,6 +34,22 @@ def test_program_finds_signals_as_they_are_by_default() -> None:
     ignored = int(output.close().split()[1], 16)
     assert started.exit_code == 0
     assert not ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
+
+
+@pytest.mark.skipif(shutil.which("localedef") is None, reason="no localedef here (Debian: locales)")
+def test_words_and_environment_are_those_that_were_given(tmp_path: Path) -> None:
+    """Also where Python takes a locale's bytes for UTF-8, which the launcher between, without PYTHONUTF8, does not."""
+    made = run(["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(tmp_path / "de_DE.ISO-8859-1")])
+    if made.returncode != 0:
+        pytest.skip(made.stderr)
+    word = os.fsdecode(b"\xc3\xa9\xff\xe2\x82\xac\x9b")
+    (tmp_path / "tell.py").write_text(
+        "import os, sys; sys.exit(ascii([os.fsencode(sys.argv[1]), os.environb[b'WORD']]))"
+    )
+    variables = {"LOCPATH": str(tmp_path), "LC_ALL": "de_DE.ISO-8859-1", "PYTHONUTF8": "1", "WORD": word}
+    words = ("compare", "--allocators", "pymalloc", "--runs", "1", "--json", "tell.py", word)
+    result = json.loads(hakmem_command(*words, cwd=tmp_path, **variables).stdout)
+    assert result["runs"][0]["output_tail"] == ascii([os.fsencode(word)] * 2)
 
 
 def test_program_that_cannot_be_started(tmp_path: Path) -> None:

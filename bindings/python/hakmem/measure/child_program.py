@@ -33,7 +33,10 @@ class ChildProgram:
             bufsize=0,  # a line that was read ahead would not be waited for
             start_new_session=True,
         )
-        task = marshal.dumps((list(command), variables, [int(number) for number in IGNORED_SIGNALS]))
+        # As bytes: the launcher hears nothing of PYTHONUTF8, and may encode texts otherwise.
+        words = [os.fsencode(word) for word in command]
+        environment = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+        task = marshal.dumps((words, environment, [int(number) for number in IGNORED_SIGNALS]))
         assert self._launcher.stdin is not None
         with contextlib.suppress(BrokenPipeError), io.BufferedWriter(self._launcher.stdin) as stdin:
             stdin.write(task)

@@ -4,7 +4,8 @@ Run as a script by child_program.py, without hakmem and nearly without imports. 
 process (ru_maxrss) what its parent held when it was started: below a parent as large as `compare` the peak of a small
 program would be unknown. What the program leaves behind becomes a child of this process, so that it can be found.
 
-Reads (command, environment, signals to be as they are by default) from its standard input, marshalled; writes lines:
+Reads (command, environment, signals to be as they are by default) from its standard input, marshalled, texts as bytes;
+writes lines:
 `begun PID`, or `failed REASON`; then `ended STATUS CPU_SECONDS PEAK_KIB`. Its standard error is the program's output.
 """
 
