@@ -107,6 +107,33 @@ def test_a_program_that_fails_is_no_traceback_of_ours(repository: Path, tmp_path
         assert "Traceback" not in result.stderr
 
 
+STRANGE = "a\x1b[31m\u202e\n[/b]\udcff"
+REPLAY = """
+import json
+kinds = {f"{kind}_{when}": 1 for kind in ("ideal", "classes", "pinned", "resident") for when in ("peak", "end")}
+print(json.dumps({"phase": "\\x1b[31m[/b]", "events": 1, "ns_per_event": 1.0} | kinds))
+"""
+
+
+@pytest.mark.parametrize("module", OWN_WORDS)
+@pytest.mark.parametrize("words", [[f"--{STRANGE}"], ["--out", f"/proc/{STRANGE}"]])
+def test_strange_words_are_one_line(repository: Path, module: str, words: list[str]) -> None:
+    assert refusal_of(bench(repository, module, *words))[:-1].isprintable()
+
+
+def test_names_of_a_trace_and_its_phases_are_shown(repository: Path, tmp_path: Path) -> None:
+    trace = tmp_path / STRANGE.replace("/", "")
+    trace.touch()
+    (tmp_path / "replay").write_text(f"#!{sys.executable}{REPLAY}")
+    (tmp_path / "replay").chmod(0o755)
+    words = ["--out", str(tmp_path), "--native", str(tmp_path), "--replay", str(trace)]
+    result = bench(repository, "bench.trace", *words)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(line.isprintable() for line in result.stdout.split("\n"))
+    assert r"\x1b[31m[/b]" in result.stdout
+    assert (tmp_path / "trace.json").exists()
+
+
 def test_a_trace_that_cannot_be_replayed_is_one_line(repository: Path, tmp_path: Path) -> None:
     trace = tmp_path / "bad.trace"
     trace.touch()

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from hakmem.shown import shown_on
 from rich.console import Console
 
 from bench.shared.verdicts import Verdict, verdict_table
@@ -57,8 +58,13 @@ def parse(made: Parser) -> argparse.Namespace:
 
 def refuse(text: str) -> NoReturn:
     """Bad usage: one line, and 2."""
-    print(f"error: {text}", file=sys.stderr)
-    raise SystemExit(2)
+    fail(text, 2)
+
+
+def fail(text: str, exit_code: int = 1) -> NoReturn:
+    """One line, whatever names are in it."""
+    print(f"error: {shown_on(sys.stderr, text)}", file=sys.stderr)
+    raise SystemExit(exit_code)
 
 
 def check_names(kind: str, wanted: Sequence[str], known: Collection[str], separator: str = ", ") -> None:
@@ -87,6 +93,10 @@ def positive(text: str) -> float:
 def folder(text: str) -> Path:
     if Path(text).exists() and not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is a file; name a folder")
+    try:
+        Path(text).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be made: {error.strerror}") from None
     return Path(text)
 
 
@@ -105,4 +115,4 @@ def finish(output: Console, file: Path, document: Mapping[str, object], verdicts
     file.parent.mkdir(parents=True, exist_ok=True)
     targets = [verdict.as_json() for verdict in verdicts]
     file.write_text(json.dumps({**document, "targets": targets}, indent=1) + "\n")
-    output.print(f"\nall samples: {file}", markup=False)
+    output.print(f"\nall samples: {shown_on(sys.stdout, str(file))}", markup=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 from hakmem.measure.allocators import hakmem_options
+from hakmem.shown import shown_on
 
 from bench.shared.peers import Peer
 
@@ -95,4 +96,4 @@ def heading(notes: dict[str, object]) -> str:
     lines += [f"  {name}: {text}" for name, text in peers.items()]
     if notes["hakmem_options"]:
         lines.append(f"options of hakmem: {notes['hakmem_options']}")
-    return "\n".join(lines)
+    return "\n".join(shown_on(sys.stdout, line) for line in lines)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
+from hakmem.shown import shown_on
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,7 +28,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], las
     for index, row in enumerate(rows):
         if last_rows and index == len(rows) - last_rows:
             made.add_row()
-        made.add_row(*row)
+        made.add_row(*(Text(shown_on(sys.stdout, cell)) for cell in row))  # a program names its phases
     return made
 
 

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hakmem.shown import shown_on
+
 from bench.rss.workloads import WORKLOADS
 from bench.shared import command, machine, tables
 from bench.shared.figures import ratio
@@ -63,7 +65,10 @@ def main() -> int:
 
     output = tables.console()
     output.print(machine.heading(notes), markup=False)
-    output.print(f"{trace}: {trace.stat().st_size / 1e6:.1f} MB, {times[-1]['events']} events\n", markup=False)
+    output.print(
+        f"{shown_on(sys.stdout, str(trace))}: {trace.stat().st_size / 1e6:.1f} MB, {times[-1]['events']} events\n",
+        markup=False,
+    )
     rows = [[row["phase"], str(row["events"]), number(row["ns_per_event"], 2)] for row in times]
     output.print(table(f"cpu time, fastest of {TIMES} replays", ["", "events", "ns per event"], rows), "")
     if instructions is not None:
@@ -85,7 +90,7 @@ def main() -> int:
     file = arguments.out / "trace.json"
     document = notes | {"trace": str(trace), "times": times, "pages": pages, "instructions": instructions}
     file.write_text(json.dumps(document, indent=1) + "\n")
-    output.print(f"\nall figures: {file}", markup=False)
+    output.print(f"\nall figures: {shown_on(sys.stdout, str(file))}", markup=False)
     return 0
 
 

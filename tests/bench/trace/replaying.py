@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from hakmem.measure.allocators import hakmem_options
+from hakmem.shown import shown_on
 
 from bench.rss.workloads import write_json_file
 from bench.shared import extension
-from bench.shared.command import refuse
+from bench.shared.command import fail, refuse
 from bench.shared.peers import clean_environment
 from bench.speed.cases import has_valgrind
 
@@ -43,11 +44,11 @@ def record(out: Path, trace: Path, program: Sequence[str]) -> Path:
     folder = (out / "extension").resolve()
     extension.build(folder)
     command = [sys.executable, "-m", "bench.trace.record", str(folder), str(trace), *program]
-    print(f"recording {shlex.join(program)}", file=sys.stderr, flush=True)
+    print(f"recording {shown_on(sys.stderr, shlex.join(program))}", file=sys.stderr, flush=True)
     environment = clean_environment() | {"PYTHONPATH": str(PYTHON_PATH)}
     exit_code = subprocess.run(command, env=environment).returncode
     if exit_code != 0:
-        sys.exit(f"error: the program failed with exit code {exit_code}; nothing was replayed")
+        fail(f"the program failed with exit code {exit_code}; nothing was replayed")
     return trace
 
 
@@ -63,7 +64,7 @@ def replay(native: Path, mode: str, trace: Path) -> list[dict[str, Any]]:
     result = subprocess.run([native / "replay", mode, trace], env=environment, capture_output=True, text=True)
     if result.returncode != 0:
         said = result.stderr.strip().rpartition("\n")[2]
-        sys.exit(f"error: {trace} cannot be replayed, exit code {result.returncode}: {said}")
+        fail(f"{trace} cannot be replayed, exit code {result.returncode}: {said}")
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
