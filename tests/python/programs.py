@@ -189,6 +189,7 @@ PROGRAMS: dict[str, Program] = {
     "command exits": Program(["-c", "import sys; sys.exit(9)"]),
     "command with bad syntax": Program(["-c", "1 +"]),
     "indented command": Program(["-c", "\n    print(1)\n    print(2)"]),
+    "command that is no text": Program(["-c", "print('\udcff\udc9b')"]),
     "command in UTF-8": Program(["-c", "# coding: latin-1\nprint(ascii('\u00e4'))"]),
     "command joined": Program(["-cprint(5)"]),
     "module": Program(["-m", "package.part", "a", "-b"], PACKAGE),

@@ -83,6 +83,13 @@ PyObject *launch_stdin(PyObject *module, PyObject *arguments) {
 
 /* ---- A command ---- */
 
+/* NULL, after the line that CPython's main has before the exception: it is no text. */
+static const char *text_of(PyObject *command) {
+    const char *text = PyUnicode_AsUTF8(command);
+    if (text == NULL) PySys_WriteStderr("Unable to decode the command from the command line:\n");
+    return text;
+}
+
 #if PY_VERSION_HEX >= 0x030D0000
 /* From 3.13 on tracebacks show the lines of a command, by a function that CPython does not export. This does the
  * same: compile, register the source with linecache, evaluate in __main__. */
@@ -104,7 +111,7 @@ static int register_source(PyObject *code, PyObject *command) {
 
 static int run_command(PyObject *command) {
     PyObject *main_module = PyImport_AddModule("__main__"); /* borrowed */
-    const char *text = PyUnicode_AsUTF8(command);
+    const char *text = text_of(command);
     PyObject *code = NULL, *result = NULL;
     PyCompilerFlags flags = _PyCompilerFlags_INIT;
     flags.cf_flags |= PyCF_IGNORE_COOKIE;
@@ -123,7 +130,7 @@ static int run_command(PyObject *command) {
 #else
 static int run_command(PyObject *command) {
     PyCompilerFlags flags = _PyCompilerFlags_INIT;
-    const char *text = PyUnicode_AsUTF8(command);
+    const char *text = text_of(command);
     flags.cf_flags |= PyCF_IGNORE_COOKIE;
     if (text != NULL) return PyRun_SimpleStringFlags(text, &flags);
     PyErr_Print();
