@@ -292,5 +292,11 @@ def test_stats_at_exit_prints_the_table_once() -> None:
     assert "not counted" in result.stderr
 
 
+@pytest.mark.parametrize("way", ["del sys.__stderr__", "sys.__stderr__ = 5", "sys.__stderr__ = io.BytesIO()"])
+def test_table_has_no_place_where_stderr_was_taken_away(way: str) -> None:
+    code = f"import hakmem, io, sys; hakmem.enable(); {way}"
+    assert output_of(run_code(code, environment=clean_environment(HAKMEM_STATS_AT_EXIT="1"))) == ""
+
+
 def test_without_the_option_exit_is_silent() -> None:
     assert output_of(run_code("import hakmem; hakmem.enable()")) == ""

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def print_stats_table() -> None:
-    """Print the table of this process to the real stderr; a program that closed it gets none."""
-    stream = sys.__stderr__
-    if stream is None or stream.closed:
+    """Print the table of this process to the real stderr; a program that closed it, or took it away, gets none."""
+    stream = getattr(sys, "__stderr__", None)
+    if stream is None:
         return
     figures = hakmem.stats()  # before formatting, which allocates
     try:
         stream.write(stats_table(figures, _hakmem.malloc_is_served(), hakmem.is_enabled()))
         stream.flush()
-    except OSError:
-        pass  # nobody reads stderr any more
+    except (OSError, ValueError, AttributeError, TypeError):
+        pass  # nobody reads stderr any more; it is closed, or no stream of text
 
 
 def stats_table(figures: "Stats", malloc_is_served: bool, is_enabled: bool) -> str:
