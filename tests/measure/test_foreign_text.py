@@ -289,7 +289,8 @@ def test_mark_before_the_clock_began_is_at_its_beginning(tmp_path: Path) -> None
     """On a busy machine a program is ahead of who started it; what is written of it can be drawn."""
     path = tmp_path / "marks"
     path.write_text(json.dumps(GOOD_EVENT))
-    events = marks.read_file(str(path), 5.75)
+    with path.open("rb") as file:
+        events = marks.read_file(file, 5.75)
     assert events == [{"seconds": 0.0, "mark": "here", "pid": 7}]
     assert plotted("\n".join(map(json.dumps, [HEADER, GOOD_SAMPLE, *events])).encode()) == 0
 
