@@ -44,7 +44,7 @@ byte waiting_stores; /* in buffers: POLL_NEXT_TIME, to poll_at */
 bit waiting_free[2]; /* in buffers: what each caller adds to the free bytes */
 
 mtype = {WIPED, BEING_CLAIMED, CLAIMED};
-mtype mark = CLAIMED; /* what os_helper_claim_inherited asks */
+mtype mark = CLAIMED; /* what os_process_claim_inherited asks */
 byte own_purges;      /* that threads of this process have begun */
 
 #include "helper_words.pml"

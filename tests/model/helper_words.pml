@@ -50,7 +50,7 @@ inline give_back() {
 
 /* ---- A raw child ---- */
 
-/* step: inherited_put_right, helper_state_forget, os_helper_claim_inherited, os_helper_claim_end
+/* step: inherited_put_right, helper_state_forget, os_process_claim_inherited, os_process_claim_end
  * At the end come slabs that the parent's threads were purging: none of this process's may be among them. */
 inline forget_inherited() {
 #ifdef RAW_CHILD

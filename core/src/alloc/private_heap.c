@@ -70,8 +70,7 @@ static void free_large_blocks(Slab *large) {
 }
 
 void private_heap_destroy(Heap *heap) {
-    lock_acquire(&heap_list_lock); /* so that reclaim has no blocks of the heap in hand */
-    pool_lock_at_rest(heap);
+    pool_lock_at_rest(heap, &heap_list_lock); /* so that reclaim has no blocks of the heap in hand */
     /* The slabs are detached until they are back in the supply: a fork and hak_check wait. */
     atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
     magazines_reset_all(heap);

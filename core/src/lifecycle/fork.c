@@ -21,7 +21,7 @@
 
 void fork_child(void) {
     STORE_RELAXED(detached_count, 0);
-    if (os_helper_claim_inherited()) os_helper_claim_end(); /* what a child has inherited is put right below */
+    if (os_process_claim_inherited()) os_process_claim_end(); /* what a child has inherited is put right below */
     core_release_locks();
     inherited_purges_abandon();
     pool_gather();

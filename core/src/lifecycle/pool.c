@@ -7,17 +7,21 @@
 
 #include "cache/magazine.h"
 #include "heap/heap_all.h"
+#include "retention/inherited.h"
 #include "superslab/metadata.h"
 
 static Heap *pool; /* under heap_list_lock */
 
-void pool_lock_at_rest(Heap *heap) {
+void pool_lock_at_rest(Heap *heap, Lock *outer) {
     enum { WAIT_MS = 1 };
-    lock_acquire(&heap->lock);
-    while (heap->slabs.purging_slabs != 0) {
-        lock_release(&heap->lock);
-        os_sleep_ms(WAIT_MS);
+    for (;;) {
+        inherited_put_right(); /* who was purging may be a thread of the parent's */
+        if (outer != NULL) lock_acquire(outer);
         lock_acquire(&heap->lock);
+        if (heap->slabs.purging_slabs == 0) return;
+        lock_release(&heap->lock);
+        if (outer != NULL) lock_release(outer);
+        os_sleep_ms(WAIT_MS);
     }
 }
 
@@ -35,7 +39,8 @@ Heap *pool_take(HeapKind kind) {
     }
     lock_release(&heap_list_lock);
     if (heap == NULL) return NULL;
-    pool_lock_at_rest(heap); /* a slab that its former thread was purging goes to heap_shared, not to the new thread */
+    /* A slab that its former thread was purging goes to heap_shared, not to the new thread. */
+    pool_lock_at_rest(heap, NULL);
     heap->kind = kind;
     if (kind == HEAP_THREAD) atomic_fetch_add_explicit(&heap_thread_count, 1, memory_order_relaxed);
     magazines_initialize(heap);

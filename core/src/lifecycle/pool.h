@@ -23,7 +23,8 @@ void pool_put(Heap *heap);
  * putting into it. */
 void pool_gather(void);
 
-/* Takes the heap's lock when no slab of it is detached: waits until the kernel has done. */
-void pool_lock_at_rest(Heap *heap);
+/* Takes the heap's lock, after `outer` unless that is NULL, when no slab of it is detached: waits until the kernel has
+ * done, without the locks. */
+void pool_lock_at_rest(Heap *heap, Lock *outer);
 
 #endif

@@ -31,6 +31,7 @@ void core_start(void) {
     if (!LOAD_RELAXED(is_started)) {
         option_initialize();
         os_initialize(option_value(OPTION_SYSTEM_CALLS) == OPTION_SYSTEM_CALLS_PLAIN);
+        os_process_mark();
         registry_initialize();
         if (os_memory_tool_is_present()) STORE_RELAXED(option_values[OPTION_DEBUG], OPTION_DEBUG_GUARD);
         size_class_initialize(option_value(OPTION_ALIGN) == OPTION_ALIGN_16, slab_is_guarded());

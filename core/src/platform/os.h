@@ -96,12 +96,8 @@ bool os_barrier_in_all_threads(void);
 /* A thread of our own: it blocks all signals, has the ordinary scheduling policy and the main thread's processors,
  * whatever the calling thread has. Returns 0 or an errno. */
 int os_helper_start(void (*run)(void));
-void os_helper_await_gone(void); /* returns when the thread is gone for the kernel, or 100 ms after `run` returned */
-
-/* True, once: this process is a child of the one that last started a helper, and was made without the fork hooks. The
- * caller puts right what it has inherited, and calls os_helper_claim_end. Other threads wait for that here. */
-bool os_helper_claim_inherited(void);
-void os_helper_claim_end(void);
+/* Returns when the thread is gone for the kernel, or 100 ms after `run` returned; in a copy of the process at once. */
+void os_helper_await_gone(void);
 
 /* Sleep while the word is `expected`, until somebody wakes it or the time is over; may return early (futex(2)). Not
  * cancellation points, so a lock may be held. */
@@ -115,6 +111,19 @@ void os_sleep_ms(uint32_t milliseconds);
 
 /* Sets the functions that fork calls before it, and after it in the parent and in the child; once per process. */
 void os_fork_hooks_set(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/* ---- Processes ---- */
+
+void os_process_mark(void); /* once, after os_initialize: from now on the kernel tells copies of this process */
+
+/* True: this process has a copy of the state of another one, was made without the fork hooks (_Fork, clone), and nobody
+ * has claimed what it has inherited. */
+bool os_process_is_copy(void);
+
+/* True, once, in a copy: the caller puts right what it has inherited, and calls os_process_claim_end. Other threads
+ * wait for that here. */
+bool os_process_claim_inherited(void);
+void os_process_claim_end(void);
 
 /* ---- Loaded objects ---- */
 

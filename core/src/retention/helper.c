@@ -84,7 +84,8 @@ static void start(uint32_t now_ms) {
     helper_is_being_made = true;
     lock_release(&helper_lock);
     if (has_older) os_helper_await_gone(); /* a stop awaits one thread alone */
-    bool is_made = os_helper_start(helper_main) == 0;
+    /* A signal handler may have made a copy of the process while this thread waited. */
+    bool is_made = !os_process_is_copy() && os_helper_start(helper_main) == 0;
     lock_acquire(&helper_lock);
     helper_is_being_made = false;
     if (!is_made) helper_state = HELPER_BROKEN;
@@ -113,8 +114,8 @@ void helper_poll_now(void) {
 
 /* The helper's last act takes the lock, so its end is awaited without the lock. */
 void helper_stop(void) {
-    inherited_put_right();
     for (;;) {
+        inherited_put_right(); /* in each turn: a signal handler may make a copy of the process meanwhile */
         lock_acquire(&helper_lock);
         bool is_awaited = !helper_is_being_made && (helper_state == HELPER_RUNNING || helper_state == HELPER_FINISHED ||
                                                     helper_state == HELPER_FUTILE);
@@ -128,6 +129,7 @@ void helper_stop(void) {
         }
         helper_poll_now();
         os_helper_await_gone();
+        if (os_process_is_copy()) continue;
         lock_acquire(&helper_lock);
         helper_state = HELPER_ABSENT;
         return;

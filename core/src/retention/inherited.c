@@ -7,6 +7,7 @@
 
 #include "heap/heap_slabs.h"
 #include "platform/os.h"
+#include "retention/bounds.h"
 #include "retention/helper_state.h"
 #include "superslab/superslab.h"
 
@@ -35,9 +36,10 @@ void inherited_purges_abandon(void) {
 }
 
 void inherited_put_right(void) {
-    if (HAK_LIKELY(!os_helper_claim_inherited())) return;
+    if (HAK_LIKELY(!os_process_claim_inherited())) return;
     helper_state_forget();
     STORE_RELAXED(detached_count, 0);
     inherited_purges_abandon();
-    os_helper_claim_end();
+    os_process_claim_end();
+    bounds_poll_next_time(); /* the parent may have left all up to the burst bound to its helper */
 }

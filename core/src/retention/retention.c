@@ -12,6 +12,7 @@
 #include "platform/option.h"
 #include "retention/helper.h"
 #include "retention/idle_slabs.h"
+#include "retention/inherited.h"
 #include "retention/purge.h"
 #include "superslab/huge_pages.h"
 #include "superslab/mapping.h"
@@ -30,6 +31,7 @@ static void poll_without_helper(Bound idle, Bound helper) {
  * would be a pause for what other threads left, and later polls and the helper go on. Without a helper it gives back
  * all that exceeds the bound. */
 void retention_poll(int64_t freed_bytes) {
+    inherited_put_right();
     STORE_RELAXED(reported_bytes, 0);
     int64_t used_bytes = heap_used_bytes_all();
     Bound bound = bounds_idle(used_bytes), burst = bounds_burst(used_bytes);
@@ -108,6 +110,7 @@ void retention_after_birth(void) {
 void retention_after_refill(Heap *heap) {
     retention_after_birth();
     retention_after_cache_growth(heap);
+    if (HAK_UNLIKELY(os_process_is_copy())) retention_poll(0);
     bool has_taken_slab = heap->retention.seen_slabs_taken_count != heap->slabs.taken_count;
     heap->retention.seen_slabs_taken_count = heap->slabs.taken_count;
     if (has_taken_slab && heap->kind == HEAP_THREAD) idle_slabs_share(heap);

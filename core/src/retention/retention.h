@@ -11,6 +11,7 @@
 #define HAK_RETENTION_RETENTION_H
 
 #include "heap/heap.h"
+#include "platform/os.h"
 #include "retention/bounds.h"
 
 /* ---- After blocks were returned, or a large block was freed or shrunk ---- */
@@ -20,7 +21,8 @@
 void retention_poll(int64_t freed_bytes);
 
 HAK_INLINE void retention_poll_if_due(int64_t freed_bytes) {
-    if (HAK_UNLIKELY(atomic_load(&backed_free_bytes) > atomic_load(&bounds_poll_at_free_bytes)))
+    bool is_due = atomic_load(&backed_free_bytes) > atomic_load(&bounds_poll_at_free_bytes);
+    if (HAK_UNLIKELY(is_due || os_process_is_copy())) /* a copy does not know yet that it has no helper */
         retention_poll(freed_bytes);
 }
 

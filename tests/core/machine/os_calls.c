@@ -201,7 +201,6 @@ bool WRAP(os_barrier_in_all_threads)(void) {
     return machine.has_barrier;
 }
 
-static bool has_helper_mark;
 static _Atomic uint32_t has_helper_ended;
 
 static void helper_main(void *run_pointer) {
@@ -215,7 +214,6 @@ int WRAP(os_helper_start)(void (*run)(void)) {
     static void (*helper_run)(void);
     if (is_refused(REFUSE_THREAD)) return EAGAIN;
     helper_run = run;
-    has_helper_mark = true;
     atomic_store(&has_helper_ended, 0);
     threads_begin(MACHINE_HELPER, 0, helper_main, &helper_run);
     return 0;
@@ -244,7 +242,7 @@ void WRAP(os_fork_hooks_set)(void (*prepare)(void), void (*parent)(void), void (
 void os_calls_before_fork(void) { fork_hooks.prepare(); }
 
 void os_calls_after_clone(void) {
-    is_inherited = has_helper_mark;
+    is_inherited = true;
     atomic_store(&is_being_claimed, 0);
     for (unsigned number = 0; number < MACHINE_FIBERS; number++)
         if (number != threads_current()) is_exit_hook_armed[number] = false;
@@ -259,8 +257,14 @@ void os_calls_after_fork(bool is_child) {
     fork_hooks.child();
 }
 
-__typeof__(os_helper_claim_inherited) WRAP(os_helper_claim_inherited);
-bool WRAP(os_helper_claim_inherited)(void) {
+__typeof__(os_process_mark) WRAP(os_process_mark);
+void WRAP(os_process_mark)(void) {} /* this kernel tells each copy */
+
+__typeof__(os_process_is_copy) WRAP(os_process_is_copy);
+bool WRAP(os_process_is_copy)(void) { return is_inherited; }
+
+__typeof__(os_process_claim_inherited) WRAP(os_process_claim_inherited);
+bool WRAP(os_process_claim_inherited)(void) {
     bool was_inherited = is_inherited;
     is_inherited = false;
     while (!was_inherited && atomic_load(&is_being_claimed) != 0) threads_wait(&is_being_claimed, 1, UINT64_MAX);
@@ -268,8 +272,8 @@ bool WRAP(os_helper_claim_inherited)(void) {
     return was_inherited;
 }
 
-__typeof__(os_helper_claim_end) WRAP(os_helper_claim_end);
-void WRAP(os_helper_claim_end)(void) {
+__typeof__(os_process_claim_end) WRAP(os_process_claim_end);
+void WRAP(os_process_claim_end)(void) {
     atomic_store(&is_being_claimed, 0);
     threads_wake(&is_being_claimed, MACHINE_FIBERS);
 }
@@ -306,7 +310,7 @@ void os_calls_reset(const MachineStart *start) {
     refusal_count = 0;
     line_count = 0;
     memory_reset(machine.is_memory_kernels, machine.misaligned_bytes);
-    is_inherited = has_helper_mark = false;
+    is_inherited = false;
     atomic_store(&is_being_claimed, 0);
     memset(is_exit_hook_armed, 0, sizeof is_exit_hook_armed);
 }

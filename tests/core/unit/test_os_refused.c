@@ -104,6 +104,7 @@ static void run_once(void) { helper_runs++; }
 
 static void require_helper_runs(void) {
     os_initialize(false);
+    os_process_mark();
     errno = EDOM;
     REQUIRE_EQUAL(os_helper_start(run_once), 0);
     REQUIRE_EQUAL(errno, EDOM);
@@ -132,10 +133,10 @@ static void mark_is_not_wiped(void *unused) {
     (void)unused;
     sandbox_answer_where(SYS_madvise, MADVISE_ADVICE, WIPE_ON_FORK, EPERM);
     require_helper_runs();
-    REQUIRE(!os_helper_claim_inherited());
+    REQUIRE(!os_process_claim_inherited());
     pid_t child = fork();
     REQUIRE(child >= 0);
-    if (child == 0) _exit(os_helper_claim_inherited() ? 1 : 0);
+    if (child == 0) _exit(os_process_claim_inherited() ? 1 : 0);
     int status;
     REQUIRE_EQUAL(waitpid(child, &status, 0), child);
     REQUIRE_EQUAL(status, 0);

@@ -14,7 +14,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,51 +97,10 @@ bool os_barrier_in_all_threads(void) {
 
 /* ---- The helper thread ---- */
 
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#endif
-
 static _Atomic uint64_t helper_thread_id;
 static _Atomic uint64_t helper_end_ms;
 static _Atomic uint32_t helper_has_ended;
 static void (*helper_function)(void);
-
-/* A word that is MARK_CLAIMED in the process that started the helper, and MARK_WIPED in its children: the kernel wipes
- * its OS page at fork, clone and _Fork alike. NULL: no helper was started, or the kernel does not wipe (before Linux
- * 4.14); then children are not told. */
-static _Atomic uint32_t *_Atomic process_mark;
-
-enum { MARK_WIPED, MARK_BEING_CLAIMED, MARK_CLAIMED };
-
-static void mark_process(void) {
-    _Atomic uint32_t *mark = atomic_load(&process_mark);
-    if (mark == NULL) {
-        void *page = mmap(NULL, os_page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (page == MAP_FAILED) return;
-        if (madvise(page, os_page_bytes, MADV_WIPEONFORK) != 0) {
-            (void)munmap(page, os_page_bytes);
-            return;
-        }
-        mark = page;
-    }
-    atomic_store(mark, MARK_CLAIMED);
-    atomic_store(&process_mark, mark);
-}
-
-bool os_helper_claim_inherited(void) {
-    _Atomic uint32_t *mark = atomic_load(&process_mark);
-    if (mark == NULL || HAK_LIKELY(atomic_load(mark) == MARK_CLAIMED)) return false;
-    uint32_t wiped = MARK_WIPED;
-    if (atomic_compare_exchange_strong(mark, &wiped, MARK_BEING_CLAIMED)) return true;
-    while (atomic_load(mark) == MARK_BEING_CLAIMED) os_wait(mark, MARK_BEING_CLAIMED);
-    return false;
-}
-
-void os_helper_claim_end(void) {
-    _Atomic uint32_t *mark = atomic_load(&process_mark);
-    atomic_store(mark, MARK_CLAIMED);
-    os_wake(mark);
-}
 
 /* Also where the main thread has ended: its number is the process's. */
 static void use_processors_of_process(void) {
@@ -170,7 +128,6 @@ int os_helper_start(void (*run)(void)) {
     helper_function = run;
     atomic_store(&helper_thread_id, 0);
     atomic_store(&helper_has_ended, 0);
-    mark_process();
     if (pthread_attr_init(&attributes) != 0) {
         errno = saved;
         return ENOMEM;
@@ -197,9 +154,10 @@ int os_helper_start(void (*run)(void)) {
     return result;
 }
 
+/* A signal handler may have made a copy of this process meanwhile, in which nobody ends. */
 static void await_end(void) {
     enum { WAIT_MS = 100 };
-    while (atomic_load(&helper_has_ended) == 0) os_wait_ms(&helper_has_ended, 0, WAIT_MS);
+    while (atomic_load(&helper_has_ended) == 0 && !os_process_is_copy()) os_wait_ms(&helper_has_ended, 0, WAIT_MS);
 }
 
 void os_helper_await_gone(void) {
@@ -208,7 +166,8 @@ void os_helper_await_gone(void) {
     await_end();
     uint64_t id = atomic_load(&helper_thread_id), end_ms = atomic_load(&helper_end_ms);
     struct timespec poll_interval = {0, POLL_US * 1000L};
-    while (os_now_ms() - end_ms < EXIT_MS_MAX && syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0)
+    while (os_now_ms() - end_ms < EXIT_MS_MAX && !os_process_is_copy() &&
+           syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0)
         sleep_for(&poll_interval);
     errno = saved;
 }
