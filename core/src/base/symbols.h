@@ -202,6 +202,7 @@
 #pragma redefine_extname os_process_claim_end hak_core_os_process_claim_end
 #pragma redefine_extname os_process_claim_inherited hak_core_os_process_claim_inherited
 #pragma redefine_extname os_process_is_copy hak_core_os_process_is_copy
+#pragma redefine_extname os_process_is_guest hak_core_os_process_is_guest
 #pragma redefine_extname os_process_mark hak_core_os_process_mark
 #pragma redefine_extname os_purge hak_core_os_purge
 #pragma redefine_extname os_purge_ranges hak_core_os_purge_ranges

@@ -120,6 +120,10 @@ void os_process_mark(void); /* once, after os_initialize: from now on the kernel
  * has claimed what it has inherited. */
 bool os_process_is_copy(void);
 
+/* True: this process runs in the memory of another one (vfork, clone with CLONE_VM), so what it starts ends before what
+ * the state tells of. */
+bool os_process_is_guest(void);
+
 /* True, once, in a copy: the caller puts right what it has inherited, and calls os_process_claim_end. Other threads
  * wait for that here. */
 bool os_process_claim_inherited(void);

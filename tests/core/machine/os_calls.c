@@ -263,6 +263,9 @@ void WRAP(os_process_mark)(void) {} /* this kernel tells each copy */
 __typeof__(os_process_is_copy) WRAP(os_process_is_copy);
 bool WRAP(os_process_is_copy)(void) { return is_inherited; }
 
+__typeof__(os_process_is_guest) WRAP(os_process_is_guest);
+bool WRAP(os_process_is_guest)(void) { return false; }
+
 __typeof__(os_process_claim_inherited) WRAP(os_process_claim_inherited);
 bool WRAP(os_process_claim_inherited)(void) {
     bool was_inherited = is_inherited;

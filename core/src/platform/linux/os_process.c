@@ -3,11 +3,13 @@
  *
  * Layer: platform. Does not know heaps. Thread rule: any thread.
  *
- * A process that has a copy of the state (fork, _Fork, clone) finds its mark wiped by the kernel.
+ * A process that has a copy of the state (fork, _Fork, clone) finds its mark wiped by the kernel. One that runs in the
+ * memory of another (vfork, clone with CLONE_VM) finds the mark as it was, and the number of another process.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "platform/os.h"
 
@@ -18,12 +20,15 @@
 typedef enum MarkState { MARK_WIPED, MARK_BEING_CLAIMED, MARK_CLAIMED } MarkState;
 
 typedef struct Mark {
-    _Atomic uint32_t state; /* a MarkState */
+    _Atomic uint32_t state;      /* a MarkState */
+    _Atomic uint32_t process_id; /* who has claimed it; 0: not asked */
 } Mark;
 
 /* Where the kernel does not wipe (before Linux 4.14) the mark stays this one, and children are not told. */
-static Mark unwiped = {MARK_CLAIMED};
+static Mark unwiped = {MARK_CLAIMED, 0};
 static Mark *_Atomic process_mark = &unwiped;
+
+static uint32_t process_id_now(void) { return os_calls_are_plain ? 0 : (uint32_t)getpid(); }
 
 void os_process_mark(void) {
     if (LOAD_RELAXED(process_mark) != &unwiped) return;
@@ -31,6 +36,7 @@ void os_process_mark(void) {
     Mark *mark = mmap(NULL, os_page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     bool is_mapped = mark != MAP_FAILED;
     if (is_mapped && madvise(mark, os_page_bytes, MADV_WIPEONFORK) == 0) {
+        STORE_RELAXED(mark->process_id, process_id_now());
         STORE_RELAXED(mark->state, MARK_CLAIMED);
         atomic_store(&process_mark, mark);
     } else if (is_mapped) {
@@ -40,6 +46,11 @@ void os_process_mark(void) {
 }
 
 bool os_process_is_copy(void) { return LOAD_RELAXED(LOAD_RELAXED(process_mark)->state) == MARK_WIPED; }
+
+bool os_process_is_guest(void) {
+    uint32_t owner = LOAD_RELAXED(LOAD_RELAXED(process_mark)->process_id);
+    return owner != 0 && owner != process_id_now();
+}
 
 bool os_process_claim_inherited(void) {
     Mark *mark = LOAD_RELAXED(process_mark);
@@ -53,6 +64,7 @@ bool os_process_claim_inherited(void) {
 
 void os_process_claim_end(void) {
     Mark *mark = LOAD_RELAXED(process_mark);
+    STORE_RELAXED(mark->process_id, process_id_now());
     atomic_store(&mark->state, MARK_CLAIMED);
     os_wake(&mark->state);
 }

@@ -97,7 +97,7 @@ bool os_barrier_in_all_threads(void) {
 
 /* ---- The helper thread ---- */
 
-static _Atomic uint64_t helper_thread_id;
+static _Atomic uint64_t helper_process_id, helper_thread_id;
 static _Atomic uint64_t helper_end_ms;
 static _Atomic uint32_t helper_has_ended;
 static void (*helper_function)(void);
@@ -128,6 +128,7 @@ int os_helper_start(void (*run)(void)) {
     helper_function = run;
     atomic_store(&helper_thread_id, 0);
     atomic_store(&helper_has_ended, 0);
+    atomic_store(&helper_process_id, (uint64_t)getpid());
     if (pthread_attr_init(&attributes) != 0) {
         errno = saved;
         return ENOMEM;
@@ -154,20 +155,26 @@ int os_helper_start(void (*run)(void)) {
     return result;
 }
 
-/* A signal handler may have made a copy of this process meanwhile, in which nobody ends. */
+static bool helper_is_known_to_kernel(void) {
+    pid_t process_id = (pid_t)atomic_load(&helper_process_id), thread_id = (pid_t)atomic_load(&helper_thread_id);
+    return thread_id == 0 || syscall(SYS_tgkill, process_id, thread_id, 0) == 0;
+}
+
+/* Whose process has ended did not end by itself: other processes may run in its memory (CLONE_VM). A signal handler may
+ * have made a copy of this process meanwhile, in which nobody ends. */
 static void await_end(void) {
     enum { WAIT_MS = 100 };
-    while (atomic_load(&helper_has_ended) == 0 && !os_process_is_copy()) os_wait_ms(&helper_has_ended, 0, WAIT_MS);
+    while (atomic_load(&helper_has_ended) == 0 && !os_process_is_copy() && helper_is_known_to_kernel())
+        os_wait_ms(&helper_has_ended, 0, WAIT_MS);
 }
 
 void os_helper_await_gone(void) {
     enum { EXIT_MS_MAX = 100, POLL_US = 20 }; /* then the id may be another thread's */
     int saved = errno;
     await_end();
-    uint64_t id = atomic_load(&helper_thread_id), end_ms = atomic_load(&helper_end_ms);
+    uint64_t end_ms = atomic_load(&helper_end_ms);
     struct timespec poll_interval = {0, POLL_US * 1000L};
-    while (os_now_ms() - end_ms < EXIT_MS_MAX && !os_process_is_copy() &&
-           syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0)
+    while (os_now_ms() - end_ms < EXIT_MS_MAX && !os_process_is_copy() && helper_is_known_to_kernel())
         sleep_for(&poll_interval);
     errno = saved;
 }
