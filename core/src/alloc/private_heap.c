@@ -70,9 +70,10 @@ static void free_large_blocks(Slab *large) {
 }
 
 void private_heap_destroy(Heap *heap) {
+    lock_hand_fills();                        /* until the heap is in the pool */
     pool_lock_at_rest(heap, &heap_list_lock); /* so that reclaim has no blocks of the heap in hand */
     /* The slabs are detached until they are back in the supply: a fork and hak_check wait. */
-    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_begin();
     magazines_reset_all(heap);
     int64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
     Slab *slabs = heap_slabs_take_all(heap), *large = heap_large_take_all(heap);
@@ -81,7 +82,8 @@ void private_heap_destroy(Heap *heap) {
     lock_release(&heap_list_lock);
     discard_slabs(slabs);
     free_large_blocks(large);
-    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_end();
     retention_after_return(heap, used_bytes);
     pool_put(heap);
+    lock_hand_empties();
 }

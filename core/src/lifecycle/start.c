@@ -12,6 +12,7 @@
 #include "lifecycle/fork.h"
 #include "lifecycle/freeze.h"
 #include "lifecycle/thread.h"
+#include "platform/lock.h"
 #include "platform/option.h"
 #include "platform/os.h"
 #include "platform/os_memory_tool.h"
@@ -55,17 +56,34 @@ __attribute__((destructor)) static void flush_at_end(void) {
 
 /* With the start lock held, a child finds the start either done or not begun. The hooks stand here and not in fork.c
  * because a linker takes from an archive only what something refers to, and nothing refers to a constructor. */
+/* Of signal handlers that fork while their thread has something in hand, and would wait here for themselves. The C
+ * library's malloc does not mind in a process of one thread. The child is like one of _Fork: it goes on where its thread
+ * was, and puts right what it has inherited in its first slow path. */
+static _Thread_local unsigned forks_let_through HAK_TLS_MODEL;
+
+static bool is_let_through(void) {
+    if (forks_let_through == 0) return false;
+    forks_let_through--;
+    return true;
+}
+
 static void before_fork(void) {
+    if (!lock_is_hand_empty()) {
+        forks_let_through++;
+        return;
+    }
     lock_acquire(&start_lock);
     core_freeze();
 }
 
 static void after_fork_in_parent(void) {
+    if (is_let_through()) return;
     core_thaw();
     lock_release(&start_lock);
 }
 
 static void after_fork_in_child(void) {
+    if (is_let_through()) return;
     fork_child();
     lock_release(&start_lock);
 }

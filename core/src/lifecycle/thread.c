@@ -26,9 +26,11 @@ static _Thread_local unsigned exits_seen HAK_TLS_MODEL;
 Heap *thread_heap_attach(void) {
     HAK_ASSERT(LOAD_RELAXED(heap_list) != NULL); /* started: by malloc, or before the block that is freed was made */
     if (exits_seen >= REATTACH_MAX) return NULL;
+    lock_hand_fills(); /* a heap that is in no list yet */
     Heap *heap = pool_take(HEAP_THREAD);
+    if (heap != NULL) heap_of_thread = heap;
+    lock_hand_empties();
     if (heap == NULL) return NULL;
-    heap_of_thread = heap;
     os_thread_exit_hook_arm();
     return heap;
 }
@@ -57,8 +59,10 @@ void thread_heap_detach_own(void) {
     Heap *heap = heap_of_thread;
     exits_seen++;
     if (heap->kind != HEAP_THREAD) return;
+    lock_hand_fills(); /* until the heap is in the pool */
     heap_of_thread = &heap_none;
     int64_t unreported_bytes = thread_heap_detach(heap);
+    lock_hand_empties();
     if (heap_live_blocks() == 0) reclaim_others(false);
     retention_report_returned(unreported_bytes);
 }

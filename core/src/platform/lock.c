@@ -33,6 +33,8 @@ void lock_reset(Lock *lock) {
     os_wake(&lock->state);
 }
 
+_Thread_local _Atomic uint64_t lock_hands_count HAK_TLS_MODEL;
+
 /* ---- The order ---- */
 
 #if HAK_DEBUG_CHECKS

@@ -37,6 +37,22 @@ void lock_order_suspend(bool is_suspended); /* in the calling thread, for heap_l
 #define lock_order_suspend(is_suspended) ((void)0)
 #endif
 
+/* How much the calling thread has in hand: locks, and what it has taken out of the state without one. A fork in a signal
+ * handler that interrupts it must wait for none of that (lifecycle/start.c). */
+extern _Thread_local _Atomic uint64_t lock_hands_count HAK_TLS_MODEL;
+
+HAK_INLINE void lock_hand_fills(void) {
+    ADD_RELAXED(lock_hands_count, 1);
+    COMPILER_BARRIER();
+}
+
+HAK_INLINE void lock_hand_empties(void) {
+    COMPILER_BARRIER();
+    STORE_RELAXED(lock_hands_count, LOAD_RELAXED(lock_hands_count) - 1);
+}
+
+HAK_INLINE bool lock_is_hand_empty(void) { return LOAD_RELAXED(lock_hands_count) == 0; }
+
 /* Unlocks, whoever holds it: for a child whose holder is a thread that it does not have. Wakes all who wait. */
 void lock_reset(Lock *lock);
 
@@ -51,6 +67,7 @@ HAK_INLINE bool lock_try_acquire(Lock *lock) {
 }
 
 HAK_INLINE void lock_acquire(Lock *lock) {
+    lock_hand_fills();
     lock_order_enter(lock);
     if (HAK_UNLIKELY(!lock_try_acquire(lock))) lock_acquire_slow(lock);
 }
@@ -59,6 +76,7 @@ HAK_INLINE void lock_release(Lock *lock) {
     lock_order_leave(lock);
     /* release; pairs with the acquire in lock_try_acquire and lock_acquire_slow */
     if (HAK_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2)) lock_release_slow(lock);
+    lock_hand_empties();
 }
 
 #endif

@@ -82,11 +82,13 @@ static void start(uint32_t now_ms) {
     helper_tried_ms = now_ms;
     helper_state = HELPER_RUNNING;
     helper_is_being_made = true;
+    lock_hand_fills();
     lock_release(&helper_lock);
     if (has_older) os_helper_await_gone(); /* a stop awaits one thread alone */
     /* A signal handler may have made a copy of the process while this thread waited. */
     bool is_made = !os_process_is_copy() && os_helper_start(helper_main) == 0;
     lock_acquire(&helper_lock);
+    lock_hand_empties();
     helper_is_being_made = false;
     if (!is_made) helper_state = HELPER_BROKEN;
 }
@@ -123,6 +125,7 @@ void helper_stop(void) {
                                                     helper_state == HELPER_FUTILE);
         if (!is_awaited && !helper_is_being_made && helper_state != HELPER_FORBIDDEN) return;
         if (is_awaited) helper_state = HELPER_FORBIDDEN;
+        if (is_awaited) lock_hand_fills(); /* until the lock is held again */
         if (!helper_is_being_made) atomic_store(&helper_stopping, 1);
         lock_release(&helper_lock);
         if (!is_awaited) { /* another thread is making it, or forks and waits for its end */
@@ -131,8 +134,10 @@ void helper_stop(void) {
         }
         helper_poll_now();
         os_helper_await_gone();
-        if (os_process_is_copy()) continue;
-        lock_acquire(&helper_lock);
+        bool is_parents = os_process_is_copy();
+        if (!is_parents) lock_acquire(&helper_lock);
+        lock_hand_empties();
+        if (is_parents) continue;
         helper_state = HELPER_ABSENT;
         return;
     }

@@ -35,11 +35,16 @@ void inherited_purges_abandon(void) {
     }
 }
 
-void inherited_put_right(void) {
-    if (HAK_LIKELY(!os_process_claim_inherited())) return;
+static void put_right(void) {
     helper_state_forget();
     STORE_RELAXED(detached_count, 0);
     inherited_purges_abandon();
     os_process_claim_end();
     bounds_poll_next_time(); /* the parent may have left all up to the burst bound to its helper */
+}
+
+void inherited_put_right(void) {
+    lock_hand_fills();
+    if (HAK_UNLIKELY(os_process_claim_inherited())) put_right();
+    lock_hand_empties();
 }

@@ -62,7 +62,7 @@ static void batch_take(Batch *batch, Heap *heap, uint32_t now_ms, uint32_t age_m
         left_bytes -= os_page_set_bytes(slab->purging_pages);
         batch_add(batch, slab);
     }
-    if (batch->slab_count > 0) atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+    if (batch->slab_count > 0) detached_begin();
     lock_release(&heap->lock);
 }
 
@@ -88,7 +88,7 @@ static bool batch_return(const Batch *batch, Heap *heap, size_t *given_back_byte
         *given_back_bytes += heap_slab_from_purging(heap, batch->slab[number], batch->refused[number]);
         is_refused |= batch->refused[number] != 0;
     }
-    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_end();
     lock_release(&heap->lock);
     return !is_refused;
 }

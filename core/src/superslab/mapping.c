@@ -170,11 +170,11 @@ SuperSlab *mapping_take(size_t bytes, size_t alignment, bool *is_zero) {
 /* Called with the lock, which it releases while the kernel works. The mapping is not counted and in no queue. */
 static void purge_tail_unlocked(SuperSlab *mapping) {
     size_t tail_bytes = mapping->backed_bytes - mapping->block_bytes;
-    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_begin();
     lock_release(&supply_lock);
     bool is_purged = os_purge((void *)(mapping->base + mapping->block_bytes), tail_bytes);
     lock_acquire(&supply_lock);
-    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_end();
     if (!is_purged) return;
     supply.purged_bytes += tail_bytes;
     mapping->backed_bytes = mapping->block_bytes;
@@ -204,7 +204,7 @@ static size_t release(SuperSlab *mapping) {
     uintptr_t address = mapping->base;
     size_t mapping_bytes = mapping->mapping_bytes;
     registry_remove_begin(mapping, address, mapping_bytes);
-    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_begin();
     lock_release(&supply_lock);
     os_unmap_or_purge((void *)address, mapping_bytes);
     (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
@@ -212,7 +212,7 @@ static size_t release(SuperSlab *mapping) {
     registry_remove_finish(address, mapping_bytes);
     supply.purged_bytes += bytes;
     supply_header_return(mapping);
-    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_end();
     return bytes;
 }
 

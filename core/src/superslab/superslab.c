@@ -311,7 +311,7 @@ void supply_release_begin(SuperSlab *superslab) {
     list_remove(superslab);
     registry_remove_begin(superslab, superslab->base, SUPERSLAB_BYTES);
     supply.mapped_count--;
-    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_begin();
     atomic_fetch_sub_explicit(&backed_free_bytes, backed_bytes_of(superslab), memory_order_relaxed);
 }
 
@@ -335,7 +335,7 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
         supply_queue_update(superslab); /* queued as of now: the kernel is asked again later */
         list_insert(superslab);
     }
-    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_end();
     lock_release(&supply_lock);
 }
 
@@ -353,7 +353,7 @@ bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes) {
     supply.purged_bytes += (uint64_t)backed_bytes;
     *given_back_bytes += (size_t)backed_bytes;
     supply_header_return(superslab);
-    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_end();
     lock_release(&supply_lock);
     return true;
 }

@@ -30,6 +30,16 @@ extern _Atomic int64_t backed_free_bytes;
  * the lock of the list that they leave. */
 extern _Atomic uint32_t detached_count;
 
+HAK_INLINE void detached_begin(void) {
+    lock_hand_fills();
+    atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+}
+
+HAK_INLINE void detached_end(void) {
+    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    lock_hand_empties();
+}
+
 typedef struct SupplyCounts {
     uint64_t active, spare;          /* SuperSlabs now */
     uint64_t born, died;             /* SuperSlabs ever: active = born - died */

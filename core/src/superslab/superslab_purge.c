@@ -53,7 +53,7 @@ static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refuse
         purged_bytes += os_page_set_bytes((OsPageSet)(os_page_set_all() & ~slab->unbacked_pages));
         slab->unbacked_pages = os_page_set_all();
     }
-    atomic_fetch_sub_explicit(&detached_count, 1, memory_order_relaxed);
+    detached_end();
     superslab->purging_slabs &= ~slabs;
     superslab->free_slabs |= slabs;
     superslab->backed_free_slabs |= refused; /* queued as of now: the kernel is asked again later */
@@ -116,7 +116,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) 
         superslab->free_slabs &= ~slabs;
         superslab->purging_slabs |= slabs;
         supply_queue_update(superslab);
-        atomic_fetch_add_explicit(&detached_count, 1, memory_order_relaxed);
+        detached_begin();
         lock_release(&supply_lock);
         huge_pages_split(superslab);
         uint32_t refused = purge_slabs(superslab, slabs);
