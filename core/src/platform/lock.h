@@ -37,8 +37,8 @@ void lock_order_suspend(bool is_suspended); /* in the calling thread, for heap_l
 #define lock_order_suspend(is_suspended) ((void)0)
 #endif
 
-/* How much the calling thread has in hand: locks, and what it has taken out of the state without one. A fork in a signal
- * handler that interrupts it must wait for none of that (lifecycle/start.c). */
+/* How much the calling thread has in hand: locks, and what it has taken out of the state without one. A fork in a
+ * signal handler that interrupts it must wait for none of that (lifecycle/start.c). */
 extern _Thread_local _Atomic uint64_t lock_hands_count HAK_TLS_MODEL;
 
 HAK_INLINE void lock_hand_fills(void) {

@@ -94,8 +94,8 @@ static void start(uint32_t now_ms) {
 }
 
 /* A futile helper counts as woken: a purge by the caller would be as futile. One that has ended before the thread that
- * makes it came back cannot be replaced yet, so the caller gives back. So does a guest in the memory of another process:
- * a helper that it started would end with it, at any moment. */
+ * makes it came back cannot be replaced yet, so the caller gives back. So does a guest in the memory of another
+ * process: a helper that it started would end with it, at any moment. */
 bool helper_wake(void) {
     enum { BROKEN_RETRY_MS = 1000, FUTILE_RETRY_MS = 30000 };
     inherited_put_right();

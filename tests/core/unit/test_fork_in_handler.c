@@ -1,7 +1,7 @@
 /*
- * unit/test_fork_in_handler.c - a signal handler that forks, in a process of one thread which it has interrupted in the
- * allocator: with a lock, in a purge of its own, or while it waits for the helper. The C library's malloc does not mind.
- * Neither process waits for itself, and the child goes on where its thread was.
+ * unit/test_fork_in_handler.c - a signal handler that forks, in a process of one thread which it has interrupted in
+ * the allocator: with a lock, in a purge of its own, or while it waits for the helper. The C library's malloc does not
+ * mind. Neither process waits for itself, and the child goes on where its thread was.
  */
 #include <pthread.h>
 #include <signal.h>
