@@ -54,11 +54,9 @@ __attribute__((destructor)) static void flush_at_end(void) {
 
 /* ---- Fork ---- */
 
-/* With the start lock held, a child finds the start either done or not begun. The hooks stand here and not in fork.c
- * because a linker takes from an archive only what something refers to, and nothing refers to a constructor. */
-/* Of signal handlers that fork while their thread has something in hand, and would wait here for themselves. The C
- * library's malloc does not mind in a process of one thread. The child is like one of _Fork: it goes on where its
- * thread was, and puts right what it has inherited in its first slow path. */
+/* How many signal handlers are in a fork for which this thread did not wait, since it has something in hand and would
+ * wait for itself. The C library's malloc does not mind in a process of one thread. The child is like one of _Fork: it
+ * goes on where its thread was, and puts right what it has inherited in its first slow path. */
 static _Thread_local unsigned forks_let_through HAK_TLS_MODEL;
 
 static bool is_let_through(void) {
@@ -67,6 +65,8 @@ static bool is_let_through(void) {
     return true;
 }
 
+/* With the start lock held, a child finds the start either done or not begun. The hooks stand here and not in fork.c
+ * because a linker takes from an archive only what something refers to, and nothing refers to a constructor. */
 static void before_fork(void) {
     if (!lock_is_hand_empty()) {
         forks_let_through++;
