@@ -10,6 +10,8 @@
 #include <hakmem.h>
 #include <string.h>
 
+#include "api/block.h"
+
 enum { ENTRY_COUNT = HAK_HOOK_OBJECT + 1 };
 
 /* Written before the runtime's table points here, and constant afterwards, except `hook_mode`: a relaxed atomic, since
@@ -72,13 +74,16 @@ static HAK_COLD void *rescue_calloc(hak_hook_entry_t entry, size_t count, size_t
     return block;
 }
 
-/* Moves a block of the core, or NULL, to the previous allocator. NULL: no memory there either; the block is
- * unchanged. */
+/* False: a freed block, as far as a realloc can tell, which reports it. */
+static bool is_live(const void *block) { return block_usable_bytes(block) != 0 && !block_was_freed(block); }
+
+/* Moves a block of the core, or NULL, to the previous allocator. NULL: no memory there either, or the block is not
+ * live; it is unchanged. */
 static HAK_COLD void *move_out(hak_hook_entry_t entry, void *block, size_t size_bytes) {
-    size_t usable_bytes = block == NULL ? 0 : hak_usable_size(block);
-    if (block != NULL && usable_bytes == 0) return NULL; /* misuse, which the core has reported */
+    if (block != NULL && !is_live(block)) return NULL; /* misuse, which the core has reported */
     void *moved = rescue_malloc(entry, size_bytes);
     if (moved == NULL || block == NULL) return moved;
+    size_t usable_bytes = hak_usable_size(block);
     memcpy(moved, block, usable_bytes < size_bytes ? usable_bytes : size_bytes);
     hak_free(block);
     return moved;
@@ -128,7 +133,7 @@ static HAK_NOINLINE void *detour_realloc(hak_hook_entry_t entry, void *block, si
     if (block != NULL && !hak_owns(block)) return pass_realloc(entry, block, size_bytes);
     if (current_mode() == HAK_HOOK_PASS) {
         if (block == NULL) return pass_malloc(entry, size_bytes);
-        if (size_bytes > hak_usable_size(block)) return move_out(entry, block, size_bytes);
+        if (size_bytes > hak_usable_size(block) && is_live(block)) return move_out(entry, block, size_bytes);
         return realloc_for(entry, block, size_bytes);
     }
     void *resized = realloc_for(entry, block, size_bytes);

@@ -1,14 +1,17 @@
 /*
  * unit/test_hooks_refused.c - the functions for a runtime's table of allocators when the core has no memory: the
- * previous allocator is asked once, and its block is foreign from then on.
+ * previous allocator is asked once, and its block is foreign from then on. And when a block was freed before: it is
+ * reported, and moves nowhere.
  *
  * In unit because the link wraps the OS call that maps. In children, which do not come back from there.
  */
 #include <hakmem_core.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "platform/os.h"
 #include "support/child.h"
+#include "support/misuse.h"
 #include "support/pattern.h"
 #include "support/stats.h"
 #include "support/suite.h"
@@ -236,11 +239,61 @@ static void test_too_large_is_not_passed_on(void **state) {
     each_in_a_child(too_large_is_not_passed_on);
 }
 
-int main(void) {
+/* ---- A block that was freed before ---- */
+
+/* In all modes, with and without memory. One that is small is found with debug=2 alone. */
+static void resize_a_freed_block(hak_hook_entry_t entry, hak_hook_mode_t mode, size_t bytes, bool has_memory) {
+    Case one = {entry, HAK_HOOK_SERVE};
+    hak_hook_t hook = hook_of(&one);
+    void *keeper = hak_malloc(bytes), *block = hook.malloc(hook.context, bytes);
+    hak_published()->hook_set_mode(mode);
+    misuse_announce(block);
+    hook.free(hook.context, block);
+    refuses_maps = !has_memory;
+    REQUIRE(hak_owns(block));
+    REQUIRE(hook.realloc(hook.context, misuse_laundered(block), MAPPING_BYTES) == NULL);
+    require_calls(0, 0, 0, 0);
+    hak_free(keeper);
+    stats_require_all_returned();
+}
+
+static int scenario(const char *argument) {
+    unsigned entry, mode, has_memory;
+    size_t bytes;
+    REQUIRE_EQUAL(sscanf(argument, "%u %u %zu %u", &entry, &mode, &bytes, &has_memory), 4);
+    resize_a_freed_block((hak_hook_entry_t)entry, (hak_hook_mode_t)mode, bytes, has_memory);
+    return 0;
+}
+
+static void require_reported(hak_hook_entry_t entry, hak_hook_mode_t mode, size_t bytes, unsigned has_memory) {
+    static const char *const environment[] = {"HAKMEM_DEBUG=2", "HAKMEM_ON_ERROR=report", NULL};
+    static const char *const words[] = {"realloc of a freed block", "(size class "};
+    char argument[128];
+    snprintf(argument, sizeof argument, "%u %u %zu %u", (unsigned)entry, (unsigned)mode, bytes, has_memory);
+    ChildResult result = child_run_self(argument, environment);
+    misuse_require_report(argument, words, " free of ", ": ", &result);
+    child_require_success(&result);
+}
+
+static void test_freed_blocks_do_not_move(void **state) {
+    (void)state;
+    static const size_t sizes[] = {SMALL_BYTES, RUN_BYTES};
+    for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
+        for (unsigned has_memory = 0; has_memory < 2; has_memory++) {
+            for (size_t number = 0; number < CASES; number++)
+                require_reported(cases[number].entry, cases[number].mode, sizes[index], has_memory);
+            require_reported(HAK_HOOK_FIRST, HAK_HOOK_PASS, sizes[index], has_memory);
+            require_reported(HAK_HOOK_OBJECT, HAK_HOOK_PASS, sizes[index], has_memory);
+        }
+    }
+}
+
+int main(int count, char **arguments) {
+    if (count > 1) return scenario(arguments[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests_are_passed_on),     cmocka_unit_test(test_blocks_move_out),
         cmocka_unit_test(test_object_is_passed_on),        cmocka_unit_test(test_nothing_changes),
-        cmocka_unit_test(test_too_large_is_not_passed_on),
+        cmocka_unit_test(test_too_large_is_not_passed_on), cmocka_unit_test(test_freed_blocks_do_not_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
