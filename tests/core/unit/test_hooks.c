@@ -102,6 +102,60 @@ static void test_passed(void **state) {
     stats_require_all_returned();
 }
 
+/* What is no block of the core's that grows. */
+static void test_passed_or_resized_where_it_is(void **state) {
+    (void)state;
+    const hak_core_t *core = hak_published();
+    for (size_t index = 0; index < ENTRIES; index++) {
+        hak_hook_t hook = core->hook_over(entries[index], &previous, 1);
+        core->hook_set_mode(HAK_HOOK_SERVE);
+        char *block = hook.malloc(hook.context, 2000);
+        memset(block, 1, 100);
+        core->hook_set_mode(HAK_HOOK_PASS);
+        uint64_t passed_requests = stats_now().passed_requests;
+        REQUIRE(hook.realloc(hook.context, NULL, 48) == foreign);
+        REQUIRE(hook.calloc(hook.context, SIZE_MAX, 2) == NULL); /* that it is too much is not decided here */
+        REQUIRE(hook.realloc(hook.context, foreign, 60) == foreign);
+        require_calls(1, 1, 1, 0);
+        REQUIRE_EQUAL(stats_now().passed_requests, passed_requests + 3);
+        REQUIRE(hook.realloc(hook.context, block, 1999) == block);
+        REQUIRE((block = hook.realloc(hook.context, block, 100)) != NULL && hak_owns(block));
+        REQUIRE(hak_usable_size(block) < 1999 && block[0] == 1 && block[99] == 1);
+        REQUIRE_EQUAL(stats_now().passed_requests, passed_requests + 3);
+        hook.free(hook.context, block);
+        require_calls(0, 0, 0, 0);
+    }
+    stats_require_all_returned();
+}
+
+/* As served_requests counts blocks: a realloc where another one was handed out. */
+static void test_counted(void **state) {
+    (void)state;
+    const hak_core_t *core = hak_published();
+    for (size_t index = 0; index < ENTRIES; index++) {
+        hak_hook_t hook = core->hook_over(entries[index], &previous, 1);
+        core->hook_set_mode(HAK_HOOK_COUNT);
+        uint64_t served_bytes = stats_now().served_bytes;
+        char *block = hook.malloc(hook.context, 500), *zero = hook.calloc(hook.context, 5, 20);
+        REQUIRE_EQUAL(stats_now().served_bytes, served_bytes + 600);
+        REQUIRE(hook.realloc(hook.context, block, 499) == block);
+        REQUIRE_EQUAL(stats_now().served_bytes, served_bytes + 600);
+        REQUIRE((block = hook.realloc(hook.context, block, 3000)) != NULL);
+        REQUIRE_EQUAL(stats_now().served_bytes, served_bytes + 3600);
+        char *other = hook.realloc(hook.context, NULL, 70);
+        REQUIRE_EQUAL(stats_now().served_bytes, served_bytes + 3670);
+        core->hook_set_mode(HAK_HOOK_SERVE);
+        other = hook.realloc(hook.context, hook.realloc(hook.context, other, 3000), 4);
+        hook.free(hook.context, hook.realloc(hook.context, NULL, 70));
+        REQUIRE_EQUAL(stats_now().served_bytes, served_bytes + 3670);
+        hook.free(hook.context, block);
+        hook.free(hook.context, zero);
+        hook.free(hook.context, other);
+        require_calls(0, 0, 0, 0);
+    }
+    stats_require_all_returned();
+}
+
 static void test_entry_that_is_not_served(void **state) {
     (void)state;
     const hak_core_t *core = hak_published();
@@ -131,6 +185,12 @@ static void test_over_themselves(void **state) {
         REQUIRE_EQUAL(core->hook_is_ours(entries[index], &hook), 1);
         hak_hook_t again = core->hook_over(entries[index], &hook, 1);
         REQUIRE(again.malloc == hook.malloc && again.free == hook.free);
+        again.free(again.context, foreign);
+        require_calls(0, 0, 0, 1);
+        hook = core->hook_over(entries[index], &previous, 0);
+        REQUIRE_EQUAL(core->hook_is_ours(entries[index], &hook), 1);
+        again = core->hook_over(entries[index], &hook, 1);
+        REQUIRE(again.malloc == previous.malloc && again.free == hook.free);
         again.free(again.context, foreign);
         require_calls(0, 0, 0, 1);
     }
@@ -172,6 +232,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_served),
         cmocka_unit_test(test_passed),
+        cmocka_unit_test(test_passed_or_resized_where_it_is),
+        cmocka_unit_test(test_counted),
         cmocka_unit_test(test_entry_that_is_not_served),
         cmocka_unit_test(test_over_themselves),
         cmocka_unit_test(test_noticed),
