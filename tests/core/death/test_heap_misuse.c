@@ -147,6 +147,16 @@ static void free_of_more_blocks_than_are_held(void) {
     hak_heap_destroy(account);
 }
 
+/* The block is in the heap's cache, so that the account alone can tell. With debug 2 it went to its slab. */
+static void private_block_freed_twice(void) {
+    hak_heap_t *heap = private_heap();
+    void *held = hak_heap_malloc(heap, 8), *block = hak_heap_malloc(heap, 48);
+    hak_heap_free(heap, block);
+    hak_heap_free(heap, misuse_laundered(block));
+    require_held(heap, hak_usable_size(held), 1);
+    hak_heap_destroy(heap);
+}
+
 static void free_in_a_destroyed_heap(void) {
     hak_heap_t *heap = hak_heap_new(NULL);
     unsigned char *block = filled_block(heap, 48);
@@ -201,6 +211,7 @@ static const MisuseCase cases[] = {
     MISUSE_CASE("invalid free of 0x", free_of_more_than_is_held),
     MISUSE_CASE("invalid free of 0x", free_of_a_large_block_that_is_not_held),
     MISUSE_CASE("invalid free of 0x", free_of_more_blocks_than_are_held),
+    MISUSE_CASE(" free of 0x", private_block_freed_twice),
     MISUSE_CASE("invalid free of 0x", free_of_a_foreign_block),
     MISUSE_CASE("invalid free of 0x", realloc_of_a_foreign_block),
     MISUSE_CASE("invalid use of 0x", heap_destroyed_twice),

@@ -12,8 +12,9 @@
 #include "support/suite.h"
 
 typedef void *(*Allocate)(size_t);
-static const Allocate entry_points[] = {hak_malloc, hak_malloc_object, hak_malloc_align8};
-enum { ENTRY_POINTS = 3, ENTRY_OBJECT = 1, ENTRY_ALIGN8 = 2 };
+static const Allocate entry_points[] = {hak_malloc, hak_malloc_object, hak_malloc_align8, hak_malloc_align16};
+static void *(*const callocs[])(size_t, size_t) = {hak_calloc, hak_calloc_align16};
+enum { ENTRY_POINTS = 4, ENTRY_OBJECT = 1, ENTRY_ALIGN8 = 2, ENTRY_ALIGN16 = 3, CALLOCS = 2 };
 
 /* Sizes around every boundary there is. */
 static const size_t sizes[] = {
@@ -111,9 +112,11 @@ static void test_calloc_overflow(void **state) {
         {SIZE_MAX / 2, 3}, {SIZE_MAX, SIZE_MAX}, {SIZE_MAX / 8 + 1, 8},
     };
     for (size_t index = 0; index < sizeof pairs / sizeof *pairs; index++) {
-        errno = 0;
-        REQUIRE(hak_calloc(pairs[index][0], pairs[index][1]) == NULL);
-        REQUIRE_EQUAL(errno, ENOMEM);
+        for (size_t entry = 0; entry < CALLOCS; entry++) {
+            errno = 0;
+            REQUIRE(callocs[entry](pairs[index][0], pairs[index][1]) == NULL);
+            REQUIRE_EQUAL(errno, ENOMEM);
+        }
     }
 }
 
@@ -130,7 +133,9 @@ static void test_calloc_is_zero(void **state) {
             if (round == 1) (void)hak_trim();
             if (round == 2) hak_thread_flush();
             for (size_t number = 0; number < 8; number++) {
-                dirty[number] = number % 2 == 0 ? hak_calloc(sizes[index], 1) : hak_calloc(1, sizes[index]);
+                dirty[number] =
+                    callocs[number / 4](number % 2 == 0 ? sizes[index] : 1, number % 2 == 0 ? 1 : sizes[index]);
+                REQUIRE_EQUAL((uintptr_t)dirty[number] % (number / 4 == 0 && sizes[index] <= 8 ? 8 : 16), 0);
                 REQUIRE(pattern_is_zero(dirty[number], sizes[index]));
                 memset(dirty[number], 0xCD, sizes[index]);
             }
@@ -141,6 +146,7 @@ static void test_calloc_is_zero(void **state) {
 /* ---- Alignment and usable size ---- */
 
 static size_t promised_alignment(size_t entry, size_t size_bytes) {
+    if (entry == ENTRY_ALIGN16) return 16;
     if (size_bytes <= 8 || entry == ENTRY_ALIGN8) return 8;
     return entry == ENTRY_OBJECT && size_bytes > 16 && size_bytes <= 24 ? 8 : 16;
 }
@@ -179,7 +185,8 @@ static void test_alignment_of_entry_points(void **state) {
 
 static void test_alignment_of_realloc(void **state) {
     (void)state;
-    static void *(*const reallocs[])(void *, size_t) = {hak_realloc, hak_realloc_object, hak_realloc_align8};
+    static void *(*const reallocs[])(void *, size_t) = {hak_realloc, hak_realloc_object, hak_realloc_align8,
+                                                        hak_realloc_align16};
     for (size_t entry = 0; entry < ENTRY_POINTS; entry++)
         for (size_t from = 0; from <= 200; from += 3)
             for (size_t to = 1; to <= 200; to += 7) {
