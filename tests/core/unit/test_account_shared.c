@@ -131,6 +131,21 @@ static void test_a_refusal_below_what_is_held(void **state) {
     hak_heap_destroy(heap);
 }
 
+/* Another thread has raised the limits since this one compared them. */
+static void test_no_refusal_below_raised_limits(void **state) {
+    (void)state;
+    void *first;
+    hak_heap_t *heap = shared_heap(&first);
+    REQUIRE_EQUAL(hak_heap_set_limit(heap, 5000, 6000), 0);
+    errno = 0;
+    REQUIRE(!account_refuses(heap, 5000));
+    REQUIRE_EQUAL(errno, 0);
+    REQUIRE_EQUAL(stats_of_heap(heap).soft_refusals + stats_of_heap(heap).hard_refusals, 0);
+    REQUIRE(!heap->soft_refused);
+    hak_heap_free(heap, first);
+    hak_heap_destroy(heap);
+}
+
 /* ---- Figures ---- */
 
 /* What a claim moves is in neither place for a moment: too little then, and never too much. */
@@ -156,8 +171,8 @@ static void test_more_than_is_held_is_not_subtracted(void **state) {
     hak_heap_t *heap = hak_heap_new(&options);
     REQUIRE(account_add(heap, 100, 1));
     account_subtract(heap, 101, 2);
-    REQUIRE_EQUAL(stats_of_heap(heap).used_bytes, 0);
-    REQUIRE_EQUAL(stats_of_heap(heap).used_blocks, 0);
+    REQUIRE_EQUAL(heap->used_bytes, 0);
+    REQUIRE_EQUAL(heap->used_blocks, 0);
     REQUIRE_EQUAL(stats_of_heap(heap).peak_bytes, 100);
     hak_heap_destroy(heap);
 }
@@ -247,6 +262,7 @@ int main(void) {
         cmocka_unit_test(test_a_soft_limit_refuses_again_after_a_fall),
         cmocka_unit_test(test_a_block_that_is_not_made_is_taken_back),
         cmocka_unit_test(test_a_refusal_below_what_is_held),
+        cmocka_unit_test(test_no_refusal_below_raised_limits),
         cmocka_unit_test(test_figures_within_a_claim),
         cmocka_unit_test(test_more_than_is_held_is_not_subtracted),
         cmocka_unit_test(test_a_former_user_is_awaited_for_a_while),
