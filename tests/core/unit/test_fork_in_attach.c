@@ -13,9 +13,34 @@
 enum { STEP_HELD = 1, STEP_FORKED = 2, CHILD_SECONDS_MAX = 60 };
 
 static Story story = STORY_START;
-static _Thread_local bool is_held_with_heap, is_held_before_pool;
+static _Thread_local bool is_held_before_kind, is_held_with_heap, is_held_before_pool;
 
 static void hold(bool *is_to_hold) { story_hold(&story, is_to_hold, STEP_HELD, STEP_FORKED); }
+
+/* A new heap, listed and of no kind yet: its thread waits for a purge that a former thread would have begun. */
+static Heap *new_heap;
+
+void *__real_hak_core_metadata_map(size_t bytes);
+void *__wrap_hak_core_metadata_map(size_t bytes);
+
+void *__wrap_hak_core_metadata_map(size_t bytes) {
+    void *memory = __real_hak_core_metadata_map(bytes);
+    if (!is_held_before_kind || bytes != sizeof *new_heap) return memory;
+    new_heap = memory;
+    new_heap->slabs.purging_slabs = 1;
+    return memory;
+}
+
+void __real_hak_core_os_sleep_ms(uint32_t milliseconds);
+void __wrap_hak_core_os_sleep_ms(uint32_t milliseconds);
+
+void __wrap_hak_core_os_sleep_ms(uint32_t milliseconds) {
+    if (is_held_before_kind && new_heap != NULL) {
+        hold(&is_held_before_kind);
+        new_heap->slabs.purging_slabs = 0;
+    }
+    __real_hak_core_os_sleep_ms(milliseconds);
+}
 
 Heap *__real_hak_core_pool_take(HeapKind kind);
 Heap *__wrap_hak_core_pool_take(HeapKind kind);
@@ -55,6 +80,38 @@ static void fork_while_held(void *(*thread_function)(void *), void (*child_funct
     REQUIRE_EQUAL(hak_check(), 0);
 }
 
+static void *begin_a_heap(void *unused) {
+    is_held_before_kind = true;
+    hak_free(hak_malloc(100));
+    REQUIRE(!is_held_before_kind);
+    return unused;
+}
+
+static void *allocate(void *unused) {
+    hak_free(hak_malloc(100));
+    return unused;
+}
+
+static void use_heap_again(void) {
+    uint32_t heaps = heap_count;
+    threads_join(threads_start(allocate, NULL));
+    REQUIRE_EQUAL(heap_count, heaps);
+}
+
+static void use_new_heap_again(void) {
+    REQUIRE(new_heap != NULL);
+    new_heap->slabs.purging_slabs = 0;
+    REQUIRE_EQUAL(heap_thread_count, 1);
+    use_heap_again();
+}
+
+/* Before any other thread, whose heap it would get. */
+static void test_thread_with_a_new_heap(void **state) {
+    (void)state;
+    hak_free(hak_malloc(100));
+    fork_while_held(begin_a_heap, use_new_heap_again);
+}
+
 static void *begin(void *unused) {
     is_held_with_heap = true;
     hak_free(hak_malloc(100));
@@ -76,17 +133,6 @@ static void *end(void *unused) {
     return unused;
 }
 
-static void *allocate(void *unused) {
-    hak_free(hak_malloc(100));
-    return unused;
-}
-
-static void use_heap_again(void) {
-    uint32_t heaps = heap_count;
-    threads_join(threads_start(allocate, NULL));
-    REQUIRE_EQUAL(heap_count, heaps);
-}
-
 static void test_thread_that_ends(void **state) {
     (void)state;
     hak_free(hak_malloc(100));
@@ -95,6 +141,7 @@ static void test_thread_that_ends(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_thread_with_a_new_heap),
         cmocka_unit_test(test_thread_that_begins),
         cmocka_unit_test(test_thread_that_ends),
     };
