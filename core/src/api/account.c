@@ -69,6 +69,13 @@ bool account_is_alive(const hak_heap_t *heap) {
     return false;
 }
 
+HAK_COLD void account_report_not_held(const hak_heap_t *heap, const void *block, size_t usable_bytes) {
+    uint64_t held_blocks = account_held_blocks(heap), held_bytes = account_held_bytes(heap);
+    misuse_report("invalid free of %p: not a block of the heap %p, which holds %u blocks of %u bytes (size class %u "
+                  "bytes, thread %u)",
+                  block, heap, held_blocks, held_bytes, (uint64_t)usable_bytes, os_thread_id());
+}
+
 void hak_heap_destroy(hak_heap_t *heap) {
     if (heap == NULL || !account_is_alive(heap)) return;
     Heap *private_heap = heap->private_heap;
@@ -150,13 +157,14 @@ HAK_COLD void account_note_fall(hak_heap_t *heap, uint64_t held_bytes, uint64_t 
 
 int hak_heap_set_limit(hak_heap_t *heap, uint64_t soft_limit_bytes, uint64_t hard_limit_bytes) {
     uint64_t soft = limit_or_none(soft_limit_bytes), hard = limit_or_none(hard_limit_bytes);
-    if (heap == NULL || (soft != UINT64_MAX && soft > hard)) return EINVAL;
+    if (heap == NULL || (soft != UINT64_MAX && soft > hard) || !account_is_alive(heap)) return EINVAL;
     set_limits(heap, soft, hard);
     return 0;
 }
 
 int hak_heap_stats_get(const hak_heap_t *heap, hak_heap_stats_t *stats) {
-    if (heap == NULL || stats == NULL || stats->struct_bytes < 2 * sizeof(uint32_t)) return EINVAL;
+    if (heap == NULL || stats == NULL || stats->struct_bytes < 2 * sizeof(uint32_t) || !account_is_alive(heap))
+        return EINVAL;
     uint32_t struct_bytes = stats->struct_bytes < sizeof *stats ? stats->struct_bytes : (uint32_t)sizeof *stats;
     uint64_t held_bytes = account_held_bytes(heap), peak_bytes = LOAD_RELAXED(heap->peak_bytes);
     hak_heap_stats_t full = {

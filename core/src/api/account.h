@@ -115,6 +115,9 @@ HAK_INLINE uint64_t account_held_blocks(const hak_heap_t *heap) {
  * thread counts in a destroyed heap alone, so each request asks. */
 bool account_is_alive(const hak_heap_t *heap);
 
+/* The account holds less than the block: it was made by hak_malloc, in another heap, or freed before. */
+void account_report_not_held(const hak_heap_t *heap, const void *block, size_t usable_bytes);
+
 /* Whether the held bytes may become `wanted_bytes`. True: refused and counted, with errno ENOMEM. */
 bool account_refuses(hak_heap_t *heap, uint64_t wanted_bytes);
 

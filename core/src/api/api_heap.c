@@ -9,7 +9,6 @@
 
 #include "alloc/empty_heap.h"
 #include "api/host_heap.h"
-#include "platform/misuse.h"
 
 /* ---- Malloc ---- */
 
@@ -117,14 +116,6 @@ void *hak_heap_malloc_or(hak_heap_t *heap, size_t size_bytes, hak_refused *refus
 
 /* ---- Free ---- */
 
-/* The account holds less than the block: it was made by hak_malloc, in another heap, or freed before. */
-static HAK_COLD void report_not_held(const hak_heap_t *heap, const void *block, size_t usable_bytes) {
-    uint64_t held_blocks = account_held_blocks(heap), held_bytes = account_held_bytes(heap);
-    misuse_report("invalid free of %p: not a block of the heap %p, which holds %u blocks of %u bytes (size class %u "
-                  "bytes, thread %u)",
-                  block, heap, held_blocks, held_bytes, (uint64_t)usable_bytes, os_thread_id());
-}
-
 /* `block` is large, NULL, of a private heap, or misuse; or the calling thread does not count alone, or used_bytes is
  * at least watch_bytes. */
 static HAK_NOINLINE void free_checked(hak_heap_t *heap, void *block) {
@@ -132,7 +123,7 @@ static HAK_NOINLINE void free_checked(hak_heap_t *heap, void *block) {
     size_t usable_bytes = host_heap_block_bytes(heap, block);
     if (usable_bytes == 0) return;
     if (HAK_UNLIKELY(!account_holds(heap, usable_bytes))) {
-        report_not_held(heap, block, usable_bytes);
+        account_report_not_held(heap, block, usable_bytes);
         return;
     }
     host_heap_free(heap, block);
@@ -156,7 +147,7 @@ static HAK_NOINLINE void *free_checked_or(hak_heap_t *heap, void *block, size_t 
     if (!is_own_small) return free_any_or(heap, block, size_bytes, foreign_free, context);
     uint64_t usable_bytes = magazine_usable_bytes(&source->magazine[slab_class]);
     if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) < usable_bytes || LOAD_RELAXED(heap->used_blocks) == 0)) {
-        report_not_held(heap, block, usable_bytes);
+        account_report_not_held(heap, block, usable_bytes);
         return NULL;
     }
     account_subtract_plainly(heap, usable_bytes, 1);

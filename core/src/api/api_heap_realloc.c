@@ -64,21 +64,42 @@ static HAK_COLD void *copy_of_private(hak_heap_t *heap, const void *block, size_
     return copy;
 }
 
+/* ---- A block that an account does not hold ---- */
+
+/* False, after a report and with errno ENOMEM: the account was destroyed, or does not hold the block. */
+static HAK_NOINLINE bool is_held_after_all(const hak_heap_t *heap, const void *block, size_t usable_bytes) {
+    bool is_alive = account_is_alive(heap);
+    if (HAK_LIKELY(is_alive && account_holds(heap, usable_bytes))) return true;
+    if (is_alive) account_report_not_held(heap, block, usable_bytes);
+    errno = ENOMEM;
+    return false;
+}
+
+/* The same, with a fast path for who counts alone. It takes bytes for blocks: one comparison less. */
+HAK_INLINE bool is_held_or_reported(const hak_heap_t *heap, const void *block, size_t usable_bytes) {
+    bool is_held = account_is_counted_by(heap, heap_of_thread) && LOAD_RELAXED(heap->used_bytes) >= usable_bytes;
+    return HAK_LIKELY(is_held) || is_held_after_all(heap, block, usable_bytes);
+}
+
 /* ---- Small blocks of an account ---- */
 
-/* Takes a block of the class, and counts `more_bytes` more. NULL, errno ENOMEM: refused, or no memory. */
-HAK_INLINE void *take_larger(hak_heap_t *heap, size_t size_bytes, unsigned class_index, uint64_t more_bytes) {
+/* Takes a block of the class, and counts what it has more than `from`, a block of `from_bytes`. NULL, errno ENOMEM:
+ * refused, no memory, or `from` is not held, which is reported. */
+HAK_INLINE void *take_larger(hak_heap_t *heap, const void *from, uint64_t from_bytes, size_t size_bytes,
+                             unsigned class_index) {
     void *block;
+    uint64_t more_bytes = size_class_usable_bytes[class_index] - from_bytes;
     Heap *source = heap_of_thread;
     Magazine *magazine = heap_malloc_announce(source, class_index);
-    bool is_allowed = LOAD_RELAXED(heap->used_bytes) + more_bytes <= LOAD_RELAXED(heap->ceiling_bytes);
+    uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
+    bool is_allowed = used_bytes >= from_bytes && used_bytes + more_bytes <= LOAD_RELAXED(heap->ceiling_bytes);
     if (HAK_LIKELY(is_allowed && account_is_counted_by(heap, source) && magazine_pop(magazine, &block))) {
         account_add_plainly(heap, more_bytes, 0);
         heap_malloc_done(source);
         return block;
     }
     heap_malloc_withdraw(source);
-    if (!account_is_alive(heap) || !account_add(heap, more_bytes, 0)) return NULL;
+    if (!is_held_or_reported(heap, from, from_bytes) || !account_add(heap, more_bytes, 0)) return NULL;
     block = host_heap_malloc(heap, size_bytes);
     if (block == NULL) account_take_back(heap, more_bytes, 0);
     return block;
@@ -117,12 +138,13 @@ static void *move_small(hak_heap_t *heap, void *block, size_t size_bytes, unsign
     uint64_t from_bytes = size_class_usable_bytes[from_class], to_bytes = size_class_usable_bytes[to_class];
     if (HAK_UNLIKELY(private_heap_owns_small(block))) return copy_of_private(heap, block, from_bytes, size_bytes);
     if (to_bytes > from_bytes) {
-        void *moved = take_larger(heap, size_bytes, to_class, to_bytes - from_bytes);
+        void *moved = take_larger(heap, block, from_bytes, size_bytes, to_class);
         if (HAK_UNLIKELY(moved == NULL)) return NULL;
         memcpy(moved, block, from_bytes);
         heap_free(heap_of_thread, block, from_class);
         return moved;
     }
+    if (HAK_UNLIKELY(!is_held_or_reported(heap, block, from_bytes))) return NULL;
     void *moved = take_uncounted(heap, heap_of_thread, size_bytes, to_class);
     if (HAK_UNLIKELY(moved == NULL)) return block; /* shrinking never fails */
     memcpy(moved, block, size_bytes);
@@ -181,8 +203,7 @@ void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
                           : move_small(heap, block, size_bytes, from_class, to_class);
     }
     if (block == NULL) return hak_heap_malloc(heap, size_bytes);
-    if (HAK_UNLIKELY(size_bytes > ACCOUNT_REQUEST_BYTES_MAX ||
-                     (heap->private_heap == NULL && !account_is_alive(heap)))) {
+    if (HAK_UNLIKELY(size_bytes > ACCOUNT_REQUEST_BYTES_MAX)) {
         errno = ENOMEM;
         return NULL;
     }
@@ -190,7 +211,10 @@ void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) {
     if (HAK_UNLIKELY(heap->private_heap == NULL && private_heap_owns_any(block)))
         return copy_of_private(heap, block, block_usable_bytes(block), size_bytes);
     size_t usable_bytes = host_heap_block_bytes(heap, block);
-    if (usable_bytes != 0) return resize(heap, block, usable_bytes, size_bytes);
-    errno = ENOMEM;
-    return NULL;
+    if (usable_bytes == 0) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (heap->private_heap == NULL && !is_held_or_reported(heap, block, usable_bytes)) return NULL;
+    return resize(heap, block, usable_bytes, size_bytes);
 }

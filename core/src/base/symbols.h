@@ -14,6 +14,7 @@
 #pragma redefine_extname account_note_fall hak_core_account_note_fall
 #pragma redefine_extname account_note_peak hak_core_account_note_peak
 #pragma redefine_extname account_refuses hak_core_account_refuses
+#pragma redefine_extname account_report_not_held hak_core_account_report_not_held
 #pragma redefine_extname account_subtract hak_core_account_subtract
 #pragma redefine_extname account_take_back hak_core_account_take_back
 #pragma redefine_extname account_update_ceiling hak_core_account_update_ceiling

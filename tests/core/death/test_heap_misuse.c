@@ -4,6 +4,7 @@
  * the line, and the process goes on, with figures that are right. At each debug level.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -157,6 +158,31 @@ static void private_block_freed_twice(void) {
     hak_heap_destroy(heap);
 }
 
+/* The block is left alone, as where no memory is left. */
+static void realloc_of_what_is_not_held(size_t bytes, size_t new_bytes) {
+    hak_heap_t *account = hak_heap_new(NULL);
+    void *held = hak_heap_malloc(account, 24);
+    uint64_t held_bytes = hak_usable_size(held);
+    unsigned char *block = hak_malloc(bytes);
+    memset(block, 7, bytes);
+    REQUIRE(hak_heap_realloc(account, misuse_laundered(block), new_bytes) == NULL);
+    require_held(account, held_bytes, 1);
+    require_filled(block, bytes);
+    hak_free(block);
+    hak_heap_free(account, held);
+    require_held(account, 0, 0);
+    hak_heap_destroy(account);
+}
+
+static void growth_of_a_small_block_that_is_not_held(void) { realloc_of_what_is_not_held(48, 4800); }
+static void shrink_of_a_small_block_that_is_not_held(void) { realloc_of_what_is_not_held(4800, 48); }
+static void growth_of_a_large_block_that_is_not_held(void) { realloc_of_what_is_not_held(100000, 900000); }
+static void shrink_of_a_large_block_that_is_not_held(void) { realloc_of_what_is_not_held(900000, 100000); }
+
+/* It was small, and its copy is large, or the other way. */
+static void growth_to_a_large_block_that_is_not_held(void) { realloc_of_what_is_not_held(4800, 900000); }
+static void shrink_to_a_small_block_that_is_not_held(void) { realloc_of_what_is_not_held(900000, 4800); }
+
 static void free_in_a_destroyed_heap(void) {
     hak_heap_t *heap = hak_heap_new(NULL);
     unsigned char *block = filled_block(heap, 48);
@@ -192,6 +218,32 @@ static void request_on_a_destroyed_heap(void) {
     REQUIRE(hak_heap_malloc(misuse_laundered(heap), 48) == NULL);
 }
 
+static void realloc_in_a_destroyed_heap(size_t bytes, size_t new_bytes) {
+    hak_heap_t *heap = hak_heap_new(NULL);
+    unsigned char *block = filled_block(heap, bytes);
+    hak_heap_destroy(heap);
+    REQUIRE(hak_heap_realloc(misuse_laundered(heap), block, new_bytes) == NULL);
+    require_filled(block, bytes);
+    hak_free(block);
+}
+
+static void growth_in_a_destroyed_heap(void) { realloc_in_a_destroyed_heap(48, 4800); }
+static void shrink_in_a_destroyed_heap(void) { realloc_in_a_destroyed_heap(4800, 48); }
+static void shrink_of_a_large_block_in_a_destroyed_heap(void) { realloc_in_a_destroyed_heap(900000, 100000); }
+
+static void limit_of_a_destroyed_heap(void) {
+    hak_heap_t *heap = hak_heap_new(NULL);
+    hak_heap_destroy(heap);
+    REQUIRE_EQUAL(hak_heap_set_limit(misuse_laundered(heap), 0, 100), EINVAL);
+}
+
+static void stats_of_a_destroyed_heap(void) {
+    hak_heap_t *heap = hak_heap_new(NULL);
+    hak_heap_destroy(heap);
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    REQUIRE_EQUAL(hak_heap_stats_get(misuse_laundered(heap), &stats), EINVAL);
+}
+
 static const MisuseCase cases[] = {
     MISUSE_CASE("invalid free of 0x", free_of_a_small_private_block),
     MISUSE_CASE("invalid free of 0x", free_of_a_large_private_block),
@@ -214,12 +266,23 @@ static const MisuseCase cases[] = {
     MISUSE_CASE(" free of 0x", private_block_freed_twice),
     MISUSE_CASE("invalid free of 0x", free_of_a_foreign_block),
     MISUSE_CASE("invalid free of 0x", realloc_of_a_foreign_block),
+    MISUSE_CASE("invalid free of 0x", growth_of_a_small_block_that_is_not_held),
+    MISUSE_CASE("invalid free of 0x", shrink_of_a_small_block_that_is_not_held),
+    MISUSE_CASE("invalid free of 0x", growth_of_a_large_block_that_is_not_held),
+    MISUSE_CASE("invalid free of 0x", shrink_of_a_large_block_that_is_not_held),
+    MISUSE_CASE("invalid free of 0x", growth_to_a_large_block_that_is_not_held),
+    MISUSE_CASE("invalid free of 0x", shrink_to_a_small_block_that_is_not_held),
     MISUSE_CASE("invalid use of 0x", heap_destroyed_twice),
+    MISUSE_CASE("invalid use of 0x", limit_of_a_destroyed_heap),
+    MISUSE_CASE("invalid use of 0x", stats_of_a_destroyed_heap),
     /* The last ones: with debug 2 the account is overwritten. */
     MISUSE_CASE("invalid use of 0x", request_on_a_destroyed_heap),
     MISUSE_CASE("invalid use of 0x", free_in_a_destroyed_heap),
+    MISUSE_CASE("invalid use of 0x", growth_in_a_destroyed_heap),
+    MISUSE_CASE("invalid use of 0x", shrink_in_a_destroyed_heap),
+    MISUSE_CASE("invalid use of 0x", shrink_of_a_large_block_in_a_destroyed_heap),
 };
-enum { CASES = sizeof cases / sizeof *cases, OVERWRITTEN_CASES = 2 };
+enum { CASES = sizeof cases / sizeof *cases, OVERWRITTEN_CASES = 5 };
 
 static int scenario(const char *name) {
     for (size_t index = 0; index < CASES; index++) {
