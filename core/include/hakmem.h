@@ -204,7 +204,7 @@ HAK_EXPORT void *hak_heap_free_or(hak_heap_t *heap, void *block, size_t size_byt
 /* Sets both limits of used_bytes; 0 is none. Live blocks stay, also above a limit. Any thread.
  *   hard: a request that would take used_bytes above it is refused, also where several threads ask at once. (The first
  *         request of a second thread may miss the block that the first one is about to get where the kernel has no
- *         membarrier, and where the first thread is stopped meanwhile for more than 20 ms.)
+ *         membarrier, and where the first thread is stopped meanwhile for more than 200 ms.)
  *   soft: the first request that would take used_bytes above it is refused, so that a runtime can collect garbage and
  *         try again. The next ones above it are served, up to the hard limit, whatever was freed in between. Once frees
  *         have taken used_bytes down to the soft limit again, or have made room for the refused request below it, the

@@ -53,7 +53,7 @@ struct hak_heap {
     /* account_threads.c. Changes of `user` and `former` are made under heap_list_lock, which a fork takes, too. */
     Heap *_Atomic former;            /* the last user, until it was seen outside of the allocator; NULL: it was */
     _Atomic bool is_former_findable; /* the kernel has given a barrier in all threads since the user had to share */
-    _Atomic uint32_t waits_left;     /* how often threads may still wait for the former user to be outside */
+    _Atomic bool is_former_awaited;  /* threads that find it inside wait; false: one has waited for long enough */
     Heap *_Atomic recent;            /* shared: whose thread made the last request ... */
     _Atomic uint32_t recent_count;   /* ... and how many in succession */
     _Atomic uint32_t claim_count;    /* after so many in succession that thread counts alone */

@@ -34,14 +34,12 @@ static void revoke(hak_heap_t *heap, Heap *user) {
                                          : count > CLAIM_COUNT_MAX ? CLAIM_COUNT_MAX
                                                                    : count);
         STORE_RELAXED(heap->recent_count, 0);
-        STORE_RELAXED(heap->waits_left, WAITS_MAX);
         STORE_RELAXED(heap->is_former_findable, false);
         heap->former = user;
         heap->user = NULL;
-        if (os_barrier_in_all_threads())
-            STORE_RELAXED(heap->is_former_findable, true);
-        else
-            STORE_RELAXED(heap->waits_left, 0);
+        bool is_findable = os_barrier_in_all_threads();
+        STORE_RELAXED(heap->is_former_awaited, is_findable);
+        STORE_RELAXED(heap->is_former_findable, is_findable);
         account_note_peak(heap, account_held_bytes(heap));
         account_update_ceiling(heap);
         STORE_RELAXED(heap->watch_bytes, 0);
@@ -52,13 +50,13 @@ static void revoke(hak_heap_t *heap, Heap *user) {
 
 /* ---- The end of the former user's last fast path ---- */
 
-/* Waits, a bounded time: the former user may be in a long slow path, or stopped by a debugger. */
+/* Waits, a bounded time: the former user may be in a long slow path, or stopped by a debugger. Each thread counts its
+ * own waits, so that many at once wait as long as one, and the first to give up ends the wait of all. */
 static bool await_outside(hak_heap_t *heap, const Heap *former) {
     if (!LOAD_RELAXED(heap->is_former_findable)) return false;
     for (unsigned poll = 0; poll < POLLS; poll++)
         if (owner_is_outside(former)) return true;
-    while (LOAD_RELAXED(heap->waits_left) > 0) {
-        atomic_fetch_sub_explicit(&heap->waits_left, 1, memory_order_relaxed);
+    for (unsigned wait = 0; wait < WAITS_MAX && LOAD_RELAXED(heap->is_former_awaited); wait++) {
         os_sleep_ms(WAIT_MS);
         if (owner_is_outside(former)) return true;
     }
@@ -67,7 +65,7 @@ static bool await_outside(hak_heap_t *heap, const Heap *former) {
 
 /* True: nobody waits any more, and the former user is not known to be outside. */
 static bool is_wait_over(hak_heap_t *heap, const Heap *former, const Heap *thread) {
-    if (former == thread || LOAD_RELAXED(heap->waits_left) > 0) return false;
+    if (former == thread || LOAD_RELAXED(heap->is_former_awaited)) return false;
     return !LOAD_RELAXED(heap->is_former_findable) || !owner_is_outside(former);
 }
 
@@ -78,11 +76,15 @@ static void settle(hak_heap_t *heap, const Heap *thread) {
     former = heap->former;
     uint64_t generation = account_generation(heap->shared);
     lock_release(&heap_list_lock);
-    if (former == NULL || (former != thread && !await_outside(heap, former))) return;
+    if (former == NULL) return;
+    bool is_outside = former == thread || await_outside(heap, former);
     lock_acquire(&heap_list_lock);
     if (account_generation(heap->shared) == generation) {
-        heap->former = NULL;
-        STORE_RELAXED(heap->watch_bytes, 0); /* the former user may have stored another value */
+        STORE_RELAXED(heap->is_former_awaited, false);
+        if (is_outside) {
+            heap->former = NULL;
+            STORE_RELAXED(heap->watch_bytes, 0); /* the former user may have stored another value */
+        }
     }
     lock_release(&heap_list_lock);
 }

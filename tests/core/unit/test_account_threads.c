@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/account.h"
+#include "cache/owner.h"
 #include "heap/heap_all.h"
 #include "platform/os.h"
 #include "support/stats.h"
@@ -112,6 +113,60 @@ static void test_a_free_during_a_claim_is_no_misuse(void **state) {
     hak_heap_destroy(heap);
 }
 
+/* ---- A former user that stays within a request ---- */
+
+enum { WAITERS = 16, WAIT_MS_MIN = 180 };
+
+typedef struct Stopped {
+    hak_heap_t *heap;
+    _Atomic bool is_inside, may_leave;
+    _Atomic uint64_t first_begin_ms, first_end_ms;
+} Stopped;
+
+static void *stop_within_a_request(void *context) {
+    Stopped *stopped = context;
+    hak_free(hak_malloc(8)); /* gives the thread a heap */
+    void *block = hak_heap_malloc(stopped->heap, 100);
+    owner_enter(heap_of_thread);
+    stopped->is_inside = true;
+    while (!stopped->may_leave) os_sleep_ms(1);
+    owner_leave(heap_of_thread);
+    return block;
+}
+
+static void set_if_lower(_Atomic uint64_t *lowest, uint64_t value) {
+    uint64_t lower = *lowest;
+    while (value < lower && !atomic_compare_exchange_weak(lowest, &lower, value)) continue;
+}
+
+static void join_the_account(void *context, size_t number) {
+    (void)number;
+    Stopped *stopped = context;
+    set_if_lower(&stopped->first_begin_ms, os_now_ms());
+    void *block = hak_heap_malloc(stopped->heap, 100);
+    set_if_lower(&stopped->first_end_ms, os_now_ms());
+    hak_heap_free(stopped->heap, block);
+}
+
+/* Until then none of them may count, or the hard limit would not hold. */
+static void test_many_threads_wait_as_long_as_one(void **state) {
+    (void)state;
+    Stopped stopped = {.heap = hak_heap_new(NULL), .first_begin_ms = UINT64_MAX, .first_end_ms = UINT64_MAX};
+    pthread_t thread = threads_start(stop_within_a_request, &stopped);
+    while (!stopped.is_inside) os_sleep_ms(1);
+    REQUIRE(stopped.heap->user != NULL);
+    threads_run(WAITERS, join_the_account, &stopped);
+    if (stopped.heap->is_former_findable) REQUIRE_AT_LEAST(stopped.first_end_ms - stopped.first_begin_ms, WAIT_MS_MIN);
+    stopped.may_leave = true;
+    void *block;
+    REQUIRE_EQUAL(pthread_join(thread, &block), 0);
+    hak_heap_free(stopped.heap, block);
+    REQUIRE_EQUAL(used_bytes(stopped.heap), 0);
+    hak_heap_destroy(stopped.heap);
+}
+
+/* ---- To and fro ---- */
+
 enum { LIMITED_BYTES = 4096, LIMITED_THREADS = 4 };
 
 static void use_limited(void *context, size_t number) {
@@ -172,6 +227,7 @@ int main(void) {
         cmocka_unit_test(test_an_account_that_moves_is_fast_again),
         cmocka_unit_test(test_an_account_of_two_threads_stays_shared),
         cmocka_unit_test(test_a_free_during_a_claim_is_no_misuse),
+        cmocka_unit_test(test_many_threads_wait_as_long_as_one),
         cmocka_unit_test(test_an_account_that_goes_to_and_fro_is_exact),
         cmocka_unit_test(test_a_forked_child_goes_on),
     };
