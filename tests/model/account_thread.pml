@@ -72,7 +72,7 @@ inline change_shared_bytes(change) {
 
 inline forget_seen() { atomic { is_current = 0; seen_shared = 0; seen_generation = 0; used = 0 } }
 
-/* step: add_shared */
+/* step: add_shared, add_shared_bytes */
 inline add_shared() {
     do
     ::  see();

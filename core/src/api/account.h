@@ -94,7 +94,8 @@ HAK_INLINE uint64_t account_held_bytes_with(const hak_heap_t *heap, uint64_t *sh
     return account_sum(used_bytes, account_shared_bytes(*shared));
 }
 
-/* Both are too small while another thread is within a claim, and never too large. */
+/* Both are too small while another thread is within a claim, and never too large. Blocks: used_blocks is read first,
+ * since a claim takes from shared_blocks before it adds there. */
 HAK_INLINE uint64_t account_held_bytes(const hak_heap_t *heap) {
     uint64_t shared;
     return account_held_bytes_with(heap, &shared);
@@ -103,8 +104,8 @@ HAK_INLINE uint64_t account_held_blocks(const hak_heap_t *heap) {
     uint64_t shared, held_blocks;
     do {
         shared = heap->shared;
-        int64_t shared_blocks = LOAD_RELAXED(heap->shared_blocks);
-        held_blocks = account_sum(atomic_load_explicit(&heap->used_blocks, memory_order_acquire), shared_blocks);
+        uint64_t used_blocks = atomic_load_explicit(&heap->used_blocks, memory_order_acquire);
+        held_blocks = account_sum(used_blocks, LOAD_RELAXED(heap->shared_blocks));
     } while (account_generation(heap->shared) != account_generation(shared));
     return held_blocks;
 }

@@ -172,14 +172,21 @@ static bool change_shared_bytes(hak_heap_t *heap, Seen *seen, int64_t bytes) {
     return atomic_compare_exchange_weak(&heap->shared, &seen->shared, changed);
 }
 
-static Shared add_shared(hak_heap_t *heap, uint64_t generation, uint64_t bytes, uint64_t blocks) {
+static Shared add_shared_bytes(hak_heap_t *heap, uint64_t generation, uint64_t bytes) {
     Seen seen;
     do {
         if (!see(heap, generation, &seen)) return SHARED_AGAIN;
         if (!account_is_within_limits(heap, seen.held_bytes + bytes)) return SHARED_REFUSED;
     } while (!change_shared_bytes(heap, &seen, (int64_t)bytes));
-    atomic_fetch_add_explicit(&heap->shared_blocks, (int64_t)blocks, memory_order_relaxed);
     return SHARED_DONE;
+}
+
+/* The blocks first: a claim between the two moves no bytes without their block, which its thread could not free. */
+static Shared add_shared(hak_heap_t *heap, uint64_t generation, uint64_t bytes, uint64_t blocks) {
+    atomic_fetch_add_explicit(&heap->shared_blocks, (int64_t)blocks, memory_order_relaxed);
+    Shared step = add_shared_bytes(heap, generation, bytes);
+    if (step != SHARED_DONE) atomic_fetch_sub_explicit(&heap->shared_blocks, (int64_t)blocks, memory_order_relaxed);
+    return step;
 }
 
 static Shared subtract_shared(hak_heap_t *heap, uint64_t generation, uint64_t bytes, uint64_t blocks, Fall fall) {
