@@ -68,8 +68,10 @@ struct hak_heap {
  * requests. */
 #define ACCOUNT_GENERATION_BITS 12
 
-/* A larger request is refused before it is counted, so that what a hundred threads ask for at once stays within the
- * shared bytes: 2^(63 - ACCOUNT_GENERATION_BITS) > 100 * 2^44. */
+#define ACCOUNT_SHARED_BYTES_MAX ((UINT64_C(1) << (63 - ACCOUNT_GENERATION_BITS)) - 1)
+
+/* A larger request is refused before it is counted. One that is counted before memory turns out to be missing may fail
+ * those of other threads; a hundred at once do not. */
 #define ACCOUNT_REQUEST_BYTES_MAX ((size_t)1 << 44)
 
 HAK_INLINE uint64_t account_generation(uint64_t shared) {

@@ -15,6 +15,9 @@
  * A new account is shared, with a number of 0: the first thread claims it.
  */
 #include "api/account.h"
+
+#include <errno.h>
+
 #include "cache/owner.h"
 #include "heap/heap_all.h"
 #include "platform/os.h"
@@ -172,11 +175,19 @@ static bool change_shared_bytes(hak_heap_t *heap, Seen *seen, int64_t bytes) {
     return atomic_compare_exchange_weak(&heap->shared, &seen->shared, changed);
 }
 
+/* A request is granted an eighth of the bytes that the word has left, so any number at once leave it room. */
+static bool has_room(const Seen *seen, uint64_t bytes) {
+    bool is_allowed = seen->held_bytes <= ACCOUNT_SHARED_BYTES_MAX &&
+                      bytes <= (ACCOUNT_SHARED_BYTES_MAX - seen->held_bytes) / 8;
+    if (HAK_UNLIKELY(!is_allowed)) errno = ENOMEM;
+    return is_allowed;
+}
+
 static Shared add_shared_bytes(hak_heap_t *heap, uint64_t generation, uint64_t bytes) {
     Seen seen;
     do {
         if (!see(heap, generation, &seen)) return SHARED_AGAIN;
-        if (!account_is_within_limits(heap, seen.held_bytes + bytes)) return SHARED_REFUSED;
+        if (!account_is_within_limits(heap, seen.held_bytes + bytes) || !has_room(&seen, bytes)) return SHARED_REFUSED;
     } while (!change_shared_bytes(heap, &seen, (int64_t)bytes));
     return SHARED_DONE;
 }

@@ -4,6 +4,7 @@
  *
  * In unit because it looks into the account.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -165,6 +166,35 @@ static void test_many_threads_wait_as_long_as_one(void **state) {
     hak_heap_destroy(stopped.heap);
 }
 
+/* ---- Requests that are about to fail ---- */
+
+enum { ASKING_THREADS = 300, ASKING_THREADS_MIN = 100 };
+
+/* Each of them has been counted, and no memory has been found yet. */
+static void test_many_failing_requests_leave_room(void **state) {
+    (void)state;
+    hak_heap_t *heap = hak_heap_new(NULL);
+    heap->claim_count = UINT32_MAX;
+    void *block = hak_heap_malloc(heap, 100);
+    size_t counted = 0;
+    for (size_t thread = 0; thread < ASKING_THREADS; thread++) {
+        errno = 0;
+        bool is_counted = account_add(heap, ACCOUNT_REQUEST_BYTES_MAX, 1);
+        REQUIRE_EQUAL(errno, is_counted ? 0 : ENOMEM);
+        counted += is_counted;
+    }
+    REQUIRE_AT_LEAST(counted, ASKING_THREADS_MIN);
+    REQUIRE_EQUAL(used_bytes(heap), hak_usable_size(block) + counted * ACCOUNT_REQUEST_BYTES_MAX);
+    void *other = hak_heap_malloc(heap, 100000);
+    REQUIRE(other != NULL);
+    for (size_t thread = 0; thread < counted; thread++) account_take_back(heap, ACCOUNT_REQUEST_BYTES_MAX, 1);
+    REQUIRE_EQUAL(stats_of_heap(heap).used_blocks, 2);
+    hak_heap_free(heap, other);
+    hak_heap_free(heap, block);
+    REQUIRE_EQUAL(used_bytes(heap), 0);
+    hak_heap_destroy(heap);
+}
+
 /* ---- To and fro ---- */
 
 enum { LIMITED_BYTES = 4096, LIMITED_THREADS = 4 };
@@ -228,6 +258,7 @@ int main(void) {
         cmocka_unit_test(test_an_account_of_two_threads_stays_shared),
         cmocka_unit_test(test_a_free_during_a_claim_is_no_misuse),
         cmocka_unit_test(test_many_threads_wait_as_long_as_one),
+        cmocka_unit_test(test_many_failing_requests_leave_room),
         cmocka_unit_test(test_an_account_that_goes_to_and_fro_is_exact),
         cmocka_unit_test(test_a_forked_child_goes_on),
     };
