@@ -176,9 +176,9 @@ def test_states_of_other_threads_take_the_allocator_of_a_stock_state(host: Host)
     assert output_of(host.run("shared_account", "30", "stock")) == ""
 
 
-@pytest.mark.parametrize("kind", ["one", "stopped", "threads"])
+@pytest.mark.parametrize("kind", ["one", "stopped", "threads", "openings"])
 def test_no_request_fails_at_a_soft_limit(host: Host, kind: str) -> None:
     """The limit is armed again by what is collected, or by a state of another thread, before Lua asks again."""
-    if kind == "threads" and not host.abi.collects_when_refused:
+    if kind in ("threads", "openings") and not host.abi.collects_when_refused:
         pytest.skip("no limit where states of several threads take one allocator")
     assert output_of(host.run("soft_limit", kind)) == "0 failures\n"

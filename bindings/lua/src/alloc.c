@@ -28,7 +28,7 @@ __attribute__((cold, noinline)) bool hak_lua_size_does_not_fit(void *block, size
 __attribute__((cold, noinline)) void *hak_lua_refused_new(void *context, uintptr_t type_tag, size_t size_bytes) {
     hak_lua_state_t *state = context;
 #if LUA_COLLECTS_WHEN_REFUSED
-    if (type_tag != 0 && hak_lua_refuse_object(state)) return NULL;
+    if (type_tag != 0 && hak_lua_refuse_object(state, size_bytes)) return NULL;
 #else
     (void)type_tag;
 #endif
@@ -42,7 +42,7 @@ __attribute__((cold, noinline)) void *hak_lua_refused_resized(hak_lua_state_t *s
 
 #if LUA_COLLECTS_WHEN_REFUSED
 __attribute__((cold, noinline)) void *hak_lua_make_due(hak_lua_state_t *state, size_t size_bytes) {
-    if (!hak_lua_refuse_object(state)) return hak_lua_ask_again(state, NULL, size_bytes);
+    if (!hak_lua_refuse_object(state, size_bytes)) return hak_lua_ask_again(state, NULL, size_bytes);
     state->wants_collection = false;
     return NULL;
 }

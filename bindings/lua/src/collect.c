@@ -7,8 +7,10 @@
  *
  * Lua 5.2 and later collect all garbage when a new object is refused, and ask again. The soft limit may be armed again
  * by then, by what was collected or by a state of another thread, and refuse the object a second time: each thread
- * notes that it collects, and such a request is served. Buffers of lauxlib call the allocator themselves and raise at
- * once: such a request is served, and the next new object is refused instead.
+ * notes that it collects, and such a request is served. So are a few KiB after it: lua_newstate gives up at a refusal
+ * and frees all that it has, which arms the soft limit again, and the next attempt has to come through. Buffers of
+ * lauxlib call the allocator themselves and raise at once: such a request is served, and the next new object is refused
+ * instead.
  *
  * Lua 5.1 and LuaJIT always raise at once, and cannot collect in the middle of a request. So a soft refusal is
  * served, and the collector is told to begin at its next opportunity (LUA_GCRESTART sets its threshold to the bytes
@@ -20,9 +22,12 @@
 
 #if LUA_COLLECTS_WHEN_REFUSED
 
-/* The state whose object this thread has refused last; NULL once it has served another one instead of refusing it. It
- * is compared, and never read: it may be closed. */
+/* The state whose object this thread has refused last; NULL once it has served so many bytes of others instead of
+ * refusing them. It is compared, and never read: it may be closed. */
 static _Thread_local const hak_lua_state_t *collected_for;
+static _Thread_local size_t served_instead_bytes;
+
+enum { SERVED_INSTEAD_BYTES_MAX = 8192 }; /* more than lua_newstate asks for: 5,144 bytes in Lua 5.4 */
 
 /* Lua 5.2 raises at once while the script has stopped the collector. */
 static bool collects(const hak_lua_state_t *state) {
@@ -34,11 +39,16 @@ static bool collects(const hak_lua_state_t *state) {
 #endif
 }
 
-bool hak_lua_refuse_object(hak_lua_state_t *state) {
+bool hak_lua_refuse_object(hak_lua_state_t *state, size_t size_bytes) {
     if (!collects(state)) return false;
-    bool is_asked_again = collected_for == state;
-    collected_for = is_asked_again ? NULL : state;
-    return !is_asked_again;
+    if (collected_for != state) {
+        collected_for = state;
+        served_instead_bytes = 0;
+        return true;
+    }
+    served_instead_bytes += size_bytes < SERVED_INSTEAD_BYTES_MAX ? size_bytes : SERVED_INSTEAD_BYTES_MAX;
+    if (served_instead_bytes >= SERVED_INSTEAD_BYTES_MAX) collected_for = NULL;
+    return false;
 }
 
 static hak_heap_stats_t stats_of(const hak_lua_state_t *state) {

@@ -15,7 +15,7 @@ void *hak_lua_ask_again(hak_lua_state_t *state, void *block, size_t size_bytes);
 #if LUA_COLLECTS_WHEN_REFUSED
 /* To be called before a new object is refused. True: refuse it, and Lua collects and asks again. False: it has
  * just done so for this thread, or cannot now. */
-bool hak_lua_refuse_object(hak_lua_state_t *state);
+bool hak_lua_refuse_object(hak_lua_state_t *state, size_t size_bytes);
 #endif
 
 #if !LUA_COLLECTS_WHEN_REFUSED

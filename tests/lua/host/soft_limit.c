@@ -1,8 +1,9 @@
 /*
  * soft_limit.c - no request fails at a soft limit: one state with large strings above it, one whose script has stopped
- * the collector, and a state of another thread that frees and asks meanwhile.
+ * the collector, and a state of another thread that frees and asks meanwhile. A further state that passes the limit
+ * while it is opened is refused once or twice.
  *
- *     soft_limit one | stopped | threads
+ *     soft_limit one | stopped | threads | openings
  */
 #include <hakmem_lua.h>
 #include <lauxlib.h>
@@ -76,11 +77,35 @@ static int run_threads(void) {
     return failures + further_failures;
 }
 
+enum { ROOM_MAX = 12000, ROOM_STEP = 64, REFUSALS_MAX = 2 };
+
+/* lua_newstate frees all that it has when it is refused, so that the limit is armed again. */
+static int run_openings(void) {
+    int failures = 0;
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    lua_State *L = open_limited(0);
+    if (L == NULL) return 1;
+    void *ud;
+    lua_Alloc allocator = lua_getallocf(L, &ud);
+    if (hak_lua_stats_get(hak_lua_state_of(L), &stats) != 0) return 1;
+    for (uint64_t room = 0; room < ROOM_MAX; room += ROOM_STEP) {
+        (void)hak_lua_set_limit(hak_lua_state_of(L), stats.used_bytes + room, 64 << 20);
+        int refusals = 0;
+        lua_State *further;
+        while ((further = host_new_state(allocator, ud)) == NULL && refusals < OPENINGS_MAX) refusals++;
+        failures += refusals > REFUSALS_MAX;
+        if (further != NULL) lua_close(further);
+    }
+    hak_lua_close(L);
+    return failures;
+}
+
 int main(int argc, char **argv) {
     const char *kind = argc > 1 ? argv[1] : "";
-    int failures = strcmp(kind, "one") == 0       ? run_one(strings)
-                   : strcmp(kind, "stopped") == 0 ? run_one(stopped)
-                                                  : run_threads();
+    int failures = strcmp(kind, "one") == 0        ? run_one(strings)
+                   : strcmp(kind, "stopped") == 0  ? run_one(stopped)
+                   : strcmp(kind, "openings") == 0 ? run_openings()
+                                                   : run_threads();
     printf("%d failures\n", failures);
     return failures != 0 || hak_check() != 0;
 }
