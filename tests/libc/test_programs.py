@@ -6,7 +6,9 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,16 +70,15 @@ def postgres_folder() -> Path | None:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Path:
-    folder = postgres_folder()
-    if folder is None:
+def cluster() -> Iterator[Path]:
+    """Not below pytest's folder, which every pytest that starts on this machine closes to other users."""
+    if postgres_folder() is None:
         pytest.skip("no PostgreSQL server here (Debian: postgresql)")
-    if os.geteuid() == 0:  # it refuses to be root's
-        owner = pwd.getpwnam("postgres")
-        os.chown(tmp_path, owner.pw_uid, owner.pw_gid)
-        for parent in [tmp_path, *tmp_path.parents[:2]]:
-            parent.chmod(0o755)
-    return tmp_path
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
+        if os.geteuid() == 0:  # it refuses to be root's
+            owner = pwd.getpwnam("postgres")
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        yield Path(folder)
 
 
 def as_postgres(*command: str | Path) -> list[str]:
