@@ -47,9 +47,10 @@ void core_start(void) {
 
 /* ---- The end of the process ---- */
 
-/* Flushes the magazines: a block that was freed twice shows when it goes to its slab. */
+/* Flushes the magazines: a block that was freed twice shows when it goes to its slab. Not where a signal handler ends
+ * the process and has interrupted its thread with something in hand. */
 __attribute__((destructor)) static void flush_at_end(void) {
-    if (heap_of_thread->kind == HEAP_THREAD) flush_own(heap_of_thread);
+    if (lock_is_hand_empty() && heap_of_thread->kind == HEAP_THREAD) flush_own(heap_of_thread);
 }
 
 /* ---- Fork ---- */
@@ -58,6 +59,10 @@ __attribute__((destructor)) static void flush_at_end(void) {
  * wait for itself. The C library's malloc does not mind in a process of one thread. The child is like one of _Fork: it
  * goes on where its thread was, and puts right what it has inherited in its first slow path. */
 static _Thread_local unsigned forks_let_through HAK_TLS_MODEL;
+
+/* This thread is in a fork, between core_freeze and what ends it. The child of a fork that was let through meanwhile
+ * ends it at once: it may allocate, and may never come back there. */
+static _Thread_local bool has_frozen HAK_TLS_MODEL;
 
 static bool is_let_through(void) {
     if (forks_let_through == 0) return false;
@@ -74,21 +79,26 @@ static void before_fork(void) {
     }
     lock_acquire(&start_lock);
     core_freeze();
+    has_frozen = true;
 }
 
 static void after_fork_in_parent(void) {
-    if (is_let_through()) return;
+    if (is_let_through() || !has_frozen) return;
+    has_frozen = false;
     core_thaw();
     lock_release(&start_lock);
 }
 
 static void after_fork_in_child(void) {
-    if (is_let_through()) return;
+    (void)is_let_through(); /* counted down, also where the core is released below */
+    if (!has_frozen) return;
+    has_frozen = false;
     fork_child();
     lock_release(&start_lock);
 }
 
-/* Before any request: another thread may fork in the middle of the first. */
-__attribute__((constructor)) static void set_fork_hooks(void) {
+/* Before any request: another thread may fork in the middle of the first. Before other constructors of this module:
+ * hooks that are set first are called last. */
+__attribute__((constructor(101))) static void set_fork_hooks(void) {
     os_fork_hooks_set(before_fork, after_fork_in_parent, after_fork_in_child);
 }
