@@ -28,6 +28,7 @@ NEVER_ALLOCATE = {
     *("pthread_key_create", "pthread_sigmask", "sigfillset", "flockfile", "funlockfile"),
     *("open", "close", "pread", "stat", "fstat", "access", "stpcpy", "mempcpy", "strchr", "strcpy", "strcat"),
     *("fgetxattr", "getuid", "getgid", "memmem", "writev"),
+    *("_IO_list_lock", "_IO_list_resetlock", "_IO_list_unlock"),
     *("getenv", "abort", "_exit", "environ", "stderr", "__libc_single_threaded"),
 }
 # The compiler's and the linker's own, and other names of the same functions.

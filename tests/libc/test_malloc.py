@@ -3,12 +3,16 @@ Each program is run on the C library's own malloc, too."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from libc_support import Library, Programs, output_of, run
 
 DEBUG_LEVELS = ("0", "1", "2")
+FORKING = ["forks", "forks_and_streams", "forks_in_handler"]
+# `make test-programs` asks for 1000.
+FORKS = int(os.environ.get("FORKS", "250"))
 
 
 @pytest.mark.parametrize("name", ["contract", "first_and_last", "dlerror", "namespaces"])
@@ -35,12 +39,17 @@ def test_malloc_is_served(library: Library, programs: Programs) -> None:
     assert int(served.split()[-1]) > 500
 
 
-def test_children_of_busy_threads(library: Library, programs: Programs) -> None:
-    output_of(library.run(programs("forks"), "250"))
+@pytest.mark.parametrize("name", FORKING)
+def test_children(library: Library, programs: Programs, name: str) -> None:
+    """Of busy threads; beside threads that hold streams; of a signal handler that interrupts malloc, free and fork."""
+    program = programs(name)
+    output_of(run(program, "50"))
+    output_of(library.run(program, str(FORKS)))
 
 
-def test_children_of_busy_threads_with_assertions(library_with_checks: Library, programs: Programs) -> None:
-    output_of(library_with_checks.run(programs("forks"), "50"))
+@pytest.mark.parametrize("name", FORKING)
+def test_children_with_assertions(library_with_checks: Library, programs: Programs, name: str) -> None:
+    output_of(library_with_checks.run(programs(name), "50"))
 
 
 def test_sandbox_that_allows_what_malloc_needs(library: Library, programs: Programs) -> None:
