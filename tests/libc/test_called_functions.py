@@ -25,7 +25,7 @@ NEVER_ALLOCATE = {
     *("mmap", "munmap", "mremap", "madvise", "syscall", "write", "getpid", "sysconf", "getauxval", "clock_gettime"),
     *("pthread_attr_init", "pthread_attr_destroy", "pthread_attr_setdetachstate", "pthread_attr_setinheritsched"),
     *("pthread_attr_setschedparam", "pthread_attr_setschedpolicy", "pthread_attr_setstacksize"),
-    *("pthread_key_create", "pthread_sigmask", "sigfillset", "flockfile", "funlockfile"),
+    *("pthread_key_create", "pthread_setcancelstate", "pthread_sigmask", "sigfillset", "flockfile", "funlockfile"),
     *("open", "close", "pread", "stat", "fstat", "access", "stpcpy", "mempcpy", "strchr", "strcpy", "strcat"),
     *("fgetxattr", "getuid", "getgid", "memmem", "writev"),
     *("_IO_list_lock", "_IO_list_resetlock", "_IO_list_unlock"),

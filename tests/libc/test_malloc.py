@@ -15,13 +15,13 @@ FORKING = ["forks", "forks_and_streams", "forks_in_handler"]
 FORKS = int(os.environ.get("FORKS", "250"))
 
 
-@pytest.mark.parametrize("name", ["contract", "first_and_last", "dlerror", "namespaces"])
+@pytest.mark.parametrize("name", ["contract", "first_and_last", "dlerror", "namespaces", "cancelled"])
 def test_program_holds_on_the_c_library(programs: Programs, name: str) -> None:
     output_of(run(programs(name)))
 
 
 @pytest.mark.parametrize("debug", DEBUG_LEVELS)
-@pytest.mark.parametrize("name", ["contract", "first_and_last", "dlerror"])
+@pytest.mark.parametrize("name", ["contract", "first_and_last", "dlerror", "cancelled"])
 def test_program_holds(library: Library, programs: Programs, name: str, debug: str) -> None:
     output_of(library.run(programs(name), HAKMEM_DEBUG=debug))
 

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "figures.h"
@@ -75,6 +76,19 @@ INTERPOSE struct mallinfo mallinfo(void) {
 
 #endif
 
+/* No cancellation while the stream is locked: it would stay locked for ever. Returns the former state. */
+static int hold(FILE *stream) {
+    int former_state = PTHREAD_CANCEL_ENABLE;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &former_state);
+    flockfile(stream);
+    return former_state;
+}
+
+static void let_go(FILE *stream, int former_state) {
+    funlockfile(stream);
+    (void)pthread_setcancelstate(former_state, NULL);
+}
+
 void figures_print(FILE *stream) {
     hak_stats_t stats = stats_now();
     const struct {
@@ -88,11 +102,11 @@ void figures_print(FILE *stream) {
         {"requests served", stats.served_requests}, {"superslabs active", stats.superslabs_active},
         {"superslabs born", stats.superslabs_born}, {"superslabs died", stats.superslabs_died},
     };
-    flockfile(stream);
+    int former_state = hold(stream);
     fprintf(stream, "hakmem %s, malloc\n", hak_version());
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
         fprintf(stream, "  %-21s %14" PRIu64 "\n", rows[row].name, rows[row].value);
-    funlockfile(stream);
+    let_go(stream, former_state);
 }
 
 INTERPOSE void malloc_stats(void) { figures_print(stderr); }
@@ -104,7 +118,7 @@ INTERPOSE int malloc_info(int options, FILE *stream) {
     if (options != 0) return EINVAL;
     hak_stats_t stats = stats_now();
     size_t class_count = hak_stats_classes(classes, CLASSES_MAX); /* of all, also those that found no room */
-    flockfile(stream);
+    int former_state = hold(stream);
     fprintf(stream, "<malloc version=\"hakmem %s\">\n<sizes>\n", hak_version());
     for (size_t index = 0; index < class_count && index < CLASSES_MAX; index++) {
         const hak_class_stats_t *row = &classes[index];
@@ -118,6 +132,6 @@ INTERPOSE int malloc_info(int options, FILE *stream) {
     fprintf(stream, "<total type=\"rest\" size=\"%" PRIu64 "\"/>\n", backed_bytes - stats.live_bytes);
     fprintf(stream, "<system type=\"current\" size=\"%" PRIu64 "\"/>\n", backed_bytes);
     fprintf(stream, "<aspace type=\"total\" size=\"%" PRIu64 "\"/>\n</malloc>\n", stats.mapped_bytes);
-    funlockfile(stream);
+    let_go(stream, former_state);
     return 0;
 }
