@@ -62,11 +62,10 @@ INTERPOSE void *memalign(size_t alignment, size_t size_bytes) {
     return NULL;
 }
 
+/* As glibc's: errno tells of ENOMEM, too, which many callers look at, and of no other error. */
 INTERPOSE int posix_memalign(void **block, size_t alignment, size_t size_bytes) {
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0) return EINVAL;
-    int saved = errno;
     void *aligned = malloc_aligned(alignment, size_bytes);
-    errno = saved;
     if (aligned == NULL) return ENOMEM;
     *block = aligned;
     return 0;
