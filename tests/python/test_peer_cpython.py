@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from peer.cpython.__main__ import report
-from peer.cpython.compare import common, compare
-from peer.cpython.known import KNOWN
-from peer.cpython.outcome import TOO_LONG, Outcome
+from peer.compare import common, compare
+from peer.cpython.known import KNOWN, LISTED
+from peer.outcome import TOO_LONG, Outcome
+from peer.side_by_side import report
 
 # What allocates in the most different ways, threads and forks, and files that inspect the allocator.
 FILES = "test_bytes test_cmd_line test_dict test_fork1 test_gc test_list test_set test_sys test_thread test_tracemalloc"
@@ -49,18 +49,18 @@ def outcome(end: str = "exit code 0", **tests: str) -> Outcome:
     ],
 )
 def test_differences_are_seen(stock: Outcome, hakmem: Outcome, unexpected: set[str]) -> None:
-    found = compare("test_it", stock, hakmem)
+    found = compare("test_it", stock, hakmem, LISTED)
     assert found.unexpected.keys() == unexpected
-    assert common(found, compare("test_it", stock, stock)).unexpected == {}
+    assert common(found, compare("test_it", stock, stock, LISTED)).unexpected == {}
     assert common(found, found).unexpected.keys() == unexpected
 
 
 def test_report_names_what_is_listed_and_no_longer_differs(capsys: pytest.CaptureFixture[str]) -> None:
     name = "test_sys SysModuleTest.test_debugmallocstats"
     module, _, test = name.partition(" ")
-    same = compare(module, Outcome("exit code 0", {test: "passed"}), Outcome("exit code 0", {test: "passed"}))
-    differs = compare(module, Outcome("exit code 0", {test: "passed"}), Outcome("exit code 2", {test: "failed"}))
-    assert report([differs]) == 0
+    passed, failed = Outcome("exit code 0", {test: "passed"}), Outcome("exit code 2", {test: "failed"})
+    same, differs = compare(module, passed, passed, LISTED), compare(module, passed, failed, LISTED)
+    assert report("CPython", [differs]) == 0
     assert KNOWN[name] in capsys.readouterr().out
-    assert report([same]) == 0
+    assert report("CPython", [same]) == 0
     assert f"{name}: passed under both, though listed as different" in capsys.readouterr().out

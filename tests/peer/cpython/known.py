@@ -6,6 +6,8 @@ hakmem's; one that is listed and no longer there is named, too, so that the list
 
 from __future__ import annotations
 
+from peer.compare import Listed
+
 NAME_OF_ALLOCATOR = "asks a child for the name of its allocator; CPython has no name for a hook"
 DEBUG_HOOKS = (
     "misuses memory in a child with PYTHONMALLOC=debug and waits for the debug hooks' fatal error; they lie below "
@@ -44,3 +46,5 @@ KNOWN = {
 
 # Tests that end now one way, now the other, with or without hakmem, on a busy machine: time limits and ports.
 UNSTEADY: dict[str, str] = {}
+
+LISTED = Listed(KNOWN, UNSTEADY)

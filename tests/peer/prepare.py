@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import hakmem
-from peer.cpython.outcome import environment
+from peer.outcome import environment
 
 SITE_CODE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 STATE_CODE = "import hakmem; print(hakmem.is_enabled())"
