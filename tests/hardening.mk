@@ -12,7 +12,7 @@ QUICK ?=
 KINDS ?=
 
 .PHONY: fuzz fuzz-here sanitize sanitize-here tidy tidy-here model model-here test-musl test-musl-here test-aarch64 \
-	test-aarch64-here peer-cpython peer-cpython-here planted planted-here \
+	test-aarch64-here peer-cpython peer-cpython-here peer-packages peer-packages-here planted planted-here \
 	coverage coverage-here
 
 fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60, SANITIZE=1: under ASan and UBSan)
@@ -47,6 +47,9 @@ test-aarch64: ## Run the C tests for aarch64, in an emulator
 
 peer-cpython: check-python ## Run CPython's own test suite on hakmem and on stock (FULL=1, ALL=1: malloc too)
 	@$(MAKE) --no-print-directory peer-cpython-here
+
+peer-packages: check-python ## Run the own tests of NumPy, lxml and SQLAlchemy under `hakmem run --all` and on stock
+	@$(MAKE) --no-print-directory peer-packages-here
 
 # ---- How ----
 
@@ -117,3 +120,6 @@ test-aarch64-here: $(venv)/build-tools-installed
 
 peer-cpython-here: $(venv)/hakmem-installed
 	@PYTHONPATH=tests $(venv_python) -m peer.cpython --out build/peer/cpython/$(python_tag) $(if $(FULL),--full) $(if $(ALL),--all) $(PEER_ARGS)
+
+peer-packages-here: $(venv)/hakmem-installed
+	@PYTHONPATH=tests $(venv_python) -m peer.packages --out build/peer/packages/$(python_tag) $(PEER_ARGS)

@@ -59,6 +59,12 @@ TARGETS = {
     "make test-musl": Row(LONG, "make test-musl", "100% tests passed", 900),
     "make test-aarch64": Row(LONG, "make test-aarch64", "100% tests passed", 1800),
     "make peer-cpython": Row(HERE, 'make peer-cpython PEER_ARGS="--only test_list"', "not expected: 0"),
+    "make peer-packages": Row(
+        LONG,
+        'make peer-packages PEER_ARGS="--packages numpy lxml --only test_loadtxt test_etree."',
+        r"numpy .* not expected: 0\n.*lxml [^\n]+ not expected: 0\n$",
+        900,
+    ),
     "make check-targets": Row(".github/workflows/ci.yml: run: make check-targets"),
     "make clean": Row("tests/install/test_makefile.py::test_help_and_clean_need_no_python"),
     "make help": Row("tests/install/test_makefile.py::test_help_and_clean_need_no_python"),

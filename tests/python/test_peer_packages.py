@@ -1,0 +1,58 @@
+"""What runs the packages' own tests: a test that ends differently where malloc is served is seen, one that does not is
+none, and a suite that does not start is an error.
+
+The suites themselves: make peer-packages.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from peer.compare import Listed
+from peer.outcome import Outcome
+from peer.packages.__main__ import nothing_ran, run_file
+from peer.packages.suites import LISTED, NO_SETTINGS, Suite
+from peer.side_by_side import compare_file, report
+
+SUITE = Suite([], ["test_*.py"], is_installed=True, options=NO_SETTINGS)
+TESTS = """
+from hakmem import _hakmem
+import pytest
+
+class TestIt:
+    def test_of_malloc(self):
+        assert not _hakmem.malloc_is_served()
+
+@pytest.mark.parametrize("value", [1, object()], ids=repr)
+def test_of_values(value):
+    assert value
+"""
+
+
+def run(folder: Path, file: str, is_hakmem: bool) -> Outcome:
+    return run_file(sys.executable, SUITE, folder, file, is_hakmem)
+
+
+def test_what_ends_differently_is_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_one.py").write_text(TESTS)
+    found = compare_file(lambda file, is_hakmem: run(tmp_path, file, is_hakmem), "test_one.py", LISTED)
+    name = "test_one.TestIt.test_of_malloc"
+    assert found.unexpected == {name: ("passed", "failed")}
+    assert found.stock.count("passed") == 3
+    assert report("it", [found]) == 1
+    assert "test_one.py test_one.TestIt.test_of_malloc: passed under stock, failed under hakmem: NOT EXPECTED" in (
+        capsys.readouterr().out
+    )
+    found.listed = Listed({f"test_one.py {name}": "looks at the allocator"})
+    assert report("it", [found]) == 0
+    assert nothing_ran("it", [found]) == 0
+
+
+def test_suite_that_does_not_start_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_one.py").write_text("import there_is_no_such_module")
+    found = compare_file(lambda file, is_hakmem: run(tmp_path, file, is_hakmem), "test_one.py", LISTED)
+    assert found.unexpected == {}
+    assert nothing_ran("it", [found]) == 1
+    assert "error: no test of it passed under stock Python" in capsys.readouterr().out
