@@ -10,9 +10,11 @@ PEER_ARGS ?=
 ONLY ?=
 QUICK ?=
 KINDS ?=
+ROUNDS ?= 100
+FORKS ?= 1000
 
 .PHONY: fuzz fuzz-here sanitize sanitize-here tidy tidy-here model model-here test-musl test-musl-here test-aarch64 \
-	test-aarch64-here peer-cpython peer-cpython-here peer-packages peer-packages-here planted planted-here \
+	test-aarch64-here peer-cpython peer-cpython-here peer-packages peer-packages-here test-programs planted planted-here \
 	coverage coverage-here
 
 fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60, SANITIZE=1: under ASan and UBSan)
@@ -50,6 +52,11 @@ peer-cpython: check-python ## Run CPython's own test suite on hakmem and on stoc
 
 peer-packages: check-python ## Run the own tests of NumPy, lxml and SQLAlchemy under `hakmem run --all` and on stock
 	@$(MAKE) --no-print-directory peer-packages-here
+
+# No test takes the time of the other test runs.
+test-programs: check-core $(venv)/build-tools-installed $(venv)/test-tools-installed ## Run Ruby, R, PHP, ... and forks under hakmem-exec (ROUNDS=100, FORKS=1000)
+	@PATH="$(venv)/bin:$$PATH" ROUNDS=$(ROUNDS) FORKS=$(FORKS) $(venv_python) -m pytest --override-ini=timeout=3600 \
+		tests/libc/test_programs.py tests/libc/test_malloc.py -k "program_runs or postgres or children"
 
 # ---- How ----
 

@@ -65,6 +65,7 @@ TARGETS = {
         r"numpy .* not expected: 0\n.*lxml [^\n]+ not expected: 0\n$",
         900,
     ),
+    "make test-programs": Row(LONG, "make test-programs ROUNDS=2 FORKS=100", r" passed[^\n]* in [^\n]+\n$", 900),
     "make check-targets": Row(".github/workflows/ci.yml: run: make check-targets"),
     "make clean": Row("tests/install/test_makefile.py::test_help_and_clean_need_no_python"),
     "make help": Row("tests/install/test_makefile.py::test_help_and_clean_need_no_python"),
