@@ -56,7 +56,7 @@ INTERPOSE void *aligned_alloc(size_t alignment, size_t size_bytes) {
 /* As glibc's: an alignment that is no power of two is rounded up to one. */
 INTERPOSE void *memalign(size_t alignment, size_t size_bytes) {
     size_t rounded = 16;
-    while (rounded < alignment && rounded <= SIZE_MAX / 4) rounded *= 2;
+    while (rounded < alignment && rounded <= SIZE_MAX / 2) rounded *= 2;
     if (rounded >= alignment) return malloc_aligned(rounded, size_bytes);
     errno = EINVAL;
     return NULL;

@@ -144,6 +144,7 @@ static void test_alignment(void) {
     free(block);
     errno = 0;
     REQUIRE(memalign(hidden_size(SIZE_MAX / 2 + 2), 1) == NULL && errno == EINVAL);
+    REQUIRE(memalign(hidden_size(SIZE_MAX / 2 + 1), 1) == NULL && errno == ENOMEM);
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     block = valloc(100);
     REQUIRE(is_aligned(block, page));
