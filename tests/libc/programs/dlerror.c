@@ -15,11 +15,11 @@
 extern char **environ;
 extern void *__libc_malloc(size_t bytes);
 
-static void fail_to_load(void) { CHECK(dlopen("./no-such-library.so", RTLD_NOW) == NULL); }
+static void fail_to_load(void) { REQUIRE(dlopen("./no-such-library.so", RTLD_NOW) == NULL); }
 
 static void require_message(void) {
     const char *message = dlerror();
-    CHECK(message != NULL && strstr(message, "no-such-library.so") != NULL);
+    REQUIRE(message != NULL && strstr(message, "no-such-library.so") != NULL);
 }
 
 int main(void) {
@@ -27,7 +27,7 @@ int main(void) {
     char *arguments[] = {"true", NULL};
     pid_t child;
     fail_to_load();
-    CHECK(malloc_usable_size(block) >= 100);
+    REQUIRE(malloc_usable_size(block) >= 100);
     require_message();
     fail_to_load();
     free(realloc(block, 1000));
@@ -36,10 +36,10 @@ int main(void) {
     free(other);
     require_message();
     fail_to_load();
-    CHECK(posix_spawn(&child, "/bin/true", NULL, NULL, arguments, environ) == 0 && waitpid(child, NULL, 0) == child);
+    REQUIRE(posix_spawn(&child, "/bin/true", NULL, NULL, arguments, environ) == 0 && waitpid(child, NULL, 0) == child);
     require_message();
     fail_to_load();
-    CHECK(posix_spawnp(&child, "true", NULL, NULL, arguments, environ) == 0 && waitpid(child, NULL, 0) == child);
+    REQUIRE(posix_spawnp(&child, "true", NULL, NULL, arguments, environ) == 0 && waitpid(child, NULL, 0) == child);
     require_message();
     return 0;
 }
