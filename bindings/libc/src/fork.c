@@ -13,9 +13,10 @@
 
 #ifdef __GLIBC__
 
-void _IO_list_lock(void);
-void _IO_list_unlock(void);
-void _IO_list_resetlock(void);
+/* Weak, since a later glibc may do without them, or without the names. */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
 extern char __libc_single_threaded __attribute__((weak)); /* since glibc 2.32 */
 
 static _Thread_local uint32_t fork_count __attribute__((tls_model("initial-exec"))); /* that hold the lock now */
@@ -42,7 +43,8 @@ static void after_fork_in_child(void) {
 
 /* After the core's constructor, which sets its hooks: those that are set last are called first. */
 __attribute__((constructor)) static void set_fork_hooks(void) {
-    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    bool are_there = _IO_list_lock != NULL && _IO_list_unlock != NULL && _IO_list_resetlock != NULL;
+    if (are_there) (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 #endif
