@@ -18,7 +18,7 @@ try:
 except ModuleNotFoundError:  # `build` brings it before Python 3.11
     import tomli as tomllib
 
-PREPARE = "from pathlib import Path; from peer.cpython.prepare import prepare; prepare(Path('peer'), with_malloc=False)"
+PREPARE = "from pathlib import Path; from peer.prepare import prepare; prepare(Path('peer'), with_malloc=False)"
 
 
 @pytest.fixture
