@@ -294,11 +294,12 @@ static void test_a_value_with_controls_of_the_second_set(void **state) {
     child_require_success(&result);
     REQUIRE(strstr(result.errors, "hakmem: warning: HAKMEM_THP=??31m?1m \xE4\xB8\xAD\xC2\xA0?? ") == result.errors);
     static const char *const lookalikes[] = {"HAKMEM_THP=\xE0\x80\x9B \xED\xA0\x80 \xF4\x90\x80\x80 "
-                                             "\xE2\x80\xAE\xE2\x80\xA8\xE2\x81\xA6\xEF\xBB\xBF \xF0\x9F\x98\x80",
+                                             "\xE2\x80\xAE\xE2\x80\xA8\xE2\x81\xA6\xEF\xBB\xBF \xF0\x9F\x98\x80 "
+                                             "\xD8\x9C\xE2\x80\x8E\xE2\x80\x8F",
                                              NULL};
     ChildResult shown = child_run_self("print", lookalikes);
     child_require_success(&shown);
-    REQUIRE(strstr(shown.errors, "hakmem: warning: HAKMEM_THP=??? ??? ???? ???????????? \xF0\x9F\x98\x80 ") ==
+    REQUIRE(strstr(shown.errors, "hakmem: warning: HAKMEM_THP=??? ??? ???? ???????????? \xF0\x9F\x98\x80 ???????? ") ==
             shown.errors);
     char message[200];
     assert_int_equal(hak_option_set("\xC2\x9B"
