@@ -22,6 +22,7 @@
 #include "support/stats.h"
 #include "support/suite.h"
 #include "support/threads.h"
+#include "unit/raw_fork.h"
 
 enum { BLOCKS = 20000, BLOCK_BYTES = 2000, CHILD_SECONDS_MAX = 30, CHILDREN = 20 };
 static char *blocks[BLOCKS];
@@ -42,24 +43,6 @@ static void start_helper(void) {
         resident_sleep_ms(1);
     }
     REQUIRE_AT_LEAST(resident_thread_count(), 2);
-}
-
-/* Returns twice, like fork. Holds the locks, which the helper could otherwise hold: the child would wait for it. */
-static pid_t raw_fork(void) {
-    heap_lock_all();
-    lock_acquire(&supply_lock);
-    lock_acquire(&metadata_lock);
-    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-    lock_release(&metadata_lock);
-    lock_release(&supply_lock);
-    heap_unlock_all();
-    return child;
-}
-
-static void require_child_succeeds(pid_t child) {
-    int status;
-    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
-    REQUIRE_EQUAL(status, 0);
 }
 
 static void live_in_child(void) {

@@ -20,6 +20,7 @@
 #include "support/stats.h"
 #include "support/suite.h"
 #include "support/threads.h"
+#include "unit/raw_fork.h"
 
 enum { STEP_FREED = 1, STEP_END, STEP_HELD, STEP_FORKED };
 enum { BLOCKS = 2000, BLOCK_BYTES = 3000, CHILD_SECONDS_MAX = 30, MOMENT_MS = 50 };
@@ -46,25 +47,6 @@ uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) 
         resident_sleep_ms(MOMENT_MS);
     }
     return __real_hak_core_os_purge_ranges(ranges, count);
-}
-
-/* Returns twice, like fork. With the locks held, as in test_raw_child.c. */
-static pid_t raw_fork(void) {
-    heap_lock_all();
-    lock_acquire(&supply_lock);
-    lock_acquire(&metadata_lock);
-    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-    lock_release(&metadata_lock);
-    lock_release(&supply_lock);
-    heap_unlock_all();
-    return child;
-}
-
-static void require_child_succeeds(pid_t child) {
-    int status;
-    REQUIRE(child > 0);
-    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
-    REQUIRE_EQUAL(status, 0);
 }
 
 /* ---- A thread purges what another one has freed ---- */
