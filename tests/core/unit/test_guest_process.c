@@ -1,9 +1,10 @@
 /*
  * unit/test_guest_process.c - a process that runs in the memory of another one (vfork, clone with CLONE_VM) and
  * allocates there: the helper is never a thread of it, since it would end with it. And where the process that had the
- * helper has ended first, nobody waits for it.
+ * helper has ended first, nobody waits for it, also where the helper had no time to begin.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -21,6 +22,19 @@ static void *blocks[BLOCKS];
 static char stack[STACK_BYTES] __attribute__((aligned(16)));
 static volatile size_t threads_of_guest;
 static int owner_has_ended[2]; /* a pipe */
+static bool never_begins;      /* the next thread */
+
+static void *begin_never(void *unused) {
+    while (pause() < 0) continue;
+    return unused;
+}
+
+typedef void *(*ThreadMain)(void *context);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, ThreadMain run, void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, ThreadMain run, void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, ThreadMain run, void *context) {
+    return __real_pthread_create(thread, attributes, never_begins ? begin_never : run, context);
+}
 
 static void build_and_drop(void) {
     for (size_t index = 0; index < BLOCKS; index++) memset(blocks[index] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
@@ -85,8 +99,7 @@ static int check_without_owner(void *unused) {
     end_guest(hak_quiesce_end());
 }
 
-static void test_owner_ends_first(void **state) {
-    (void)state;
+static void require_guest_outlives_owner(void) {
     if (resident_is_distorted()) skip();
     REQUIRE_EQUAL(pipe(owner_has_ended), 0);
     stats_option_set("purge_delay_ms", "3600000");
@@ -101,12 +114,27 @@ static void test_owner_ends_first(void **state) {
     int status; /* of the guest, which is this process's child, too */
     REQUIRE(wait(&status) > 0);
     REQUIRE_EQUAL(status, 0);
+    (void)close(owner_has_ended[0]);
+    (void)close(owner_has_ended[1]);
+}
+
+static void test_owner_ends_first(void **state) {
+    (void)state;
+    require_guest_outlives_owner();
+}
+
+static void test_owner_ends_before_helper_begins(void **state) {
+    (void)state;
+    never_begins = true;
+    require_guest_outlives_owner();
+    never_begins = false;
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_helper_is_not_of_the_guest),
         cmocka_unit_test(test_owner_ends_first),
+        cmocka_unit_test(test_owner_ends_before_helper_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

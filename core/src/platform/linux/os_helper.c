@@ -29,8 +29,8 @@ static void use_processors_of_process(void) {
 
 static void *helper_main(void *unused) {
     (void)unused;
-    use_processors_of_process();
     atomic_store(&helper_thread_id, os_thread_id());
+    use_processors_of_process();
     helper_function();
     atomic_store(&helper_end_ms, os_now_ms());
     atomic_store(&helper_has_ended, 1);
@@ -73,17 +73,21 @@ int os_helper_start(void (*run)(void)) {
     return result;
 }
 
-static bool helper_is_known_to_kernel(void) {
-    pid_t process_id = (pid_t)atomic_load(&helper_process_id), thread_id = (pid_t)atomic_load(&helper_thread_id);
-    return thread_id == 0 || syscall(SYS_tgkill, process_id, thread_id, 0) == 0;
+static bool helper_is_known_to_kernel(pid_t thread_id) {
+    return syscall(SYS_tgkill, (pid_t)atomic_load(&helper_process_id), thread_id, 0) == 0;
 }
 
-/* Whose process has ended did not end by itself: other processes may run in its memory (CLONE_VM). A signal handler may
- * have made a copy of this process meanwhile, in which nobody ends. */
+/* Whose process has ended did not end by itself: other processes may run in its memory (CLONE_VM). Perhaps it did not
+ * even begin, and has no number: in its own process it will; a guest awaits that for BEGIN_WAITS_MAX * WAIT_MS.
+ * A signal handler may have made a copy of this process meanwhile, in which nobody ends. */
 static void await_end(void) {
-    enum { WAIT_MS = 100 };
-    while (atomic_load(&helper_has_ended) == 0 && !os_process_is_copy() && helper_is_known_to_kernel())
+    enum { WAIT_MS = 100, BEGIN_WAITS_MAX = 10 };
+    for (unsigned waits = 0; atomic_load(&helper_has_ended) == 0 && !os_process_is_copy(); waits++) {
+        pid_t thread_id = (pid_t)atomic_load(&helper_thread_id);
+        bool may_begin = thread_id == 0 && (waits < BEGIN_WAITS_MAX || !os_process_is_guest());
+        if (!may_begin && !helper_is_known_to_kernel(thread_id)) return;
         os_wait_ms(&helper_has_ended, 0, WAIT_MS);
+    }
 }
 
 void os_helper_await_gone(void) {
@@ -93,7 +97,8 @@ void os_helper_await_gone(void) {
     uint64_t end_ms = atomic_load(&helper_end_ms);
     static _Atomic uint32_t nobody_wakes;
     struct timespec poll_interval = {0, POLL_US * 1000L};
-    while (os_now_ms() - end_ms < EXIT_MS_MAX && !os_process_is_copy() && helper_is_known_to_kernel())
+    while (os_now_ms() - end_ms < EXIT_MS_MAX && !os_process_is_copy() &&
+           helper_is_known_to_kernel((pid_t)atomic_load(&helper_thread_id)))
         (void)syscall(SYS_futex, (void *)&nobody_wakes, FUTEX_WAIT_PRIVATE, 0, &poll_interval, NULL, 0);
     errno = saved;
 }
