@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 CODE, EXPANSION = 0, 1  # kinds of region
+COUNT_BELOW_ZERO = 2**63 - 1
 
 
 class Gap(NamedTuple):
@@ -100,6 +101,12 @@ def _evaluations(function: dict[str, Any], branch: list[int]) -> int:
     return min(around)[2] if around else 0
 
 
+def _outcome_count(count: int) -> int:
+    """A count that llvm-cov takes as the difference of two others. It is negative, shown as the largest number, where a
+    thread was between the two counters when its process ended."""
+    return 0 if count == COUNT_BELOW_ZERO else count
+
+
 def read_conditions(export: dict[str, Any], source: Path) -> dict[str, FileCoverage]:
     """Conditions and functions by file below `source`, of an export as JSON. What the compiler knew is left out."""
     found: dict[str, FileCoverage] = defaultdict(FileCoverage)
@@ -114,7 +121,7 @@ def read_conditions(export: dict[str, Any], source: Path) -> dict[str, FileCover
         coverage.functions[body[0]] = (body[2], _plain_name(function["name"]))
         sites = _outermost(function)
         for branch in function["branches"]:
-            place, true, false = Place(*branch[:4]), branch[4], branch[5]
+            place, true, false = Place(*branch[:4]), _outcome_count(branch[4]), _outcome_count(branch[5])
             if branch[6] in sites:
                 place = sites[branch[6]]._replace(inner=tuple(branch[:4]))
             if true == 0 and false == 0 and _evaluations(function, branch) > 0:

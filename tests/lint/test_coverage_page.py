@@ -137,6 +137,14 @@ def test_outcomes_are_those_of_all_objects_together() -> None:
     assert measured(export(find_function(4, 0, "/usr/include/x.h")), "", ROOT) == {}
 
 
+def test_count_below_zero_is_not_reached() -> None:
+    """As llvm-cov shows -1: a thread was between two counters when its process ended."""
+    file = measured(export(find_function(4, 2**63 - 1), find_function(1, 2)), LCOV, ROOT)["heap/a.c"]
+    assert (file.branches, file.branches_covered) == (4, 4)
+    file = measured(export(find_function(4, 2**63 - 1)), LCOV, ROOT)["heap/a.c"]
+    assert file.branches_covered < 4
+
+
 def test_gaps_have_the_text_of_the_source() -> None:
     file = measured(export(find_function(4, 0)), LCOV, ROOT)["heap/a.c"]
     assert [gap for _, gap in gaps_of_file("heap/a.c", SOURCE, file)] == [
