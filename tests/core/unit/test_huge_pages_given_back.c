@@ -4,12 +4,13 @@
  */
 #include <sys/wait.h>
 
+#include "support/await.h"
 #include "support/threads.h"
 #include "unit/huge_pages.h"
 
 /* ---- Back to the machine ---- */
 
-enum { IDLE_MS = 400, EXIT_NOT_YET = 3 };
+enum { EXIT_NOT_YET = 3, MACHINE_LOOKS_MAX = 400 };
 
 typedef struct Figures {
     size_t resident_bytes, huge_bytes, machine_free_bytes, machine_huge_splits;
@@ -21,19 +22,22 @@ static Figures figures_now(void) {
 }
 
 /* Resident memory alone would not do: the kernel counts a part of a huge page as gone that it has not got back, unless
- * the huge page was split before. Others use the machine, too, so an attempt counts that shows half of it free. */
+ * the huge page was split before. Others use the machine, too, so an attempt counts that shows half of it free, at one
+ * of MACHINE_LOOKS_MAX looks, each 1 ms after the last. */
 static void require_given_back(Figures before, size_t freed_bytes) {
-    resident_sleep_ms(IDLE_MS);
-    REQUIRE_AT_MOST(huge_bytes_more(), 2 * SUPERSLAB_BYTES);
-    REQUIRE_AT_MOST(resident_bytes(), before.resident_bytes - freed_bytes + 8 * MIB);
+    AWAIT_AT_MOST(huge_bytes_more(), 2 * SUPERSLAB_BYTES);
+    AWAIT_AT_MOST(resident_bytes(), before.resident_bytes - freed_bytes + 8 * MIB);
     size_t splits = resident_machine_huge_splits() - before.machine_huge_splits;
     REQUIRE_AT_LEAST(splits, before.huge_bytes / 2 / SUPERSLAB_BYTES);
     REQUIRE_EQUAL(hak_check(), 0);
-    if (resident_machine_free_bytes() < before.machine_free_bytes + freed_bytes / 2) _exit(EXIT_NOT_YET);
+    for (unsigned looks = 0; resident_machine_free_bytes() < before.machine_free_bytes + freed_bytes / 2; looks++) {
+        if (looks == MACHINE_LOOKS_MAX) _exit(EXIT_NOT_YET);
+        resident_sleep_ms(1);
+    }
 }
 
 static void run_until_the_machine_shows_it(void (*story)(void *), void *context) {
-    enum { ATTEMPTS_MAX = 6 };
+    enum { ATTEMPTS_MAX = 20 };
     ChildResult result = run_where_given(story, context);
     for (unsigned attempt = 1; attempt < ATTEMPTS_MAX && result.exit_code == EXIT_NOT_YET; attempt++)
         result = child_run(story, context);
