@@ -22,19 +22,33 @@ static void *blocks[BLOCKS];
 static char stack[STACK_BYTES] __attribute__((aligned(16)));
 static volatile size_t threads_of_guest;
 static int owner_has_ended[2]; /* a pipe */
-static bool never_begins;      /* the next thread */
+
+/* ---- When the helper begins ---- */
+
+typedef void *(*ThreadMain)(void *context);
+
+enum { LATE_MS = 1500 };   /* later than a guest waits */
+static ThreadMain instead; /* of the next thread's own function, which is kept below */
+static ThreadMain helper_main;
 
 static void *begin_never(void *unused) {
     while (pause() < 0) continue;
     return unused;
 }
 
-typedef void *(*ThreadMain)(void *context);
+static void *begin_late(void *context) {
+    resident_sleep_ms(LATE_MS);
+    return helper_main(context);
+}
+
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, ThreadMain run, void *context);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, ThreadMain run, void *context);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, ThreadMain run, void *context) {
-    return __real_pthread_create(thread, attributes, never_begins ? begin_never : run, context);
+    helper_main = run;
+    return __real_pthread_create(thread, attributes, instead != NULL ? instead : run, context);
 }
+
+/* ---- The processes ---- */
 
 static void build_and_drop(void) {
     for (size_t index = 0; index < BLOCKS; index++) memset(blocks[index] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
@@ -125,9 +139,22 @@ static void test_owner_ends_first(void **state) {
 
 static void test_owner_ends_before_helper_begins(void **state) {
     (void)state;
-    never_begins = true;
+    instead = begin_never;
     require_guest_outlives_owner();
-    never_begins = false;
+    instead = NULL;
+}
+
+static void test_own_late_helper_is_awaited(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    hak_quiesce_begin();
+    REQUIRE_EQUAL(hak_quiesce_end(), 0);
+    instead = begin_late;
+    await_helper();
+    hak_quiesce_begin();
+    REQUIRE_EQUAL(resident_thread_count(), 1);
+    REQUIRE_EQUAL(hak_quiesce_end(), 0);
+    instead = NULL;
 }
 
 int main(void) {
@@ -135,6 +162,7 @@ int main(void) {
         cmocka_unit_test(test_helper_is_not_of_the_guest),
         cmocka_unit_test(test_owner_ends_first),
         cmocka_unit_test(test_owner_ends_before_helper_begins),
+        cmocka_unit_test(test_own_late_helper_is_awaited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
