@@ -94,7 +94,7 @@ uint64_t os_thread_id(void); /* the kernel's, which it uses again after the thre
 bool os_barrier_in_all_threads(void);
 
 /* A thread of our own: it blocks all signals, has the ordinary scheduling policy and the main thread's processors,
- * whatever the calling thread has. Returns 0 or an errno. */
+ * whatever the calling thread has. Returns 0 or an errno; EAGAIN in a copy of the process (os_process_is_copy). */
 int os_helper_start(void (*run)(void));
 /* Returns when the thread is gone for the kernel, or 100 ms after `run` returned; in a copy of the process at once. */
 void os_helper_await_gone(void);

@@ -85,8 +85,7 @@ static void start(uint32_t now_ms) {
     lock_hand_fills();
     lock_release(&helper_lock);
     if (has_older) os_helper_await_gone(); /* a stop awaits one thread alone */
-    /* A signal handler may have made a copy of the process while this thread waited. */
-    bool is_made = !os_process_is_copy() && os_helper_start(helper_main) == 0;
+    bool is_made = os_helper_start(helper_main) == 0;
     lock_acquire(&helper_lock);
     lock_hand_empties();
     helper_is_being_made = false;

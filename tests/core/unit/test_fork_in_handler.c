@@ -1,8 +1,9 @@
 /*
  * unit/test_fork_in_handler.c - a signal handler that forks, in a process of one thread which it has interrupted in
- * the allocator: with a lock, in a purge of its own, or while it waits for the helper. The C library's malloc does not
- * mind. Neither process waits for itself, and the child goes on where its thread was.
+ * the allocator: with a lock, in a purge of its own, while it waits for the helper, or while it makes one. The C
+ * library's malloc does not mind. Neither process waits for itself, and the child goes on where its thread was.
  */
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -22,7 +23,7 @@ enum { BLOCKS = 20000, BLOCK_BYTES = 2000, SECONDS_MAX = 30 };
 static void *blocks[BLOCKS];
 static pid_t child_of_handler = -1;
 static pthread_t main_thread;
-static bool is_signalled_in_purge, is_signalled_in_wait;
+static bool is_signalled_in_purge, is_signalled_in_wait, is_signalled_in_start;
 
 static void fork_here(int unused) {
     (void)unused;
@@ -50,6 +51,14 @@ void __wrap_hak_core_os_helper_await_gone(void);
 void __wrap_hak_core_os_helper_await_gone(void) {
     raise_once(&is_signalled_in_wait);
     __real_hak_core_os_helper_await_gone();
+}
+
+int __real_pthread_attr_init(pthread_attr_t *attributes);
+int __wrap_pthread_attr_init(pthread_attr_t *attributes);
+
+int __wrap_pthread_attr_init(pthread_attr_t *attributes) {
+    raise_once(&is_signalled_in_start);
+    return __real_pthread_attr_init(attributes);
 }
 
 static void build_and_drop_most(void) {
@@ -118,12 +127,36 @@ static void in_a_wait(void *unused) {
     go_on();
 }
 
+static size_t thread_count(void) {
+    DIR *threads = opendir("/proc/self/task");
+    size_t count = 0;
+    REQUIRE(threads != NULL);
+    for (const struct dirent *entry; (entry = readdir(threads)) != NULL;) count += entry->d_name[0] != '.';
+    REQUIRE_EQUAL(closedir(threads), 0);
+    return count;
+}
+
+/* The handler comes just before the thread is made. Neither process has two helpers. */
+static void in_a_start(void *unused) {
+    (void)unused;
+    begin();
+    stats_option_set("purge_delay_ms", "3600000");
+    is_signalled_in_start = true;
+    build_and_drop_most();
+    REQUIRE(!is_signalled_in_start);
+    build_and_drop_most();
+    REQUIRE_AT_MOST(thread_count(), 2);
+    stats_option_set("purge_delay_ms", "0");
+    go_on();
+}
+
 static void test_nobody_waits_for_itself(void **state) {
     (void)state;
     if (resident_is_distorted()) skip();
     child_must_succeed(with_a_lock, NULL);
     child_must_succeed(in_a_purge, NULL);
     child_must_succeed(in_a_wait, NULL);
+    child_must_succeed(in_a_start, NULL);
 }
 
 int main(void) {

@@ -62,7 +62,8 @@ int os_helper_start(void (*run)(void)) {
     sigfillset(&all_signals);
     pthread_sigmask(SIG_SETMASK, &all_signals, &previous_signals);
     pthread_t thread;
-    int result = pthread_create(&thread, &attributes, helper_main, NULL);
+    /* A signal handler may have made a copy of the process until here: the copy forgets its helper soon. */
+    int result = os_process_is_copy() ? EAGAIN : pthread_create(&thread, &attributes, helper_main, NULL);
     if (result == EPERM) { /* the process may not choose the policy */
         (void)pthread_attr_setinheritsched(&attributes, PTHREAD_INHERIT_SCHED);
         result = pthread_create(&thread, &attributes, helper_main, NULL);
