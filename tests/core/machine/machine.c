@@ -23,13 +23,25 @@ extern char **environ;
 
 enum { VARIABLES_MAX = 16 };
 
-static const char *const environments[][6] = {
-    {NULL},
-    {NULL},
-    {"HAKMEM_RETAIN_BYTES=0", "HAKMEM_RETAIN_YOUNG_BYTES=65536", "HAKMEM_PURGE_DELAY_MS=0", NULL},
-    {"HAKMEM_RETAIN_BURST_PERCENT=10", "HAKMEM_RETAIN_YOUNG_PERCENT=20", "HAKMEM_DOMAINS=raw,obj", "HAKMEM=1", NULL},
-    {"HAKMEM_RETAIN_BYTES=12x", "HAKMEM_PURGE_DELAY_MS=-1", "HAKMEM_DOMAINS=mem,", "HAKMEM_COUNTERS=2", NULL},
-    {"HAKMEM_RETAIN_BITES=1", "HAKMEM_PURGE=1", "HAKMEM_OTHER_THING=1", "HAKMEM_COUNTERS=1", NULL},
+typedef struct Environment {
+    unsigned lines; /* that the core has to say */
+    const char *variables[6];
+} Environment;
+
+static const Environment environments[] = {
+    {0, {NULL}},
+    {0, {NULL}},
+    {1, {"HAKMEM_RETAIN_BYTES=0", "HAKMEM_RETAIN_YOUNG_BYTES=65536", "HAKMEM_PURGE_DELAY_MS=0", NULL}},
+    {1,
+     {"HAKMEM_RETAIN_BURST_PERCENT=10", "HAKMEM_RETAIN_YOUNG_PERCENT=20", "HAKMEM_DOMAINS=raw,obj", "HAKMEM=1", NULL}},
+    {4, {"HAKMEM_RETAIN_BYTES=12x", "HAKMEM_PURGE_DELAY_MS=-1", "HAKMEM_DOMAINS=mem,", "HAKMEM_COUNTERS=2", NULL}},
+    {3, {"HAKMEM_RETAIN_BITES=1", "HAKMEM_PURGE=1", "HAKMEM_OTHER_THING=1", "HAKMEM_COUNTERS=1", NULL}},
+    {1,
+     {"HAKMEM_FIRST_THREAD_BYTES=262144", "HAKMEM_RETAIN_BYTES=9223372036854775807", "HAKMEM_RETAIN_YOUNG_PERCENT=7",
+      "HAKMEM_SYSTEM_CALLS=plain", NULL}},
+    {3,
+     {"HAKMEM_A_NAME_OF_MORE_LETTERS_THAN_ANY_OPTION_HAS_OR_WILL_EVER_HAVE=1", "HAKMEM_THREAD_BYTES=", "HAKMEM_BYTES=1",
+      "HAKMEM_ON_ERROR=report", NULL}},
 };
 enum { ENVIRONMENTS = sizeof environments / sizeof *environments };
 
@@ -44,9 +56,13 @@ static void make_environment(const MachineStart *start) {
     snprintf(texts[1], sizeof texts[1], "HAKMEM_ALIGN=%u", start->is_align_16 ? 16 : 8);
     snprintf(texts[2], sizeof texts[2], "HAKMEM_THP=%s", huge_pages[start->huge_pages % 3]);
     for (; count < 3; count++) variables[count] = texts[count];
-    const char *const *more = environments[start->environment % ENVIRONMENTS];
+    const char *const *more = environments[start->environment % ENVIRONMENTS].variables;
     for (; *more != NULL; more++) variables[count++] = (char *)(uintptr_t)*more;
     variables[count] = NULL;
+}
+
+unsigned machine_start_lines(const MachineStart *start) {
+    return environments[start->environment % ENVIRONMENTS].lines;
 }
 
 /* ---- Start and stop ---- */
@@ -122,6 +138,24 @@ bool machine_fork(bool is_child) {
     bool were_inside = is_child && threads_forget_others();
     os_calls_after_fork(is_child);
     return were_inside;
+}
+
+static bool is_handler_child, has_handler_run;
+
+/* Where this thread has waited, others may have begun something, and the core promises nothing. */
+static void fork_in_handler(void) {
+    if (!threads_are_others_at_rest()) return;
+    has_handler_run = true;
+    (void)machine_fork(is_handler_child);
+}
+
+bool machine_interrupt(unsigned place, bool is_child, void (*run)(void *context), void *context) {
+    is_handler_child = is_child;
+    has_handler_run = false;
+    threads_interrupt(place, fork_in_handler);
+    run(context);
+    threads_interrupt(0, NULL);
+    return is_child && has_handler_run;
 }
 
 void machine_clone(void) {

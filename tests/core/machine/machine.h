@@ -25,11 +25,16 @@ typedef struct MachineStart {
     bool is_slow_to_clear;   /* the first touch of a huge page takes long */
     bool is_clock_near_wrap; /* the lower half of os_now_ms wraps soon */
     bool is_memory_kernels;  /* not the arenas' (memory.h) */
+    bool has_one_thread;     /* as far as the C library knows */
+    bool is_guest;           /* the process lives in another one's memory */
     size_t misaligned_bytes; /* of mappings that the kernel places, against 2 MiB */
 } MachineStart;
 
 /* From outside of all threads. */
 void machine_start(const MachineStart *start);
+
+/* How many lines the core says when it reads its environment. */
+unsigned machine_start_lines(const MachineStart *start);
 
 /* The memory of the core goes, whatever lives in it. */
 void machine_stop(void);
@@ -68,5 +73,10 @@ bool machine_fork(bool is_child);
 
 /* The caller goes on as the child of a clone without hooks. The other threads are idle. */
 void machine_clone(void);
+
+/* `run` is interrupted at its `place`-th place where a switch is possible, if it has so many, by the handler of a
+ * signal, which forks unless other threads are in the middle of something; the caller goes on as parent or as child.
+ * True: as the child. */
+bool machine_interrupt(unsigned place, bool is_child, void (*run)(void *context), void *context);
 
 #endif

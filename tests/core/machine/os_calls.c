@@ -191,9 +191,8 @@ bool os_calls_take_exit_hook(void) {
 __typeof__(os_thread_id) WRAP(os_thread_id);
 uint64_t WRAP(os_thread_id)(void) { return threads_current_id(); }
 
-/* The machine has its threads from the start on. */
 __typeof__(os_has_one_thread_ever) WRAP(os_has_one_thread_ever);
-bool WRAP(os_has_one_thread_ever)(void) { return false; }
+bool WRAP(os_has_one_thread_ever)(void) { return machine.has_one_thread; }
 
 __typeof__(os_barrier_in_all_threads) WRAP(os_barrier_in_all_threads);
 bool WRAP(os_barrier_in_all_threads)(void) {
@@ -202,6 +201,7 @@ bool WRAP(os_barrier_in_all_threads)(void) {
 }
 
 static _Atomic uint32_t has_helper_ended;
+static bool is_inherited; /* this process is a copy, and has not put right what it got of its parent */
 
 static void helper_main(void *run_pointer) {
     (*(void (**)(void))run_pointer)();
@@ -212,7 +212,7 @@ static void helper_main(void *run_pointer) {
 __typeof__(os_helper_start) WRAP(os_helper_start);
 int WRAP(os_helper_start)(void (*run)(void)) {
     static void (*helper_run)(void);
-    if (is_refused(REFUSE_THREAD)) return EAGAIN;
+    if (is_refused(REFUSE_THREAD) || is_inherited) return EAGAIN; /* signals are blocked from here on */
     helper_run = run;
     atomic_store(&has_helper_ended, 0);
     threads_begin(MACHINE_HELPER, 0, helper_main, &helper_run);
@@ -221,7 +221,7 @@ int WRAP(os_helper_start)(void (*run)(void)) {
 
 __typeof__(os_helper_await_gone) WRAP(os_helper_await_gone);
 void WRAP(os_helper_await_gone)(void) {
-    while (atomic_load(&has_helper_ended) == 0) threads_wait(&has_helper_ended, 0, UINT64_MAX);
+    while (atomic_load(&has_helper_ended) == 0 && !is_inherited) threads_wait(&has_helper_ended, 0, UINT64_MAX);
 }
 
 /* ---- Fork ---- */
@@ -231,7 +231,6 @@ typedef struct ForkHooks {
 } ForkHooks;
 
 static ForkHooks fork_hooks;
-static bool is_inherited;
 static _Atomic uint32_t is_being_claimed;
 
 __typeof__(os_fork_hooks_set) WRAP(os_fork_hooks_set);
@@ -264,7 +263,7 @@ __typeof__(os_process_is_copy) WRAP(os_process_is_copy);
 bool WRAP(os_process_is_copy)(void) { return is_inherited; }
 
 __typeof__(os_process_is_guest) WRAP(os_process_is_guest);
-bool WRAP(os_process_is_guest)(void) { return false; }
+bool WRAP(os_process_is_guest)(void) { return machine.is_guest; }
 
 __typeof__(os_process_claim_inherited) WRAP(os_process_claim_inherited);
 bool WRAP(os_process_claim_inherited)(void) {

@@ -7,13 +7,16 @@
 
 #include "machine/machine.h"
 #include "machine/memory.h"
+#include "machine/other_core.h"
 #include "machine/threads.h"
 #include "support/operations.h"
+#include "support/require.h"
 
 static void pass_time(unsigned milliseconds) { threads_clock_add_us((uint64_t)milliseconds * 1000); }
 
-static const Surroundings surroundings = {machine_refuse,     machine_refusals, machine_expect_lines, pass_time,
-                                          machine_end_thread, machine_fork,     machine_clone};
+static const Surroundings surroundings = {machine_refuse, machine_refusals,   machine_expect_lines,
+                                          pass_time,      machine_end_thread, machine_fork,
+                                          machine_clone,  machine_interrupt};
 
 static Reference reference = {.on_write = memory_touched};
 static Actor actor = {&reference, &surroundings};
@@ -28,12 +31,14 @@ static MachineStart start_of(const Record *record) {
         .debug = debug[(record->operation >> 2) % 8],
         .is_align_16 = record->operation >> 5 == 7,
         .huge_pages = huge_pages[record->schedule % 4],
-        .environment = (record->schedule >> 2) % 8 < 7 ? 0 : 1 + (record->b >> 8) % 5,
+        .environment = (record->schedule >> 2) % 8 < 7 ? 0 : 1 + (record->b >> 8) % 7,
         .has_barrier = record->schedule >> 5 != 7,
         .has_huge_pages = record->a % 4 != 0,
         .is_slow_to_clear = (record->a >> 2) % 4 == 3,
         .is_clock_near_wrap = (record->a >> 4) % 4 == 3,
         .is_memory_kernels = (record->a >> 8) % 32 == 21,
+        .has_one_thread = record->a >> 13 == 6,
+        .is_guest = record->a >> 13 == 7,
         .misaligned_bytes = (record->a >> 6) % 4 * pages[record->operation % 4],
     };
 }
@@ -77,9 +82,12 @@ static void run_record(Record record, bool is_shown) {
     resume_due();
 }
 
-static void begin(void *os_page_bytes) {
-    operations_begin(&actor, *(size_t *)os_page_bytes);
-    (void)machine_expect_lines(false); /* from the start on */
+static void begin(void *first_record) {
+    const Record *first = first_record;
+    MachineStart start = start_of(first);
+    if (first->a >> 13 == 5) other_core_check(start.environment == 0 ? OTHER_NONE : (first->a >> 11) % OTHER_CORES);
+    operations_begin(&actor, start.os_page_bytes, first->b % 256);
+    REQUIRE_EQUAL(machine_expect_lines(false), machine_start_lines(&start));
 }
 
 static void end(void *unused) {
@@ -108,7 +116,7 @@ void play(const uint8_t *bytes, size_t count, bool is_shown) {
     Record first = record_at(count >= RECORD_BYTES ? bytes : none);
     MachineStart start = start_of(&first);
     machine_start(&start);
-    run_alone(0, begin, &start.os_page_bytes);
+    run_alone(0, begin, &first);
     for (size_t offset = RECORD_BYTES; offset + RECORD_BYTES <= count; offset += RECORD_BYTES)
         run_record(record_at(bytes + offset), is_shown);
     run_alone(0, end, NULL);

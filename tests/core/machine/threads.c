@@ -146,7 +146,19 @@ bool threads_is_inside(void) { return running != NULL; }
 unsigned threads_current(void) { return (unsigned)(running - threads); }
 uint64_t threads_current_id(void) { return running == NULL ? 0 : running->id; }
 
+static unsigned places_to_interrupt;
+static const Thread *interrupted;
+static void (*interrupt_handler)(void);
+
+void threads_interrupt(unsigned place, void (*handler)(void)) {
+    places_to_interrupt = place;
+    interrupted = running;
+    interrupt_handler = handler;
+}
+
 void threads_may_switch(void) {
+    bool is_counted = places_to_interrupt != 0 && running == interrupted;
+    if (is_counted && --places_to_interrupt == 0) interrupt_handler();
     if (running == NULL || running->switches_left == 0 || --running->switches_left != 0) return;
     leave(THREAD_SUSPENDED);
 }
@@ -173,6 +185,16 @@ void threads_renew(void) {
     CoreSection section = core_section_of_thread();
     running->id = ++last_id;
     memcpy(section.start, new_variables, section.bytes);
+}
+
+bool threads_are_others_at_rest(void) {
+    for (unsigned number = 0; number < MACHINE_FIBERS; number++) {
+        const Thread *thread = &threads[number];
+        bool is_polling = number == MACHINE_HELPER && thread->state == THREAD_WAITING && !is_due(thread) &&
+                          thread->deadline_ms != UINT64_MAX;
+        if (thread != running && thread->state != THREAD_IDLE && !is_polling) return false;
+    }
+    return true;
 }
 
 bool threads_forget_others(void) {

@@ -46,11 +46,17 @@ uint64_t threads_current_id(void); /* another one after threads_renew */
 /* A place where a switch is possible. */
 void threads_may_switch(void);
 
+/* At the `place`-th of these from here on the current thread calls `handler` first, as for a signal. 0: at none. */
+void threads_interrupt(unsigned place, void (*handler)(void));
+
 void threads_wait(const _Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ms); /* UINT64_MAX: none */
 void threads_wake(const _Atomic uint32_t *word, unsigned count);
 
 /* The current thread ends, and another one goes on in its place. */
 void threads_renew(void);
+
+/* No other thread is in the middle of something. The helper may await its next poll. */
+bool threads_are_others_at_rest(void);
 
 /* The current thread is the only one: what the others were doing is forgotten. True: they were in the middle of
  * something. */

@@ -44,11 +44,13 @@ static void test_streams_at_once(void **state) {
     Random random = random_start(random_seed());
     (void)state;
     sizes_learn(resident_os_page_bytes());
+    operations_hook(3 << 2); /* the second entry is not served */
     for (size_t number = 0; number < THREADS; number++) {
         references[number].next_key = (uint64_t)number << 32;
         all[number] = &references[number];
     }
     for (size_t round = 0; round < ROUNDS * suite_scale(); round++) {
+        operations_set_hook_mode((unsigned)round);
         for (size_t number = 0; number < THREADS; number++) {
             reference_reset(&references[number]);
             for (size_t place = 0; place < sizeof streams[number]; place++)

@@ -10,37 +10,45 @@
 #include "support/stats.h"
 
 static const Operation operations[] = {
-    {34, "malloc", do_malloc, false},
-    {36, "free", do_free, false},
-    {10, "calloc", do_calloc, false},
-    {8, "aligned", do_aligned, false},
+    {25, "malloc", do_malloc, false},
+    {25, "free", do_free, false},
+    {9, "calloc", do_calloc, false},
+    {7, "aligned", do_aligned, false},
     {2, "too large", do_too_large, false},
-    {20, "realloc", do_realloc, false},
+    {16, "realloc", do_realloc, false},
     {6, "grow", do_grow, false},
-    {20, "many", do_many, false},
-    {18, "free many", do_free_many, false},
+    {18, "many", do_many, false},
+    {16, "free many", do_free_many, false},
     {4, "free all but few", do_free_all_but_few, false},
     {8, "heap new", do_heap_new, false},
-    {14, "heap malloc", do_heap_malloc, false},
-    {8, "heap realloc", do_heap_realloc, false},
-    {6, "heap free", do_heap_free, false},
+    {10, "heap malloc", do_heap_malloc, false},
+    {7, "heap realloc", do_heap_realloc, false},
+    {5, "heap free", do_heap_free, false},
+    {6, "heap share", do_heap_share, false},
     {3, "heap limit", do_heap_limit, false},
     {4, "heap destroy", do_heap_destroy, false},
     {6, "trim", do_trim, false},
     {4, "flush", do_flush, false},
     {7, "option", do_option, false},
     {1, "wrong option", do_wrong_option, false},
+    {1, "text", do_text, false},
     {2, "quiesce", do_quiesce, false},
     {2, "check", do_check, true},
     {2, "check inside", do_check_inside, false},
     {1, "look", do_look, true},
     {2, "control", do_control, false},
-    {10, "pass time", do_pass_time, false},
+    {9, "pass time", do_pass_time, false},
     {6, "refuse", do_refuse, false},
     {4, "end thread", do_end_thread, false},
     {2, "fork", do_fork, false},
     {1, "clone", do_clone, true},
-    {5, "misuse", do_misuse, true},
+    {2, "interrupt", do_interrupt, true},
+    {7, "hook malloc", do_hook_malloc, false},
+    {3, "hook calloc", do_hook_calloc, false},
+    {7, "hook realloc", do_hook_realloc, false},
+    {7, "hook free", do_hook_free, false},
+    {3, "hook mode", do_hook_mode, true},
+    {6, "misuse", do_misuse, true},
 };
 
 enum { OPERATIONS = sizeof operations / sizeof *operations };
@@ -56,9 +64,11 @@ const Operation *operation_of(const Record *record) {
 
 /* ---- Begin and end ---- */
 
-void operations_begin(Actor *actor, size_t os_page_bytes) {
+void operations_begin(Actor *actor, size_t os_page_bytes, unsigned hooks) {
     reference_reset(actor->reference);
+    actor->reference->is_all_counted = true;
     sizes_learn(os_page_bytes);
+    operations_hook(hooks);
 }
 
 void operations_free_all(Actor *actor) {
@@ -71,6 +81,7 @@ void operations_free_all(Actor *actor) {
         do_heap_destroy(actor, &record);
     }
     while ((block = reference_hold_live(reference, 0)) != NULL) operations_free(actor, block, 7);
+    operations_free_of_previous(actor);
     REQUIRE_EQUAL(reference->live_blocks, 0);
     REQUIRE_EQUAL(reference->live_bytes, 0);
 }

@@ -3,7 +3,8 @@
  *
  * Every record is valid. The reference checks: patterns, alignment, sizes, no overlap, calloc is zero, live bytes and
  * blocks exact, accounts of heaps exact and their refusals foreseen, NULL only where a limit or the machine refuses,
- * errno, no line from the core but for misuse, hak_check finds nothing, nothing is left at the end.
+ * errno, no line from the core but for misuse, hak_check finds nothing, nothing is left at the end. Of hooks: whether
+ * the core or the previous allocator serves, what that one is asked for, and the counts of both.
  */
 #ifndef SUPPORT_OPERATIONS_H
 #define SUPPORT_OPERATIONS_H
@@ -20,6 +21,7 @@ typedef struct Surroundings {
     void (*end_thread)(unsigned rounds, void (*later)(void *context), void *context);
     bool (*fork)(bool is_child); /* true: threads were lost in the middle of something */
     void (*clone)(void);
+    bool (*interrupt)(unsigned place, bool is_child, void (*run)(void *context), void *context); /* true: the child */
 } Surroundings;
 
 /* A thread that runs operations. */
@@ -40,8 +42,13 @@ const Operation *operation_of(const Record *record);
 
 /* ---- At the start and at the end, while no other thread is inside ---- */
 
-/* Nothing lives. */
-void operations_begin(Actor *actor, size_t os_page_bytes);
+/* Nothing lives. `hooks` is for operations_hook. The figures of the process begin at 0. */
+void operations_begin(Actor *actor, size_t os_page_bytes, unsigned hooks);
+
+/* The core's functions go into a runtime's table, once in a process. Of `choice` two bits for each entry are 3 where it
+ * is not served, the next two are the mode; 0: none is set, which is HAK_HOOK_PASS. */
+void operations_hook(unsigned choice);
+void operations_set_hook_mode(unsigned number);
 
 /* All that lives is freed, after figures and invariants were compared. */
 void operations_end(Actor *actor);

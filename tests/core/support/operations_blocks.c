@@ -10,6 +10,17 @@
 
 enum { ERRNO_BEFORE = 1234 }; /* no function sets it to that */
 
+ReferenceBlock *operations_hold_of_none(Actor *actor, unsigned wish, size_t bytes_min, size_t bytes_max) {
+    for (unsigned tries = 0; tries < 64; tries++) {
+        ReferenceBlock *block = reference_hold_live(actor->reference, wish);
+        if (block == NULL) return NULL;
+        if (block->heap == NULL && block->usable_bytes >= bytes_min && block->usable_bytes <= bytes_max) return block;
+        wish = (unsigned)(block - actor->reference->blocks) + 1;
+        reference_let_go_live(actor->reference, block);
+    }
+    return NULL;
+}
+
 /* ---- Free ---- */
 
 static char foreign_word;
@@ -46,7 +57,7 @@ void operations_free(Actor *actor, ReferenceBlock *block, unsigned way) {
 
 static void free_held(Actor *actor, ReferenceBlock *block, unsigned way) {
     ReferenceHeap *heap = block->heap;
-    if (heap != NULL && heap->is_held) { /* another thread uses it */
+    if (heap != NULL && reference_heap_is_busy(heap)) { /* another thread uses it */
         reference_let_go_live(actor->reference, block);
         return;
     }
@@ -76,8 +87,12 @@ void do_free(Actor *actor, const Record *record) {
 /* ---- Allocate ---- */
 
 static void *allocate(SizesAlignment alignment, size_t bytes) {
-    if (alignment == SIZES_OBJECT) return hak_malloc_object(bytes);
-    return alignment == SIZES_ALIGN_8 ? hak_malloc_align8(bytes) : hak_malloc(bytes);
+    switch (alignment) {
+    case SIZES_OBJECT: return hak_malloc_object(bytes);
+    case SIZES_ALIGN_8: return hak_malloc_align8(bytes);
+    case SIZES_ALIGN_16: return hak_malloc_align16(bytes);
+    default: return hak_malloc(bytes);
+    }
 }
 
 /* NULL, where the OS has refused a call since `refusals`. */
@@ -93,7 +108,7 @@ static void enter_or_refused(Actor *actor, ReferenceBlock *block, void *address,
     reference_let_go_empty(actor->reference, block);
 }
 
-static SizesAlignment alignment_of(const Record *record) { return (SizesAlignment)((record->a >> 12) % 3); }
+static SizesAlignment alignment_of(const Record *record) { return (SizesAlignment)((record->a >> 12) % 4); }
 
 static void make_one(Actor *actor, unsigned wish, size_t bytes, SizesAlignment alignment) {
     ReferenceBlock *block = reference_hold_empty(actor->reference, wish);
@@ -109,13 +124,14 @@ void do_malloc(Actor *actor, const Record *record) {
 
 void do_calloc(Actor *actor, const Record *record) {
     size_t count = 1 + (record->a >> 12), bytes = record_size(record->b) / count * count;
+    bool is_align_16 = (record->a >> 11) % 2 != 0;
     ReferenceBlock *block = reference_hold_empty(actor->reference, record->a);
     if (block == NULL) return;
     uint64_t refusals = actor_refusals(actor);
     errno = ERRNO_BEFORE;
-    void *address = hak_calloc(count, bytes / count);
+    void *address = is_align_16 ? hak_calloc_align16(count, bytes / count) : hak_calloc(count, bytes / count);
     if (address != NULL) REQUIRE(pattern_few_are_zero(address, bytes));
-    enter_or_refused(actor, block, address, bytes, SIZES_C, refusals);
+    enter_or_refused(actor, block, address, bytes, is_align_16 ? SIZES_ALIGN_16 : SIZES_C, refusals);
 }
 
 void do_aligned(Actor *actor, const Record *record) {
@@ -136,8 +152,12 @@ void do_aligned(Actor *actor, const Record *record) {
 }
 
 static void *resize(SizesAlignment alignment, void *address, size_t bytes) {
-    if (alignment == SIZES_OBJECT) return hak_realloc_object(address, bytes);
-    return alignment == SIZES_ALIGN_8 ? hak_realloc_align8(address, bytes) : hak_realloc(address, bytes);
+    switch (alignment) {
+    case SIZES_OBJECT: return hak_realloc_object(address, bytes);
+    case SIZES_ALIGN_8: return hak_realloc_align8(address, bytes);
+    case SIZES_ALIGN_16: return hak_realloc_align16(address, bytes);
+    default: return hak_realloc(address, bytes);
+    }
 }
 
 /* Refused, and nothing has changed. */
@@ -148,6 +168,7 @@ void do_too_large(Actor *actor, const Record *record) {
     REQUIRE(allocate(alignment_of(record), bytes) == NULL);
     REQUIRE_EQUAL(errno, ENOMEM);
     REQUIRE(hak_calloc(bytes / 3, 7) == NULL);
+    REQUIRE(hak_calloc_align16(7, bytes / 3) == NULL);
     REQUIRE(hak_calloc((size_t)1 << 63, 2) == NULL); /* the product would overflow to 0 */
     REQUIRE(hak_aligned_alloc(4096, bytes) == NULL);
     errno = 0;
@@ -157,7 +178,7 @@ void do_too_large(Actor *actor, const Record *record) {
     if (block == NULL) return;
     if (block->heap == NULL) {
         REQUIRE(resize(block->alignment, block->address, bytes) == NULL);
-    } else if (!block->heap->is_held) {
+    } else if (!reference_heap_is_busy(block->heap)) {
         bool is_limited = block->heap->expected.hard_limit_bytes != 0 || block->heap->expected.soft_limit_bytes != 0;
         block->heap->is_held = true;
         if (!is_limited) REQUIRE(hak_heap_realloc(block->heap->handle, block->address, bytes) == NULL);
@@ -226,7 +247,7 @@ void do_many(Actor *actor, const Record *record) {
     size_t bytes_max = sizes_are_guarded() ? GUARDED_BYTES_MAX : BYTES_MAX;
     if (bytes > 0 && count > bytes_max / bytes) count = bytes_max / bytes;
     for (unsigned number = 0; number < count; number++)
-        make_one(actor, record->a + number, bytes, (SizesAlignment)(record->a >> 14) % 3);
+        make_one(actor, record->a + number, bytes, (SizesAlignment)(record->a >> 14));
 }
 
 void do_free_many(Actor *actor, const Record *record) {

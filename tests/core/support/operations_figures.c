@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <hakmem_control.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "support/operations_table.h"
@@ -44,10 +45,13 @@ static void look_at_counters(void) {
         REQUIRE(hak_stats_counter(index, NULL) != NULL);
 }
 
-static void look_at_stats(size_t bytes) {
+static void look_at_stats(Reference *reference, size_t bytes) {
     hak_stats_t before = stats_now(), stats = HAK_STATS_INIT;
     hak_stats_passed(bytes);
     hak_stats_served(bytes);
+    reference->passed_requests++;
+    reference->passed_bytes += bytes;
+    reference->served_bytes += bytes;
     hak_stats_t after = stats_now();
     REQUIRE_EQUAL(after.passed_requests, before.passed_requests + 1);
     REQUIRE_EQUAL(after.passed_bytes, before.passed_bytes + bytes);
@@ -55,6 +59,8 @@ static void look_at_stats(size_t bytes) {
     stats.struct_bytes = 4;
     REQUIRE_EQUAL(hak_stats_get(&stats), EINVAL);
     REQUIRE_EQUAL(hak_stats_get(NULL), EINVAL);
+    hak_heap_stats_t of_heap = HAK_HEAP_STATS_INIT;
+    REQUIRE_EQUAL(hak_heap_stats_get(NULL, &of_heap), EINVAL);
     stats.struct_bytes = 16;
     REQUIRE_EQUAL(hak_stats_get(&stats), 0);
     REQUIRE_EQUAL(stats.live_blocks, 0);
@@ -62,12 +68,33 @@ static void look_at_stats(size_t bytes) {
     REQUIRE_EQUAL(hak_heap_set_limit(NULL, 1, 1), EINVAL);
 }
 
+/* The core says once that an option has another name now. */
+static void look_at_former_names(Actor *actor, unsigned value) {
+    static const char *const names[][2] = {{"retain_young_bytes", "retain_burst_bytes"},
+                                           {"retain_young_percent", "retain_burst_percent"}};
+    const char *const *name = names[value % 2];
+    char text[64], read[64];
+    hak_option_value_t number;
+    if (actor->surroundings == NULL) return;
+    snprintf(text, sizeof text, "%u", value % 1000);
+    uint64_t lines = actor->surroundings->expect_lines(true);
+    stats_option_set(name[0], text);
+    uint64_t lines_now = actor->surroundings->expect_lines(actor->reference->has_late_lines);
+    if (!actor->reference->has_late_lines) REQUIRE_AT_MOST(lines_now - lines, 1);
+    REQUIRE_EQUAL(hak_option_get(name[0], read, sizeof read), 0);
+    REQUIRE(strcmp(read, text) == 0);
+    REQUIRE_EQUAL(hak_control_option_get(name[0], &number, NULL), 0);
+    REQUIRE(number.is_number && number.number == value % 1000 && strcmp(number.text, text) == 0);
+    REQUIRE_EQUAL(hak_option_get(name[1], read, sizeof read), 0);
+    REQUIRE(strcmp(read, text) == 0);
+}
+
 void do_look(Actor *actor, const Record *record) {
-    (void)actor;
-    switch (record->a % 4) {
+    switch (record->a % 5) {
     case 0: look_at_options(); break;
     case 1: look_at_counters(); break;
-    default: look_at_stats(record->b); break;
+    case 2: look_at_former_names(actor, record->b); break;
+    default: look_at_stats(actor->reference, record->b); break;
     }
     REQUIRE(strcmp(hak_version(), HAK_VERSION_STRING) == 0);
 }

@@ -87,8 +87,11 @@ static void *refused(void *context, uintptr_t word, size_t bytes) {
     return NULL;
 }
 
+enum { RESIZE_NOTHING = 1 << 16 };
+
 static void *allocate(const ReferenceHeap *heap, size_t bytes, unsigned way) {
     bool is_refused = false;
+    if (way == RESIZE_NOTHING) return hak_heap_realloc(heap->handle, NULL, bytes);
     if (way % 4 != 0) return hak_heap_malloc(heap->handle, bytes);
     void *address = hak_heap_malloc_or(heap->handle, bytes, refused, &is_refused, bytes + 7);
     REQUIRE_EQUAL(is_refused, address == NULL);
@@ -156,8 +159,30 @@ void do_heap_realloc(Actor *actor, const Record *record) {
     ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
     if (heap == NULL) return;
     ReferenceBlock *block = hold_block_of(actor, heap, record->a >> 3);
-    if (block != NULL) resize_held(actor, heap, block, record_size(record->b));
+    if (block != NULL)
+        resize_held(actor, heap, block, record_size(record->b));
+    else
+        (void)make_one(actor, heap, record->a >> 3, record_size(record->b), RESIZE_NOTHING);
     let_go(heap);
+}
+
+/* Two threads or more may be within requests of the same account. */
+void do_heap_share(Actor *actor, const Record *record) {
+    static const unsigned counts[] = {1, 1, 2, 5, 12, 30, 60, 3};
+    ReferenceHeap *heap = reference_share_heap(actor->reference, record->a);
+    size_t bytes = record_size(record->b);
+    if (heap == NULL) return;
+    for (unsigned number = 0, count = counts[(record->a >> 8) % 8]; number < count && bytes <= 65536; number++) {
+        unsigned wish = (record->a >> 3) + number;
+        ReferenceBlock *block = record->a >> 14 < 2 ? NULL : hold_block_of(actor, heap, wish);
+        if (block == NULL)
+            (void)make_one(actor, heap, wish, bytes, record->a >> 12);
+        else if (record->a >> 14 == 2)
+            operations_free(actor, block, record->a >> 11);
+        else
+            resize_held(actor, heap, block, bytes);
+    }
+    heap->sharers--;
 }
 
 static void *ignore_foreign(void *context, void *block, size_t bytes) {

@@ -11,14 +11,9 @@
 #include "support/stats.h"
 
 static ReferenceBlock *hold_of_none(Actor *actor, unsigned wish, bool is_large) {
-    for (unsigned tries = 0; tries < 64; tries++) {
-        ReferenceBlock *block = reference_hold_live(actor->reference, wish);
-        if (block == NULL) return NULL;
-        if (block->heap == NULL && (block->usable_bytes > 32768) == is_large) return block;
-        wish = (unsigned)(block - actor->reference->blocks) + 1;
-        reference_let_go_live(actor->reference, block);
-    }
-    return NULL;
+    enum { SMALL_BYTES_MAX = 32768 };
+    return is_large ? operations_hold_of_none(actor, wish, SMALL_BYTES_MAX + 1, SIZE_MAX)
+                    : operations_hold_of_none(actor, wish, 0, SMALL_BYTES_MAX);
 }
 
 typedef bool Misuse(Actor *actor, const Record *record); /* false: there was nothing to misuse */
@@ -81,7 +76,11 @@ static bool resize_in_wrong_heap(Actor *actor, ReferenceHeap *heap, const Refere
         return true;
     }
     bool is_limited = heap->expected.soft_limit_bytes != 0 || heap->expected.hard_limit_bytes != 0;
-    if (!is_of_private || is_limited) return false;
+    if (is_limited) return false;
+    if (!is_of_private) { /* the account does not hold so much */
+        REQUIRE(hak_heap_realloc(heap->handle, block->address, 2 * block->usable_bytes + BYTES) == NULL);
+        return true;
+    }
     ReferenceBlock *room = reference_hold_empty(actor->reference, 0);
     if (room == NULL) return false;
     void *copy = hak_heap_realloc(heap->handle, block->address, BYTES);
@@ -109,6 +108,18 @@ static bool free_in_wrong_heap(Actor *actor, const Record *record) {
     return is_done;
 }
 
+/* With guarded blocks its memory is used again at once. */
+static void use_destroyed(hak_heap_t *handle, size_t bytes) {
+    hak_heap_stats_t stats = HAK_HEAP_STATS_INIT;
+    REQUIRE_EQUAL(hak_heap_stats_get(handle, &stats), EINVAL);
+    REQUIRE_EQUAL(hak_heap_set_limit(handle, 0, 0), EINVAL);
+    if (sizes_are_guarded()) return;
+    REQUIRE(hak_heap_malloc(handle, bytes) == NULL);
+    REQUIRE_EQUAL(errno, ENOMEM);
+    REQUIRE(hak_heap_realloc(handle, NULL, bytes) == NULL);
+    hak_heap_free(handle, (void *)(uintptr_t)64);
+}
+
 static bool destroy_twice(Actor *actor, const Record *record) {
     ReferenceHeap *heap = reference_hold_heap(actor->reference, record->b >> 4);
     if (heap == NULL) return false;
@@ -117,6 +128,7 @@ static bool destroy_twice(Actor *actor, const Record *record) {
         hak_heap_t *handle = reference_heap_leave(actor->reference, heap);
         hak_heap_destroy(handle);
         hak_heap_destroy(handle);
+        if (record->b % 4 == 0) use_destroyed(handle, 1 + record->b);
     }
     heap->is_held = false;
     return is_plain;
@@ -174,10 +186,67 @@ static bool write_after_free(Actor *actor, const Record *record) {
     return false;
 }
 
+/* Of its heap or of another one. The realloc is reported, and nothing has changed. */
+static bool heap_resize_freed(Actor *actor, const Record *record) {
+    ReferenceHeap *heap = reference_hold_heap(actor->reference, record->b >> 4);
+    if (heap == NULL) return false;
+    bool is_large = !sizes_are_guarded() || record->b % 2 == 0;
+    ReferenceBlock *block = hold_of_none(actor, record->a, is_large);
+    bool is_done = false;
+    if (block != NULL) {
+        void *address = reference_leave(actor->reference, block);
+        hak_free(address);
+        is_done = hak_owns(address) != 0;
+        if (is_done) REQUIRE(hak_heap_realloc(heap->handle, address, record_size(record->b)) == NULL);
+        if (is_done && is_large) hak_heap_free(heap->handle, address);
+    }
+    reference_heap_check(heap);
+    heap->is_held = false;
+    return is_done;
+}
+
+/* ---- Through a runtime's table. A block whose memory has gone to the OS would be the previous allocator's ---- */
+
+static bool hook_free_twice(Actor *actor, const Record *record) {
+    ReferenceBlock *block = hold_of_none(actor, record->a, (record->b >> 4) % 4 == 0);
+    const hak_hook_t *hook = operations_hook_of(record->b >> 6);
+    if (block == NULL) return false;
+    void *address = reference_leave(actor->reference, block);
+    hook->free(hook->context, address);
+    bool is_done = hak_owns(address) != 0;
+    if (is_done) hook->free(hook->context, address);
+    return is_done;
+}
+
+static bool hook_free_inside(Actor *actor, const Record *record) {
+    ReferenceBlock *block = hold_of_none(actor, record->a, (record->b >> 4) % 4 == 0);
+    const hak_hook_t *hook = operations_hook_of(record->b >> 6);
+    if (block == NULL) return false;
+    bool is_done = block->usable_bytes >= 16;
+    char *address = block->address;
+    if (is_done) hook->free(hook->context, address + 8 * (1 + record->b % (block->usable_bytes / 8 - 1)));
+    reference_let_go_live(actor->reference, block);
+    return is_done;
+}
+
+/* Is reported, and not moved to the previous allocator. Of small blocks only where they are guarded. */
+static bool hook_resize_freed(Actor *actor, const Record *record) {
+    bool is_large = !sizes_are_guarded() || (record->b >> 4) % 4 == 0;
+    ReferenceBlock *block = hold_of_none(actor, record->a, is_large);
+    const hak_hook_t *hook = operations_hook_of(record->b >> 6);
+    if (block == NULL) return false;
+    void *address = reference_leave(actor->reference, block);
+    hak_free(address);
+    bool is_done = hak_owns(address) != 0;
+    if (is_done) REQUIRE(hook->realloc(hook->context, address, record_size(record->b)) == NULL);
+    return is_done;
+}
+
 void do_misuse(Actor *actor, const Record *record) {
-    static Misuse *const misuses[] = {free_twice,         free_inside,     free_foreign,         free_of_private,
-                                      free_in_wrong_heap, destroy_twice,   free_with_wrong_size, write_beyond_end,
-                                      resize_freed,       write_after_free};
+    static Misuse *const misuses[] = {free_twice,         free_inside,      free_foreign,         free_of_private,
+                                      free_in_wrong_heap, destroy_twice,    free_with_wrong_size, write_beyond_end,
+                                      resize_freed,       write_after_free, hook_free_twice,      hook_free_inside,
+                                      hook_resize_freed,  heap_resize_freed};
     if (actor->surroundings == NULL) return;
     stats_option_set("on_error", "report");
     uint64_t lines = actor->surroundings->expect_lines(true);

@@ -30,6 +30,10 @@ static const char *const settings[][2] = {
     {"counters", "0"},
     {"retain_bytes", "9223372036854775807"},
     {"retain_percent", "5"},
+    {"first_thread_bytes", "262144"},
+    {"first_thread_bytes", "9223372036854775807"},
+    {"first_thread_bytes", "0"},
+    {"deepbind", "keep"},
 };
 
 void do_option(Actor *actor, const Record *record) {

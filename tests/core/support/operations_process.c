@@ -69,3 +69,28 @@ void do_clone(Actor *actor, const Record *record) {
     REQUIRE_EQUAL(hak_check(), 0);
     actor->reference->may_keep_caches = true;
 }
+
+typedef struct Interrupted {
+    Actor *actor;
+    Record record;
+} Interrupted;
+
+static void run_interrupted(void *context) {
+    static RunOperation *const runs[] = {do_many,    do_free_many, do_trim, do_flush,
+                                         do_realloc, do_free,      do_fork, do_malloc};
+    Interrupted *interrupted = context;
+    Record record = interrupted->record;
+    record.a &= 0x7FF;
+    runs[interrupted->record.a >> 13](interrupted->actor, &record);
+}
+
+/* A signal handler forks in the middle of another operation, also where that holds locks. Either process goes on. */
+void do_interrupt(Actor *actor, const Record *record) {
+    static const unsigned places[] = {1, 2, 3, 4, 6, 9, 15, 40};
+    Interrupted interrupted = {actor, *record};
+    if (actor->surroundings == NULL) return;
+    unsigned place = places[record->schedule >> 2 & 7];
+    bool is_child = actor->surroundings->interrupt(place, record->schedule >> 7 != 0, run_interrupted, &interrupted);
+    REQUIRE_EQUAL(hak_check(), 0);
+    if (is_child) actor->reference->may_keep_caches = true;
+}

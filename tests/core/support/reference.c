@@ -19,6 +19,8 @@ void reference_reset(Reference *reference) {
     memset(reference->live, 0, sizeof reference->live);
     memset(reference->empty, 0xFF, sizeof reference->empty);
     reference->live_blocks = reference->live_bytes = 0;
+    reference->passed_requests = reference->passed_bytes = reference->served_bytes = 0;
+    reference->is_all_counted = false;
     reference->is_inexact = reference->may_keep_caches = reference->has_late_lines = false;
     reference->next_key = next_key;
 }
@@ -112,15 +114,19 @@ void reference_enter_larger(Reference *reference, ReferenceBlock *block, void *a
     enter(reference, block, address, bytes);
 }
 
-void *reference_leave(Reference *reference, ReferenceBlock *block) {
-    REQUIRE(pattern_few_hold_prefix(block->address, block->bytes, block->bytes, block->key));
-    REQUIRE_EQUAL(hak_usable_size(block->address), block->usable_bytes);
+void reference_is_gone(Reference *reference, ReferenceBlock *block) {
     account(reference, block->heap, block->usable_bytes, 0);
     reference->live_blocks--;
     if (block->heap != NULL) block->heap->expected.used_blocks--;
-    void *address = block->address;
     block->address = NULL;
     reference_let_go_empty(reference, block);
+}
+
+void *reference_leave(Reference *reference, ReferenceBlock *block) {
+    void *address = block->address;
+    REQUIRE(pattern_few_hold_prefix(address, block->bytes, block->bytes, block->key));
+    REQUIRE_EQUAL(hak_usable_size(address), block->usable_bytes);
+    reference_is_gone(reference, block);
     return address;
 }
 
@@ -160,6 +166,7 @@ void reference_check(const Reference *reference) {
 void reference_check_stats(const Reference *const *references, size_t count) {
     uint64_t live_blocks = 0, live_bytes = 0;
     bool is_inexact = false;
+    const Reference *first = references[0];
     for (size_t number = 0; number < count; number++) {
         live_blocks += references[number]->live_blocks;
         live_bytes += references[number]->live_bytes;
@@ -172,6 +179,11 @@ void reference_check_stats(const Reference *const *references, size_t count) {
     } else {
         REQUIRE_EQUAL(stats.live_blocks, live_blocks);
         REQUIRE_EQUAL(stats.live_bytes, live_bytes);
+    }
+    if (first->is_all_counted && !is_inexact) {
+        REQUIRE_EQUAL(stats.passed_requests, first->passed_requests);
+        REQUIRE_EQUAL(stats.passed_bytes, first->passed_bytes);
+        REQUIRE_EQUAL(stats.served_bytes, first->served_bytes);
     }
     REQUIRE_EQUAL(hak_check(), 0);
 }
@@ -192,8 +204,9 @@ void reference_lose_held(Reference *reference) {
     reference->is_inexact = true;
     for (size_t number = 0; number < REFERENCE_HEAPS; number++) {
         ReferenceHeap *heap = &reference->heaps[number];
-        if (!heap->is_held) continue;
+        if (!reference_heap_is_busy(heap)) continue;
         heap->is_held = false;
+        heap->sharers = 0;
         for (size_t index = 0; index < REFERENCE_BLOCKS; index++)
             if (is_live(reference, index) && reference->blocks[index].heap == heap) lose(reference, index);
         if (heap->handle != NULL) reference_heap_lose(reference, heap);

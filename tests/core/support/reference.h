@@ -27,6 +27,8 @@ typedef struct ReferenceHeap {
     size_t made_bytes;  /* that it adds to live_bytes without a block */
     unsigned made_blocks;
     bool is_held;
+    unsigned sharers; /* threads that use it at the same time, while it is not held */
+    bool was_shared;  /* by two at once: the peak is that of one order of their requests */
     bool is_private;
     SizesAlignment alignment;
     SoftLimit soft;
@@ -47,7 +49,9 @@ typedef struct Reference {
     uint64_t live[REFERENCE_BLOCKS / 64], empty[REFERENCE_BLOCKS / 64]; /* bit i for blocks[i]; neither: held */
     ReferenceHeap heaps[REFERENCE_HEAPS];
     uint64_t next_key, live_blocks, live_bytes;
-    void (*on_write)(const void *address, size_t bytes); /* before a block is written to; NULL: nothing */
+    uint64_t passed_requests, passed_bytes, served_bytes; /* as hak_stats_t has them */
+    bool is_all_counted;                                  /* these three are of the whole process */
+    void (*on_write)(const void *address, size_t bytes);  /* before a block is written to; NULL: nothing */
     bool is_inexact;      /* a fork has lost threads in the middle of an operation: more may live */
     bool may_keep_caches; /* those of threads that a clone has lost */
     bool has_late_lines;  /* a free block was written to, which is reported when it serves again */
@@ -78,6 +82,9 @@ void reference_enter_larger(Reference *reference, ReferenceBlock *block, void *a
  * held. */
 void *reference_leave(Reference *reference, ReferenceBlock *block);
 
+/* The held block was freed by the core, which has copied it. No longer held. */
+void reference_is_gone(Reference *reference, ReferenceBlock *block);
+
 /* The held block is now at `address`, with `bytes`; what it kept of its contents holds. No longer held. */
 void reference_resize(Reference *reference, ReferenceBlock *block, void *address, size_t bytes);
 
@@ -86,6 +93,12 @@ void reference_resize(Reference *reference, ReferenceBlock *block, void *address
 /* Those nearest behind `wish`: a heap, held; room for one, held. NULL: there is none. */
 ReferenceHeap *reference_hold_heap(Reference *reference, unsigned wish);
 ReferenceHeap *reference_hold_no_heap(Reference *reference, unsigned wish);
+
+/* Another thread holds or shares it. */
+static inline bool reference_heap_is_busy(const ReferenceHeap *heap) { return heap->is_held || heap->sharers != 0; }
+
+/* An account without limits nearest behind `wish`, which several threads may use at once; NULL: there is none. */
+ReferenceHeap *reference_share_heap(Reference *reference, unsigned wish);
 
 /* A heap was made; what hakmem keeps of it lives, too. */
 void reference_heap_enter(Reference *reference, ReferenceHeap *heap, hak_heap_t *handle,

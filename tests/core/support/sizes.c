@@ -38,7 +38,7 @@ void sizes_learn(size_t os_page_bytes) {
 
 size_t sizes_alignment(SizesAlignment alignment, size_t bytes) {
     bool is_8 = alignment == SIZES_ALIGN_8 || bytes <= 8 || (alignment == SIZES_OBJECT && bytes > 16 && bytes <= 24);
-    return is_8 && !is_align_16 ? 8 : 16;
+    return is_8 && alignment != SIZES_ALIGN_16 && !is_align_16 ? 8 : 16;
 }
 
 /* The first class with so many usable bytes, whatever its alignment. */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef enum SizesAlignment { SIZES_C, SIZES_OBJECT, SIZES_ALIGN_8 } SizesAlignment;
+typedef enum SizesAlignment { SIZES_C, SIZES_OBJECT, SIZES_ALIGN_8, SIZES_ALIGN_16 } SizesAlignment;
 
 /* Reads the classes, and the options that matter. At the start of a core. */
 void sizes_learn(size_t os_page_bytes);
