@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from covered.measure import FileCoverage, Gap, gaps_of_file, measured
+from covered.measure import FileCoverage, Gap, gaps_of_file, measured, unclear_of_file
 from covered.page import PageError, differences, read_page, written
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -89,10 +89,12 @@ def main() -> int:
     passed = arguments.no_run or run_tests(build, arguments.jobs)
     files, how = exported(build)
     show(build, how)
-    gaps = [gap for name, file in files.items() for _, gap in gaps_of_file(name, (SOURCE / name).read_text(), file)]
+    texts = {name: (SOURCE / name).read_text() for name in files}
+    gaps = [gap for name, file in files.items() for _, gap in gaps_of_file(name, texts[name], file)]
+    unclear = [gap for name, file in files.items() for gap in unclear_of_file(name, texts[name], file)]
     (build / "gaps.txt").write_text(f"{written(gaps)}\n")
     try:
-        unnamed, closed = differences(Counter(gaps), read_page(PAGE.read_text()))
+        unnamed, closed = differences(Counter(gaps), Counter(unclear), read_page(PAGE.read_text()))
     except PageError as error:
         print(f"error: {PAGE.relative_to(REPOSITORY)}: {error}", file=sys.stderr)
         return 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 CODE, EXPANSION = 0, 1  # kinds of region
-COUNT_BELOW_ZERO = 2**63 - 1
+COUNT_BELOW_ZERO = 2**63 - 1  # as llvm-cov shows the difference of two counts, of which a process has lost some
 
 
 class Gap(NamedTuple):
@@ -41,10 +41,12 @@ class Place(NamedTuple):
 
 @dataclass
 class FileCoverage:
-    """Counts by line, and by condition: how often it was true, how often false."""
+    """Counts by line, and by condition: how often it was true, how often false. An outcome is unclear where a count of
+    it is lost, so that 0 does not say that it was not reached."""
 
     lines: dict[int, int] = field(default_factory=dict)
     conditions: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    unclear: set[tuple[Place, bool]] = field(default_factory=set)
     functions: dict[int, tuple[int, str]] = field(default_factory=dict)  # first line: last line, name
 
     @property
@@ -101,12 +103,6 @@ def _evaluations(function: dict[str, Any], branch: list[int]) -> int:
     return min(around)[2] if around else 0
 
 
-def _outcome_count(count: int) -> int:
-    """A count that llvm-cov takes as the difference of two others. It is negative, shown as the largest number, where a
-    thread was between the two counters when its process ended."""
-    return 0 if count == COUNT_BELOW_ZERO else count
-
-
 def read_conditions(export: dict[str, Any], source: Path) -> dict[str, FileCoverage]:
     """Conditions and functions by file below `source`, of an export as JSON. What the compiler knew is left out."""
     found: dict[str, FileCoverage] = defaultdict(FileCoverage)
@@ -121,9 +117,11 @@ def read_conditions(export: dict[str, Any], source: Path) -> dict[str, FileCover
         coverage.functions[body[0]] = (body[2], _plain_name(function["name"]))
         sites = _outermost(function)
         for branch in function["branches"]:
-            place, true, false = Place(*branch[:4]), _outcome_count(branch[4]), _outcome_count(branch[5])
+            place = Place(*branch[:4])
             if branch[6] in sites:
                 place = sites[branch[6]]._replace(inner=tuple(branch[:4]))
+            true, false = (0 if count == COUNT_BELOW_ZERO else count for count in branch[4:6])
+            coverage.unclear |= {(place, index == 4) for index in (4, 5) if branch[index] == COUNT_BELOW_ZERO}
             if true == 0 and false == 0 and _evaluations(function, branch) > 0:
                 known[name].add(place)
                 continue
@@ -170,6 +168,16 @@ def condition_text(lines: list[str], place: Place) -> str:
     is_call = text[length : length + 1] == "("  # llvm ends at the name of a macro that is called
     end = _call_from(text, length) if is_call else length
     return text[length + 1 : end - 1] if place.inner and is_call else text[:end]
+
+
+def unclear_of_file(name: str, text: str, coverage: FileCoverage) -> list[Gap]:
+    """The gaps that may be none."""
+    lines = text.split("\n")
+    return [
+        Gap(name, coverage.function_at(place.line), kind, condition_text(lines, place).strip())
+        for place, outcome in sorted(coverage.unclear)
+        for kind in (NEVER_TRUE if outcome else NEVER_FALSE, NEVER_ASKED)
+    ]
 
 
 def gaps_of_file(name: str, text: str, coverage: FileCoverage) -> list[tuple[int, Gap]]:

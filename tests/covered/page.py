@@ -60,10 +60,11 @@ def written(gaps: Iterable[Gap]) -> str:
     return "\n".join(lines)
 
 
-def differences(measured: Counter[Gap], page: Page) -> tuple[list[Gap], list[Gap]]:
-    """The gaps that the page does not name, and those that it names and that are none any more."""
-    unnamed = measured - page.always - page.by_chance
-    closed = page.always - measured
+def differences(measured: Counter[Gap], unclear: Counter[Gap], page: Page) -> tuple[list[Gap], list[Gap]]:
+    """The gaps that the page does not name, and those that it names and that are none any more. An unclear one is
+    neither."""
+    unnamed = measured - unclear - page.always - page.by_chance
+    closed = page.always - measured - unclear
     return list(unnamed.elements()), list(closed.elements())
 
 
