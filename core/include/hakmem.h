@@ -184,7 +184,8 @@ HAK_EXPORT void hak_heap_destroy(hak_heap_t *heap);
  * request; nothing has changed then. Misuse: an address that is not hakmem's; for a private heap also a block of any
  * other heap; for an account a block of a private heap, and a block of more bytes than the account holds. A block of
  * hak_malloc or of another account is not told apart while the account holds as much: its figures are wrong then, and
- * never below 0. Use after hak_heap_destroy is misuse, too, reported while the heap's memory was not used again. */
+ * never below 0. Use after hak_heap_destroy is misuse, too, reported while the heap's memory was neither used again nor
+ * given back to the OS; afterwards anything may happen, as with a block that was freed. */
 HAK_EXPORT void *hak_heap_malloc(hak_heap_t *heap, size_t size_bytes) HAK_ATTR(warn_unused_result);
 HAK_EXPORT void *hak_heap_realloc(hak_heap_t *heap, void *block, size_t size_bytes) HAK_ATTR(warn_unused_result);
 HAK_EXPORT void hak_heap_free(hak_heap_t *heap, void *block);

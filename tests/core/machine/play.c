@@ -16,7 +16,7 @@ static void pass_time(unsigned milliseconds) { threads_clock_add_us((uint64_t)mi
 
 static const Surroundings surroundings = {machine_refuse, machine_refusals,   machine_expect_lines,
                                           pass_time,      machine_end_thread, machine_fork,
-                                          machine_clone,  machine_interrupt};
+                                          machine_clone,  machine_interrupt,  threads_switches};
 
 static Reference reference = {.on_write = memory_touched};
 static Actor actor = {&reference, &surroundings};

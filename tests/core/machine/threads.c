@@ -65,8 +65,13 @@ static void enter(Thread *thread, unsigned switches) {
     memcpy(thread->variables, section.start, section.bytes);
 }
 
+static uint64_t switches;
+
+uint64_t threads_switches(void) { return switches; }
+
 static void leave(ThreadState state) {
     Thread *thread = running;
+    switches++;
     int saved = errno;
     thread->state = state;
     fiber_leave(&thread->fiber);
@@ -158,7 +163,10 @@ void threads_interrupt(unsigned place, void (*handler)(void)) {
 
 void threads_may_switch(void) {
     bool is_counted = places_to_interrupt != 0 && running == interrupted;
-    if (is_counted && --places_to_interrupt == 0) interrupt_handler();
+    if (is_counted && --places_to_interrupt == 0) {
+        switches++;
+        interrupt_handler();
+    }
     if (running == NULL || running->switches_left == 0 || --running->switches_left != 0) return;
     leave(THREAD_SUSPENDED);
 }

@@ -43,6 +43,10 @@ bool threads_is_inside(void);
 unsigned threads_current(void);
 uint64_t threads_current_id(void); /* another one after threads_renew */
 
+/* How often a thread was left for another one, or for a handler. The same number twice: nobody else did anything in
+ * between. */
+uint64_t threads_switches(void);
+
 /* A place where a switch is possible. */
 void threads_may_switch(void);
 

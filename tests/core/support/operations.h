@@ -22,6 +22,7 @@ typedef struct Surroundings {
     bool (*fork)(bool is_child); /* true: threads were lost in the middle of something */
     void (*clone)(void);
     bool (*interrupt)(unsigned place, bool is_child, void (*run)(void *context), void *context); /* true: the child */
+    uint64_t (*switches)(void); /* the same number twice: nobody else did anything in between */
 } Surroundings;
 
 /* A thread that runs operations. */
