@@ -96,7 +96,8 @@ bool os_barrier_in_all_threads(void);
 /* A thread of our own: it blocks all signals, has the ordinary scheduling policy and the main thread's processors,
  * whatever the calling thread has. Returns 0 or an errno; EAGAIN in a copy of the process (os_process_is_copy). */
 int os_helper_start(void (*run)(void));
-/* Returns when the thread is gone for the kernel, or 100 ms after `run` returned; in a copy of the process at once. */
+/* Returns when the thread is gone for the kernel, or 100 ms after `run` returned; in a copy of the process at once. In
+ * a guest (os_process_is_guest) also when the thread has not begun for so long that its process must have ended. */
 void os_helper_await_gone(void);
 
 /* Sleep while the word is `expected`, until somebody wakes it or the time is over; may return early (futex(2)). Not

@@ -117,6 +117,16 @@ static void large_private_block_freed_by_an_account(void) {
     hak_heap_destroy(account);
 }
 
+/* The account holds `held`, or nothing, and `block` of hak_malloc, which the account refused, is as it was. */
+static void end_unharmed(hak_heap_t *account, void *held, unsigned char *block, size_t bytes) {
+    require_held(account, hak_usable_size(held), held != NULL);
+    require_filled(block, bytes);
+    hak_free(block);
+    hak_heap_free(account, held);
+    require_held(account, 0, 0);
+    hak_heap_destroy(account);
+}
+
 /* The account holds a block of `held_bytes`. */
 static void free_of_what_is_not_held(size_t held_bytes, size_t bytes) {
     hak_heap_t *account = hak_heap_new(NULL);
@@ -124,12 +134,7 @@ static void free_of_what_is_not_held(size_t held_bytes, size_t bytes) {
     unsigned char *block = hak_malloc(bytes);
     memset(block, 7, bytes);
     hak_heap_free(account, block);
-    require_held(account, hak_usable_size(held), held != NULL);
-    require_filled(block, bytes);
-    hak_free(block);
-    hak_heap_free(account, held);
-    require_held(account, 0, 0);
-    hak_heap_destroy(account);
+    end_unharmed(account, held, block, bytes);
 }
 
 static void free_in_an_empty_account(void) { free_of_what_is_not_held(0, 48); }
@@ -162,16 +167,10 @@ static void private_block_freed_twice(void) {
 static void realloc_of_what_is_not_held(size_t bytes, size_t new_bytes) {
     hak_heap_t *account = hak_heap_new(NULL);
     void *held = hak_heap_malloc(account, 24);
-    uint64_t held_bytes = hak_usable_size(held);
     unsigned char *block = hak_malloc(bytes);
     memset(block, 7, bytes);
     REQUIRE(hak_heap_realloc(account, misuse_laundered(block), new_bytes) == NULL);
-    require_held(account, held_bytes, 1);
-    require_filled(block, bytes);
-    hak_free(block);
-    hak_heap_free(account, held);
-    require_held(account, 0, 0);
-    hak_heap_destroy(account);
+    end_unharmed(account, held, block, bytes);
 }
 
 static void growth_of_a_small_block_that_is_not_held(void) { realloc_of_what_is_not_held(48, 4800); }
