@@ -48,7 +48,7 @@ HAK_INLINE void lock_hand_fills(void) {
 
 HAK_INLINE void lock_hand_empties(void) {
     COMPILER_BARRIER();
-    STORE_RELAXED(lock_hands_count, LOAD_RELAXED(lock_hands_count) - 1);
+    ADD_RELAXED(lock_hands_count, -1);
 }
 
 HAK_INLINE bool lock_is_hand_empty(void) { return LOAD_RELAXED(lock_hands_count) == 0; }
