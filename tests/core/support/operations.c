@@ -75,12 +75,14 @@ void operations_free_all(Actor *actor) {
     Reference *reference = actor->reference;
     ReferenceHeap *heap;
     ReferenceBlock *block;
+    unsigned wish = 0;
     while ((heap = reference_hold_heap(reference, 0)) != NULL) {
         heap->is_held = false;
         Record record = {0, 0, (uint16_t)(heap - reference->heaps), 0};
         do_heap_destroy(actor, &record);
     }
-    while ((block = reference_hold_live(reference, 0)) != NULL) operations_free(actor, block, 7);
+    for (; (block = reference_hold_live(reference, wish)) != NULL; wish = (unsigned)(block - reference->blocks))
+        operations_free(actor, block, 7);
     operations_free_of_previous(actor);
     REQUIRE_EQUAL(reference->live_blocks, 0);
     REQUIRE_EQUAL(reference->live_bytes, 0);

@@ -126,17 +126,6 @@ void do_heap_malloc(Actor *actor, const Record *record) {
     let_go(heap);
 }
 
-/* A block of the heap, held; NULL: none near. */
-static ReferenceBlock *hold_block_of(Actor *actor, const ReferenceHeap *heap, unsigned wish) {
-    for (unsigned tries = 0; tries < REFERENCE_BLOCKS; tries++) {
-        ReferenceBlock *block = reference_hold_live(actor->reference, wish);
-        if (block == NULL || block->heap == heap) return block;
-        wish = (unsigned)(block - actor->reference->blocks) + 1;
-        reference_let_go_live(actor->reference, block);
-    }
-    return NULL;
-}
-
 static void resize_held(Actor *actor, ReferenceHeap *heap, ReferenceBlock *block, size_t bytes) {
     uint64_t refusals = actor_refusals(actor);
     errno = 0;
@@ -158,7 +147,7 @@ static void resize_held(Actor *actor, ReferenceHeap *heap, ReferenceBlock *block
 void do_heap_realloc(Actor *actor, const Record *record) {
     ReferenceHeap *heap = reference_hold_heap(actor->reference, record->a);
     if (heap == NULL) return;
-    ReferenceBlock *block = hold_block_of(actor, heap, record->a >> 3);
+    ReferenceBlock *block = reference_hold_live_of(actor->reference, heap, record->a >> 3);
     if (block != NULL)
         resize_held(actor, heap, block, record_size(record->b));
     else
@@ -174,7 +163,7 @@ void do_heap_share(Actor *actor, const Record *record) {
     if (heap == NULL) return;
     for (unsigned number = 0, count = counts[(record->a >> 8) % 8]; number < count && bytes <= 65536; number++) {
         unsigned wish = (record->a >> 3) + number;
-        ReferenceBlock *block = record->a >> 14 < 2 ? NULL : hold_block_of(actor, heap, wish);
+        ReferenceBlock *block = record->a >> 14 < 2 ? NULL : reference_hold_live_of(actor->reference, heap, wish);
         if (block == NULL)
             (void)make_one(actor, heap, wish, bytes, record->a >> 12);
         else if (record->a >> 14 == 2)
@@ -195,7 +184,7 @@ void do_heap_free(Actor *actor, const Record *record) {
     if (heap == NULL) return;
     unsigned count = 1 + record->b % 64;
     for (unsigned number = 0; number < count; number++) {
-        ReferenceBlock *block = hold_block_of(actor, heap, (record->a >> 3) + number);
+        ReferenceBlock *block = reference_hold_live_of(actor->reference, heap, (record->a >> 3) + number);
         if (block == NULL) break;
         operations_free(actor, block, record->b >> 6);
     }
@@ -224,7 +213,7 @@ static void go_around_limit(Actor *actor, ReferenceHeap *heap, const Record *rec
     bool is_soft = (record->a >> 12 & 1) != 0;
     set_limits(heap, is_soft ? limit_bytes : 0, is_soft ? full_bytes + 64 : limit_bytes);
     for (unsigned number = 0; number < 3; number++) (void)make_one(actor, heap, record->a >> 3, bytes, number);
-    ReferenceBlock *block = hold_block_of(actor, heap, record->a >> 3);
+    ReferenceBlock *block = reference_hold_live_of(actor->reference, heap, record->a >> 3);
     if (block != NULL) operations_free(actor, block, record->b);
     (void)make_one(actor, heap, record->a >> 3, bytes, 0);
 }

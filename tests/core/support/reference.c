@@ -49,6 +49,22 @@ ReferenceBlock *reference_hold_empty(Reference *reference, unsigned wish) {
     return hold_nearest(reference, reference->empty, wish);
 }
 
+ReferenceBlock *reference_hold_live_of(Reference *reference, const ReferenceHeap *heap, unsigned wish) {
+    unsigned first = wish % REFERENCE_BLOCKS;
+    for (unsigned step = 0; step <= WORDS; step++) {
+        unsigned word = (first / 64 + step) % WORDS;
+        uint64_t bits = reference->live[word];
+        if (step == 0) bits &= UINT64_MAX << (first % 64);
+        for (; bits != 0; bits &= bits - 1) {
+            ReferenceBlock *block = &reference->blocks[word * 64 + (unsigned)__builtin_ctzll(bits)];
+            if (block->heap != heap) continue;
+            reference->live[word] &= ~(bits & -bits);
+            return block;
+        }
+    }
+    return NULL;
+}
+
 static void let_go(const Reference *reference, uint64_t *set, const ReferenceBlock *block) {
     size_t index = (size_t)(block - reference->blocks);
     set[index / 64] |= (uint64_t)1 << (index % 64);

@@ -66,6 +66,9 @@ void reference_reset(Reference *reference);
 ReferenceBlock *reference_hold_live(Reference *reference, unsigned wish);
 ReferenceBlock *reference_hold_empty(Reference *reference, unsigned wish);
 
+/* The same for the live blocks of one heap. */
+ReferenceBlock *reference_hold_live_of(Reference *reference, const ReferenceHeap *heap, unsigned wish);
+
 /* The end of holding, when nothing has changed. */
 void reference_let_go_live(Reference *reference, ReferenceBlock *block);
 void reference_let_go_empty(Reference *reference, ReferenceBlock *block);
