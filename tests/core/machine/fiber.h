@@ -4,13 +4,14 @@
 #ifndef MACHINE_FIBER_H
 #define MACHINE_FIBER_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <ucontext.h>
 
 typedef struct Fiber {
-    ucontext_t context;
-    char *stack; /* NULL: not made yet */
+    char *stack;    /* NULL: not made yet */
+    bool is_new;    /* it has not begun */
+    jmp_buf inside; /* where it was left */
     void (*run)(void *argument);
     void *argument;
     bool is_over;
