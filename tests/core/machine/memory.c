@@ -1,5 +1,5 @@
 /*
- * machine/memory.c - two arenas, their dirty pages, and the kernel.
+ * machine/memory.c - three arenas, their dirty pages, and the kernel.
  */
 #define _GNU_SOURCE
 #include "machine/memory.h"
@@ -13,20 +13,21 @@
 #include "machine/sanitizer.h"
 #include "support/require.h"
 
-enum { PAGE_BYTES = 4096, ARENA_PAGES = (128 << 20) / PAGE_BYTES, KERNELS_BYTES_MAX = 2 << 20 };
+enum { UNIT_BYTES = 1024, ARENA_UNITS = (128 << 20) / UNIT_BYTES, METADATA_CHUNK_BYTES = 2 << 20, ARENAS = 3 };
 
 typedef struct Arena {
-    uintptr_t start; /* 0: the kernel refused it */
-    uint64_t dirty[ARENA_PAGES / 64];
+    uintptr_t start;        /* 0: the kernel refused it */
+    bool is_written_untold; /* what the core has taken of it stays dirty until it is unmapped */
+    uint64_t dirty[ARENA_UNITS / 64];
 } Arena;
 
-#define ARENA_BYTES ((size_t)ARENA_PAGES * PAGE_BYTES)
+#define ARENA_BYTES ((size_t)ARENA_UNITS * UNIT_BYTES)
 #define HINTS_START ((uintptr_t)4 << 40)   /* what the core hints at, where os_random_bits is 0 */
 #define PLACED_START ((uintptr_t)20 << 40) /* above all hints */
-#define BEYOND_START ((uintptr_t)22 << 40) /* where the arena has no room */
-#define KERNELS_START ((uintptr_t)24 << 40)
+#define METADATA_START ((uintptr_t)22 << 40)
+#define BEYOND_START ((uintptr_t)24 << 40) /* where the arena has no room */
 
-static Arena arenas[2];
+static Arena arenas[ARENAS];
 static bool is_all_kernels;
 static size_t misaligned_bytes;
 
@@ -47,6 +48,8 @@ void memory_reset(bool are_all_kernels, size_t misaligned) {
     if (!is_made) {
         make_arena(&arenas[0], HINTS_START);
         make_arena(&arenas[1], PLACED_START);
+        make_arena(&arenas[2], METADATA_START);
+        arenas[2].is_written_untold = true;
         is_made = true;
     }
     is_all_kernels = are_all_kernels || HAS_ADDRESS_SANITIZER; /* whose memcpy does not come here */
@@ -55,7 +58,7 @@ void memory_reset(bool are_all_kernels, size_t misaligned) {
 
 /* NULL: the range does not lie in one. */
 static Arena *arena_of(const void *address, size_t bytes) {
-    for (Arena *arena = arenas; arena < arenas + 2; arena++) {
+    for (Arena *arena = arenas; arena < arenas + ARENAS; arena++) {
         size_t offset = (uintptr_t)address - arena->start;
         if (arena->start != 0 && offset < ARENA_BYTES && bytes <= ARENA_BYTES - offset) return arena;
     }
@@ -66,25 +69,35 @@ static Arena *used_arena_of(const void *address, size_t bytes) {
     return is_all_kernels ? NULL : arena_of(address, bytes);
 }
 
-static size_t page_of(const Arena *arena, const void *address) {
-    return ((uintptr_t)address - arena->start) / PAGE_BYTES;
+static size_t unit_of(const Arena *arena, const void *address) {
+    return ((uintptr_t)address - arena->start) / UNIT_BYTES;
 }
 
-static void *address_of(const Arena *arena, size_t page) { return (void *)(arena->start + page * PAGE_BYTES); }
+static void *address_of(const Arena *arena, size_t unit) { return (void *)(arena->start + unit * UNIT_BYTES); }
 
-static bool is_dirty(const Arena *arena, size_t page) { return (arena->dirty[page / 64] >> (page % 64) & 1) != 0; }
+static bool is_dirty(const Arena *arena, size_t unit) { return (arena->dirty[unit / 64] >> (unit % 64) & 1) != 0; }
 
-static void set_dirty(Arena *arena, size_t page) { arena->dirty[page / 64] |= (uint64_t)1 << (page % 64); }
+static void set_dirty(Arena *arena, size_t unit) { arena->dirty[unit / 64] |= (uint64_t)1 << (unit % 64); }
 
-static void clear(Arena *arena, void *address, size_t bytes) {
-    size_t page = page_of(arena, address), end = page + bytes / PAGE_BYTES;
-    for (; page < end; page++) {
-        if (page % 64 == 0 && page + 64 <= end && arena->dirty[page / 64] == 0) {
-            page += 63;
-        } else if (is_dirty(arena, page)) {
-            memset(address_of(arena, page), 0, PAGE_BYTES);
-            arena->dirty[page / 64] &= ~((uint64_t)1 << (page % 64));
-        }
+static uint64_t lowest_bits(size_t count) { return count < 64 ? ((uint64_t)1 << count) - 1 : UINT64_MAX; }
+
+/* The first run of dirty units from `unit` on, within one word of the set and before `end`. Returns its length; 0: no
+ * unit before `*start` is dirty. */
+static size_t dirty_run(const Arena *arena, size_t unit, size_t end, size_t *start) {
+    size_t first = unit % 64, count = 64 - first < end - unit ? 64 - first : end - unit;
+    uint64_t bits = arena->dirty[unit / 64] >> first & lowest_bits(count);
+    *start = unit + (bits != 0 ? (size_t)__builtin_ctzll(bits) : count);
+    bits >>= (*start - unit) % 64;
+    return bits == 0 ? 0 : bits == UINT64_MAX ? 64 : (size_t)__builtin_ctzll(~bits);
+}
+
+static void clear(Arena *arena, void *address, size_t bytes, bool stays_dirty) {
+    size_t unit = unit_of(arena, address), end = unit + bytes / UNIT_BYTES, start, units;
+    for (; unit < end; unit = start + units) {
+        units = dirty_run(arena, unit, end, &start);
+        if (units == 0) continue;
+        memset(address_of(arena, start), 0, units * UNIT_BYTES);
+        if (!stays_dirty) arena->dirty[start / 64] &= ~(lowest_bits(units) << (start % 64));
     }
 }
 
@@ -92,8 +105,8 @@ void memory_touched(const void *address, size_t bytes) {
     enum { CANARY_BYTES = 32 }; /* which the core writes byte by byte, behind what it fills */
     Arena *arena = used_arena_of(address, bytes + CANARY_BYTES);
     if (arena == NULL || bytes == 0) return;
-    size_t last = page_of(arena, (const char *)address + bytes + CANARY_BYTES - 1);
-    for (size_t page = page_of(arena, address); page <= last; page++) set_dirty(arena, page);
+    size_t last = unit_of(arena, (const char *)address + bytes + CANARY_BYTES - 1);
+    for (size_t unit = unit_of(arena, address); unit <= last; unit++) set_dirty(arena, unit);
 }
 
 /* ---- The core's copies ---- */
@@ -116,7 +129,7 @@ void *__wrap_memset(void *to, int value, size_t bytes) {
     return memset(to, value, bytes);
 }
 
-/* ---- The core's own blocks: structs of heaps, texts, which it writes word by word ---- */
+/* ---- The core's own: structs of heaps, texts and metadata, which it writes word by word ---- */
 
 static void *touched(void *block, size_t bytes) {
     enum { OWN_BYTES_MAX = 64 << 10 }; /* larger ones are a caller's, by realloc */
@@ -129,6 +142,14 @@ void *__wrap_hak_malloc(size_t bytes) { return touched(hak_malloc(bytes), bytes)
 
 void *__wrap_hak_calloc(size_t count, size_t bytes);
 void *__wrap_hak_calloc(size_t count, size_t bytes) { return touched(hak_calloc(count, bytes), count * bytes); }
+
+void *__real_hak_core_metadata_map(size_t bytes);
+void *__wrap_hak_core_metadata_map(size_t bytes);
+void *__wrap_hak_core_metadata_map(size_t bytes) {
+    void *piece = __real_hak_core_metadata_map(bytes);
+    if (piece != NULL) memory_touched(piece, bytes);
+    return piece;
+}
 
 /* ---- Map, unmap, purge, move ---- */
 
@@ -146,11 +167,11 @@ static uintptr_t lowest_place(uintptr_t start, size_t bytes) {
     return place;
 }
 
-/* Metadata is mapped in pieces of KERNELS_BYTES_MAX, at no hint. */
+/* Metadata is mapped in chunks, at no hint. */
 static uintptr_t place_of(size_t bytes, bool is_of_hint) {
-    if (!is_of_hint && bytes <= KERNELS_BYTES_MAX) return lowest_place(KERNELS_START, bytes);
-    uintptr_t place = lowest_place(PLACED_START, bytes);
-    bool has_room = place + bytes <= PLACED_START + ARENA_BYTES - PAGE_BYTES; /* a gap, for memory_unmap_all */
+    uintptr_t start = !is_of_hint && bytes <= METADATA_CHUNK_BYTES ? METADATA_START : PLACED_START;
+    uintptr_t place = lowest_place(start, bytes);
+    bool has_room = place + bytes <= start + ARENA_BYTES - METADATA_CHUNK_BYTES; /* a gap, for memory_unmap_all */
     return has_room ? place : lowest_place(BEYOND_START, bytes);
 }
 
@@ -167,7 +188,7 @@ void *memory_map(uintptr_t hint, size_t bytes, bool is_placed) {
 static void unmap(void *address, size_t bytes) {
     Arena *arena = used_arena_of(address, bytes);
     if (arena != NULL)
-        clear(arena, address, bytes);
+        clear(arena, address, bytes, false);
     else
         REQUIRE_EQUAL(munmap(address, bytes), 0);
 }
@@ -181,16 +202,16 @@ void memory_purge(void *address, size_t bytes) {
     extents_require(address, bytes);
     Arena *arena = used_arena_of(address, bytes);
     if (arena != NULL)
-        clear(arena, address, bytes);
+        clear(arena, address, bytes, arena->is_written_untold);
     else
         REQUIRE_EQUAL(madvise(address, bytes, MADV_DONTNEED), 0);
 }
 
 static void copy_dirty(Arena *from_arena, char *from, size_t bytes, char *to) {
-    for (size_t offset = 0; offset < bytes; offset += PAGE_BYTES) {
-        if (!is_dirty(from_arena, page_of(from_arena, from + offset))) continue;
-        memory_touched(to + offset, PAGE_BYTES - 64);
-        memcpy(to + offset, from + offset, PAGE_BYTES);
+    for (size_t offset = 0; offset < bytes; offset += UNIT_BYTES) {
+        if (!is_dirty(from_arena, unit_of(from_arena, from + offset))) continue;
+        memory_touched(to + offset, UNIT_BYTES - 64);
+        memcpy(to + offset, from + offset, UNIT_BYTES);
     }
 }
 

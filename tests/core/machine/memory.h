@@ -2,11 +2,11 @@
  * machine/memory.h - the memory that the core maps: the kernel's, or pages that streams use one after another.
  *
  * The kernel takes 2 us for an OS page that is touched and given back, which would be most of the time of a stream.
- * So blocks lie in two arenas, whose pages stay with the process: what the core unmaps or purges is cleared, as far
- * as it was written to, and stays accessible. Whoever writes to blocks says so (memory_touched); the core writes much
- * by memcpy, memmove and memset, which come here (CMakeLists.txt), and what it makes for itself does, too. Metadata,
- * which it writes word by word, is the kernel's. So is all memory of some streams, and under AddressSanitizer: there
- * an access to what was unmapped is a finding.
+ * So blocks and metadata lie in arenas, whose pages stay with the process: what the core unmaps or purges is cleared,
+ * as far as it was written to, and stays accessible. Whoever writes to blocks says so (memory_touched); the core writes
+ * much by memcpy, memmove and memset, which come here (CMakeLists.txt), and so does what it makes for itself. Of
+ * metadata, which it writes word by word, all that it has taken counts as written. All memory of some streams is the
+ * kernel's, and under AddressSanitizer, too: there an access to what was unmapped is a finding.
  *
  * Unmapping or purging what is not mapped is a finding.
  */
