@@ -208,6 +208,7 @@
 #pragma redefine_extname os_process_mark hak_core_os_process_mark
 #pragma redefine_extname os_purge hak_core_os_purge
 #pragma redefine_extname os_purge_ranges hak_core_os_purge_ranges
+#pragma redefine_extname os_purge_refused_bytes hak_core_os_purge_refused_bytes
 #pragma redefine_extname os_random_bits hak_core_os_random_bits
 #pragma redefine_extname os_sleep_ms hak_core_os_sleep_ms
 #pragma redefine_extname os_thread_exit_hook_arm hak_core_os_thread_exit_hook_arm

@@ -33,11 +33,31 @@ static bool is_within_idle_bound(void) { return bounds_free_and_cached_bytes() <
 /* Free bytes alone exceed the idle bound. */
 static bool exceeds_without_caches(void) { return atomic_load(&backed_free_bytes) > bounds_idle_bytes(); }
 
+/* Polls in a row in which nothing was given back, though free bytes exceed the idle bound: the kernel refuses it, or it
+ * is in use again and again, and never old. An OS page that is refused is tried again once a delay at least, so in
+ * FUTILE_POLLS_MAX polls twice or more. */
+typedef struct FutilePolls {
+    unsigned count;
+    uint64_t refused_bytes_before;
+} FutilePolls;
+
+enum { FUTILE_POLLS_MAX = 4 * POLLS_PER_DELAY };
+
+static bool kernel_refuses_rest(FutilePolls *polls, bool is_in_row) {
+    uint64_t refused_bytes = LOAD_RELAXED(os_purge_refused_bytes);
+    bool is_at_end = is_in_row && ++polls->count == FUTILE_POLLS_MAX;
+    if (is_in_row && !is_at_end) return false;
+    uint64_t excess_bytes = (uint64_t)(atomic_load(&backed_free_bytes) - bounds_idle_bytes());
+    bool is_refused = is_at_end && refused_bytes - polls->refused_bytes_before >= 2 * excess_bytes;
+    *polls = (FutilePolls){0, refused_bytes};
+    return is_refused;
+}
+
 /* Once free bytes have exceeded the idle bound, gives back all OS pages that are old enough, not just those above the
  * bound: they were not missed for a whole delay. True: it ended because the kernel refuses what is left (mlockall). */
 static bool helper_run(void) {
-    enum { FUTILE_POLLS_MAX = 4 * POLLS_PER_DELAY };
-    unsigned idle_polls = 0, futile_polls = 0;
+    unsigned idle_polls = 0;
+    FutilePolls futile_polls = {0, LOAD_RELAXED(os_purge_refused_bytes)};
     bool has_exceeded = false; /* not if it was woken for caches alone */
     while (idle_polls < POLLS_PER_DELAY) {
         uint32_t signals = atomic_load(&helper_signals); /* before the values that a signal is about */
@@ -52,8 +72,7 @@ static bool helper_run(void) {
         if (has_exceeded) is_idle &= purge_run(delay_ms > poll_ms ? delay_ms - poll_ms : 0, 0, SIZE_MAX) == 0;
         bool was_signalled = atomic_load(&helper_signals) != signals; /* too early to count as idle or futile */
         idle_polls = is_idle && is_within_idle_bound() && !was_signalled ? idle_polls + 1 : 0;
-        futile_polls = is_idle && exceeds_without_caches() && !was_signalled ? futile_polls + 1 : 0;
-        if (futile_polls == FUTILE_POLLS_MAX) return true;
+        if (kernel_refuses_rest(&futile_polls, is_idle && exceeds_without_caches() && !was_signalled)) return true;
     }
     return false;
 }

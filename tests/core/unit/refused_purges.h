@@ -15,13 +15,17 @@ static _Atomic bool refuses_purges;
 bool __real_hak_core_os_purge(void *address, size_t bytes);
 bool __wrap_hak_core_os_purge(void *address, size_t bytes);
 bool __wrap_hak_core_os_purge(void *address, size_t bytes) {
-    return !refuses_purges && __real_hak_core_os_purge(address, bytes);
+    if (!refuses_purges) return __real_hak_core_os_purge(address, bytes);
+    os_purge_refused_bytes += bytes;
+    return false;
 }
 
 uint64_t __real_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
 uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
 uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) {
-    return refuses_purges ? UINT64_MAX >> (64 - count) : __real_hak_core_os_purge_ranges(ranges, count);
+    if (!refuses_purges) return __real_hak_core_os_purge_ranges(ranges, count);
+    for (unsigned index = 0; index < count; index++) os_purge_refused_bytes += ranges[index].bytes;
+    return UINT64_MAX >> (64 - count);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * unit/test_helper_retry.c - a helper that ended because the kernel refuses what is left is started again after half a
  * minute, and one that the OS refused a thread after a second; not before, and not while a program wants no threads.
+ * One that has nothing to give back because all that is free is in use again and again goes on.
  *
  * In unit because the link wraps the clock, the start of the helper, and the calls that give OS pages back.
  */
@@ -59,10 +60,11 @@ static void build_and_drop(void) {
 
 static void await_end_of_helper(void) { AWAIT_EQUAL(resident_thread_count(), 1); }
 
+/* After 1 ms OS pages go at the next poll, though the clock stands. */
 static void keep_little(void) {
     stats_option_set("retain_bytes", "0");
     stats_option_set("retain_percent", "0");
-    stats_option_set("purge_delay_ms", "4");
+    stats_option_set("purge_delay_ms", "1");
 }
 
 /* ---- The retries ---- */
@@ -88,6 +90,19 @@ static void futile_helper(void *unused) {
     await_end_of_helper();
     REQUIRE_AT_MOST(stats_now().free_resident_bytes, MIB);
     REQUIRE_EQUAL(hak_check(), 0);
+}
+
+/* It churns for much longer than the polls after which a helper is futile. */
+static void helper_of_churn(void *unused) {
+    enum { CHURN_MS = 1500 };
+    (void)unused;
+    keep_little();
+    stats_option_set("purge_delay_ms", "100");
+    stats_option_set("retain_burst_bytes", "1000000000");
+    clock_runs = true;
+    for (uint64_t since_ms = os_now_ms(); os_now_ms() - since_ms < CHURN_MS;) build_and_drop();
+    AWAIT_AT_MOST(stats_now().free_resident_bytes, MIB);
+    await_end_of_helper();
 }
 
 static void broken_helper(void *unused) {
@@ -133,6 +148,7 @@ static void test_helper_is_tried_again(void **state) {
     (void)state;
     if (resident_is_distorted()) skip(); /* a sanitizer has threads of its own */
     child_must_succeed(futile_helper, NULL);
+    child_must_succeed(helper_of_churn, NULL);
     child_must_succeed(broken_helper, NULL);
     child_must_succeed(helper_that_is_not_wanted, NULL);
 }
