@@ -1,5 +1,5 @@
 /*
- * machine/memory.c - three arenas, their dirty pages, and the kernel.
+ * machine/memory.c - three arenas, their dirty parts, and the kernel.
  */
 #define _GNU_SOURCE
 #include "machine/memory.h"
@@ -13,11 +13,11 @@
 #include "machine/sanitizer.h"
 #include "support/require.h"
 
-enum { UNIT_BYTES = 1024, ARENA_UNITS = (128 << 20) / UNIT_BYTES, METADATA_CHUNK_BYTES = 2 << 20, ARENAS = 3 };
+enum { UNIT_BYTES = 1024, ARENA_UNITS = (128 << 20) / UNIT_BYTES, GAP_BYTES = 4096, ARENAS = 3 };
 
 typedef struct Arena {
     uintptr_t start;        /* 0: the kernel refused it */
-    bool is_written_untold; /* what the core has taken of it stays dirty until it is unmapped */
+    bool is_written_untold; /* nobody tells where: all that was taken of it is dirty until it is unmapped */
     uint64_t dirty[ARENA_UNITS / 64];
 } Arena;
 
@@ -28,6 +28,7 @@ typedef struct Arena {
 #define BEYOND_START ((uintptr_t)24 << 40) /* where the arena has no room */
 
 static Arena arenas[ARENAS];
+static unsigned metadata_callers; /* threads within metadata_map: what is mapped meanwhile is metadata */
 static bool is_all_kernels;
 static size_t misaligned_bytes;
 
@@ -54,6 +55,7 @@ void memory_reset(bool are_all_kernels, size_t misaligned) {
     }
     is_all_kernels = are_all_kernels || HAS_ADDRESS_SANITIZER; /* whose memcpy does not come here */
     misaligned_bytes = misaligned;
+    metadata_callers = 0; /* a stream may have forgotten some */
 }
 
 /* NULL: the range does not lie in one. */
@@ -146,7 +148,9 @@ void *__wrap_hak_calloc(size_t count, size_t bytes) { return touched(hak_calloc(
 void *__real_hak_core_metadata_map(size_t bytes);
 void *__wrap_hak_core_metadata_map(size_t bytes);
 void *__wrap_hak_core_metadata_map(size_t bytes) {
+    metadata_callers++;
     void *piece = __real_hak_core_metadata_map(bytes);
+    metadata_callers--;
     if (piece != NULL) memory_touched(piece, bytes);
     return piece;
 }
@@ -167,17 +171,16 @@ static uintptr_t lowest_place(uintptr_t start, size_t bytes) {
     return place;
 }
 
-/* Metadata is mapped in chunks, at no hint. */
-static uintptr_t place_of(size_t bytes, bool is_of_hint) {
-    uintptr_t start = !is_of_hint && bytes <= METADATA_CHUNK_BYTES ? METADATA_START : PLACED_START;
+static uintptr_t place_of(size_t bytes) {
+    uintptr_t start = metadata_callers > 0 ? METADATA_START : PLACED_START;
     uintptr_t place = lowest_place(start, bytes);
-    bool has_room = place + bytes <= start + ARENA_BYTES - METADATA_CHUNK_BYTES; /* a gap, for memory_unmap_all */
+    bool has_room = place + bytes <= start + ARENA_BYTES - GAP_BYTES; /* a gap, for memory_unmap_all */
     return has_room ? place : lowest_place(BEYOND_START, bytes);
 }
 
 void *memory_map(uintptr_t hint, size_t bytes, bool is_placed) {
     is_placed |= hint == 0 || extents_end_of_overlap((void *)hint, bytes) != 0;
-    uintptr_t place = is_placed ? place_of(bytes, hint != 0) : hint;
+    uintptr_t place = is_placed ? place_of(bytes) : hint;
     void *address = (void *)place;
     if (used_arena_of(address, bytes) == NULL)
         address = map_of_kernel(arena_of(address, bytes) == NULL ? place : 0, bytes);
