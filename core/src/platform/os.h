@@ -33,8 +33,8 @@ bool os_unmap(void *address, size_t bytes);
  * its contents. */
 bool os_purge(void *address, size_t bytes);
 
-/* What the kernel has refused so far of os_purge and os_purge_ranges. */
-extern _Atomic uint64_t os_purge_refused_bytes;
+/* How many calls of os_purge and os_purge_ranges the kernel has refused so far, in whole or in part. */
+extern _Atomic uint64_t os_purges_refused;
 
 /* Where the kernel refuses to unmap the range, its addresses are lost and its memory is given back. */
 HAK_INLINE void os_unmap_or_purge(void *address, size_t bytes) {

@@ -33,31 +33,30 @@ static bool is_within_idle_bound(void) { return bounds_free_and_cached_bytes() <
 /* Free bytes alone exceed the idle bound. */
 static bool exceeds_without_caches(void) { return atomic_load(&backed_free_bytes) > bounds_idle_bytes(); }
 
-/* Polls in a row in which nothing was given back, though free bytes exceed the idle bound: the kernel refuses it, or it
- * is in use again and again, and never old. An OS page that is refused is tried again once a delay at least, so in
- * FUTILE_POLLS_MAX polls twice or more. */
+/* Polls in a row that gave nothing back of what exceeds the idle bound, and in which no free byte came or went. */
 typedef struct FutilePolls {
     unsigned count;
-    uint64_t refused_bytes_before;
+    int64_t free_bytes;
+    uint64_t refused_before;
 } FutilePolls;
 
 enum { FUTILE_POLLS_MAX = 4 * POLLS_PER_DELAY };
 
+/* A purge that was refused in the row says that the kernel refuses all of it: a purge stops at the first refusal. If
+ * there was none, the program uses its free memory again and again, and no OS page of it grows old. */
 static bool kernel_refuses_rest(FutilePolls *polls, bool is_in_row) {
-    uint64_t refused_bytes = LOAD_RELAXED(os_purge_refused_bytes);
-    bool is_at_end = is_in_row && ++polls->count == FUTILE_POLLS_MAX;
-    if (is_in_row && !is_at_end) return false;
-    uint64_t excess_bytes = (uint64_t)(atomic_load(&backed_free_bytes) - bounds_idle_bytes());
-    bool is_refused = is_at_end && refused_bytes - polls->refused_bytes_before >= 2 * excess_bytes;
-    *polls = (FutilePolls){0, refused_bytes};
-    return is_refused;
+    int64_t free_bytes = atomic_load(&backed_free_bytes);
+    uint64_t refused = LOAD_RELAXED(os_purges_refused);
+    if (!is_in_row || free_bytes != polls->free_bytes || polls->count == FUTILE_POLLS_MAX)
+        *polls = (FutilePolls){0, free_bytes, refused};
+    return is_in_row && ++polls->count == FUTILE_POLLS_MAX && refused != polls->refused_before;
 }
 
 /* Once free bytes have exceeded the idle bound, gives back all OS pages that are old enough, not just those above the
  * bound: they were not missed for a whole delay. True: it ended because the kernel refuses what is left (mlockall). */
 static bool helper_run(void) {
     unsigned idle_polls = 0;
-    FutilePolls futile_polls = {0, LOAD_RELAXED(os_purge_refused_bytes)};
+    FutilePolls futile_polls = {0, -1, 0};
     bool has_exceeded = false; /* not if it was woken for caches alone */
     while (idle_polls < POLLS_PER_DELAY) {
         uint32_t signals = atomic_load(&helper_signals); /* before the values that a signal is about */

@@ -72,7 +72,7 @@ bool WRAP(os_unmap)(void *address, size_t bytes) {
 __typeof__(os_purge) WRAP(os_purge);
 bool WRAP(os_purge)(void *address, size_t bytes) {
     if (is_refused(REFUSE_PURGE)) {
-        atomic_fetch_add(&os_purge_refused_bytes, bytes);
+        atomic_fetch_add(&os_purges_refused, 1);
         return false;
     }
     memory_purge(address, bytes);

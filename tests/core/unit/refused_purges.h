@@ -16,7 +16,7 @@ bool __real_hak_core_os_purge(void *address, size_t bytes);
 bool __wrap_hak_core_os_purge(void *address, size_t bytes);
 bool __wrap_hak_core_os_purge(void *address, size_t bytes) {
     if (!refuses_purges) return __real_hak_core_os_purge(address, bytes);
-    os_purge_refused_bytes += bytes;
+    os_purges_refused++;
     return false;
 }
 
@@ -24,7 +24,7 @@ uint64_t __real_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
 uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count);
 uint64_t __wrap_hak_core_os_purge_ranges(const OsRange *ranges, unsigned count) {
     if (!refuses_purges) return __real_hak_core_os_purge_ranges(ranges, count);
-    for (unsigned index = 0; index < count; index++) os_purge_refused_bytes += ranges[index].bytes;
+    os_purges_refused++;
     return UINT64_MAX >> (64 - count);
 }
 

@@ -92,15 +92,34 @@ static void futile_helper(void *unused) {
     REQUIRE_EQUAL(hak_check(), 0);
 }
 
-/* It churns for much longer than the polls after which a helper is futile. */
+/* A purge stops at the first OS pages that are refused, whatever lies behind them. */
+static void futile_helper_of_large_tail(void *unused) {
+    (void)unused;
+    keep_little();
+    refuses_purges = true;
+    char *block = hak_malloc(60 * MIB);
+    REQUIRE(block != NULL);
+    memset(block, 1, 60 * MIB);
+    REQUIRE((block = hak_realloc(block, 44 * MIB)) != NULL);
+    REQUIRE_AT_LEAST(starts, 1);
+    await_end_of_helper();
+    REQUIRE_AT_LEAST(stats_now().free_resident_bytes, 15 * MIB);
+    hak_free(block);
+}
+
+/* It churns for much longer than the polls after which a helper is futile, and rests, as a server does: most polls see
+ * the same free bytes. */
 static void helper_of_churn(void *unused) {
-    enum { CHURN_MS = 1500 };
+    enum { CHURN_MS = 2500 };
     (void)unused;
     keep_little();
     stats_option_set("purge_delay_ms", "100");
     stats_option_set("retain_burst_bytes", "1000000000");
     clock_runs = true;
-    for (uint64_t since_ms = os_now_ms(); os_now_ms() - since_ms < CHURN_MS;) build_and_drop();
+    for (uint64_t since_ms = os_now_ms(); os_now_ms() - since_ms < CHURN_MS;) {
+        build_and_drop();
+        resident_sleep_ms(10);
+    }
     AWAIT_AT_MOST(stats_now().free_resident_bytes, MIB);
     await_end_of_helper();
 }
@@ -148,6 +167,7 @@ static void test_helper_is_tried_again(void **state) {
     (void)state;
     if (resident_is_distorted()) skip(); /* a sanitizer has threads of its own */
     child_must_succeed(futile_helper, NULL);
+    child_must_succeed(futile_helper_of_large_tail, NULL);
     child_must_succeed(helper_of_churn, NULL);
     child_must_succeed(broken_helper, NULL);
     child_must_succeed(helper_that_is_not_wanted, NULL);

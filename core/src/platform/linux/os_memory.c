@@ -146,16 +146,14 @@ static bool purge(void *address, size_t bytes) {
     return is_zero || purge_by_mapping(address, bytes);
 }
 
-_Atomic uint64_t os_purge_refused_bytes;
+_Atomic uint64_t os_purges_refused;
 
-static void note_refused(size_t bytes) {
-    atomic_fetch_add_explicit(&os_purge_refused_bytes, bytes, memory_order_relaxed);
-}
+static void note_refused(void) { atomic_fetch_add_explicit(&os_purges_refused, 1, memory_order_relaxed); }
 
 bool os_purge(void *address, size_t bytes) {
     int saved = errno;
     bool done = !fault_is_due() && purge(address, bytes);
-    if (!done) note_refused(bytes);
+    if (!done) note_refused();
     errno = saved;
     return done;
 }
@@ -189,11 +187,9 @@ uint64_t os_purge_ranges(const OsRange *ranges, unsigned count) {
     bool is_fault = fault_is_due(), is_tried = count > 1 && !is_fault && LOAD_RELAXED(purges_together);
     unsigned done = is_tried ? purge_together(ranges, count) : 0;
     uint64_t refused = 0;
-    for (unsigned index = done; index < count; index++) {
-        if (!is_fault && purge(ranges[index].address, ranges[index].bytes)) continue;
-        refused |= (uint64_t)1 << index;
-        note_refused(ranges[index].bytes);
-    }
+    for (unsigned index = done; index < count; index++)
+        if (is_fault || !purge(ranges[index].address, ranges[index].bytes)) refused |= (uint64_t)1 << index;
+    if (refused != 0) note_refused();
     /* The kernel takes the first range by itself, so it lacks the call for many. */
     if (is_tried && done == 0 && (refused & 1) == 0) STORE_RELAXED(purges_together, false);
     errno = saved;
