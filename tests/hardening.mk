@@ -72,7 +72,7 @@ fuzz_folder := build/fuzz$(if $(SANITIZE),-sanitize)
 fuzz-here: $(venv)/build-tools-installed
 	@$(call core_tests_built,$(fuzz_folder),-DCMAKE_C_COMPILER=clang -DHAKMEM_BUILD_FUZZER=ON \
 		-DHAKMEM_SANITIZE=$(if $(SANITIZE),address$(comma)undefined),--target fuzz_operations)
-	@tests/core/fuzz/fuzz-for $(SECONDS) $(fuzz_folder)
+	@tests/core/fuzz/fuzz-for "$(SECONDS)" $(fuzz_folder)
 
 # Not with HAKMEM_WERROR: what a sanitizer adds to an expression is what GCC then warns of.
 sanitize-here: $(venv)/build-tools-installed
@@ -81,12 +81,12 @@ sanitize-here: $(venv)/build-tools-installed
 	@$(call core_tests_built,build/asan-blocks,-DHAKMEM_SANITIZE=address$(comma)undefined -DHAKMEM_MEMORY_TOOL=asan, \
 		--target death_test_memory_tool)
 	@build/asan-blocks/tests/core/death_test_memory_tool
-	@PATH="$(venv)/bin:$$PATH" tests/core/sanitize-for $(SECONDS) build/asan build/tsan
+	@PATH="$(venv)/bin:$$PATH" tests/core/sanitize-for "$(SECONDS)" build/asan build/tsan
 
 # Without SECONDS on the command line all faults.
 planted-here: $(venv)/build-tools-installed
 	@PATH="$(venv)/bin:$$PATH" PYTHONPATH=tests $(venv_python) -m planted --jobs $(JOBS) --only "$(ONLY)" \
-		--kinds "$(KINDS)" $(if $(QUICK),--quick) $(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS))
+		--kinds "$(KINDS)" $(if $(QUICK),--quick) $(if $(filter command,$(origin SECONDS)),--seconds "$(SECONDS)")
 
 # Without the debug checks: a check that never fails has a branch that is never taken.
 coverage-here: $(venv)/build-tools-installed
