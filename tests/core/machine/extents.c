@@ -51,6 +51,12 @@ uintptr_t extents_end_of_overlap(const void *address, size_t bytes) {
     return 0;
 }
 
+size_t extents_bytes(void) {
+    size_t bytes = 0;
+    for (size_t number = 0; number < count; number++) bytes += extents[number].end - extents[number].start;
+    return bytes;
+}
+
 void extents_require(const void *address, size_t bytes) { REQUIRE(find(address, bytes) != NULL); }
 
 void extents_remove(void *address, size_t bytes) {

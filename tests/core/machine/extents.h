@@ -13,6 +13,8 @@ void extents_remove(void *address, size_t bytes);
 /* The end of a mapping that overlaps the range; 0: none does. */
 uintptr_t extents_end_of_overlap(const void *address, size_t bytes);
 
+size_t extents_bytes(void); /* sum of all */
+
 void extents_require(const void *address, size_t bytes); /* that they are mapped */
 
 /* The next one, and forgets it; NULL: none is left. */

@@ -56,6 +56,9 @@ enum {
 void machine_refuse(unsigned kinds, unsigned passed, unsigned refused);
 uint64_t machine_refusals(void); /* so far */
 
+/* An unmap was refused since the start; where the core cannot use such memory, it counts it no more. */
+bool machine_has_kept_mapped(void);
+
 /* ---- What the core says ---- */
 
 /* From here on lines of the core are expected, or are a finding. Returns their number so far. */

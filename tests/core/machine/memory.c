@@ -262,6 +262,8 @@ void *memory_extend(void *address, size_t bytes, size_t new_bytes, bool may_move
 
 void memory_require(const void *address, size_t bytes) { extents_require(address, bytes); }
 
+size_t memory_mapped_bytes(void) { return extents_bytes(); }
+
 /* No extent reaches from an arena into what is the kernel's. */
 void memory_unmap_all(void) {
     void *address;

@@ -31,6 +31,8 @@ void memory_move(void *from, size_t bytes, void *to, size_t to_bytes);
 void *memory_extend(void *address, size_t bytes, size_t new_bytes, bool may_move);
 void memory_require(const void *address, size_t bytes); /* it is mapped */
 
+size_t memory_mapped_bytes(void);
+
 /* Somebody writes there. */
 void memory_touched(const void *address, size_t bytes);
 

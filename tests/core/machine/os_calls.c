@@ -25,6 +25,7 @@ static MachineStart machine;
 
 static unsigned refused_kinds, passed_left, refused_left;
 static uint64_t refusal_count;
+static bool has_kept_mapped;
 
 void machine_refuse(unsigned kinds, unsigned passed, unsigned refused) {
     refused_kinds = kinds;
@@ -33,6 +34,7 @@ void machine_refuse(unsigned kinds, unsigned passed, unsigned refused) {
 }
 
 uint64_t machine_refusals(void) { return refusal_count; }
+bool machine_has_kept_mapped(void) { return has_kept_mapped; }
 
 static bool is_refused(unsigned kind) {
     threads_may_switch();
@@ -64,7 +66,10 @@ void *WRAP(os_map)(uintptr_t hint, size_t bytes) {
 
 __typeof__(os_unmap) WRAP(os_unmap);
 bool WRAP(os_unmap)(void *address, size_t bytes) {
-    if (is_refused(REFUSE_UNMAP)) return false;
+    if (is_refused(REFUSE_UNMAP)) {
+        has_kept_mapped = true;
+        return false;
+    }
     memory_unmap(address, bytes);
     return true;
 }
@@ -313,6 +318,7 @@ void os_calls_reset(const MachineStart *start) {
     machine = *start;
     machine_refuse(0, 0, 0);
     refusal_count = 0;
+    has_kept_mapped = false;
     line_count = 0;
     memory_reset(machine.is_memory_kernels, machine.misaligned_bytes);
     is_inherited = false;

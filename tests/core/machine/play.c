@@ -11,6 +11,7 @@
 #include "machine/threads.h"
 #include "support/operations.h"
 #include "support/require.h"
+#include "support/stats.h"
 
 static void pass_time(unsigned milliseconds) { threads_clock_add_us((uint64_t)milliseconds * 1000); }
 
@@ -100,9 +101,17 @@ static void end_thread(void *unused) {
     machine_end_thread(0, NULL, NULL);
 }
 
+/* The core has mapped what it counts, and has forgotten nothing of it. */
+static void require_mapped_is_counted(void) {
+    if (reference.is_inexact || machine_has_kept_mapped()) return;
+    hak_stats_t stats = stats_now();
+    REQUIRE_EQUAL(memory_mapped_bytes(), stats.mapped_bytes + stats.metadata_bytes);
+}
+
 static void require_nothing(void *unused) {
     (void)unused;
     operations_require_nothing(&actor);
+    require_mapped_is_counted();
 }
 
 static void run_alone(unsigned thread, void (*run)(void *argument), void *argument) {

@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Aborts where the core and the reference differ. `is_shown`: writes each record to stderr. */
+/* Aborts where the core and the reference differ, or where the core has mapped more or less at the end than it counts.
+ * `is_shown`: writes each record to stderr. */
 void play(const uint8_t *bytes, size_t count, bool is_shown);
 
 #endif
