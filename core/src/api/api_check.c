@@ -158,9 +158,16 @@ static void check_lists(Findings *findings) {
     size_t slabs = 0;
     for (const Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) {
         if (heap->kind == HEAP_POOLED) continue; /* owns nothing, and its arrays may be purged */
-        for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-            for (unsigned list = 0; list <= SLAB_LIST_FULL; list++) /* nearly all of them are empty */
-                if (heap->class[index].list[list] != NULL) slabs += check_list(findings, heap, index, list);
+        for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
+            const HeapClass *class = &heap->class[index];
+            unsigned lists_in_use = 0;
+            for (unsigned list = 0; list <= SLAB_LIST_FULL; list++) { /* nearly all of them are empty */
+                if (class->list[list] == NULL) continue;
+                if (list != SLAB_LIST_FULL) lists_in_use |= 1u << list;
+                slabs += check_list(findings, heap, index, list);
+            }
+            EXPECT_EQUAL(findings, "I17", class, class->lists_in_use, lists_in_use);
+        }
     }
     if (slabs == findings->listed_slabs) return;
     EXPECT_EQUAL(findings, "I5", &heap_list, slabs, findings->listed_slabs);
@@ -213,10 +220,13 @@ size_t hak_check(void) {
     Findings findings = {0};
     core_start();
     core_freeze();
+    uint64_t lists_in_use = 0;
     for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
         SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
+        if (superslab != NULL) lists_in_use |= (uint64_t)1 << list;
         for (; superslab != NULL; superslab = superslab->next) check_superslab(&findings, superslab, list != 0);
     }
+    EXPECT_EQUAL(&findings, "I17", &supply, supply.lists_in_use, lists_in_use);
     check_lists(&findings);
     for (SuperSlab *mapping = supply.mapping_oldest; mapping != NULL; mapping = mapping->queue_next)
         check_queued_mapping(&findings, mapping);

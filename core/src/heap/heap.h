@@ -46,7 +46,7 @@ typedef enum HeapCounter {
 typedef struct HeapClass {
     TlsSlab tls;
     Slab *list[SLAB_LIST_FULL + 1];    /* by eighths of fullness; the last one: full */
-    uint16_t lists_in_use;             /* bit n: list n is not empty; the full one has no bit */
+    uint16_t lists_in_use;             /* bit n: list n is not empty; the full one has no bit (I17) */
     _Atomic uint8_t scattered_flushes; /* flushes that are not to be sorted; heap_return.c's alone, without the lock */
 } HeapClass;
 
@@ -121,6 +121,7 @@ typedef struct HeapRetention {
  *   I14  a slab is in the purge queue <=> it has backed free OS pages and is not being purged
  *   I15  large lists the first slab of each live large block of a private heap; large_heap of that slab is the heap,
  *        and NULL for every other large block
+ *   I17  bit n of lists_in_use, a class's or the supply's <=> list n is not empty; a class's full list has no bit
  */
 struct Heap {
     /* By slab class, at offset 0: a fast path finds a magazine by one shift and no test. The magazine of a slab class

@@ -1,6 +1,7 @@
 /*
- * unit/test_check.c - hak_check: finds a slab that no list has, or the wrong one, and says which slab it is; and takes
- * time in proportion to the heap, because slow paths of all threads wait for it.
+ * unit/test_check.c - hak_check: finds a slab that no list has, or the wrong one, and says which slab it is; finds a
+ * list that is in use and not marked so, and one that is marked and empty; and takes time in proportion to the heap,
+ * because slow paths of all threads wait for it.
  *
  * In unit because it damages the core's own structures. Each case is a process of its own.
  */
@@ -12,6 +13,8 @@
 #include "heap/heap.h"
 #include "heap/heap_all.h"
 #include "superslab/registry.h"
+#include "superslab/superslab.h"
+#include "superslab/supply.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -146,6 +149,45 @@ static void test_damaged_lists_are_found(void **state) {
     for (size_t index = 0; index < sizeof damages / sizeof *damages; index++) require_named(damages[index]);
 }
 
+/* ---- Which lists are in use ---- */
+
+/* Which of the bits are wrong: that of a list with slabs, or that of an empty one. */
+typedef enum WrongBit { CLEARED, SET } WrongBit;
+
+static void damage_bits_of_class(void *wrong_pointer) {
+    Slab *slab = middle_of_a_list();
+    for (size_t offset = 0; offset < SLAB_BYTES / 2; offset += BLOCK_BYTES)
+        hak_free((void *)(slab_address(slab) + offset));
+    hak_thread_flush();
+    REQUIRE_EQUAL(hak_check(), 0);
+    REQUIRE_EQUAL(slab->list, SLAB_LIST_BINS / 2);
+    HeapClass *class = &heap_of_thread->class[slab->class_index];
+    unsigned list = *(WrongBit *)wrong_pointer == CLEARED ? slab->list : slab->list - 1u;
+    class->lists_in_use = (uint16_t)(class->lists_in_use ^ 1u << list);
+    REQUIRE_EQUAL(hak_check(), 1);
+}
+
+static void damage_bits_of_supply(void *wrong_pointer) {
+    const SuperSlab *superslab = ptr_to_superslab((void *)slab_address(middle_of_a_list()));
+    unsigned used = supply_used_slabs(superslab);
+    unsigned list = *(WrongBit *)wrong_pointer == CLEARED ? used : used - 1;
+    REQUIRE(list == used || supply.active_by_used[list] == NULL);
+    supply.lists_in_use ^= (uint64_t)1 << list;
+    REQUIRE_EQUAL(hak_check(), 1);
+}
+
+static void test_wrong_bits_of_lists_are_found(void **state) {
+    (void)state;
+    static void (*const damages[])(void *wrong_pointer) = {damage_bits_of_class, damage_bits_of_supply};
+    for (size_t index = 0; index < sizeof damages / sizeof *damages; index++) {
+        for (WrongBit wrong = CLEARED; wrong <= SET; wrong++) {
+            ChildResult result = child_run(damages[index], &wrong);
+            child_require_success(&result);
+            REQUIRE(strstr(result.errors, "corruption: invariant I17 broken at 0x") != NULL);
+        }
+    }
+}
+
 /* ---- Magazines ---- */
 
 static void damage_top(void *offset_pointer) {
@@ -199,6 +241,7 @@ static void test_time_of_a_check(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_damaged_lists_are_found),
+        cmocka_unit_test(test_wrong_bits_of_lists_are_found),
         cmocka_unit_test(test_top_outside_of_the_slots_is_found),
         cmocka_unit_test(test_time_of_a_check),
     };
