@@ -1,46 +1,15 @@
 /*
- * superslab/mapping.c - takes, keeps, resizes and releases the mappings of large blocks. Their address space:
- * mapping_space.c.
+ * superslab/mapping.c - takes, keeps, resizes and releases the mappings of large blocks. Their lists and sums:
+ * mapping_lists.c; their address space: mapping_space.c.
  *
  * Layer: superslab. Thread rule: see mapping.h.
  */
 #include "superslab/mapping.h"
 
 #include "platform/os.h"
+#include "superslab/mapping_lists.h"
 #include "superslab/mapping_space.h"
 #include "superslab/registry.h"
-#include "superslab/supply.h"
-
-/* ---- The mappings' queue (I16), oldest first. Under the supply lock ---- */
-
-/* Backed bytes without a live block: of a free mapping all, else the tail behind the block. */
-static size_t free_bytes_of(const SuperSlab *mapping) {
-    return mapping->backed_bytes - (mapping->is_free ? 0 : mapping->block_bytes);
-}
-
-static void queue_append(SuperSlab *mapping) {
-    mapping->is_queued = true;
-    mapping->queue_since_ms = (uint32_t)os_now_ms();
-    mapping->queue_next = NULL;
-    mapping->queue_previous = supply.mapping_newest;
-    if (supply.mapping_newest != NULL)
-        supply.mapping_newest->queue_next = mapping;
-    else
-        supply.mapping_oldest = mapping;
-    supply.mapping_newest = mapping;
-}
-
-static void queue_remove(SuperSlab *mapping) {
-    mapping->is_queued = false;
-    if (mapping->queue_previous != NULL)
-        mapping->queue_previous->queue_next = mapping->queue_next;
-    else
-        supply.mapping_oldest = mapping->queue_next;
-    if (mapping->queue_next != NULL)
-        mapping->queue_next->queue_previous = mapping->queue_previous;
-    else
-        supply.mapping_newest = mapping->queue_previous;
-}
 
 /* The newest free mapping with room for `bytes`, at most twice as long as a new one; NULL: none among the newest. */
 static SuperSlab *queue_find(size_t bytes, size_t alignment) {
@@ -55,66 +24,6 @@ static SuperSlab *queue_find(size_t bytes, size_t alignment) {
         unfit++;
     }
     return NULL;
-}
-
-/* ---- The list of mappings with slack (I16): addresses that a cut gives back. Under the supply lock ---- */
-
-static size_t cut_bytes_of(const SuperSlab *mapping) { return round_up_bytes(mapping->block_bytes, SLAB_BYTES); }
-
-static bool has_slack(const SuperSlab *mapping) {
-    return !mapping->is_free && cut_bytes_of(mapping) < mapping->mapping_bytes;
-}
-
-static void slack_insert(SuperSlab *mapping) {
-    mapping->previous = NULL;
-    mapping->next = supply.mapping_slack;
-    if (mapping->next != NULL) mapping->next->previous = mapping;
-    supply.mapping_slack = mapping;
-}
-
-static void slack_remove(SuperSlab *mapping) {
-    if (mapping->previous != NULL)
-        mapping->previous->next = mapping->next;
-    else
-        supply.mapping_slack = mapping->next;
-    if (mapping->next != NULL) mapping->next->previous = mapping->previous;
-}
-
-/* ---- The supply's sums. Under the supply lock; a mapping that is not counted is its caller's alone ---- */
-
-/* Sets the block, live or not, and adds the mapping to the sums, the lists and the registry. */
-static void count_block(SuperSlab *mapping, size_t block_bytes, bool is_live) {
-    /* Where the size stays, the block's holder may be reading it without the lock. */
-    if (mapping->block_bytes != block_bytes) mapping->block_bytes = block_bytes;
-    if (mapping->backed_bytes < block_bytes) mapping->backed_bytes = block_bytes;
-    mapping->is_free = !is_live;
-    registry_slab_class_set(mapping->base, is_live ? SLAB_CLASS_LARGE : SLAB_CLASS_FREE);
-    if (is_live) {
-        supply.large_count++;
-        supply.large_bytes += block_bytes;
-    }
-    size_t free_bytes = free_bytes_of(mapping);
-    supply.mapping_bytes += mapping->mapping_bytes;
-    supply.mapping_unbacked_bytes += mapping->mapping_bytes - mapping->backed_bytes;
-    supply.mapping_free_bytes += free_bytes;
-    atomic_fetch_add(&backed_free_bytes, (int64_t)free_bytes);
-    /* A mapping that is queued already stays where it is: the tail keeps its age. */
-    if (free_bytes > 0 && !mapping->is_queued) queue_append(mapping);
-    if (free_bytes == 0 && mapping->is_queued) queue_remove(mapping);
-    if (has_slack(mapping)) slack_insert(mapping);
-}
-
-/* Takes the mapping out of the sums, before its block changes or it is unmapped; it stays in the queue. */
-static void uncount_block(SuperSlab *mapping) {
-    if (has_slack(mapping)) slack_remove(mapping);
-    size_t free_bytes = free_bytes_of(mapping);
-    supply.mapping_bytes -= mapping->mapping_bytes;
-    supply.mapping_unbacked_bytes -= mapping->mapping_bytes - mapping->backed_bytes;
-    supply.mapping_free_bytes -= free_bytes;
-    atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
-    if (mapping->is_free) return;
-    supply.large_count--;
-    supply.large_bytes -= mapping->block_bytes;
 }
 
 /* ---- Take and return ---- */
@@ -152,8 +61,8 @@ SuperSlab *mapping_take(size_t bytes, size_t alignment, bool *is_zero) {
     SuperSlab *mapping = queue_find(bytes, alignment);
     *is_zero = mapping == NULL;
     if (mapping != NULL) {
-        uncount_block(mapping);
-        count_block(mapping, block_bytes, true); /* keeps a tail, because this block may grow as the last one did */
+        mapping_uncount(mapping);
+        mapping_count(mapping, block_bytes, true); /* keeps a tail, because this block may grow as the last one did */
     }
     lock_release(&supply_lock);
     if (mapping != NULL) return mapping;
@@ -162,7 +71,7 @@ SuperSlab *mapping_take(size_t bytes, size_t alignment, bool *is_zero) {
     if (mapping == NULL) mapping = mapping_new(round_up_bytes(bytes, SLAB_BYTES), alignment, 0);
     if (mapping == NULL) return NULL;
     lock_acquire(&supply_lock);
-    count_block(mapping, block_bytes, true);
+    mapping_count(mapping, block_bytes, true);
     lock_release(&supply_lock);
     return mapping;
 }
@@ -184,13 +93,13 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
     lock_acquire(&supply_lock);
     bool is_live = registry_slab_class(block) == SLAB_CLASS_LARGE && ptr_to_superslab(block) == mapping;
     if (is_live) {
-        uncount_block(mapping);
+        mapping_uncount(mapping);
         registry_slab_class_set(mapping->base, SLAB_CLASS_FREE);
         if (mapping->is_queued) {
-            queue_remove(mapping);
+            mapping_queue_remove(mapping);
             purge_tail_unlocked(mapping); /* free for longer than the OS pages of the block */
         }
-        count_block(mapping, mapping->block_bytes, false);
+        mapping_count(mapping, mapping->block_bytes, false);
     }
     lock_release(&supply_lock);
     return is_live;
@@ -199,8 +108,8 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
 /* Unmaps a free mapping. Called with the lock, which it releases while the kernel works. Returns the backed bytes. */
 static size_t release(SuperSlab *mapping) {
     size_t bytes = mapping->backed_bytes;
-    queue_remove(mapping);
-    uncount_block(mapping);
+    mapping_queue_remove(mapping);
+    mapping_uncount(mapping);
     uintptr_t address = mapping->base;
     size_t mapping_bytes = mapping->mapping_bytes;
     registry_remove_begin(mapping, address, mapping_bytes);
@@ -221,7 +130,7 @@ static size_t release(SuperSlab *mapping) {
  * refused. */
 static size_t purge_tail_piece(SuperSlab *mapping) {
     enum { PIECE_BYTES = 256 * 1024 };
-    size_t bytes = free_bytes_of(mapping);
+    size_t bytes = mapping_free_bytes_of(mapping);
     if (bytes > PIECE_BYTES) bytes = PIECE_BYTES;
     size_t left_bytes = mapping->backed_bytes - bytes;
     if (!os_purge((void *)(mapping->base + left_bytes), bytes)) return 0;
@@ -230,7 +139,7 @@ static size_t purge_tail_piece(SuperSlab *mapping) {
     supply.mapping_free_bytes -= bytes;
     supply.purged_bytes += bytes;
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)bytes, memory_order_relaxed);
-    if (free_bytes_of(mapping) == 0) queue_remove(mapping);
+    if (mapping_free_bytes_of(mapping) == 0) mapping_queue_remove(mapping);
     lock_release(&supply_lock);
     lock_acquire(&supply_lock);
     return bytes;
@@ -245,8 +154,8 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
         size_t bytes = mapping->is_free ? release(mapping) : purge_tail_piece(mapping);
         if (bytes == 0) { /* the kernel refused: to the end of the queue, asked again later */
-            queue_remove(mapping);
-            queue_append(mapping);
+            mapping_queue_remove(mapping);
+            mapping_queue_append(mapping);
             break;
         }
         given_back_bytes += bytes;
@@ -270,8 +179,8 @@ static void abandon(SuperSlab *mapping) {
 /* To a new mapping, which has room for both lengths. NULL: the kernel refused to move; nothing changed. */
 static SuperSlab *move(SuperSlab *mapping, SuperSlab *moved, size_t block_bytes) {
     lock_acquire(&supply_lock);
-    uncount_block(mapping);
-    if (mapping->is_queued) queue_remove(mapping);
+    mapping_uncount(mapping);
+    if (mapping->is_queued) mapping_queue_remove(mapping);
     uintptr_t old_address = mapping->base;
     size_t old_bytes = mapping->mapping_bytes;
     registry_remove_begin(mapping, old_address, old_bytes);
@@ -279,7 +188,7 @@ static SuperSlab *move(SuperSlab *mapping, SuperSlab *moved, size_t block_bytes)
     if (!os_move((void *)old_address, old_bytes, (void *)moved->base, moved->mapping_bytes)) {
         lock_acquire(&supply_lock);
         (void)registry_add(mapping, old_address, old_bytes, SLAB_CLASS_LARGE_INNER); /* cannot fail: leaves exist */
-        count_block(mapping, mapping->block_bytes, true);
+        mapping_count(mapping, mapping->block_bytes, true);
         lock_release(&supply_lock);
         abandon(moved);
         return NULL;
@@ -287,7 +196,7 @@ static SuperSlab *move(SuperSlab *mapping, SuperSlab *moved, size_t block_bytes)
     lock_acquire(&supply_lock);
     registry_remove_finish(old_address, old_bytes);
     supply_header_return(mapping);
-    count_block(moved, block_bytes, true);
+    mapping_count(moved, block_bytes, true);
     lock_release(&supply_lock);
     return moved;
 }
@@ -296,11 +205,11 @@ static SuperSlab *move(SuperSlab *mapping, SuperSlab *moved, size_t block_bytes)
 static bool resize(SuperSlab *mapping, size_t bytes, bool is_room_short, bool *lacks_room) {
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
     lock_acquire(&supply_lock);
-    uncount_block(mapping);
+    mapping_uncount(mapping);
     bool fits = block_bytes <= mapping->mapping_bytes ||
                 mapping_space_extend(mapping, round_up_bytes(bytes, SUPERSLAB_BYTES), is_room_short, lacks_room) ||
                 (is_room_short && mapping_space_extend(mapping, round_up_bytes(bytes, SLAB_BYTES), true, lacks_room));
-    count_block(mapping, fits ? block_bytes : mapping->block_bytes, true);
+    mapping_count(mapping, fits ? block_bytes : mapping->block_bytes, true);
     lock_release(&supply_lock);
     return fits;
 }
@@ -327,13 +236,13 @@ void mapping_cut_all(void) {
         SuperSlab *mapping = supply.mapping_slack;
         is_cut = mapping != NULL;
         if (is_cut) {
-            uncount_block(mapping);
-            is_cut = mapping_space_cut(mapping, cut_bytes_of(mapping));
+            mapping_uncount(mapping);
+            is_cut = mapping_space_cut(mapping, mapping_cut_bytes_of(mapping));
             if (mapping->backed_bytes > mapping->mapping_bytes) {
                 supply.purged_bytes += mapping->backed_bytes - mapping->mapping_bytes;
                 mapping->backed_bytes = mapping->mapping_bytes;
             }
-            count_block(mapping, mapping->block_bytes, true);
+            mapping_count(mapping, mapping->block_bytes, true);
         }
         lock_release(&supply_lock);
     }
