@@ -17,12 +17,14 @@
 #include "superslab/registry.h"
 #include "superslab/run.h"
 
+/* `room_bytes` more than `size_bytes`: for a block that grows. */
 static void *take(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
     if (size_bytes <= RUN_BYTES_MAX && alignment <= RUN_BYTES_MAX) {
+        if (room_bytes > RUN_BYTES_MAX) room_bytes = RUN_BYTES_MAX;
         Slab *first = run_take(size_bytes, room_bytes, alignment, is_zero);
         return first != NULL ? (void *)slab_address(first) : NULL;
     }
-    SuperSlab *mapping = mapping_take(size_bytes, alignment, is_zero);
+    SuperSlab *mapping = mapping_take(size_bytes, alignment, room_bytes > size_bytes, is_zero);
     return mapping != NULL ? (void *)mapping->base : NULL;
 }
 
@@ -47,7 +49,7 @@ void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero) {
 }
 
 void *large_malloc_growing(size_t size_bytes) {
-    size_t room_bytes = size_bytes <= RUN_BYTES_MAX / 2 ? 2 * size_bytes : RUN_BYTES_MAX;
+    size_t room_bytes = size_bytes <= PTRDIFF_MAX / 2 ? 2 * size_bytes : PTRDIFF_MAX;
     return large_malloc_with_room(size_bytes, room_bytes, os_page_bytes, NULL);
 }
 
@@ -89,7 +91,9 @@ void large_free(void *block) {
 void large_free_outgrown(void *block) {
     LargePlace place = place_of(block);
     bool is_run = place.run != NULL && place.run->large_heap == NULL;
-    if (is_run && LOAD_RELAXED(backed_free_bytes) > bounds_idle_bytes())
+    /* Without free mappings, which are no holes: the next block that grows finds the same places as this one. */
+    if (is_run &&
+        LOAD_RELAXED(backed_free_bytes) - (int64_t)superslab_counts().mapping_free_bytes > bounds_idle_bytes())
         run_return_purged(place.run);
     else
         large_free(block);

@@ -185,6 +185,12 @@ static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
     expect(findings, mapping->backed_bytes <= mapping->mapping_bytes, "I16", mapping, mapping->backed_bytes,
            mapping->mapping_bytes);
     findings->backed_free_bytes += (int64_t)(mapping->backed_bytes - used_bytes);
+    const char *start = (const char *)mapping->base;
+    EXPECT_EQUAL(findings, "registry class", mapping, registry_slab_class(start),
+                 mapping->is_free ? SLAB_CLASS_FREE : SLAB_CLASS_LARGE);
+    for (size_t offset = 0; offset < mapping->mapping_bytes; offset += SUPERSLAB_BYTES)
+        EXPECT_EQUAL(findings, "registry mapping", mapping, (uintptr_t)ptr_to_superslab(start + offset),
+                     (uintptr_t)mapping);
 }
 
 /* Ends where a link is wrong. */

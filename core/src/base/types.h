@@ -131,6 +131,7 @@ struct SuperSlab {
     size_t mapping_bytes;                   /* mapping: its size, a multiple of SLAB_BYTES */
     size_t block_bytes;                     /* mapping: its block, or its last one, in whole OS pages */
     size_t backed_bytes;     /* mapping: OS pages behind this offset were not touched since the last purge */
+    uint64_t origin;         /* mapping: neighbours of the same origin lie in one kernel mapping */
     bool is_free;            /* mapping: no block lives in it */
     bool is_mapping;         /* it has no slabs */
     uint32_t queue_since_ms; /* when it entered the queue; lower half of os_now_ms */

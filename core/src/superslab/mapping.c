@@ -1,6 +1,6 @@
 /*
  * superslab/mapping.c - takes, keeps, resizes and releases the mappings of large blocks. Their lists and sums:
- * mapping_lists.c; their address space: mapping_space.c.
+ * mapping_lists.c; which free one serves: mapping_reuse.c; their address space: mapping_space.c.
  *
  * Layer: superslab. Thread rule: see mapping.h.
  */
@@ -8,23 +8,9 @@
 
 #include "platform/os.h"
 #include "superslab/mapping_lists.h"
+#include "superslab/mapping_reuse.h"
 #include "superslab/mapping_space.h"
 #include "superslab/registry.h"
-
-/* The newest free mapping with room for `bytes`, at most twice as long as a new one; NULL: none among the newest. */
-static SuperSlab *queue_find(size_t bytes, size_t alignment) {
-    enum { UNFIT_MAX = 32, VISITS_MAX = 256 };
-    size_t new_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES);
-    SuperSlab *mapping = supply.mapping_newest;
-    unsigned visits = 0, unfit = 0;
-    for (; mapping != NULL && visits < VISITS_MAX && unfit < UNFIT_MAX; visits++, mapping = mapping->queue_previous) {
-        if (!mapping->is_free) continue;
-        bool is_long_enough = mapping->mapping_bytes >= bytes && mapping->mapping_bytes / 2 <= new_bytes;
-        if (is_long_enough && mapping->base % alignment == 0) return mapping;
-        unfit++;
-    }
-    return NULL;
-}
 
 /* ---- Take and return ---- */
 
@@ -33,39 +19,61 @@ static SuperSlab *mapping_new(size_t mapping_bytes, size_t alignment, size_t spa
     uintptr_t address = mapping_space_map(mapping_bytes, alignment, spare_bytes);
     if (address == 0) return NULL;
     lock_acquire(&supply_lock);
-    SuperSlab *mapping = supply_header_take();
-    if (mapping != NULL) {
-        mapping->is_mapping = true;
-        mapping->base = address;
-        mapping->mapping_bytes = mapping_bytes;
-        mapping->backed_bytes = 0;
-        mapping->is_queued = false;
-        /* The header may have been a SuperSlab's, which a stale pointer still finds: its slabs have no owner. */
-        for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) STORE_RELAXED(mapping->slab[index].owner, NULL);
-        mapping->slab[0].large_heap = NULL;
-        if (!registry_add(mapping, address, mapping_bytes, SLAB_CLASS_LARGE_INNER)) {
-            supply_header_return(mapping);
-            mapping = NULL;
-        }
+    SuperSlab *mapping = mapping_header_new(address, mapping_bytes);
+    if (mapping != NULL && !registry_add(mapping, address, mapping_bytes, SLAB_CLASS_LARGE_INNER)) {
+        supply_header_return(mapping);
+        mapping = NULL;
     }
     lock_release(&supply_lock);
     if (mapping == NULL) os_unmap_or_purge((void *)address, mapping_bytes);
     return mapping;
 }
 
-SuperSlab *mapping_take(size_t bytes, size_t alignment, bool *is_zero) {
+/* Makes a free mapping live. Keeps a tail, because this block may grow as the last one did. Under the lock. */
+static SuperSlab *take_whole(SuperSlab *mapping, size_t block_bytes) {
+    mapping_uncount(mapping);
+    mapping_count(mapping, block_bytes, true);
+    return mapping;
+}
+
+/* The same for one that is long enough: its front alone, if that leaves backed OS pages and more than 2 MiB. */
+static SuperSlab *take(SuperSlab *mapping, size_t block_bytes) {
+    size_t front_bytes = round_up_bytes(block_bytes, SUPERSLAB_BYTES);
+    bool is_divisible = mapping->backed_bytes > front_bytes && mapping->mapping_bytes > front_bytes + SUPERSLAB_BYTES;
+    SuperSlab *front = is_divisible ? mapping_take_front(mapping, front_bytes) : NULL;
+    if (front == NULL) return take_whole(mapping, block_bytes);
+    mapping_count(front, block_bytes, true);
+    return front;
+}
+
+static SuperSlab *resize_or_move(SuperSlab *mapping, size_t bytes, bool *lacks_room);
+
+/* A free mapping that is too short, and live from now on: made longer, with its OS pages. NULL: it is free again. */
+static SuperSlab *extend_free(SuperSlab *mapping, size_t bytes) {
+    bool lacks_room;
+    SuperSlab *longer = resize_or_move(mapping, bytes, &lacks_room);
+    if (longer != NULL) return longer;
+    lock_acquire(&supply_lock);
+    mapping_uncount(mapping);
+    mapping_count(mapping, mapping->block_bytes, false);
+    lock_release(&supply_lock);
+    return NULL;
+}
+
+SuperSlab *mapping_take(size_t bytes, size_t alignment, bool is_growing, bool *is_zero) {
     if (alignment < SUPERSLAB_BYTES) alignment = SUPERSLAB_BYTES;
     if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES || alignment > PTRDIFF_MAX - bytes) return NULL;
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
     lock_acquire(&supply_lock);
-    SuperSlab *mapping = queue_find(bytes, alignment);
+    SuperSlab *mapping = mapping_find_free(block_bytes, alignment, is_growing);
     *is_zero = mapping == NULL;
-    if (mapping != NULL) {
-        mapping_uncount(mapping);
-        mapping_count(mapping, block_bytes, true); /* keeps a tail, because this block may grow as the last one did */
-    }
+    bool is_too_short = mapping != NULL && mapping->mapping_bytes < block_bytes;
+    if (mapping != NULL)
+        mapping = is_too_short ? take_whole(mapping, mapping->block_bytes) : take(mapping, block_bytes);
     lock_release(&supply_lock);
+    if (is_too_short) mapping = extend_free(mapping, bytes);
     if (mapping != NULL) return mapping;
+    *is_zero = true;
     /* Whole units merge with their neighbours, and leave room to grow. The second try is for when room is short. */
     mapping = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), alignment, 0);
     if (mapping == NULL) mapping = mapping_new(round_up_bytes(bytes, SLAB_BYTES), alignment, 0);
@@ -105,24 +113,29 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
     return is_live;
 }
 
-/* Unmaps a free mapping. Called with the lock, which it releases while the kernel works. Returns the backed bytes. */
-static size_t release(SuperSlab *mapping) {
-    size_t bytes = mapping->backed_bytes;
-    mapping_queue_remove(mapping);
+/* Unmaps a free mapping or, where `wanted_bytes` are less than it has, its end: a block that grows finds the front
+ * behind itself. Called with the lock, which it releases while the kernel works. Returns the backed bytes. */
+static size_t release(SuperSlab *mapping, size_t wanted_bytes) {
+    size_t backed_bytes = mapping->backed_bytes, mapping_bytes = mapping->mapping_bytes;
+    size_t kept_bytes = wanted_bytes < backed_bytes ? (backed_bytes - wanted_bytes) & ~(SUPERSLAB_BYTES - 1) : 0;
+    uintptr_t address = mapping->base + kept_bytes;
     mapping_uncount(mapping);
-    uintptr_t address = mapping->base;
-    size_t mapping_bytes = mapping->mapping_bytes;
-    registry_remove_begin(mapping, address, mapping_bytes);
+    if (kept_bytes == 0) mapping_queue_remove(mapping);
+    registry_remove_begin(mapping, address, mapping_bytes - kept_bytes);
+    if (kept_bytes > 0) {
+        mapping->mapping_bytes = mapping->backed_bytes = kept_bytes;
+        mapping_count(mapping, kept_bytes, false);
+    }
     detached_begin();
     lock_release(&supply_lock);
-    os_unmap_or_purge((void *)address, mapping_bytes);
-    (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
+    os_unmap_or_purge((void *)address, mapping_bytes - kept_bytes);
+    if (kept_bytes == 0) (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
     lock_acquire(&supply_lock);
-    registry_remove_finish(address, mapping_bytes);
-    supply.purged_bytes += bytes;
-    supply_header_return(mapping);
+    registry_remove_finish(address, mapping_bytes - kept_bytes);
+    supply.purged_bytes += backed_bytes - kept_bytes;
+    if (kept_bytes == 0) supply_header_return(mapping);
     detached_end();
-    return bytes;
+    return backed_bytes - kept_bytes;
 }
 
 /* Purges the last PIECE_BYTES of a live block's tail. Keeps the lock meanwhile, because the block may grow into its
@@ -149,10 +162,13 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
     lock_acquire(&supply_lock);
-    while (atomic_load(&backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
+    int64_t excess_bytes;
+    while ((excess_bytes = atomic_load(&backed_free_bytes) - target_bytes) > 0 && given_back_bytes < bytes_max) {
+        size_t wanted_bytes = bytes_max - given_back_bytes;
+        if ((uint64_t)excess_bytes < wanted_bytes) wanted_bytes = (size_t)excess_bytes;
         SuperSlab *mapping = supply.mapping_oldest;
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
-        size_t bytes = mapping->is_free ? release(mapping) : purge_tail_piece(mapping);
+        size_t bytes = mapping->is_free ? release(mapping, wanted_bytes) : purge_tail_piece(mapping);
         if (bytes == 0) { /* the kernel refused: to the end of the queue, asked again later */
             mapping_queue_remove(mapping);
             mapping_queue_append(mapping);
@@ -206,15 +222,19 @@ static bool resize(SuperSlab *mapping, size_t bytes, bool is_room_short, bool *l
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
     lock_acquire(&supply_lock);
     mapping_uncount(mapping);
+    uintptr_t base = mapping->base;
+    mapping_absorb(mapping, block_bytes);
     bool fits = block_bytes <= mapping->mapping_bytes ||
                 mapping_space_extend(mapping, round_up_bytes(bytes, SUPERSLAB_BYTES), is_room_short, lacks_room) ||
                 (is_room_short && mapping_space_extend(mapping, round_up_bytes(bytes, SLAB_BYTES), true, lacks_room));
+    if (mapping->base != base) mapping_origin_renew(mapping);
     mapping_count(mapping, fits ? block_bytes : mapping->block_bytes, true);
     lock_release(&supply_lock);
     return fits;
 }
 
-SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes, bool *lacks_room) {
+/* In place, or to a new mapping. NULL as of mapping_resize. */
+static SuperSlab *resize_or_move(SuperSlab *mapping, size_t bytes, bool *lacks_room) {
     *lacks_room = false;
     if (bytes > PTRDIFF_MAX / 2 - 2 * SUPERSLAB_BYTES) return NULL;
     if (resize(mapping, bytes, false, lacks_room)) return mapping;
@@ -223,7 +243,12 @@ SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes, bool *lacks_room) {
     size_t spare_bytes = round_up_bytes(bytes - mapping->block_bytes, SUPERSLAB_BYTES);
     SuperSlab *moved = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), SUPERSLAB_BYTES, spare_bytes);
     *lacks_room = moved == NULL;
-    if (moved != NULL) return move(mapping, moved, round_up_bytes(bytes, os_page_bytes));
+    return moved != NULL ? move(mapping, moved, round_up_bytes(bytes, os_page_bytes)) : NULL;
+}
+
+SuperSlab *mapping_resize(SuperSlab *mapping, size_t bytes, bool *lacks_room) {
+    SuperSlab *resized = resize_or_move(mapping, bytes, lacks_room);
+    if (resized != NULL || !*lacks_room) return resized;
     return resize(mapping, bytes, true, lacks_room) ? mapping : NULL;
 }
 

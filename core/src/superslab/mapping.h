@@ -7,7 +7,7 @@
  * A mapping takes a multiple of 2 MiB of address space, aligned to 2 MiB. Where room is short it takes what its block
  * needs, in whole SLAB_BYTES. Its backed OS pages are those of its block and of its tail, which a longer block has left
  * behind the block's end. Free mappings and tails stay within the retain bounds, because mapping and faulting a
- * megabyte costs about 100 us.
+ * megabyte costs about 100 us. Which free mapping serves which block: mapping_reuse.h.
  */
 #ifndef HAK_SUPERSLAB_MAPPING_H
 #define HAK_SUPERSLAB_MAPPING_H
@@ -15,9 +15,9 @@
 #include "superslab/superslab.h"
 
 /* A mapping for a block of `bytes`, at `base`. `alignment` is a power of two; each mapping lies on SUPERSLAB_BYTES.
- * Sets `is_zero`: whether all bytes of the block are known to be zero. NULL: no memory, or the sum of both is near
- * PTRDIFF_MAX. */
-SuperSlab *mapping_take(size_t bytes, size_t alignment, bool *is_zero);
+ * `is_growing`: longer blocks will follow, so it is put where most OS pages are free. Sets `is_zero`: whether all bytes
+ * of the block are known to be zero. NULL: no memory, or the sum of both is near PTRDIFF_MAX. */
+SuperSlab *mapping_take(size_t bytes, size_t alignment, bool is_growing, bool *is_zero);
 
 /* False: `block` does not live in it any more, because another thread has freed it. */
 bool mapping_return(SuperSlab *mapping, const void *block);
