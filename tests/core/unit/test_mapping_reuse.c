@@ -1,0 +1,200 @@
+/*
+ * unit/test_mapping_reuse.c - free mappings that are cut in two, joined to a block that grows, or made longer: what is
+ * left of one keeps its age, only pieces of one kernel mapping are joined, and no refused call loses OS pages.
+ *
+ * In unit because it reads the metadata of mappings.
+ */
+#include <string.h>
+
+#include "platform/os.h"
+#include "superslab/registry.h"
+#include "superslab/supply.h"
+#include "support/child.h"
+#include "support/pattern.h"
+#include "support/resident.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+enum { KEY = 11 };
+
+static char *take(size_t bytes) {
+    char *block = hak_malloc(bytes);
+    REQUIRE(block != NULL);
+    pattern_fill(block, bytes, KEY);
+    return block;
+}
+
+static char *grow(char *block, size_t bytes, size_t next_bytes) {
+    char *grown = hak_realloc(block, next_bytes);
+    REQUIRE(grown != NULL);
+    REQUIRE(pattern_holds_prefix(grown, bytes - 64, bytes, KEY));
+    pattern_fill(grown, next_bytes, KEY);
+    REQUIRE_EQUAL(hak_check(), 0);
+    (void)stats_checked();
+    return grown;
+}
+
+/* hak_check gives back what exceeds the idle bound. */
+static void keep_all(void) {
+    stats_option_set("retain_bytes", "1000000000");
+    stats_option_set("purge_delay_ms", "1000000");
+    stats_option_set("retain_burst_bytes", "1000000000");
+}
+
+/* ---- Cut and joined ---- */
+
+static void rest_keeps_its_age(void *unused) {
+    (void)unused;
+    keep_all();
+    char *whole = take(14 * MIB);
+    hak_free(whole);
+    SuperSlab *rest = ptr_to_superslab(whole);
+    REQUIRE(rest->is_free && rest->is_queued);
+    rest->queue_since_ms -= 7;
+    uint32_t since_ms = rest->queue_since_ms;
+    char *front = take(3 * MIB);
+    REQUIRE(front == whole);
+    REQUIRE(ptr_to_superslab(front) != rest);
+    REQUIRE_EQUAL(rest->base, (uintptr_t)whole + 4 * MIB);
+    REQUIRE(rest->is_queued && rest->queue_since_ms == since_ms);
+    front = grow(front, 3 * MIB, 5 * MIB);
+    REQUIRE(front == whole);
+    REQUIRE_EQUAL(rest->base, (uintptr_t)whole + 6 * MIB);
+    REQUIRE(rest->is_queued && rest->queue_since_ms == since_ms);
+    REQUIRE_EQUAL(stats_checked().mapped_bytes, 14 * MIB);
+    front = grow(front, 5 * MIB, 13 * MIB); /* the last piece goes whole, with what the block does not need yet */
+    REQUIRE(front == whole && supply.mapping_oldest == ptr_to_superslab(whole));
+    REQUIRE_EQUAL(stats_checked().free_resident_bytes, MIB);
+    REQUIRE(!hak_owns(front + 14 * MIB));
+    hak_free(front);
+    stats_require_all_returned();
+}
+
+/* Two blocks of 4 MiB, one directly behind the other, that the kernel mapped one by one. It leaves 2 MiB behind each,
+ * into which it grows. NULL: it puts them elsewhere. */
+static char *neighbours(char **behind) {
+    enum { BLOCKS = 8 };
+    static char *block[BLOCKS];
+    for (size_t number = 0; number < BLOCKS; number++) block[number] = take(2 * MIB);
+    for (size_t number = 0; number < BLOCKS; number++) block[number] = grow(block[number], 2 * MIB, 4 * MIB);
+    for (size_t number = 0; number < BLOCKS; number++)
+        for (size_t other = 0; other < BLOCKS; other++)
+            if (block[number] + 4 * MIB == block[other]) {
+                *behind = block[other];
+                return block[number];
+            }
+    return NULL;
+}
+
+static void others_are_not_joined(void *unused) {
+    (void)unused;
+    keep_all();
+    char *behind = NULL, *block = neighbours(&behind);
+    if (block == NULL) return;
+    SuperSlab *free_mapping = ptr_to_superslab(behind);
+    REQUIRE(free_mapping->origin != ptr_to_superslab(block)->origin);
+    hak_free(behind);
+    char *grown = grow(block, 4 * MIB, 5 * MIB);
+    REQUIRE(grown != block);
+    REQUIRE(ptr_to_superslab(behind) == free_mapping && free_mapping->is_free);
+    REQUIRE_EQUAL(free_mapping->base, (uintptr_t)behind);
+}
+
+/* A bound takes the end: a block that grows still finds the front behind itself. */
+static void end_goes_first(void *unused) {
+    (void)unused;
+    keep_all();
+    char *whole = take(14 * MIB);
+    hak_free(whole);
+    char *front = take(3 * MIB); /* 4 MiB are its own, 10 MiB free */
+    stats_option_set("retain_burst_bytes", "0");
+    stats_option_set("retain_bytes", "5000000");
+    stats_option_set("purge_delay_ms", "0");
+    hak_stats_t stats = stats_checked();
+    REQUIRE_EQUAL(ptr_to_superslab(whole + 4 * MIB)->base, (uintptr_t)whole + 4 * MIB);
+    REQUIRE(hak_owns(front) && !hak_owns(whole + 12 * MIB));
+    REQUIRE_AT_MOST(stats.free_resident_bytes, 5000000);
+    REQUIRE_AT_LEAST(stats.free_resident_bytes, 2 * MIB);
+    REQUIRE(grow(front, 3 * MIB, 5 * MIB) == whole);
+    hak_free(front);
+    stats_require_all_returned();
+}
+
+static void test_cut_and_joined(void **state) {
+    (void)state;
+    child_must_succeed(rest_keeps_its_age, NULL);
+    child_must_succeed(others_are_not_joined, NULL);
+    child_must_succeed(end_goes_first, NULL);
+}
+
+/* ---- Refused calls ---- */
+
+/* Each call in its turn, until a request needs fewer. */
+static void each_call_is_refused(void *unused) {
+    enum { CALLS_MAX = 40 };
+    (void)unused;
+    keep_all();
+    uint64_t call = 0, calls = 0;
+    do {
+        REQUIRE_OP(++call, <, CALLS_MAX);
+        hak_free(take(3 * MIB));
+        uint64_t free_bytes = stats_checked().free_resident_bytes;
+        os_fault_at(call);
+        char *block = hak_malloc(9 * MIB);
+        calls = os_fault_calls();
+        os_fault_at(0);
+        REQUIRE_EQUAL(hak_check(), 0);
+        hak_stats_t stats = stats_checked();
+        if (block == NULL) {
+            REQUIRE_EQUAL(stats.free_resident_bytes, free_bytes);
+        } else {
+            pattern_fill(block, 9 * MIB, KEY);
+            REQUIRE(pattern_holds(block, 9 * MIB, KEY));
+            hak_free(block);
+        }
+        stats_require_all_returned();
+    } while (calls >= call);
+    REQUIRE_OP(call, >, 2);
+}
+
+/* One with more alignment than a mapping has by itself is not made longer, because it may have to move. */
+static void aligned_is_not_extended(void *unused) {
+    (void)unused;
+    keep_all();
+    hak_free(take(3 * MIB));
+    char *block = hak_aligned_alloc(32 * MIB, 9 * MIB);
+    REQUIRE(block != NULL && (uintptr_t)block % (32 * MIB) == 0);
+    pattern_fill(block, 9 * MIB, KEY);
+    REQUIRE_EQUAL(stats_checked().free_resident_bytes, 3 * MIB);
+    REQUIRE_EQUAL(hak_check(), 0);
+    hak_free(block);
+    stats_require_all_returned();
+}
+
+/* A long mapping without OS pages is left alone: a short block would keep its addresses. */
+static void addresses_alone_are_not_taken(void *unused) {
+    (void)unused;
+    keep_all();
+    char *block = take(40 * MIB);
+    REQUIRE(hak_realloc(block, 3 * MIB / 2) == block);
+    hak_free(block);
+    char *other = take(3 * MIB / 2);
+    REQUIRE(other != block);
+    hak_free(other);
+    stats_require_all_returned();
+}
+
+static void test_refused(void **state) {
+    (void)state;
+    child_must_succeed(each_call_is_refused, NULL);
+    child_must_succeed(aligned_is_not_extended, NULL);
+    child_must_succeed(addresses_alone_are_not_taken, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cut_and_joined),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
