@@ -269,11 +269,17 @@ typedef struct hak_stats {
     uint64_t passed_requests;     /* requests that a binding passed to the previous allocator (hak_stats_passed) */
     uint64_t passed_bytes;        /* the bytes requested by these */
     uint64_t served_bytes;        /* the bytes reported by hak_stats_served; 0 where no binding counts them */
+    uint64_t burst_bound_bytes;   /* the burst bound now, learned or set */
+    uint64_t regret_bytes_total;  /* given back, and touched again within a second; not counted with HAKMEM_LEARN=0 */
+    uint64_t learn_tried;         /* times that a larger burst bound was tried, */
+    uint64_t learn_kept;          /* was kept because it paid, */
+    uint64_t learn_taken_back;    /* and was taken back because it did not, or did no longer */
 } hak_stats_t;
 
 #define HAK_STATS_VERSION 1u
-#define HAK_STATS_INIT \
-    {(uint32_t)sizeof(hak_stats_t), HAK_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define HAK_STATS_INIT                                                                                              \
+    {(uint32_t)sizeof(hak_stats_t), HAK_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+     0, 0}
 
 /* Fills `stats`; slow paths of other threads wait meanwhile. Live and cached figures are exact while the other
  * threads make no request. Returns 0, or EINVAL when `stats` is NULL or struct_bytes is below 8. */

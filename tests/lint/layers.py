@@ -2,7 +2,7 @@
 
 Layers of core/src, bottom up; each includes itself and what is below:
     base, learning, platform, superslab, slab, heap, cache, retention, lifecycle, alloc, api, control
-learning is the room of what is to come: pure state, observations in, tunables out.
+learning is pure state: observations in, tunables out.
 Only platform/linux/* includes OS headers, only option* reads the environment, only message* prints, nothing allocates
 through the C library. Bindings, and tests other than tests/core/unit and tests/core/machine, see core/include and no
 other header of the core.

@@ -15,7 +15,7 @@ def test_repository_follows_the_rules(repository: Path) -> None:
 def test_core_has_sources_in_every_layer(repository: Path) -> None:
     core = repository / "core" / "src"
     layers_with_sources = {path.relative_to(core).parts[0] for path in layers.sources(core)}
-    assert layers_with_sources | {"learning"} == set(layers.LAYERS)
+    assert layers_with_sources == set(layers.LAYERS)
 
 
 @pytest.fixture

@@ -95,12 +95,20 @@ void figures_print(FILE *stream) {
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"live bytes", stats.live_bytes},           {"live blocks", stats.live_blocks},
-        {"cached bytes", stats.cached_bytes},       {"free bytes, resident", stats.free_resident_bytes},
-        {"large bytes", stats.large_bytes},         {"mapped bytes", stats.mapped_bytes},
-        {"metadata bytes", stats.metadata_bytes},   {"bytes given back", stats.purged_bytes_total},
-        {"requests served", stats.served_requests}, {"superslabs active", stats.superslabs_active},
-        {"superslabs born", stats.superslabs_born}, {"superslabs died", stats.superslabs_died},
+        {"live bytes", stats.live_bytes},
+        {"live blocks", stats.live_blocks},
+        {"cached bytes", stats.cached_bytes},
+        {"free bytes, resident", stats.free_resident_bytes},
+        {"large bytes", stats.large_bytes},
+        {"mapped bytes", stats.mapped_bytes},
+        {"metadata bytes", stats.metadata_bytes},
+        {"bytes given back", stats.purged_bytes_total},
+        {"requests served", stats.served_requests},
+        {"superslabs active", stats.superslabs_active},
+        {"superslabs born", stats.superslabs_born},
+        {"superslabs died", stats.superslabs_died},
+        {"burst bound bytes", stats.burst_bound_bytes},
+        {"bytes missed", stats.regret_bytes_total},
     };
     int former_state = hold(stream);
     fprintf(stream, "hakmem %s, malloc\n", hak_version());

@@ -35,6 +35,11 @@ class Stats(TypedDict):
     passed_requests: int
     passed_bytes: int
     served_bytes: int
+    burst_bound_bytes: int
+    regret_bytes_total: int
+    learn_tried: int
+    learn_kept: int
+    learn_taken_back: int
     classes: list[ClassStats]
     counters: dict[str, int]
 

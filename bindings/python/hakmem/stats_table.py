@@ -61,7 +61,16 @@ def _figure_rows(figures: "Stats") -> list[tuple[str, str]]:
             f"{figures['superslabs_born']:,} born, {figures['superslabs_died']:,} died",
         ),
         ("given back", f"{figures['purged_bytes_total']:,} bytes"),
+        ("burst bound", f"{figures['burst_bound_bytes']:,} bytes; {_learned(figures)}"),
     ]
+
+
+def _learned(figures: "Stats") -> str:
+    return (
+        f"{figures['regret_bytes_total']:,} bytes missed; "
+        f"more tried {figures['learn_tried']:,}, kept {figures['learn_kept']:,}, "
+        f"taken back {figures['learn_taken_back']:,} times"
+    )
 
 
 def _served_bytes(figures: "Stats") -> str:

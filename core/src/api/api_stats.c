@@ -14,6 +14,7 @@
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"
 #include "platform/option.h"
+#include "retention/burst.h"
 #include "retention/purge.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
@@ -130,6 +131,12 @@ int hak_stats_get(hak_stats_t *stats) {
     full.served_bytes = LOAD_RELAXED(served_bytes);
     full.passed_requests = LOAD_RELAXED(passed_requests);
     full.passed_bytes = LOAD_RELAXED(passed_bytes);
+    BurstFigures burst = burst_figures();
+    full.burst_bound_bytes = burst.bound_bytes;
+    full.regret_bytes_total = burst.regret_bytes;
+    full.learn_tried = burst.tried;
+    full.learn_kept = burst.kept;
+    full.learn_taken_back = burst.taken_back;
     memcpy(stats, &full, struct_bytes);
     return 0;
 }

@@ -14,7 +14,8 @@
     FIELD(live_bytes) FIELD(live_blocks) FIELD(cached_bytes) FIELD(pinned_bytes) FIELD(free_resident_bytes)          \
     FIELD(unbacked_bytes) FIELD(metadata_bytes) FIELD(mapped_bytes) FIELD(large_bytes) FIELD(superslabs_active)      \
     FIELD(superslabs_spare) FIELD(superslabs_born) FIELD(superslabs_died) FIELD(purged_bytes_total)                  \
-    FIELD(served_requests) FIELD(passed_requests) FIELD(passed_bytes) FIELD(served_bytes)
+    FIELD(served_requests) FIELD(passed_requests) FIELD(passed_bytes) FIELD(served_bytes)                          \
+    FIELD(burst_bound_bytes) FIELD(regret_bytes_total) FIELD(learn_tried) FIELD(learn_kept) FIELD(learn_taken_back)
 
 #define CLASS_FIELDS(FIELD) FIELD(block_bytes) FIELD(live) FIELD(cached) FIELD(free) FIELD(slabs)
 

@@ -15,6 +15,7 @@
 #include "lifecycle/pool.h"
 #include "lifecycle/thread.h"
 #include "platform/os.h"
+#include "retention/burst.h"
 #include "retention/inherited.h"
 #include "retention/purge.h"
 #include "superslab/superslab.h"
@@ -23,6 +24,7 @@ void fork_child(void) {
     STORE_RELAXED(detached_count, 0);
     if (os_process_claim_inherited()) os_process_claim_end(); /* what a child has inherited is put right below */
     core_release_locks();
+    burst_inherit();
     inherited_purges_abandon();
     pool_gather();
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next)

@@ -12,6 +12,7 @@
 #include "platform/message.h"
 
 _Atomic int64_t option_values[OPTION_COUNT];
+_Atomic bool option_is_set[OPTION_COUNT];
 
 static const hak_option_info_t option_rows[OPTION_COUNT] = {
 #define ROW(name, NAME, kind, default_value, minimum, maximum, choices, unit, at_start, help) \
@@ -177,6 +178,7 @@ static void read_variable(size_t index, const char *variable) {
     if (text == NULL) return;
     if (parse_value(row, text, &value) == 0) {
         STORE_RELAXED(option_values[index], value);
+        STORE_RELAXED(option_is_set[index], true);
         return;
     }
     describe_allowed(row, allowed, sizeof allowed);
@@ -291,5 +293,6 @@ int option_set(const char *name, const char *value, char *message, size_t messag
         return EPERM;
     }
     STORE_RELAXED(option_values[index], number);
+    STORE_RELAXED(option_is_set[index], true);
     return 0;
 }

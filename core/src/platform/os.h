@@ -77,6 +77,13 @@ void os_huge_pages_split(void *address, size_t bytes);
 /* Backs these OS pages as a write would, but without one, which memory checkers would report. Best effort. */
 void os_populate(void *address, size_t bytes);
 
+/* How long it takes to touch so many OS pages first, on this machine and now. 0: the kernel gives no memory. */
+uint64_t os_touch_ns_per_mib(void);
+
+/* Memory is short for the control group of this process: its tasks waited for memory of late, or it has less than
+ * `room_bytes` left of its memory.high. False also where that cannot be read. Opens files, and closes them again. */
+bool os_memory_is_short(int64_t room_bytes);
+
 /* 64 bits that differ from process to process, for the placement of mappings. Not for secrets. */
 uint64_t os_random_bits(void);
 

@@ -23,7 +23,7 @@ Bound bounds_idle(int64_t used_bytes) {
     return bound_of(option_value(OPTION_RETAIN_BYTES), option_value(OPTION_RETAIN_PERCENT), used_bytes);
 }
 
-Bound bounds_burst(int64_t used_bytes) {
+Bound bounds_burst_fixed(int64_t used_bytes) {
     Bound fixed = bound_of(option_value(OPTION_RETAIN_BURST_BYTES), 0, used_bytes);
     Bound share = bound_of(0, option_value(OPTION_RETAIN_BURST_PERCENT), used_bytes);
     return larger(larger(share, fixed), bounds_idle(used_bytes));

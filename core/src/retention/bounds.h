@@ -24,7 +24,7 @@ typedef struct Bound {
 } Bound;
 
 Bound bounds_idle(int64_t used_bytes);
-Bound bounds_burst(int64_t used_bytes);
+Bound bounds_burst_fixed(int64_t used_bytes);
 
 /* From here on the helper is wanted: the idle bound, and more in a process that never had a thread (option
  * first_thread_bytes), because the first one makes the C library and the C++ library lock ever after. */

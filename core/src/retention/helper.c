@@ -16,6 +16,7 @@
 #include "cache/reclaim.h"
 #include "platform/option.h"
 #include "retention/bounds.h"
+#include "retention/burst.h"
 #include "retention/helper_state.h"
 #include "retention/inherited.h"
 #include "retention/purge.h"
@@ -68,7 +69,10 @@ static bool helper_run(void) {
         reclaim_others(true);
         bool is_idle = purge_to_burst_bound() == 0; /* many threads' caches may have become free just now */
         has_exceeded = has_exceeded || exceeds_without_caches();
-        if (has_exceeded) is_idle &= purge_run(delay_ms > poll_ms ? delay_ms - poll_ms : 0, 0, SIZE_MAX) == 0;
+        size_t aged_bytes = has_exceeded ? purge_run(delay_ms > poll_ms ? delay_ms - poll_ms : 0, 0, SIZE_MAX) : 0;
+        burst_note_aged(aged_bytes);
+        is_idle &= aged_bytes == 0;
+        burst_look_at_pressure();
         bool was_signalled = atomic_load(&helper_signals) != signals; /* too early to count as idle or futile */
         idle_polls = is_idle && is_within_idle_bound() && !was_signalled ? idle_polls + 1 : 0;
         if (kernel_refuses_rest(&futile_polls, is_idle && exceeds_without_caches() && !was_signalled)) return true;

@@ -8,6 +8,7 @@
 #include "heap/heap_slabs.h"
 #include "platform/os.h"
 #include "retention/bounds.h"
+#include "retention/burst.h"
 #include "retention/helper_state.h"
 #include "superslab/superslab.h"
 
@@ -37,6 +38,7 @@ void inherited_purges_abandon(void) {
 
 static void put_right(void) {
     helper_state_forget();
+    burst_inherit();
     STORE_RELAXED(detached_count, 0);
     inherited_purges_abandon();
     os_process_claim_end();

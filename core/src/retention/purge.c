@@ -11,6 +11,7 @@
 #include "heap/heap_all.h"
 #include "heap/heap_slabs.h"
 #include "retention/bounds.h"
+#include "retention/burst.h"
 #include "retention/inherited.h"
 #include "superslab/huge_pages.h"
 #include "superslab/mapping.h"
@@ -125,4 +126,10 @@ void purge_to_idle_bound(void) {
     (void)purge_run(0, target_bytes > 0 ? target_bytes : 0, SIZE_MAX);
 }
 
-size_t purge_to_burst_bound(void) { return purge_run(0, bounds_burst(heap_used_bytes_all()).bytes, SIZE_MAX); }
+size_t purge_to_burst_bound(void) {
+    int64_t used_bytes = heap_used_bytes_all();
+    burst_see(used_bytes);
+    size_t bytes = purge_run(0, burst_bound(used_bytes).bytes, SIZE_MAX);
+    burst_note_purged(bytes);
+    return bytes;
+}

@@ -10,6 +10,7 @@
 #include "cache/reclaim.h"
 #include "heap/heap_all.h"
 #include "platform/option.h"
+#include "retention/burst.h"
 #include "retention/helper.h"
 #include "retention/idle_slabs.h"
 #include "retention/inherited.h"
@@ -34,7 +35,8 @@ void retention_poll(int64_t freed_bytes) {
     inherited_put_right();
     STORE_RELAXED(reported_bytes, 0);
     int64_t used_bytes = heap_used_bytes_all();
-    Bound bound = bounds_idle(used_bytes), burst = bounds_burst(used_bytes);
+    burst_see(used_bytes);
+    Bound bound = bounds_idle(used_bytes), burst = burst_bound(used_bytes);
     Bound helper = bounds_helper(used_bytes);
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     if (free_bytes <= helper.bytes && helper.bytes > bound.bytes) {
@@ -54,7 +56,7 @@ void retention_poll(int64_t freed_bytes) {
     if (free_bytes <= bound.bytes) return;
     int64_t slack_bytes = bound.bytes / 8 < PURGE_STEP_BYTES ? bound.bytes / 8 : PURGE_STEP_BYTES;
     size_t own_bytes = (size_t)(freed_bytes > PURGE_STEP_BYTES ? freed_bytes : PURGE_STEP_BYTES);
-    (void)purge_run(0, bound.bytes - slack_bytes, is_left_to_helper ? own_bytes : SIZE_MAX);
+    burst_note_purged(purge_run(0, bound.bytes - slack_bytes, is_left_to_helper ? own_bytes : SIZE_MAX));
 }
 
 void retention_poll_now(void) {

@@ -111,6 +111,8 @@ unsigned slab_take_blocks(Slab *slab, void **end, unsigned want) {
         if (touched != 0) {
             int64_t reused_bytes = os_page_set_bytes((OsPageSet)(touched & ~(unsigned)slab->unbacked_pages));
             if (reused_bytes != 0) atomic_fetch_sub_explicit(&backed_free_bytes, reused_bytes, memory_order_relaxed);
+            unsigned unbacked = touched & slab->unbacked_pages;
+            if (unbacked != 0) first_touched((uint64_t)os_page_set_bytes((OsPageSet)unbacked));
             slab->free_pages &= (OsPageSet)~touched;
             slab->unbacked_pages &= (OsPageSet)~touched;
         }

@@ -60,12 +60,15 @@ static void slack_remove(SuperSlab *mapping) {
 void mapping_count(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     /* Where the size stays, the block's holder may be reading it without the lock. */
     if (mapping->block_bytes != block_bytes) mapping->block_bytes = block_bytes;
-    if (mapping->backed_bytes < block_bytes) mapping->backed_bytes = block_bytes;
+    if (mapping->backed_bytes < block_bytes) {
+        first_touched(block_bytes - mapping->backed_bytes);
+        mapping->backed_bytes = block_bytes;
+    }
     mapping->is_free = !is_live;
     registry_slab_class_set(mapping->base, is_live ? SLAB_CLASS_LARGE : SLAB_CLASS_FREE);
     if (is_live) {
         supply.large_count++;
-        supply.large_bytes += block_bytes;
+        ADD_RELAXED(supply.large_bytes, block_bytes);
     }
     size_t free_bytes = mapping_free_bytes_of(mapping);
     supply.mapping_bytes += mapping->mapping_bytes;
@@ -87,5 +90,5 @@ void mapping_uncount(SuperSlab *mapping) {
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
     if (mapping->is_free) return;
     supply.large_count--;
-    supply.large_bytes -= mapping->block_bytes;
+    ADD_RELAXED(supply.large_bytes, -(uint64_t)mapping->block_bytes);
 }

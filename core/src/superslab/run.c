@@ -78,17 +78,19 @@ newborn:;
 /* Sets the OS page sets of a run's `count` slabs for a block of `bytes`. False: an OS page that was free and
  * becomes used is backed, so its contents are not known to be zero. */
 static bool set_used_pages(Slab *first, unsigned count, size_t bytes) {
-    int64_t newly_used_bytes = 0, newly_free_bytes = 0;
+    int64_t newly_used_bytes = 0, newly_free_bytes = 0, newly_backed_bytes = 0;
     for (unsigned index = 0; index < count; index++) {
         Slab *slab = first + index;
         unsigned used = pages_of_block(bytes, index);
         unsigned backed_free = slab->free_pages & ~(unsigned)slab->unbacked_pages;
         newly_used_bytes += os_page_set_bytes((OsPageSet)(used & backed_free));
+        newly_backed_bytes += os_page_set_bytes((OsPageSet)(used & slab->unbacked_pages));
         newly_free_bytes += os_page_set_bytes((OsPageSet)(~used & ~(unsigned)slab->free_pages & os_page_set_all()));
         slab->free_pages = (OsPageSet)(os_page_set_all() & ~used);
         slab->unbacked_pages &= slab->free_pages;
     }
     atomic_fetch_add(&backed_free_bytes, newly_free_bytes - newly_used_bytes);
+    first_touched((uint64_t)newly_backed_bytes);
     return newly_used_bytes == 0;
 }
 
@@ -136,7 +138,7 @@ Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero)
     first->large_heap = NULL;
     tails_update(first, count);
     supply.large_count++;
-    supply.large_bytes += bytes;
+    ADD_RELAXED(supply.large_bytes, bytes);
     bool is_first_touch = found.superslab->is_huge_untouched;
     found.superslab->is_huge_untouched = false;
     lock_release(&supply_lock);
@@ -158,7 +160,7 @@ bool run_return(Slab *first, const void *block) {
     }
     unsigned count = first->used_blocks;
     supply.large_count--;
-    supply.large_bytes -= first->run_bytes;
+    ADD_RELAXED(supply.large_bytes, -(uint64_t)first->run_bytes);
     (void)set_used_pages(first, count, 0);
     superslab->backed_tails &= ~slab_mask(first->slab_index, count);
     supply_slabs_return(superslab, slab_mask(first->slab_index, count));
@@ -199,7 +201,7 @@ bool run_resize(Slab *first, size_t bytes) {
     superslab->backed_tails &= ~slab_mask(first->slab_index, old_count);
     if (count < old_count) (void)supply_slabs_join(superslab, slab_mask(first->slab_index + count, old_count - count));
     first->used_blocks = (uint16_t)count;
-    supply.large_bytes += bytes - first->run_bytes;
+    ADD_RELAXED(supply.large_bytes, bytes - first->run_bytes);
     first->run_bytes = bytes;
     tails_update(first, count);
     lock_release(&supply_lock);

@@ -19,11 +19,6 @@
 #include "superslab/registry.h"
 #include "superslab/supply.h"
 
-Lock supply_lock = {.rank = LOCK_RANK_SUPPLY};
-_Atomic int64_t backed_free_bytes;
-_Atomic uint32_t detached_count;
-Supply supply;
-
 /* ---- Lists ---- */
 
 static SuperSlab **list_of(const SuperSlab *superslab) {
@@ -165,7 +160,10 @@ static SuperSlab *superslab_new(void) {
         slab->purging_pages = 0;
         STORE_RELAXED(slab->owner, NULL);
     }
-    if (is_huge) atomic_fetch_add(&backed_free_bytes, (int64_t)SUPERSLAB_BYTES);
+    if (is_huge) {
+        atomic_fetch_add(&backed_free_bytes, (int64_t)SUPERSLAB_BYTES);
+        first_touched(SUPERSLAB_BYTES);
+    }
     supply_queue_update(superslab);
     supply.mapped_count++;
     list_insert(superslab);
@@ -359,38 +357,6 @@ bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes) {
 }
 
 /* ---- Stats ---- */
-
-/* Under the supply lock. */
-static SupplyCounts counts_now(void) {
-    return (SupplyCounts){.active = supply.born - supply.died,
-                          .spare = supply.mapped_count - (supply.born - supply.died),
-                          .born = supply.born,
-                          .died = supply.died,
-                          .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.mapping_bytes,
-                          .large_bytes = supply.large_bytes,
-                          .large_blocks = supply.large_count,
-                          .mapping_free_bytes = supply.mapping_free_bytes,
-                          .mapping_unbacked_bytes = supply.mapping_unbacked_bytes,
-                          .purged_bytes = supply.purged_bytes};
-}
-
-SupplyCounts superslab_counts(void) {
-    lock_acquire(&supply_lock);
-    SupplyCounts counts = counts_now();
-    lock_release(&supply_lock);
-    return counts;
-}
-
-SupplyCounts superslab_walk(void (*visit)(SuperSlab *superslab, void *context), void *context) {
-    lock_acquire(&supply_lock);
-    for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
-        SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
-        for (; superslab != NULL; superslab = superslab->next) visit(superslab, context);
-    }
-    SupplyCounts counts = counts_now();
-    lock_release(&supply_lock);
-    return counts;
-}
 
 uint64_t superslab_total_active_blocks(const SuperSlab *superslab) {
     uint64_t blocks = 0;

@@ -25,6 +25,13 @@ extern Lock supply_lock; /* other layers take it for a fork and for checks */
  * bounds limit it. Raised with seq_cst (retention/bounds.h). */
 extern _Atomic int64_t backed_free_bytes;
 
+/* Of OS pages that became backed, since the start: each a page fault, but for huge pages. */
+extern _Atomic uint64_t first_touched_bytes;
+
+HAK_INLINE void first_touched(uint64_t bytes) {
+    atomic_fetch_add_explicit(&first_touched_bytes, bytes, memory_order_relaxed);
+}
+
 /* Number of batches of slabs, SuperSlabs, mappings and destroyed heaps that are in no list while the kernel works
  * on them. A fork waits, for a bounded time, until it is 0: the child has no thread to put them back. Raised under
  * the lock of the list that they leave. */
@@ -50,6 +57,9 @@ typedef struct SupplyCounts {
     uint64_t mapping_free_bytes;     /* backed bytes of mappings without a live block on them */
     uint64_t mapping_unbacked_bytes; /* bytes of mappings that no block has touched since the last purge */
 } SupplyCounts;
+
+/* large_bytes alone, of a moment ago, without the supply lock. */
+uint64_t superslab_large_bytes(void);
 
 /* Where a slab came from: a SuperSlab that was active, or one that was born for it (new or spare). */
 typedef enum SlabSource { SLAB_RECYCLED, SLAB_OF_NEW_SUPERSLAB } SlabSource;

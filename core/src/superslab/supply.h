@@ -1,7 +1,7 @@
 /*
  * superslab/supply.h - the supply's state, and the functions that its files share.
  *
- * Layer: superslab, private to it: superslab.c, superslab_purge.c, run.c, mappings' files; api/api_check.c reads it.
+ * Layer: superslab, private to it: supply.c, superslab.c, superslab_purge.c, run.c, mapping*.c; api/api_check.c reads it.
  * Thread rule: everything under the supply lock, except supply_release_finish.
  *
  * One module, three prefixes: other layers call superslab_ functions (superslab.h) and the registry's
@@ -30,10 +30,11 @@ typedef struct Supply {
     uint64_t lists_in_use;                  /* bit n > 0: active_by_used[n] is not empty; bit 0: spare is not empty */
     SuperSlab *queue_oldest, *queue_newest; /* the purge queue (I11), through queue_next and queue_previous */
     HeaderStack *unused_headers;
-    uint64_t mapped_count;             /* SuperSlabs, active and spare */
-    uint64_t born, died;               /* active = born - died */
-    uint64_t purged_bytes;             /* resident bytes that went to the OS, ever */
-    uint64_t large_count, large_bytes; /* live blocks in runs and in mappings of their own */
+    uint64_t mapped_count;        /* SuperSlabs, active and spare */
+    uint64_t born, died;          /* active = born - died */
+    uint64_t purged_bytes;        /* resident bytes that went to the OS, ever */
+    uint64_t large_count;         /* live blocks in runs and in mappings of their own */
+    _Atomic uint64_t large_bytes; /* theirs; read without the lock, too */
     /* mapping_bytes = live blocks in mappings + mapping_free_bytes + mapping_unbacked_bytes */
     uint64_t mapping_bytes, mapping_free_bytes, mapping_unbacked_bytes;
     SuperSlab *mapping_oldest, *mapping_newest; /* the mappings' queue (I16), through the same links */

@@ -56,6 +56,16 @@ uint64_t __wrap_hak_core_os_now_ms(void) { return now_ns / NS_PER_MS; }
 uint64_t __wrap_hak_core_os_random_bits(void);
 uint64_t __wrap_hak_core_os_random_bits(void) { return 0; }
 
+/* As on a usual machine: 0.5 us for each 4 KiB. */
+uint64_t __wrap_hak_core_os_touch_ns_per_mib(void);
+uint64_t __wrap_hak_core_os_touch_ns_per_mib(void) { return 128000; }
+
+bool __wrap_hak_core_os_memory_is_short(int64_t room_bytes);
+bool __wrap_hak_core_os_memory_is_short(int64_t room_bytes) {
+    (void)room_bytes;
+    return false;
+}
+
 /* Returns when it sleeps for the first time. */
 int __wrap_hak_core_os_helper_start(void (*run)(void));
 int __wrap_hak_core_os_helper_start(void (*run)(void)) {

@@ -135,6 +135,15 @@ void WRAP(os_populate)(void *address, size_t bytes) {
     threads_clock_add_us(machine.is_slow_to_clear ? 1000 : 100);
 }
 
+__typeof__(os_touch_ns_per_mib) WRAP(os_touch_ns_per_mib);
+uint64_t WRAP(os_touch_ns_per_mib)(void) { return machine.is_slow_to_clear ? 1000000 : 100000; }
+
+__typeof__(os_memory_is_short) WRAP(os_memory_is_short);
+bool WRAP(os_memory_is_short)(int64_t room_bytes) {
+    (void)room_bytes;
+    return machine.is_slow_to_clear;
+}
+
 __typeof__(os_random_bits) WRAP(os_random_bits);
 uint64_t WRAP(os_random_bits)(void) { return 0; }
 

@@ -158,6 +158,7 @@ static void require_at_most_free(size_t mib) {
 /* As much as the burst bound allows is kept of a block that is longer. */
 static void drop_stays_within_the_bounds(void *unused) {
     (void)unused;
+    stats_option_set("learn", "0");
     Growth growth = {1, 1, 40 * MIB};
     for (unsigned rounds = 0; rounds < 3; rounds++) {
         build_and_drop(&growth);
@@ -177,6 +178,7 @@ static void drop_stays_within_the_bounds(void *unused) {
 /* Blocks by turns: what is kept of the places that they outgrow is within the bound, too. */
 static void turns_stay_within_the_bounds(void *unused) {
     (void)unused;
+    stats_option_set("learn", "0");
     Growth growth = {4, BLOCKS_MAX, 6 * MIB};
     for (unsigned rounds = 0; rounds < 3; rounds++) {
         build_and_drop(&growth);

@@ -41,11 +41,11 @@ static void test_burst_bound_is_the_largest(void **state) {
     set_idle_bound(FIXED_BYTES, 0);
     set("retain_burst_bytes", FIXED_BYTES + 1);
     set("retain_burst_percent", 0);
-    REQUIRE_EQUAL(bounds_burst(USED_BYTES).bytes, FIXED_BYTES + 1);
+    REQUIRE_EQUAL(bounds_burst_fixed(USED_BYTES).bytes, FIXED_BYTES + 1);
     set("retain_burst_percent", 1000);
-    REQUIRE_EQUAL(bounds_burst(USED_BYTES).bytes, 10 * USED_BYTES);
+    REQUIRE_EQUAL(bounds_burst_fixed(USED_BYTES).bytes, 10 * USED_BYTES);
     set_idle_bound(10 * USED_BYTES + 1, 0);
-    REQUIRE_EQUAL(bounds_burst(USED_BYTES).bytes, 10 * USED_BYTES + 1);
+    REQUIRE_EQUAL(bounds_burst_fixed(USED_BYTES).bytes, 10 * USED_BYTES + 1);
 }
 
 static void test_helper_bound_is_higher_without_threads(void **state) {

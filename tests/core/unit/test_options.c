@@ -19,6 +19,7 @@ static void test_table_is_complete(void **state) {
         "retain_percent",
         "retain_burst_bytes",
         "retain_burst_percent",
+        "learn",
         "purge_delay_ms",
         "thp",
         "align",

@@ -26,6 +26,7 @@ GAUGES = (
     ("free_resident_bytes", "bytes of OS pages without a block that may be resident"),
     ("metadata_bytes", "bytes of hakmem's own metadata"),
     ("mapped_bytes", "bytes of address space"),
+    ("burst_bound_bytes", "bytes of OS pages that may be free at all"),
     ("superslabs_active", "SuperSlabs in use"),
     ("superslabs_spare", "SuperSlabs that wait for use"),
 )
@@ -35,6 +36,10 @@ COUNTERS = (
     ("passed_requests", "passed_requests", "requests that went to the previous allocator"),
     ("superslabs_born", "superslabs_born", "SuperSlabs mapped"),
     ("superslabs_died", "superslabs_died", "SuperSlabs that became empty"),
+    ("regret_bytes_total", "regret_bytes", "bytes given back and missed a moment later"),
+    ("learn_tried", "learn_tried", "times that a larger burst bound was tried"),
+    ("learn_kept", "learn_kept", "times that a larger burst bound was kept"),
+    ("learn_taken_back", "learn_taken_back", "times that a larger burst bound was taken back"),
 )
 
 

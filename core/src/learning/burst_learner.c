@@ -1,0 +1,143 @@
+/*
+ * learning/burst_learner.c - learns how much free memory to hold between a drop and the build that comes after it.
+ *
+ * Layer: learning. Thread rule: see burst_learner.h.
+ */
+#include "learning/burst_learner.h"
+
+static int64_t larger(int64_t one, int64_t other) { return one > other ? one : other; }
+static int64_t smaller(int64_t one, int64_t other) { return one < other ? one : other; }
+static int64_t above_zero(int64_t number) { return larger(number, 0); }
+
+/* bytes * number / MiB, for any bytes of a process and a number below 2^30. */
+static int64_t times_mib(int64_t bytes, int64_t number) { return (bytes >> 10) * number >> 10; }
+
+/* ---- The last second ---- */
+
+static void turn_buckets(BurstLearner *learner, uint64_t now_ms) {
+    uint64_t bucket = now_ms / BURST_BUCKET_MS;
+    if (bucket > learner->bucket + BURST_BUCKETS) learner->bucket = bucket - BURST_BUCKETS;
+    while (learner->bucket < bucket) {
+        unsigned index = (unsigned)(++learner->bucket % BURST_BUCKETS);
+        learner->demand_bytes[index] = learner->regrettable_bytes[index] = 0;
+    }
+}
+
+/* What is free was used a moment ago: else it would have gone for its age. Without it a demand would be seen as too
+ * small, since nobody looks before free bytes exceed a bound. */
+static void note_demand(BurstLearner *learner, const BurstSight *now) {
+    int64_t *most_bytes = &learner->demand_bytes[learner->bucket % BURST_BUCKETS];
+    *most_bytes = larger(*most_bytes, now->used_bytes + now->free_bytes);
+}
+
+/* Blocks do not fill their OS pages, and each time others: an eighth more, 8 MiB at most. */
+int64_t burst_learner_limit_bytes(const BurstLearner *learner) {
+    const int64_t more_bytes_max = (int64_t)8 << 20;
+    int64_t bytes = 0;
+    for (unsigned index = 0; index < BURST_BUCKETS; index++) bytes = larger(bytes, learner->demand_bytes[index]);
+    return bytes + smaller(bytes / 8, more_bytes_max);
+}
+
+/* The bytes went right after the last sight. */
+static void note_purged(BurstLearner *learner, int64_t purged_bytes) {
+    uint64_t bucket = learner->last.now_ms / BURST_BUCKET_MS;
+    if (learner->bucket - bucket < BURST_BUCKETS) learner->regrettable_bytes[bucket % BURST_BUCKETS] += purged_bytes;
+}
+
+/* What was purged would have served what was touched, the newest first; not what would have gone for its age since. */
+static void note_touched(BurstLearner *learner, int64_t touched_bytes, uint64_t delay_ms) {
+    for (uint64_t age = 0; age < BURST_BUCKETS && age * BURST_BUCKET_MS < delay_ms && touched_bytes > 0; age++) {
+        int64_t *bytes = &learner->regrettable_bytes[(learner->bucket - age) % BURST_BUCKETS];
+        int64_t regret_bytes = smaller(*bytes, touched_bytes);
+        *bytes -= regret_bytes;
+        touched_bytes -= regret_bytes;
+        learner->untried_regret_bytes += regret_bytes;
+        learner->regret_bytes += (uint64_t)regret_bytes;
+    }
+}
+
+/* ---- Gain and price ---- */
+
+/* Savings end where a kept level has paid for itself for a second. */
+static void save(BurstLearner *learner, const BurstSight *now, int64_t purged_bytes) {
+    const BurstSight *last = &learner->last;
+    int64_t aged_bytes = (int64_t)(now->aged_bytes - last->aged_bytes);
+    int64_t held_bytes = above_zero(last->free_bytes - purged_bytes - last->fixed_bytes);
+    int64_t left_bytes = above_zero(now->free_bytes - now->fixed_bytes);
+    int64_t milliseconds = (int64_t)(now->now_ms - last->now_ms);
+    int64_t reused_bytes = above_zero(held_bytes - left_bytes - aged_bytes);
+    learner->savings_ns += times_mib(reused_bytes, (int64_t)now->touch_ns_per_mib);
+    learner->savings_ns -= times_mib((held_bytes + left_bytes) / 2, milliseconds * BURST_PRICE_NS_PER_MIB_MS);
+    int64_t enough_ns = times_mib(learner->level_bytes, 1000 * BURST_PRICE_NS_PER_MIB_MS);
+    learner->savings_ns = smaller(learner->savings_ns, enough_ns);
+}
+
+/* ---- Decisions ---- */
+
+static void keep(BurstLearner *learner) {
+    learner->state = BURST_KEPT;
+    learner->kept_level_bytes = learner->level_bytes;
+    learner->rest_ms = 0;
+    learner->kept++;
+}
+
+static void take_back(BurstLearner *learner, int64_t level_bytes) {
+    learner->state = level_bytes > 0 ? BURST_KEPT : BURST_FIXED;
+    learner->level_bytes = learner->kept_level_bytes = level_bytes;
+    learner->savings_ns = 0;
+    learner->untried_regret_bytes = 0;
+    learner->taken_back++;
+}
+
+static void rest(BurstLearner *learner) {
+    learner->rest_ms = learner->rest_ms == 0 ? BURST_REST_MS_MIN : learner->rest_ms * 2;
+    if (learner->rest_ms > BURST_REST_MS_MAX) learner->rest_ms = BURST_REST_MS_MAX;
+    learner->rest_until_ms = learner->last.now_ms + learner->rest_ms;
+}
+
+static void judge(BurstLearner *learner) {
+    if (learner->state == BURST_KEPT && learner->savings_ns < 0) take_back(learner, 0);
+    if (learner->state != BURST_TRIED || learner->last.now_ms - learner->trial_since_ms < BURST_WINDOW_MS) return;
+    if (learner->savings_ns >= 0) {
+        keep(learner);
+    } else {
+        take_back(learner, learner->kept_level_bytes);
+        rest(learner);
+    }
+}
+
+/* As much more as was missed; what is missed during a trial raises it, too. */
+static void try_more(BurstLearner *learner) {
+    const BurstSight *now = &learner->last;
+    if (now->now_ms < learner->rest_until_ms) learner->untried_regret_bytes = 0;
+    if (learner->untried_regret_bytes < BURST_REGRET_BYTES_MIN) return;
+    if (learner->state != BURST_TRIED) {
+        learner->state = BURST_TRIED;
+        learner->trial_since_ms = now->now_ms;
+        learner->savings_ns = 0;
+        learner->tried++;
+    }
+    int64_t held_bytes = larger(learner->level_bytes, now->fixed_bytes);
+    learner->level_bytes = smaller(held_bytes + learner->untried_regret_bytes, burst_learner_limit_bytes(learner));
+    learner->untried_regret_bytes = 0;
+}
+
+void burst_learner_see(BurstLearner *learner, const BurstSight *now) {
+    bool is_first = learner->last.now_ms == 0;
+    turn_buckets(learner, now->now_ms);
+    note_demand(learner, now);
+    if (!is_first) {
+        int64_t purged_bytes = (int64_t)(now->purged_bytes - learner->last.purged_bytes);
+        note_purged(learner, purged_bytes);
+        note_touched(learner, (int64_t)(now->touched_bytes - learner->last.touched_bytes), now->delay_ms);
+        save(learner, now, purged_bytes);
+    }
+    learner->last = *now;
+    judge(learner);
+    try_more(learner);
+}
+
+void burst_learner_yield(BurstLearner *learner) {
+    if (learner->level_bytes > 0) take_back(learner, 0);
+    rest(learner);
+}

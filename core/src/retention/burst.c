@@ -1,0 +1,100 @@
+/*
+ * retention/burst.c - the burst bound: tells the learner what the process does, and publishes what it answers.
+ *
+ * Layer: retention. Thread rule: see burst.h.
+ */
+#include "retention/burst.h"
+
+#include "heap/heap_all.h"
+#include "learning/burst_learner.h"
+#include "platform/option.h"
+#include "platform/os.h"
+
+static BurstLearner learner;         /* of who has set is_in_use */
+static _Atomic bool is_in_use;       /* a signal handler, too, finds it set and goes on without */
+static uint64_t touch_ns_per_mib;    /* as last measured, before anything was judged by it */
+static uint64_t pressure_seen_at_ms; /* the helper's */
+
+/* As the learner said last; read by any thread. */
+static _Atomic int64_t level_bytes, limit_bytes;
+static _Atomic uint64_t regret_bytes, tried, kept, taken_back;
+
+static _Atomic uint64_t purged_bytes, aged_bytes;
+
+void burst_note_purged(size_t bytes) { atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed); }
+void burst_note_aged(size_t bytes) { atomic_fetch_add_explicit(&aged_bytes, bytes, memory_order_relaxed); }
+
+/* ---- The bound ---- */
+
+/* A value that the user has set is not learned. Without a delay there is no burst bound. */
+static bool is_learned(void) {
+    int64_t learners = option_value(OPTION_LEARN);
+    bool is_wanted = (learners & (OPTION_LEARN_ALL | OPTION_LEARN_BURST)) != 0 &&
+                     (learners & OPTION_LEARN_NOTHING) == 0;
+    return is_wanted && !LOAD_RELAXED(option_is_set[OPTION_RETAIN_BURST_BYTES]) &&
+           !LOAD_RELAXED(option_is_set[OPTION_RETAIN_BURST_PERCENT]) && option_value(OPTION_PURGE_DELAY_MS) != 0;
+}
+
+static int64_t used_bytes_with_large(int64_t used_bytes) { return used_bytes + (int64_t)superslab_large_bytes(); }
+
+Bound burst_bound(int64_t used_bytes) {
+    Bound fixed = bounds_burst_fixed(used_bytes);
+    int64_t level = LOAD_RELAXED(level_bytes);
+    if (level <= fixed.bytes || !is_learned()) return fixed;
+    int64_t room_bytes = LOAD_RELAXED(limit_bytes) - used_bytes_with_large(used_bytes);
+    Bound learned = {level < room_bytes ? level : room_bytes, 0};
+    return learned.bytes > fixed.bytes ? learned : fixed;
+}
+
+/* ---- The learner ---- */
+
+static bool learner_take(void) { return !atomic_exchange_explicit(&is_in_use, true, memory_order_acquire); }
+
+/* release; pairs with the acquire in learner_take */
+static void learner_give(void) {
+    STORE_RELAXED(level_bytes, learner.level_bytes);
+    STORE_RELAXED(limit_bytes, burst_learner_limit_bytes(&learner));
+    STORE_RELAXED(regret_bytes, learner.regret_bytes);
+    STORE_RELAXED(tried, learner.tried);
+    STORE_RELAXED(kept, learner.kept);
+    STORE_RELAXED(taken_back, learner.taken_back);
+    atomic_store_explicit(&is_in_use, false, memory_order_release);
+}
+
+void burst_see(int64_t used_bytes) {
+    if (!is_learned() || !learner_take()) return;
+    uint64_t tried_before = learner.tried;
+    burst_learner_see(&learner, &(BurstSight){
+                                    .now_ms = os_now_ms(),
+                                    .used_bytes = used_bytes_with_large(used_bytes),
+                                    .free_bytes = LOAD_RELAXED(backed_free_bytes),
+                                    .fixed_bytes = bounds_burst_fixed(used_bytes).bytes,
+                                    .delay_ms = (uint64_t)option_value(OPTION_PURGE_DELAY_MS),
+                                    .purged_bytes = LOAD_RELAXED(purged_bytes),
+                                    .aged_bytes = LOAD_RELAXED(aged_bytes),
+                                    .touched_bytes = LOAD_RELAXED(first_touched_bytes),
+                                    .touch_ns_per_mib = touch_ns_per_mib,
+                                });
+    if (learner.tried != tried_before) touch_ns_per_mib = os_touch_ns_per_mib();
+    learner_give();
+}
+
+void burst_look_at_pressure(void) {
+    enum { INTERVAL_MS = 1000 };
+    uint64_t now_ms = os_now_ms();
+    if (LOAD_RELAXED(level_bytes) == 0 || now_ms - pressure_seen_at_ms < INTERVAL_MS) return;
+    pressure_seen_at_ms = now_ms;
+    if (!os_memory_is_short(LOAD_RELAXED(level_bytes)) || !learner_take()) return;
+    burst_learner_yield(&learner);
+    learner_give();
+}
+
+void burst_inherit(void) { atomic_store_explicit(&is_in_use, false, memory_order_release); }
+
+BurstFigures burst_figures(void) {
+    return (BurstFigures){.bound_bytes = (uint64_t)burst_bound(heap_used_bytes_all()).bytes,
+                          .regret_bytes = LOAD_RELAXED(regret_bytes),
+                          .tried = LOAD_RELAXED(tried),
+                          .kept = LOAD_RELAXED(kept),
+                          .taken_back = LOAD_RELAXED(taken_back)};
+}
