@@ -96,6 +96,14 @@ def test_a_case_that_failed_once_misses_its_targets() -> None:
     assert "failed" in text
 
 
+def test_a_target_of_which_every_case_failed_is_missed() -> None:
+    found = results()
+    for row in found.samples:
+        row.failure = "exit code -6" if row.peer == report.OURS else ""
+    judged = verdicts(found)
+    assert {judged[target] for target in ALL - {TRUE, CAT}} == {"missed"}
+
+
 def test_survivors_that_differ_are_a_failure() -> None:
     found = results()
     found.samples[-1].digest = "other"

@@ -12,26 +12,28 @@ LEANER_BY_BYTES = 4 * MEBIBYTE
 
 
 def each_meets(results: Results, target: str, excess: Callable[[str], tuple[bool, str] | None]) -> Verdict:
-    """For a target that holds for every workload: names those that miss it; a workload that failed misses it."""
-    misses, measured = [], 0
-    for workload in results.workloads:
-        found = excess(workload)
-        if found is None:
-            misses.append(f"{workload}: failed")
-            continue
-        measured += 1
-        is_met, detail = found
+    """For a target that holds for every workload."""
+    return each_of(results.workloads, target, excess)
+
+
+def each_of(workloads: Sequence[str], target: str, excess: Callable[[str], tuple[bool, str] | None]) -> Verdict:
+    """Names those that miss it; a workload that failed misses it."""
+    misses = []
+    for workload in workloads:
+        is_met, detail = excess(workload) or (False, "failed")
         if not is_met:
             misses.append(f"{workload}: {detail}")
-    if not measured:
+    if not workloads:
         return Verdict(target, "not measured", "")
-    return Verdict(target, "missed" if misses else "met", "; ".join(misses) or f"on all {measured} workloads")
+    return Verdict(target, "missed" if misses else "met", "; ".join(misses) or f"on all {len(workloads)} workloads")
 
 
 def mean_at_most(target: str, ratios: Sequence[float | None], limit: float) -> Verdict:
     mean = geometric_mean(ratios)
-    if mean is None:
+    if not ratios:
         return Verdict(target, "not measured", "")
+    if mean is None:
+        return Verdict(target, "missed", "all workloads failed")
     if None in ratios:
         return Verdict(target, "missed", f"{list(ratios).count(None)} workloads failed; the others: {mean:.3f}")
     return Verdict(target, "met" if mean <= limit else "missed", f"{mean:.3f}")
