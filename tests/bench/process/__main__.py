@@ -33,21 +33,6 @@ def parse_arguments() -> argparse.Namespace:
     return command.parse(parser)
 
 
-def choose_workloads(wanted: list[str]) -> list[str]:
-    """Those that are named, else all whose libraries are here; tells of the others."""
-    command.check_names("workload", wanted, WORKLOADS)
-    chosen = []
-    for name in wanted or WORKLOADS:
-        absent = WORKLOADS[name].absent()
-        if absent and wanted:
-            command.refuse(f"workload {name!r} cannot be measured: {absent}")
-        if absent:
-            print(f"note: workload {name!r} is left out: {absent}", file=sys.stderr)
-        else:
-            chosen.append(name)
-    return chosen
-
-
 def measure_all(
     chosen: list[peers.Peer], workloads: list[str], kept: list[str], arguments: argparse.Namespace
 ) -> list[Sample]:
@@ -82,7 +67,8 @@ def main() -> int:
     known = peers.process_peers(arguments.mimalloc)
     notes = machine.describe(known, sys.orig_argv)
     chosen = peers.choose(known, words(arguments.peers), STOCK)
-    workloads = choose_workloads(words(arguments.workloads))
+    absent = {name: source.absent() for name, source in WORKLOADS.items()}
+    workloads = command.choose_workloads(words(arguments.workloads), absent)
     samples = measure_all(chosen, workloads, kept, arguments)
     starts: list[Start] = []
     if OURS in [peer.name for peer in chosen]:

@@ -41,10 +41,12 @@ def parser(name: str, documentation: str | None, runs: int, short: str, stock: s
     return made
 
 
-def workload_parser(name: str, documentation: str | None, stock: str, workloads: Collection[str]) -> Parser:
+def workload_parser(
+    name: str, documentation: str | None, stock: str, workloads: Collection[str], scale: str = "size of the workloads"
+) -> Parser:
     """Of a benchmark whose workloads have a size; `parse` reads it."""
     made = parser(name, documentation, WORKLOAD_RUNS, f"one run at scale {SHORT_SCALE:g}", stock)
-    made.add_argument("--scale", type=positive, default=1.0, help="size of the workloads (%(default)s)")
+    made.add_argument("--scale", type=positive, default=1.0, help=f"{scale} (%(default)s)")
     made.add_argument("--workloads", default="", help=choice_of(workloads))
     return made
 
@@ -107,6 +109,21 @@ def choice_of(names: Collection[str]) -> str:
 
 def words(text: str, separator: str = ",") -> list[str]:
     return [word.strip() for word in text.split(separator) if word.strip()]
+
+
+def choose_workloads(wanted: Sequence[str], absent: Mapping[str, str]) -> list[str]:
+    """Those that are named, else all that can be measured here; tells of the others. `absent` has a reason, or nothing,
+    for each."""
+    check_names("workload", wanted, absent)
+    chosen = []
+    for name in wanted or absent:
+        if absent[name] and wanted:
+            refuse(f"workload {name!r} cannot be measured: {absent[name]}")
+        if absent[name]:
+            print(f"note: workload {name!r} is left out: {absent[name]}", file=sys.stderr)
+        else:
+            chosen.append(name)
+    return chosen
 
 
 def finish(output: Console, file: Path, document: Mapping[str, object], verdicts: Sequence[Verdict]) -> None:
