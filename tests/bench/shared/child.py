@@ -5,6 +5,7 @@ The child writes one line per mark to its standard output and waits for a byte o
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import subprocess
@@ -29,20 +30,29 @@ class Child:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment
         )
         self.cpu_seconds = 0.0
+        self.measured_process = self._process.pid  # another one where the line at the base names it
 
-    def read_line(self) -> str:
-        """The next line; raises when there is none in time."""
+    def has_line(self, seconds: float) -> bool:
+        """Whether there is a line within that time; raises where the child has ended, or has taken too long."""
         output = self._process.stdout
         assert output is not None
+        until = min(self._deadline, time.monotonic() + seconds)
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)
             while b"\n" not in self._unread:
-                if not selector.select(max(0.0, self._deadline - time.monotonic())):
-                    raise ChildFailed("took too long")
+                if not selector.select(max(0.0, until - time.monotonic())):
+                    if until == self._deadline:
+                        raise ChildFailed("took too long")
+                    return False
                 chunk = os.read(output.fileno(), 65536)
                 if not chunk:
                     raise ChildFailed(f"ended before its time{self._tail_of_errors()}")
                 self._unread += chunk
+        return True
+
+    def read_line(self) -> str:
+        """The next line; raises when there is none in time."""
+        self.has_line(math.inf)
         line, self._unread = self._unread.split(b"\n", 1)
         return line.decode()
 
@@ -58,28 +68,36 @@ class Child:
 
     def check_mapped(self, part_of_path: str) -> None:
         """Raises unless a file of that name is mapped: a peer that is not in force must not be measured."""
-        if part_of_path not in self._proc("maps"):
+        if part_of_path not in self.proc("maps"):
             raise ChildFailed(f"{part_of_path} is not in the process")
 
     def begin(self, part_of_path: str) -> int:
-        """To where the workload begins; the resident memory there."""
-        self.expect("base")
+        """Lets it go on from its base, and tells the resident memory there."""
+        base_bytes = self.wait_at_base(part_of_path)
+        self.go_on()
+        return base_bytes
+
+    def wait_at_base(self, part_of_path: str) -> int:
+        """The resident memory where the workload begins. `base PID` says that it runs in that process."""
+        mark, _, process_id = self.read_line().partition(" ")
+        if mark != "base" or not (process_id or "0").isdecimal():
+            raise ChildFailed(f"said {f'{mark} {process_id}'.strip()[:200]!r} where 'base' was due")
+        self.measured_process = int(process_id or self.measured_process)
         self.check_mapped(part_of_path)
         base_bytes = self.resident_bytes()
         self.reset_peak()
-        self.go_on()
         return base_bytes
 
     def resident_bytes(self) -> int:
         """From smaps_rollup, which is exact (the counters in `status` lag by some OS pages per thread)."""
-        return _field(self._proc("smaps_rollup"), "Rss:")
+        return _field(self.proc("smaps_rollup"), "Rss:")
 
     def reset_peak(self) -> None:
-        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+        Path(f"/proc/{self.measured_process}/clear_refs").write_text("5")
 
     def peak_bytes(self) -> int:
         """The highest resident memory since `reset_peak`."""
-        return _field(self._proc("status"), "VmHWM:")
+        return _field(self.proc("status"), "VmHWM:")
 
     def end(self, kill: bool = False) -> None:
         """Waits for the end and notes the cpu time; raises on a bad exit code unless it is killed here."""
@@ -102,9 +120,10 @@ class Child:
         if self._process.returncode != 0 and not kill:
             raise ChildFailed(f"exit code {self._process.returncode}{tail}")
 
-    def _proc(self, name: str) -> str:
+    def proc(self, name: str) -> str:
+        """A file of the measured process."""
         try:
-            return Path(f"/proc/{self._process.pid}/{name}").read_text()
+            return Path(f"/proc/{self.measured_process}/{name}").read_text()
         except OSError as error:
             raise ChildFailed(f"/proc says: {error}{self._tail_of_errors()}") from None
 

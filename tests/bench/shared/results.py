@@ -32,7 +32,7 @@ class Results:
         self.workloads = list(dict.fromkeys(sample.workload for sample in samples))
         self.peers = list(dict.fromkeys(sample.peer for sample in samples))
 
-    def of(self, workload: str, peer: str) -> list[Sample]:
+    def of(self, workload: str, peer: str) -> Sequence[Sample]:
         """Empty unless every run of this case came to its end: a case that fails once has failed."""
         found = [sample for sample in self.samples if sample.workload == workload and sample.peer == peer]
         return [] if any(sample.failure for sample in found) else found

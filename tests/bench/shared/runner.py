@@ -58,9 +58,9 @@ def _follow(child: Child, peer: Peer, sample: Sample, idle_seconds: float) -> No
     child.expect("dropped")
     dropped_at = time.monotonic()
     sample.dropped_bytes = child.resident_bytes()
-    _sleep_until(dropped_at + SOON_SECONDS)
+    sleep_until(dropped_at + SOON_SECONDS)
     sample.soon_bytes = child.resident_bytes()
-    _sleep_until(dropped_at + idle_seconds)
+    sleep_until(dropped_at + idle_seconds)
     sample.idle_bytes = child.resident_bytes()
     sample.peak_bytes = max(child.peak_bytes(), sample.held_bytes)
     child.go_on()
@@ -70,5 +70,5 @@ def _follow(child: Child, peer: Peer, sample: Sample, idle_seconds: float) -> No
     sample.hakmem_idle = said["hakmem_idle"] or {}
 
 
-def _sleep_until(moment: float) -> None:
+def sleep_until(moment: float) -> None:
     time.sleep(max(0.0, moment - time.monotonic()))
