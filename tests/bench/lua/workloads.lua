@@ -1,12 +1,14 @@
 -- The measured process: builds a heap, drops all of it but a share of survivors, collects, idles.
 --
---     lua workloads.lua NAME SCALE SURVIVORS_PER_THOUSAND [still]
+--     lua workloads.lua NAME SCALE SURVIVORS_PER_THOUSAND [still [ROUNDS]]
 --
 -- With `still` it writes the marks base, held and dropped, each on a line, and stands still at each until a line comes in.
+-- With ROUNDS each of so many is dropped and collected before the next one; else there are three, the earlier ones garbage.
 -- At the end it prints the cpu seconds of building and dropping, and a sum over the survivors that is the same in every run.
 
-local name, scale, per_thousand, still = ...
+local name, scale, per_thousand, still, churned = ...
 scale, per_thousand = tonumber(scale), tonumber(per_thousand)
+local rounds = tonumber(churned) or 3
 
 local function stand_still(mark)
   if still then
@@ -83,8 +85,13 @@ collectgarbage()
 stand_still("base")
 
 local start = os.clock()
-local items
-for round = 1, 3 do -- the rounds before the last are garbage while the next ones are built
+local items, sum = nil, 0
+for round = 1, rounds do -- without `churned` the rounds before the last are garbage while the next ones are built
+  if churned and items then
+    sum = sum + weight(items[count])
+    items = nil
+    collectgarbage()
+  end
   items = {}
   for number = 1, count do items[number] = build(number) end
 end
@@ -103,6 +110,5 @@ collectgarbage()
 seconds = seconds + os.clock() - start
 stand_still("dropped")
 
-local sum = 0
 for _, item in ipairs(survivors) do sum = sum + weight(item) end
 print(string.format('{"seconds": %.6f, "survivors": %d, "sum": %d}', seconds, #survivors, sum))
