@@ -40,7 +40,8 @@ package_sources := $(shell find core swig bindings/libc bindings/python cmake CM
 .PHONY: help demo test test-core test-python lua peer-lua lint check-targets wheel clean \
 	check-python check-lua check-core \
 	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
-	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here bench-process bench-process-here
+	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here bench-process bench-process-here \
+	bench-churn bench-churn-here
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
@@ -106,6 +107,10 @@ bench-process: ## Whole programs with libraries in C: memory and time against th
 	@.ci/check-system $(bench_python) python bench tcmalloc-wanted
 	@$(MAKE) --no-print-directory bench-process-here PYTHON=$(bench_python)
 
+bench-churn: ## Programs that build and drop over and over: time and memory against the peers (RUNS=3, SHORT=1)
+	@.ci/check-system $(bench_python) python lua-wanted bench
+	@$(MAKE) --no-print-directory bench-churn-here PYTHON=$(bench_python)
+
 bench-trace: ## Record a program's requests, replay them on the core (PROGRAM="script.py arguments")
 	@$(MAKE) --no-print-directory check-python PYTHON=$(bench_python)
 	@$(MAKE) --no-print-directory bench-trace-here PYTHON=$(bench_python)
@@ -148,17 +153,26 @@ bench-rss-here: $(venv)/bench-tools-installed build/bench/mimalloc/fetched
 bench-speed-here: $(venv)/bench-tools-installed build/bench/mimalloc/fetched bench-native
 	@PYTHONPATH=tests $(venv_python) -m bench.speed --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
 
+# The C host of Lua programs, for $$abi; sets $$host.
+bench_lua_host = folder=build/bench/lua-$$abi && host=$$folder/host && \
+	{ PATH="$(venv)/bin:$$PATH" cmake -S tests/bench/lua -B $$folder -DABI=$$abi --log-level=WARNING && \
+		PATH="$(venv)/bin:$$PATH" cmake --build $$folder --parallel $(JOBS); } >/dev/null
+
 bench-lua-here: $(venv)/bench-tools-installed $(venv)/build-tools-installed build/bench/mimalloc/fetched
 	@found=$$(bindings/lua/find-lua "$(LUA)") && abi=$${found#* } && \
 		PATH="$(venv)/bin:$$PATH" bindings/lua/build-module "$(LUA)" build/lua/$$abi && \
-		host=build/bench/lua-$$abi && \
-		{ PATH="$(venv)/bin:$$PATH" cmake -S tests/bench/lua -B $$host -DABI=$$abi --log-level=WARNING && \
-			PATH="$(venv)/bin:$$PATH" cmake --build $$host --parallel $(JOBS); } >/dev/null && \
-		PYTHONPATH=tests $(venv_python) -m bench.lua --lua $${found% *} --module build/lua/$$abi --host $$host/host \
+		$(bench_lua_host) && \
+		PYTHONPATH=tests $(venv_python) -m bench.lua --lua $${found% *} --module build/lua/$$abi --host $$host \
 			--runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
 
 bench-process-here: $(venv)/bench-tools-installed $(venv)/process-libraries-installed build/bench/mimalloc/fetched
 	@PYTHONPATH=tests $(venv_python) -m bench.process --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
+
+# Without Lua its programs are left out, with a word.
+bench-churn-here: $(venv)/bench-tools-installed $(venv)/churn-libraries-installed build/bench/mimalloc/fetched bench-native
+	@if found=$$(bindings/lua/find-lua "$(LUA)" 2>/dev/null) && abi=$${found#* } && $(bench_lua_host); then :; else host=; fi; \
+		PYTHONPATH=tests $(venv_python) -m bench.churn $${host:+--host $$host} --runs $(RUNS) $(if $(SHORT),--short) \
+			$(BENCH_ARGS)
 
 bench-trace-here: $(venv)/bench-tools-installed bench-native
 	@PYTHONPATH=tests $(venv_python) -m bench.trace $(BENCH_ARGS) $(PROGRAM)
@@ -211,6 +225,10 @@ $(venv)/bench-tools-installed: $(venv)/hakmem-installed
 $(venv)/process-libraries-installed: pyproject.toml $(venv)/created
 	@echo "Installing the libraries of the workloads"
 	@if $(pip) install --only-binary :all: --group process; then touch $@; fi
+
+$(venv)/churn-libraries-installed: pyproject.toml $(venv)/created
+	@echo "Installing gunicorn, of which one program is a worker"
+	@if $(pip) install --only-binary :all: --group churn; then touch $@; fi
 
 # A peer of the benchmarks, the newest there is; without a network the benchmarks say that it is not there.
 build/bench/mimalloc/fetched: | $(venv)/created

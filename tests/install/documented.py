@@ -42,6 +42,12 @@ TARGETS = {
     "make bench-process": Row(
         LONG, f'make bench-process SHORT=1 BENCH_ARGS="--kept 1 --peers hakmem-all {OUT}"', "process.json", 900
     ),
+    "make bench-churn": Row(
+        HERE,
+        'make bench-churn RUNS=1 BENCH_ARGS="--scale 0.02 --peers hakmem'
+        f" --workloads 'json document,gunicorn worker,blocks of 5 to 25 MiB' {OUT}\"",
+        "churn.json",
+    ),
     "make bench-lua": Row(
         HERE, f'make bench-lua RUNS=1 BENCH_ARGS="--scale 0.02 --workloads tables --peers hakmem {OUT}"', "lua.json"
     ),

@@ -14,6 +14,7 @@ LUA = ["--lua", "lua", "--module", "."]
 OWN_WORDS = {
     "bench.rss": [],
     "bench.process": [],
+    "bench.churn": [],
     "bench.speed": [],
     "bench.lua": LUA,
     "bench.trace": [],
@@ -39,7 +40,7 @@ def test_help_tells_choices_and_defaults(repository: Path, module: str) -> None:
     assert module not in ("bench.rss", "bench.trace") or "json 1 %" in text
 
 
-@pytest.mark.parametrize("module", ["bench.rss", "bench.process", "bench.speed", "bench.lua"])
+@pytest.mark.parametrize("module", ["bench.rss", "bench.process", "bench.churn", "bench.speed", "bench.lua"])
 @pytest.mark.parametrize("runs", ["0", "-1", "x", "1.5"])
 def test_runs_is_a_whole_number_above_0(repository: Path, module: str, runs: str) -> None:
     assert f"--runs: '{runs}' is not a whole number above 0" in refusal_of(bench(repository, module, "--runs", runs))
@@ -53,6 +54,10 @@ def test_runs_is_a_whole_number_above_0(repository: Path, module: str, runs: str
         ("bench.process", ["--workloads", "sqlite in memory,nosuch"], "no workload 'nosuch'; there are: lxml one "),
         ("bench.process", ["--kept", "1,2"], "no share in percent '2'; there are: 0, 1, 5"),
         ("bench.process", ["--peers", "pymalloc"], "no peer 'pymalloc'; there are: glibc, "),
+        ("bench.churn", ["--workloads", "json document,nosuch"], "no workload 'nosuch'; there are: bytes objects, "),
+        ("bench.churn", ["--workloads", "lua tables"], "'lua tables' cannot be measured: there is no Lua with headers"),
+        ("bench.churn", ["--native", "/nowhere", "--workloads", "blocks of 5 to 25 MiB"], "/nowhere/replaced_blocks"),
+        ("bench.churn", ["--peers", "pymalloc"], "no peer 'pymalloc'; there are: stock, "),
         ("bench.speed", ["--parts", "loops,nosuch"], "no part 'nosuch'; there are: loops, "),
         ("bench.trace", ["--workload", "nosuch"], "no workload 'nosuch'; there are: "),
         ("bench.trace", ["--replay", "/nowhere/trace"], "there is no trace '/nowhere/trace'"),
@@ -84,7 +89,7 @@ def test_a_case_by_its_name_alone_is_measured(repository: Path, tmp_path: Path) 
 
 
 def test_a_peer_that_is_named_must_be_there(repository: Path, tmp_path: Path) -> None:
-    for module in ("bench.rss", "bench.process", "bench.speed"):
+    for module in ("bench.rss", "bench.process", "bench.churn", "bench.speed"):
         words = ["--peers", "mimalloc", "--mimalloc", str(tmp_path), "--out", str(tmp_path / "out")]
         said = refusal_of(bench(repository, module, *words))
         assert f"peer 'mimalloc' cannot be measured: libmimalloc.so was not found in {tmp_path}" in said
