@@ -1,0 +1,180 @@
+/*
+ * unit/test_memory_pressure.c - whether memory is short for the control group of this process, as the kernel's files say
+ * it; where it is, nothing is held for a burst. And the time of a first touch.
+ *
+ * In unit because the link wraps the C library's syscall, through which the core opens files: those of /proc/self/cgroup
+ * and of /sys/fs/cgroup have the text that a case gives them.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/os.h"
+#include "support/await.h"
+#include "support/child.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+/* ---- The kernel's files ---- */
+
+typedef struct File {
+    const char *path;
+    const char *_Atomic text; /* NULL: there is none */
+} File;
+
+static File files[] = {{"/proc/self/cgroup", NULL},
+                       {"/sys/fs/cgroup/a/b/memory.high", NULL},
+                       {"/sys/fs/cgroup/a/b/memory.current", NULL},
+                       {"/sys/fs/cgroup/a/b/memory.pressure", NULL}};
+enum { GROUP, HIGH, CURRENT, PRESSURE, FILES };
+static _Atomic unsigned opened;
+
+static void set_files(const char *group, const char *high, const char *current, const char *pressure) {
+    files[GROUP].text = group;
+    files[HIGH].text = high;
+    files[CURRENT].text = current;
+    files[PRESSURE].text = pressure;
+}
+
+static long open_text(const char *text) {
+    size_t length = strlen(text);
+    int file = memfd_create("file", MFD_CLOEXEC);
+    REQUIRE(file >= 0);
+    REQUIRE_EQUAL(write(file, text, length), length);
+    REQUIRE_EQUAL(lseek(file, 0, SEEK_SET), 0);
+    opened++;
+    return file;
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...) {
+    va_list list;
+    long value[6];
+    va_start(list, number);
+    for (size_t index = 0; index < 6; index++) value[index] = va_arg(list, long);
+    va_end(list);
+    if (number == SYS_openat)
+        for (size_t index = 0; index < FILES; index++)
+            if (strcmp((const char *)value[1], files[index].path) == 0 && files[index].text != NULL)
+                return open_text(files[index].text);
+    bool is_groups = number == SYS_openat && strstr((const char *)value[1], "cgroup") != NULL;
+    if (is_groups) errno = ENOENT;
+    return is_groups ? -1 : __real_syscall(number, value[0], value[1], value[2], value[3], value[4], value[5]);
+}
+
+static unsigned open_descriptors(void) {
+    unsigned count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    REQUIRE(folder != NULL);
+    while (readdir(folder) != NULL) count++;
+    REQUIRE_EQUAL(closedir(folder), 0);
+    return count;
+}
+
+static bool is_short(size_t room_bytes) {
+    unsigned descriptors = open_descriptors();
+    errno = EDOM;
+    bool is = os_memory_is_short((int64_t)room_bytes);
+    REQUIRE_EQUAL(errno, EDOM);
+    REQUIRE_EQUAL(open_descriptors(), descriptors);
+    return is;
+}
+
+/* ---- What they say ---- */
+
+#define CALM "some avg10=0.99 avg60=50.00 avg300=50.00 total=1\nfull avg10=9.00 avg60=0.00 avg300=0.00 total=0\n"
+#define STALLED "some avg10=1.00 avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+
+static void test_unknown_is_not_short(void **state) {
+    (void)state;
+    static char long_group[2000];
+    const char *groups[] = {NULL, "", "9:name=systemd:/a/b\n4:memory:/a/b\n", "0::\n", "0::", long_group};
+    memset(long_group, 'a', sizeof long_group - 1);
+    memcpy(long_group, "0::/", 4);
+    for (size_t index = 0; index < sizeof groups / sizeof *groups; index++) {
+        set_files(groups[index], "1000", "1000", STALLED);
+        REQUIRE(!is_short(100));
+    }
+    set_files("0::/a/b\n", NULL, NULL, NULL);
+    REQUIRE(!is_short(100));
+    set_files("0::/a/b\n", "1000\n", NULL, "no such text");
+    REQUIRE(!is_short(1000));
+    set_files("0::/a/b\n", "max\n", "1000\n", "");
+    REQUIRE(!is_short(1000));
+}
+
+static void test_near_the_high_mark_is_short(void **state) {
+    (void)state;
+    opened = 0;
+    set_files("9:name=systemd:/\n0::/a/b\n", "1000000\n", "900000\n", CALM);
+    REQUIRE(!is_short(100000));
+    REQUIRE(is_short(100001));
+    REQUIRE_AT_LEAST(opened, 4);
+    set_files("0::/a/b\n", "1000000\n", "2000000\n", CALM);
+    REQUIRE(is_short(0));
+}
+
+static void test_stalls_are_short(void **state) {
+    (void)state;
+    set_files("0::/a/b", "max\n", "900000\n", CALM);
+    REQUIRE(!is_short(100000));
+    set_files("0::/a/b", "max\n", "900000\n", STALLED);
+    REQUIRE(is_short(100000));
+}
+
+/* ---- What comes of it ---- */
+
+static void churn(void) {
+    enum { BLOCKS = 40000, BLOCK_BYTES = 1200 };
+    static void *blocks[BLOCKS];
+    for (size_t number = 0; number < BLOCKS; number++) {
+        REQUIRE((blocks[number] = hak_malloc(BLOCK_BYTES)) != NULL);
+        memset(blocks[number], 1, BLOCK_BYTES);
+    }
+    for (size_t number = 0; number < BLOCKS; number++) hak_free(blocks[number]);
+}
+
+/* The helper looks while a level is held; the churn goes on, so that it is not taken back for want of use. */
+static void holds_until_short(void *unused) {
+    (void)unused;
+    enum { ROUNDS_MAX = 3000 };
+    set_files("0::/a/b\n", "max\n", "0\n", CALM);
+    stats_option_set("purge_delay_ms", "1000");
+    for (unsigned rounds = 0; stats_now().learn_kept == 0 && rounds < ROUNDS_MAX; rounds++) churn();
+    REQUIRE_EQUAL(stats_now().learn_taken_back, 0);
+    set_files("0::/a/b\n", "max\n", "0\n", STALLED);
+    for (unsigned rounds = 0; stats_now().learn_taken_back == 0 && rounds < ROUNDS_MAX; rounds++) churn();
+    REQUIRE_AT_LEAST(stats_now().learn_taken_back, 1);
+}
+
+static void test_nothing_is_held_while_memory_is_short(void **state) {
+    (void)state;
+    if (resident_is_distorted() || stats_are_of_guarded_blocks()) skip();
+    child_must_succeed(holds_until_short, NULL);
+}
+
+/* ---- First touches ---- */
+
+static void test_first_touch_takes_time(void **state) {
+    (void)state;
+    errno = EDOM;
+    uint64_t nanoseconds = os_touch_ns_per_mib();
+    REQUIRE_AT_LEAST(nanoseconds, 1000);
+    REQUIRE_AT_MOST(nanoseconds, 1000000000);
+    REQUIRE_EQUAL(errno, EDOM);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unknown_is_not_short),   cmocka_unit_test(test_near_the_high_mark_is_short),
+        cmocka_unit_test(test_stalls_are_short),       cmocka_unit_test(test_nothing_is_held_while_memory_is_short),
+        cmocka_unit_test(test_first_touch_takes_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
