@@ -1,7 +1,7 @@
 /*
  * superslab/supply.h - the supply's state, and the functions that its files share.
  *
- * Layer: superslab, private to it: supply.c, superslab.c, superslab_purge.c, run.c, mapping*.c; api/api_check.c reads it.
+ * Layer: superslab, private to it: superslab*.c, supply.c, run.c, mapping*.c; api/api_check.c reads it.
  * Thread rule: everything under the supply lock, except supply_release_finish.
  *
  * One module, three prefixes: other layers call superslab_ functions (superslab.h) and the registry's

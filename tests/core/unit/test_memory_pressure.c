@@ -1,9 +1,9 @@
 /*
- * unit/test_memory_pressure.c - whether memory is short for the control group of this process, as the kernel's files say
- * it; where it is, nothing is held for a burst. And the time of a first touch.
+ * unit/test_memory_pressure.c - whether memory is short for the control group of this process, as the kernel's files
+ * say it; where it is, nothing is held for a burst. And the time of a first touch.
  *
- * In unit because the link wraps the C library's syscall, through which the core opens files: those of /proc/self/cgroup
- * and of /sys/fs/cgroup have the text that a case gives them.
+ * In unit because the link wraps the C library's syscall, through which the core opens files: those of
+ * /proc/self/cgroup and of /sys/fs/cgroup have the text that a case gives them.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
