@@ -25,8 +25,9 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
         "the burst bound as percent of used bytes; never below the idle bound")                                     \
     ROW(purge_delay_ms, PURGE_DELAY_MS, HAK_OPTION_INTEGER, "250", 0, 3600000, "", "ms", OPTION_ANY_TIME,           \
         "how long a free OS page is exempt from the idle bound; 0: no burst bound, and no helper thread")           \
-    ROW(learn, LEARN, HAK_OPTION_SET, "1", 0, 0, "0,1,burst", "", OPTION_ANY_TIME,                                   \
-        "what is learned: 0 nothing, 1 all, or a list; burst: the burst bound, unless an option for it is set")     \
+    ROW(learn, LEARN, HAK_OPTION_SET, "1", 0, 0, "0,1,burst,window", "", OPTION_ANY_TIME,                            \
+        "what is learned: 0 nothing, 1 all, or a list; burst: the burst bound, unless an option for it is set; "    \
+        "window: that bound is what the last second used, whether it pays or not")                                  \
     ROW(first_thread_bytes, FIRST_THREAD_BYTES, HAK_OPTION_INTEGER, "0", 0, INT64_MAX, "", "bytes", OPTION_ANY_TIME, \
         "in a process that never had a thread: as much above the idle bound is not worth the helper")               \
     ROW(thp, THP, HAK_OPTION_CHOICE, "auto", 0, 0, "never,auto,always", "", OPTION_AT_START,                        \
@@ -67,7 +68,7 @@ extern _Atomic bool option_is_set[OPTION_COUNT];
 
 HAK_INLINE int64_t option_value(OptionIndex index) { return LOAD_RELAXED(option_values[index]); }
 
-enum { OPTION_LEARN_NOTHING = 1, OPTION_LEARN_ALL = 2, OPTION_LEARN_BURST = 4 }; /* bits */
+enum { OPTION_LEARN_NOTHING = 1, OPTION_LEARN_ALL = 2, OPTION_LEARN_BURST = 4, OPTION_LEARN_WINDOW = 8 }; /* bits */
 enum { OPTION_THP_NEVER, OPTION_THP_AUTO, OPTION_THP_ALWAYS };
 enum { OPTION_ON_ERROR_ABORT, OPTION_ON_ERROR_REPORT };
 enum { OPTION_ALIGN_8, OPTION_ALIGN_16 };

@@ -29,7 +29,7 @@ void burst_note_aged(size_t bytes) { atomic_fetch_add_explicit(&aged_bytes, byte
 /* A value that the user has set is not learned. Without a delay there is no burst bound. */
 static bool is_learned(void) {
     int64_t learners = option_value(OPTION_LEARN);
-    bool is_wanted = (learners & (OPTION_LEARN_ALL | OPTION_LEARN_BURST)) != 0 &&
+    bool is_wanted = (learners & (OPTION_LEARN_ALL | OPTION_LEARN_BURST | OPTION_LEARN_WINDOW)) != 0 &&
                      (learners & OPTION_LEARN_NOTHING) == 0;
     return is_wanted && !LOAD_RELAXED(option_is_set[OPTION_RETAIN_BURST_BYTES]) &&
            !LOAD_RELAXED(option_is_set[OPTION_RETAIN_BURST_PERCENT]) && option_value(OPTION_PURGE_DELAY_MS) != 0;
@@ -39,7 +39,8 @@ static int64_t used_bytes_with_large(int64_t used_bytes) { return used_bytes + (
 
 Bound burst_bound(int64_t used_bytes) {
     Bound fixed = bounds_burst_fixed(used_bytes);
-    int64_t level = LOAD_RELAXED(level_bytes);
+    bool is_window = (option_value(OPTION_LEARN) & OPTION_LEARN_WINDOW) != 0;
+    int64_t level = is_window ? INT64_MAX : LOAD_RELAXED(level_bytes);
     if (level <= fixed.bytes || !is_learned()) return fixed;
     int64_t room_bytes = LOAD_RELAXED(limit_bytes) - used_bytes_with_large(used_bytes);
     Bound learned = {level < room_bytes ? level : room_bytes, 0};

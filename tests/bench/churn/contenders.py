@@ -19,7 +19,7 @@ PRELOADED = ("jemalloc", LEANEST, "mimalloc", "mimalloc purge delay 0")
 BOUNDS: Mapping[str, dict[str, str]] = {
     FROZEN: {"HAKMEM_LEARN": "0"},  # does not learn: the burst bound of the options
     UNLIMITED: {"HAKMEM_RETAIN_BURST_BYTES": str(2**50)},  # the best that a burst bound can do
-    WINDOW: {"HAKMEM_DEMAND_WINDOW": "1"},  # what the last second needed at most: the learner to beat
+    WINDOW: {"HAKMEM_LEARN": "window"},  # what the last second needed at most: the learner to beat
 }
 
 

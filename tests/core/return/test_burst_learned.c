@@ -178,6 +178,23 @@ static void test_it_goes(void **state) {
     child_must_succeed(is_trimmed, NULL);
 }
 
+/* From the first round on, without a trial: what the last second used is the bound. */
+static void holds_what_was_used(void *unused) {
+    (void)unused;
+    begin();
+    stats_option_set("learn", "window");
+    REQUIRE_AT_MOST(faulted_mib_by_churn(SMALL_BYTES, ROUNDS), BUILT_MIB * 3 / 2);
+    REQUIRE_AT_LEAST(stats_now().burst_bound_bytes, (BUILT_MIB - 8) * MIB);
+    stats_option_set("purge_delay_ms", "250");
+    AWAIT_AT_MOST(stats_now().free_resident_bytes, 5 * MIB);
+}
+
+static void test_window(void **state) {
+    (void)state;
+    if (learns_nothing_here()) skip();
+    child_must_succeed(holds_what_was_used, NULL);
+}
+
 /* ---- What stops it ---- */
 
 static void require_fixed(void) {
@@ -220,6 +237,7 @@ int main(void) {
         cmocka_unit_test(test_child_has_what_its_parent_learned),
         cmocka_unit_test(test_process_is_no_larger_than_it_was),
         cmocka_unit_test(test_it_goes),
+        cmocka_unit_test(test_window),
         cmocka_unit_test(test_options_stop_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
