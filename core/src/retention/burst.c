@@ -10,14 +10,15 @@
 #include "platform/option.h"
 #include "platform/os.h"
 
-static BurstLearner learner;         /* of who has set is_in_use */
+static BurstLearner learner;         /* of who has set is_in_use, and so is */
+static BurstSight sight;             /* what it is told: no part of a thread's stack */
 static _Atomic bool is_in_use;       /* a signal handler, too, finds it set and goes on without */
-static uint64_t touch_ns_per_mib;    /* as last measured, before anything was judged by it */
 static uint64_t pressure_seen_at_ms; /* the helper's */
 
 /* As the learner said last; read by any thread. */
 static _Atomic int64_t level_bytes, limit_bytes;
 static _Atomic uint64_t regret_bytes, tried, kept, taken_back;
+static _Atomic uint64_t told_at_ms; /* when the learner was told something last */
 
 static _Atomic uint64_t purged_bytes, aged_bytes;
 
@@ -59,24 +60,23 @@ static void learner_give(void) {
     STORE_RELAXED(tried, learner.tried);
     STORE_RELAXED(kept, learner.kept);
     STORE_RELAXED(taken_back, learner.taken_back);
+    STORE_RELAXED(told_at_ms, learner.last.now_ms);
     atomic_store_explicit(&is_in_use, false, memory_order_release);
 }
 
 void burst_see(int64_t used_bytes) {
     if (!is_learned() || !learner_take()) return;
     uint64_t tried_before = learner.tried;
-    burst_learner_see(&learner, &(BurstSight){
-                                    .now_ms = os_now_ms(),
-                                    .used_bytes = used_bytes_with_large(used_bytes),
-                                    .free_bytes = LOAD_RELAXED(backed_free_bytes),
-                                    .fixed_bytes = bounds_burst_fixed(used_bytes).bytes,
-                                    .delay_ms = (uint64_t)option_value(OPTION_PURGE_DELAY_MS),
-                                    .purged_bytes = LOAD_RELAXED(purged_bytes),
-                                    .aged_bytes = LOAD_RELAXED(aged_bytes),
-                                    .touched_bytes = LOAD_RELAXED(first_touched_bytes),
-                                    .touch_ns_per_mib = touch_ns_per_mib,
-                                });
-    if (learner.tried != tried_before) touch_ns_per_mib = os_touch_ns_per_mib();
+    sight.now_ms = os_now_ms();
+    sight.used_bytes = used_bytes_with_large(used_bytes);
+    sight.free_bytes = LOAD_RELAXED(backed_free_bytes);
+    sight.fixed_bytes = bounds_burst_fixed(used_bytes).bytes;
+    sight.delay_ms = (uint64_t)option_value(OPTION_PURGE_DELAY_MS);
+    sight.purged_bytes = LOAD_RELAXED(purged_bytes);
+    sight.aged_bytes = LOAD_RELAXED(aged_bytes);
+    sight.touched_bytes = LOAD_RELAXED(first_touched_bytes);
+    burst_learner_see(&learner, &sight);
+    if (learner.tried != tried_before) sight.touch_ns_per_mib = os_touch_ns_per_mib(); /* before it is judged */
     learner_give();
 }
 
@@ -92,8 +92,15 @@ void burst_look_at_pressure(void) {
 
 void burst_inherit(void) { atomic_store_explicit(&is_in_use, false, memory_order_release); }
 
+/* Where nobody has looked for as long as a demand counts, the next look begins with none. */
+static Bound bound_of_now(void) {
+    int64_t used_bytes = heap_used_bytes_all();
+    bool is_old = os_now_ms() > LOAD_RELAXED(told_at_ms) + BURST_BUCKETS * BURST_BUCKET_MS;
+    return is_old ? bounds_burst_fixed(used_bytes) : burst_bound(used_bytes);
+}
+
 BurstFigures burst_figures(void) {
-    return (BurstFigures){.bound_bytes = (uint64_t)burst_bound(heap_used_bytes_all()).bytes,
+    return (BurstFigures){.bound_bytes = (uint64_t)bound_of_now().bytes,
                           .regret_bytes = LOAD_RELAXED(regret_bytes),
                           .tried = LOAD_RELAXED(tried),
                           .kept = LOAD_RELAXED(kept),

@@ -161,6 +161,7 @@ static void falls_idle(void *unused) {
     learn(SMALL_BYTES);
     stats_option_set("purge_delay_ms", "250");
     AWAIT_AT_MOST(stats_now().free_resident_bytes, 5 * MIB);
+    AWAIT_AT_MOST(stats_now().burst_bound_bytes, FIXED_MIB * MIB);
 }
 
 static void is_trimmed(void *unused) {

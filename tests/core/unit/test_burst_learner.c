@@ -204,7 +204,7 @@ static void test_trial_that_does_not_pay_is_taken_back(void **state) {
 static void test_rest_after_a_failure_grows_until_one_is_kept(void **state) {
     (void)state;
     begin();
-    for (uint64_t rest_ms = BURST_REST_MS_MIN; rest_ms < 2 * BURST_REST_MS_MAX; rest_ms *= 2) {
+    for (uint64_t rest_ms = BURST_REST_MS_MIN; rest_ms <= 2 * BURST_REST_MS_MAX; rest_ms *= 2) {
         uint64_t tried = process.learner.tried;
         fail_a_trial();
         REQUIRE_EQUAL(process.learner.tried, tried + 1);
