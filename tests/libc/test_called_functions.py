@@ -27,7 +27,7 @@ NEVER_ALLOCATE = {
     *("pthread_attr_setschedparam", "pthread_attr_setschedpolicy", "pthread_attr_setstacksize"),
     *("pthread_key_create", "pthread_setcancelstate", "pthread_sigmask", "sigfillset", "flockfile", "funlockfile"),
     *("open", "close", "pread", "stat", "fstat", "access", "stpcpy", "mempcpy", "strchr", "strcpy", "strcat"),
-    *("fgetxattr", "getuid", "getgid", "memmem", "writev"),
+    *("fgetxattr", "getuid", "getgid", "memmem", "writev", "strtol", "strtoll"),
     *("_IO_list_lock", "_IO_list_resetlock", "_IO_list_unlock"),
     *("getenv", "abort", "_exit", "environ", "stderr", "__libc_single_threaded"),
 }
