@@ -36,8 +36,7 @@ void retention_poll(int64_t freed_bytes) {
     STORE_RELAXED(reported_bytes, 0);
     int64_t used_bytes = heap_used_bytes_all();
     burst_see(used_bytes);
-    Bound bound = bounds_idle(used_bytes), burst = burst_bound(used_bytes);
-    Bound helper = bounds_helper(used_bytes);
+    Bound bound = bounds_idle(used_bytes), helper = bounds_helper(used_bytes);
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes);
     if (free_bytes <= helper.bytes && helper.bytes > bound.bytes) {
         poll_without_helper(bound, helper);
@@ -45,10 +44,10 @@ void retention_poll(int64_t freed_bytes) {
     }
     bool is_delayed = free_bytes > bound.bytes && option_value(OPTION_PURGE_DELAY_MS) != 0;
     /* Before the wake-up: a helper that finishes after it calls bounds_poll_next_time, which must not be undone. */
-    bounds_set_next_poll(is_delayed ? burst : bound);
+    bounds_set_next_poll(is_delayed ? burst_bound(used_bytes) : bound);
     bool is_left_to_helper = is_delayed && helper_wake();
     if (is_left_to_helper)
-        bound = burst;
+        bound = burst_bound(used_bytes);
     else if (is_delayed)
         bounds_set_next_poll(bound);
     /* Another thread may have polled for fewer used bytes meanwhile: its next poll is the right one. */
