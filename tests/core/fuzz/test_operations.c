@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,11 +53,17 @@ static void play_stream(void) { play(stream.bytes, stream.count, false); }
 
 /* ---- Files ---- */
 
+static _Noreturn void refuse(const char *path, const char *why) {
+    fprintf(stderr, "error: %s %s\n", path, why);
+    exit(2);
+}
+
 static void read_stream(const char *path, Stream *read) {
     FILE *file = fopen(path, "rb");
-    if (file == NULL) fprintf(stderr, "%s cannot be read\n", path);
-    REQUIRE(file != NULL);
+    if (file == NULL) refuse(path, "cannot be opened");
     read->count = fread(read->bytes, 1, sizeof read->bytes, file);
+    if (ferror(file) != 0) refuse(path, "cannot be read");
+    if (fgetc(file) != EOF) refuse(path, "is longer than the longest stream, 1024 bytes");
     fclose(file);
 }
 
@@ -64,6 +71,7 @@ static void show_file(const char *path) {
     read_stream(path, &stream);
     fprintf(stderr, "%s: %zu bytes\n", path, stream.count);
     play(stream.bytes, stream.count, true);
+    fprintf(stderr, "nothing found\n");
 }
 
 static int read_corpus(void **state) {

@@ -27,42 +27,34 @@ void reference_reset(Reference *reference) {
 
 /* ---- Find ---- */
 
-static ReferenceBlock *hold_nearest(Reference *reference, uint64_t *set, unsigned wish) {
+/* `heap` NULL: of whichever. */
+static ReferenceBlock *hold_nearest(Reference *reference, uint64_t *set, unsigned wish,
+                                    const ReferenceHeap *const *heap) {
     unsigned first = wish % REFERENCE_BLOCKS;
     for (unsigned step = 0; step <= WORDS; step++) {
         unsigned word = (first / 64 + step) % WORDS;
         uint64_t bits = set[word];
         if (step == 0) bits &= UINT64_MAX << (first % 64);
-        if (bits == 0) continue;
-        unsigned bit = (unsigned)__builtin_ctzll(bits);
-        set[word] &= ~((uint64_t)1 << bit);
-        return &reference->blocks[word * 64 + bit];
+        for (; bits != 0; bits &= bits - 1) {
+            ReferenceBlock *block = &reference->blocks[word * 64 + (unsigned)__builtin_ctzll(bits)];
+            if (heap != NULL && block->heap != *heap) continue;
+            set[word] &= ~(bits & -bits);
+            return block;
+        }
     }
     return NULL;
 }
 
 ReferenceBlock *reference_hold_live(Reference *reference, unsigned wish) {
-    return hold_nearest(reference, reference->live, wish);
+    return hold_nearest(reference, reference->live, wish, NULL);
 }
 
 ReferenceBlock *reference_hold_empty(Reference *reference, unsigned wish) {
-    return hold_nearest(reference, reference->empty, wish);
+    return hold_nearest(reference, reference->empty, wish, NULL);
 }
 
 ReferenceBlock *reference_hold_live_of(Reference *reference, const ReferenceHeap *heap, unsigned wish) {
-    unsigned first = wish % REFERENCE_BLOCKS;
-    for (unsigned step = 0; step <= WORDS; step++) {
-        unsigned word = (first / 64 + step) % WORDS;
-        uint64_t bits = reference->live[word];
-        if (step == 0) bits &= UINT64_MAX << (first % 64);
-        for (; bits != 0; bits &= bits - 1) {
-            ReferenceBlock *block = &reference->blocks[word * 64 + (unsigned)__builtin_ctzll(bits)];
-            if (block->heap != heap) continue;
-            reference->live[word] &= ~(bits & -bits);
-            return block;
-        }
-    }
-    return NULL;
+    return hold_nearest(reference, reference->live, wish, &heap);
 }
 
 static void let_go(const Reference *reference, uint64_t *set, const ReferenceBlock *block) {
