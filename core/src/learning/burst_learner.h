@@ -40,7 +40,7 @@ typedef struct BurstSight {
     uint64_t now_ms;           /* not 0 */
     int64_t used_bytes;        /* in blocks, cached ones too */
     int64_t free_bytes;        /* in free OS pages that are resident */
-    int64_t fixed_bytes;       /* what may be free without a learner */
+    int64_t fixed_bytes;       /* what may be free without a learner; at most 2^61 */
     uint64_t delay_ms;         /* for how long it may be free */
     uint64_t purged_bytes;     /* since the start: for the burst bound */
     uint64_t aged_bytes;       /* since the start: because they were free for long */

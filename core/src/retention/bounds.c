@@ -12,9 +12,13 @@
 _Atomic int64_t bounds_poll_at_free_bytes, bounds_poll_at_cached_bytes;
 _Atomic int64_t bounds_poll_at_reported_bytes, bounds_report_portion_bytes;
 
+static int64_t bounded_sum(int64_t one, int64_t other) {
+    return one > BOUND_BYTES_MAX - other ? BOUND_BYTES_MAX : one + other;
+}
+
 static Bound bound_of(int64_t fixed_bytes, int64_t percent, int64_t used_bytes) {
     int64_t share_bytes = used_bytes / 100 * percent;
-    return (Bound){fixed_bytes > INT64_MAX - share_bytes ? INT64_MAX : fixed_bytes + share_bytes, percent};
+    return (Bound){bounded_sum(fixed_bytes, share_bytes), percent};
 }
 
 static Bound larger(Bound one, Bound other) { return one.bytes > other.bytes ? one : other; }
@@ -33,7 +37,7 @@ Bound bounds_helper(int64_t used_bytes) {
     Bound bound = bounds_idle(used_bytes);
     int64_t more_bytes = option_value(OPTION_FIRST_THREAD_BYTES);
     if (more_bytes != 0 && option_value(OPTION_PURGE_DELAY_MS) != 0 && os_has_one_thread_ever())
-        bound.bytes = bound.bytes > INT64_MAX - more_bytes ? INT64_MAX : bound.bytes + more_bytes;
+        bound.bytes = bounded_sum(bound.bytes, more_bytes);
     return bound;
 }
 

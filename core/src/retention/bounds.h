@@ -18,6 +18,9 @@
 #include "cache/magazine.h"
 #include "superslab/superslab.h"
 
+/* No bound is above it, so that sums of a few do not overflow; an option may say more. */
+#define BOUND_BYTES_MAX ((int64_t)1 << 61)
+
 /* A bound for some used bytes, and the percentage of used bytes that it contains. */
 typedef struct Bound {
     int64_t bytes, percent;

@@ -30,10 +30,12 @@ static void test_idle_bound_is_a_sum(void **state) {
     set_idle_bound(FIXED_BYTES, 20);
     REQUIRE_EQUAL(bounds_idle(USED_BYTES).bytes, FIXED_BYTES + 200);
     REQUIRE_EQUAL(bounds_idle(USED_BYTES).percent, 20);
-    set_idle_bound(INT64_MAX - 200, 20);
-    REQUIRE_EQUAL(bounds_idle(USED_BYTES).bytes, INT64_MAX);
-    set_idle_bound(INT64_MAX - 199, 20);
-    REQUIRE_EQUAL(bounds_idle(USED_BYTES).bytes, INT64_MAX);
+    set_idle_bound(BOUND_BYTES_MAX - 200, 20);
+    REQUIRE_EQUAL(bounds_idle(USED_BYTES).bytes, BOUND_BYTES_MAX);
+    set_idle_bound(BOUND_BYTES_MAX - 199, 20);
+    REQUIRE_EQUAL(bounds_idle(USED_BYTES).bytes, BOUND_BYTES_MAX);
+    set_idle_bound(INT64_MAX, 20); /* what the option allows */
+    REQUIRE_EQUAL(bounds_idle(USED_BYTES).bytes, BOUND_BYTES_MAX);
 }
 
 static void test_burst_bound_is_the_largest(void **state) {
@@ -57,10 +59,10 @@ static void test_helper_bound_is_higher_without_threads(void **state) {
     REQUIRE_EQUAL(bounds_helper(USED_BYTES).bytes, FIXED_BYTES + 200);
     set("first_thread_bytes", MORE_BYTES);
     REQUIRE_EQUAL(bounds_helper(USED_BYTES).bytes, FIXED_BYTES + 200 + (is_higher ? MORE_BYTES : 0));
-    set_idle_bound(INT64_MAX - MORE_BYTES, 0);
-    REQUIRE_EQUAL(bounds_helper(USED_BYTES).bytes, INT64_MAX - (is_higher ? 0 : MORE_BYTES));
-    set_idle_bound(INT64_MAX - 1, 0);
-    REQUIRE_EQUAL(bounds_helper(USED_BYTES).bytes, INT64_MAX - (is_higher ? 0 : 1));
+    set_idle_bound(BOUND_BYTES_MAX - MORE_BYTES, 0);
+    REQUIRE_EQUAL(bounds_helper(USED_BYTES).bytes, BOUND_BYTES_MAX - (is_higher ? 0 : MORE_BYTES));
+    set_idle_bound(BOUND_BYTES_MAX - 1, 0);
+    REQUIRE_EQUAL(bounds_helper(USED_BYTES).bytes, BOUND_BYTES_MAX - (is_higher ? 0 : 1));
 }
 
 /* There is no helper whose start would have to be worth it. */
