@@ -3,7 +3,6 @@
  * what it holds for that is limited, can be seen, frozen and set, and goes when the process falls idle.
  */
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,11 +40,7 @@ static void churn(size_t bytes, unsigned rounds) {
 }
 
 /* Kernel pages that were backed by a page fault, as MiB. */
-static size_t faulted_mib(void) {
-    struct rusage usage;
-    REQUIRE_EQUAL(getrusage(RUSAGE_SELF, &usage), 0);
-    return (size_t)usage.ru_minflt * (size_t)sysconf(_SC_PAGESIZE) / MIB;
-}
+static size_t faulted_mib(void) { return resident_page_faults() * (size_t)sysconf(_SC_PAGESIZE) / MIB; }
 
 static size_t faulted_mib_by_churn(size_t bytes, unsigned rounds) {
     size_t before_mib = faulted_mib();

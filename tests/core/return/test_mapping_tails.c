@@ -6,7 +6,6 @@
  * Each case is a process of its own.
  */
 #include <string.h>
-#include <sys/resource.h>
 
 #include "support/await.h"
 #include "support/child.h"
@@ -40,21 +39,15 @@ static void run_where_resident_is_ours(void (*story)(void *)) {
 
 /* ---- Growing without page faults ---- */
 
-static size_t page_faults(void) {
-    struct rusage usage;
-    REQUIRE_EQUAL(getrusage(RUSAGE_SELF, &usage), 0);
-    return (size_t)usage.ru_minflt;
-}
-
 /* From 1.5 MiB to 3 MiB in steps, as a growing array does, every byte written. */
 static void grow_without_page_faults(char *block) {
     enum { FAULTS_MAX = 32, STEPS = 6 }; /* a few of code that runs for the first time; of 384 OS pages of 4 KiB */
-    size_t first_bytes = 3 * MIB / 2, before = page_faults();
+    size_t first_bytes = 3 * MIB / 2, before = resident_page_faults();
     for (size_t bytes = first_bytes; bytes < 3 * MIB; bytes += MIB / 4) {
         resize_in_place(block, bytes + MIB / 4);
         memset(block + bytes, 1, MIB / 4);
     }
-    REQUIRE_AT_MOST(page_faults() - before, FAULTS_MAX);
+    REQUIRE_AT_MOST(resident_page_faults() - before, FAULTS_MAX);
     REQUIRE(pattern_holds_prefix(block, first_bytes - 64, first_bytes, KEY));
     for (size_t offset = first_bytes; offset < 3 * MIB; offset++) REQUIRE_EQUAL(block[offset], 1);
     REQUIRE_EQUAL(hak_check(), 0);
@@ -64,11 +57,11 @@ static void smaller_block_grows_as_the_former_did(void *unused) {
     (void)unused;
     char *former = take_dirty(3 * MIB);
     hak_free(former);
-    size_t before = page_faults();
+    size_t before = resident_page_faults();
     char *block = take_dirty(3 * MIB / 2);
     REQUIRE(block == former);
     grow_without_page_faults(block);
-    REQUIRE_AT_MOST(page_faults() - before, 64);
+    REQUIRE_AT_MOST(resident_page_faults() - before, 64);
     hak_free(block);
     stats_require_all_returned();
 }

@@ -6,7 +6,6 @@
  * Each case is a process of its own.
  */
 #include <string.h>
-#include <sys/resource.h>
 
 #include "support/await.h"
 #include "support/child.h"
@@ -21,12 +20,6 @@ enum { KEY = 5, BURST_BOUND_MIB = 16, IDLE_BOUND_MIB = 4 };
 static void run_where_resident_is_ours(void (*story)(void *), void *context) {
     if (resident_is_distorted()) skip();
     child_must_succeed(story, context);
-}
-
-static size_t page_faults(void) {
-    struct rusage usage;
-    REQUIRE_EQUAL(getrusage(RUSAGE_SELF, &usage), 0);
-    return (size_t)usage.ru_minflt;
 }
 
 /* In OS pages of the kernel. */
@@ -82,10 +75,10 @@ static void is_built_without_page_faults(void *growth_pointer) {
         stats_option_set("retain_burst_bytes", "1000000000");
     build_and_drop(growth);
     build_and_drop(growth);
-    size_t before = page_faults();
+    size_t before = resident_page_faults();
     for (unsigned rounds = 0; rounds < ROUNDS; rounds++) build_and_drop(growth);
     size_t built_pages = ROUNDS * growth->blocks * pages_of(growth->last_bytes);
-    REQUIRE_AT_MOST(page_faults() - before, built_pages / 100 * PERCENT_MAX);
+    REQUIRE_AT_MOST(resident_page_faults() - before, built_pages / 100 * PERCENT_MAX);
     REQUIRE_EQUAL(hak_check(), 0);
     stats_require_all_returned();
 }
@@ -121,9 +114,9 @@ static void longer_one_takes_the_shorter_ones_pages(void *unused) {
     (void)unused;
     keep_for_long();
     drop(take_dirty(12 * MIB), 12 * MIB);
-    size_t before = page_faults();
+    size_t before = resident_page_faults();
     drop(take_dirty(14 * MIB), 14 * MIB);
-    REQUIRE_AT_MOST(page_faults() - before, pages_of(2 * MIB) + FEW_FAULTS);
+    REQUIRE_AT_MOST(resident_page_faults() - before, pages_of(2 * MIB) + FEW_FAULTS);
     stats_require_all_returned();
 }
 
@@ -131,9 +124,9 @@ static void shorter_ones_share_a_longer_ones_pages(void *unused) {
     (void)unused;
     keep_for_long();
     drop(take_dirty(14 * MIB), 14 * MIB);
-    size_t before = page_faults();
+    size_t before = resident_page_faults();
     char *first = take_dirty(3 * MIB / 2), *second = take_dirty(5 * MIB), *third = take_dirty(6 * MIB);
-    REQUIRE_AT_MOST(page_faults() - before, FEW_FAULTS);
+    REQUIRE_AT_MOST(resident_page_faults() - before, FEW_FAULTS);
     REQUIRE_EQUAL(hak_check(), 0);
     drop(second, 5 * MIB);
     drop(first, 3 * MIB / 2);

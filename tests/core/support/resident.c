@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,6 +101,12 @@ size_t resident_mapping_count(void) {
     }
     close(file);
     return lines;
+}
+
+size_t resident_page_faults(void) {
+    struct rusage usage;
+    REQUIRE_EQUAL(getrusage(RUSAGE_SELF, &usage), 0);
+    return (size_t)usage.ru_minflt;
 }
 
 size_t resident_thread_count(void) {

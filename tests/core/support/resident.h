@@ -26,6 +26,7 @@ size_t resident_machine_huge_splits(void); /* huge pages that became OS pages, s
 
 size_t resident_mapping_count(void); /* lines of /proc/self/maps */
 size_t resident_thread_count(void);  /* Threads of /proc/self/status */
+size_t resident_page_faults(void);   /* minor ones of this process so far, by getrusage(2) */
 
 void resident_sleep_ms(unsigned milliseconds);
 
