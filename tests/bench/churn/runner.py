@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.churn.watch import mean_until_line, used_by
-from bench.shared.child import Child, ChildFailed
-from bench.shared.runner import SOON_SECONDS, TIMEOUT_SECONDS, Sample, sleep_until
+from bench.shared.child import Child, started
+from bench.shared.runner import TIMEOUT_SECONDS, Sample, follow_to_drop, follow_to_end
 
 IDLE_SECONDS = 0.6
 DIGEST = ("digest", "survivors", "sum")  # what a child's last line has of it: Python's, then Lua's
@@ -36,13 +34,8 @@ class ChurnSample(Sample):
 
 def measure(workload: str, peer: str, start: Start) -> ChurnSample:
     sample = ChurnSample(workload, peer)
-    child = Child(start.command, start.environment, TIMEOUT_SECONDS)
-    try:
+    with started(start.command, start.environment, TIMEOUT_SECONDS, sample) as child:
         _follow(child, start.mapped_file, sample)
-        child.end()
-    except ChildFailed as failure:
-        sample.failure = str(failure)
-        child.end(kill=True)
     return sample
 
 
@@ -51,22 +44,9 @@ def _follow(child: Child, mapped_file: str, sample: ChurnSample) -> None:
     before = used_by(child)
     child.go_on()
     sample.mean_bytes = mean_until_line(child)
-    child.expect("held")
-    sample.held_bytes = child.resident_bytes()
-    child.go_on()
-    child.expect("dropped")
-    dropped_at = time.monotonic()
+    dropped_at = follow_to_drop(child, sample)
     used = used_by(child).since(before)
     sample.cpu_seconds, sample.faults = used.seconds, used.faults
     sample.user_seconds, sample.system_seconds = used.user_seconds, used.system_seconds
-    sample.dropped_bytes = child.resident_bytes()
-    sleep_until(dropped_at + SOON_SECONDS)
-    sample.soon_bytes = child.resident_bytes()
-    sleep_until(dropped_at + IDLE_SECONDS)
-    sample.idle_bytes = child.resident_bytes()
-    sample.peak_bytes = max(child.peak_bytes(), sample.held_bytes)
-    child.go_on()
-    said = json.loads(child.read_line())
+    said = follow_to_end(child, sample, dropped_at, IDLE_SECONDS)
     sample.digest = " ".join(str(said[name]) for name in DIGEST if name in said)
-    sample.hakmem_base = said.get("hakmem_base") or {}
-    sample.hakmem_idle = said.get("hakmem_idle") or {}

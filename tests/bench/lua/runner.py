@@ -14,7 +14,7 @@ from pathlib import Path
 from hakmem.measure.allocators import hakmem_options
 
 from bench.shared import peers
-from bench.shared.child import Child, ChildFailed
+from bench.shared.child import started
 from bench.shared.peers import Peer
 from bench.shared.runner import SOON_SECONDS, TIMEOUT_SECONDS
 
@@ -65,8 +65,7 @@ def lua_peers(lua: str, module: Path, mimalloc: Path) -> list[Peer]:
 def measure(lua: str, module: Path, workload: str, per_thousand: int, peer: Peer, scale: float) -> Sample:
     sample = Sample(workload, per_thousand, peer.name)
     command = [lua, *peer.launcher, str(SCRIPT), workload, str(scale), str(per_thousand), "still"]
-    child = Child(command, environment_for(peer, module), TIMEOUT_SECONDS)
-    try:
+    with started(command, environment_for(peer, module), TIMEOUT_SECONDS, sample) as child:
         sample.base_bytes = child.begin(peer.mapped_file)
         child.expect("held")
         child.go_on()
@@ -79,10 +78,6 @@ def measure(lua: str, module: Path, workload: str, per_thousand: int, peer: Peer
         said = json.loads(child.read_line())
         sample.seconds = said["seconds"]
         sample.result = f"{said['survivors']} {said['sum']}"
-        child.end()
-    except ChildFailed as failure:
-        sample.failure = str(failure)
-        child.end(kill=True)
     return sample
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import RenderableType
 
-from bench.shared.child import Child, ChildFailed
+from bench.shared.child import started
 from bench.shared.figures import median
 from bench.shared.peers import clean_environment
 from bench.shared.results import MEBIBYTE
@@ -63,16 +63,11 @@ def _run_true(environment: dict[str, str]) -> float:
 
 
 def _look_at_cat(start: Start, environment: dict[str, str], mapped: str) -> None:
-    child = Child(["cat"], environment, TIMEOUT_SECONDS)
-    try:
+    with started(["cat"], environment, TIMEOUT_SECONDS, start) as child:
         child.go_on()
         child.read_line()
         child.check_mapped(mapped)
         start.resident_bytes.append(child.resident_bytes())
-        child.end()
-    except ChildFailed as failure:
-        start.failure = str(failure)
-        child.end(kill=True)
 
 
 def _middle(start: Start) -> tuple[float, float] | None:

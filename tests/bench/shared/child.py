@@ -11,8 +11,10 @@ import selectors
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 
 class ChildFailed(Exception):
@@ -131,6 +133,26 @@ class Child:
         self._errors.seek(0)
         text = self._errors.read().strip()
         return f": {text[-500:]}" if text else ""
+
+
+class Figures(Protocol):
+    """Those of a child; `failure` says why there are none."""
+
+    failure: str
+
+
+@contextmanager
+def started(
+    command: Sequence[str], environment: dict[str, str], timeout_seconds: float, figures: Figures
+) -> Iterator[Child]:
+    """A child that ends with the block. Where it fails the block ends there, and the figures say why."""
+    child = Child(command, environment, timeout_seconds)
+    try:
+        yield child
+        child.end()
+    except ChildFailed as failure:
+        figures.failure = str(failure)
+        child.end(kill=True)
 
 
 def _field(text: str, name: str) -> int:

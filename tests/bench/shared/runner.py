@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bench.shared.child import Child, ChildFailed
+from bench.shared.child import Child, started
 from bench.shared.peers import Peer, command_for, environment_for
 
 TIMEOUT_SECONDS = 240
@@ -39,36 +40,39 @@ class Sample:
 
 def measure(workload: str, peer: Peer, program: Sequence[str], python_path: Path, idle_seconds: float) -> Sample:
     sample = Sample(workload, peer.name)
-    child = Child(command_for(peer, program), environment_for(peer, python_path), TIMEOUT_SECONDS)
-    try:
-        _follow(child, peer, sample, idle_seconds)
-        child.end()
+    command, environment = command_for(peer, program), environment_for(peer, python_path)
+    with started(command, environment, TIMEOUT_SECONDS, sample) as child:
+        sample.base_bytes = child.begin(peer.mapped_file)
+        dropped_at = follow_to_drop(child, sample)
+        sample.digest = follow_to_end(child, sample, dropped_at, idle_seconds)["digest"]
+    if not sample.failure:
         sample.cpu_seconds = child.cpu_seconds
-    except ChildFailed as failure:
-        sample.failure = str(failure)
-        child.end(kill=True)
     return sample
 
 
-def _follow(child: Child, peer: Peer, sample: Sample, idle_seconds: float) -> None:
-    sample.base_bytes = child.begin(peer.mapped_file)
+def follow_to_drop(child: Child, sample: Sample) -> float:
+    """The moment of the drop."""
     child.expect("held")
     sample.held_bytes = child.resident_bytes()
     child.go_on()
     child.expect("dropped")
-    dropped_at = time.monotonic()
+    return time.monotonic()
+
+
+def follow_to_end(child: Child, sample: Sample, dropped_at: float, idle_seconds: float) -> dict[str, Any]:
+    """What the child says in its last line."""
     sample.dropped_bytes = child.resident_bytes()
-    sleep_until(dropped_at + SOON_SECONDS)
+    _sleep_until(dropped_at + SOON_SECONDS)
     sample.soon_bytes = child.resident_bytes()
-    sleep_until(dropped_at + idle_seconds)
+    _sleep_until(dropped_at + idle_seconds)
     sample.idle_bytes = child.resident_bytes()
     sample.peak_bytes = max(child.peak_bytes(), sample.held_bytes)
     child.go_on()
-    said = json.loads(child.read_line())
-    sample.digest = said["digest"]
-    sample.hakmem_base = said["hakmem_base"] or {}
-    sample.hakmem_idle = said["hakmem_idle"] or {}
+    said: dict[str, Any] = json.loads(child.read_line())
+    sample.hakmem_base = said.get("hakmem_base") or {}  # those of Lua say neither
+    sample.hakmem_idle = said.get("hakmem_idle") or {}
+    return said
 
 
-def sleep_until(moment: float) -> None:
+def _sleep_until(moment: float) -> None:
     time.sleep(max(0.0, moment - time.monotonic()))
