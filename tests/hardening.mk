@@ -1,7 +1,8 @@
 # The longer checks: fuzzing, sanitizers, planted faults, models, clang, other C libraries and machines, suites that
 # others wrote. Included by the Makefile, whose variables it uses; everything is built under build/.
 
-# GNU make passes SECONDS on in the environment; bash counts up from it, which does no harm.
+# GNU make passes SECONDS on in the environment; bash counts up from it, which does no harm. The targets that need it
+# refuse a wrong one before they build.
 SECONDS ?= 60
 SANITIZE ?=
 FULL ?=
@@ -18,10 +19,13 @@ FORKS ?= 1000
 	coverage coverage-here
 
 fuzz: ## Fuzz the core's operations with libFuzzer (SECONDS=60, SANITIZE=1: under ASan and UBSan)
+	@tests/core/check-seconds "$(SECONDS)"
 	@.ci/check-system $(PYTHON) python core clang
 	@$(MAKE) --no-print-directory fuzz-here
 
-sanitize: check-core ## Run the C tests under ASan and UBSan, then TSan (SECONDS=60 for both together)
+sanitize: ## Run the C tests under ASan and UBSan, then TSan (SECONDS=60 for both together)
+	@tests/core/check-seconds "$(SECONDS)"
+	@.ci/check-system $(PYTHON) python core
 	@$(MAKE) --no-print-directory sanitize-here
 
 planted: check-core ## Plant faults in a copy of the core, say which test finds each (ONLY="id id", QUICK=1, KINDS=fuzz)

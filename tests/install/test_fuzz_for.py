@@ -1,4 +1,4 @@
-"""tests/core/fuzz/fuzz-for and sanitize-for, with programs in place of the fuzzer and of ctest."""
+"""fuzz-for and sanitize-for of tests/core, with programs in place of the fuzzer and of ctest; and what both refuse."""
 
 from __future__ import annotations
 
@@ -29,19 +29,21 @@ fi
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the script with a seed, and `build` with the program."""
-    program = tmp_path / "build" / "tests" / "core" / "machine" / "fuzz_operations"
+    """Where a copy of the script goes, with a seed, and `build` with the program."""
+    folder = tmp_path / "fuzz"
+    program = folder / "build" / "tests" / "core" / "machine" / "fuzz_operations"
     program.parent.mkdir(parents=True)
     program.write_text(FUZZER)
     program.chmod(0o755)
-    (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus" / "seed").write_text("seed")
-    return tmp_path
+    (folder / "corpus").mkdir()
+    (folder / "corpus" / "seed").write_text("seed")
+    return folder
 
 
 def fuzz(repository: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     script = folder / "fuzz-for"
     shutil.copy(repository / "tests" / "core" / "fuzz" / "fuzz-for", script)
+    shutil.copy(repository / "tests" / "core" / "check-seconds", folder.parent)
     return subprocess.run([script, *words], cwd=folder, capture_output=True, text=True)
 
 

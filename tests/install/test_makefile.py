@@ -1,4 +1,4 @@
-"""make looks at PYTHON before it does anything, on a copy of the repository's make files."""
+"""make looks at PYTHON and SECONDS before it does anything, on a copy of the repository's make files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-COPIED = ("Makefile", "pyproject.toml", "tests/hardening.mk", ".ci/check-system")
+COPIED = ("Makefile", "pyproject.toml", "tests/hardening.mk", "tests/core/check-seconds", ".ci/check-system")
 
 
 @pytest.fixture
 def folder(repository: Path, tmp_path: Path) -> Path:
     """What make needs for its first steps, and something that was built before."""
     for name in COPIED:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(repository / name, tmp_path / name)
     (tmp_path / "build" / "venv" / "earlier").mkdir(parents=True)
     return tmp_path
@@ -46,6 +46,16 @@ def test_python_that_is_none_is_one_line_and_changes_nothing(folder: Path, targe
     assert f"PYTHON={python} is not a Python that runs; name one, as in: make {target} PYTHON=python3" in result.stderr
     assert (folder / "build" / "venv" / "earlier").exists()
     assert not log.exists()
+
+
+@pytest.mark.parametrize("target", ["fuzz", "sanitize"])
+@pytest.mark.parametrize("seconds", ["", "0", "5s", "5 6"])
+def test_seconds_that_are_none_are_refused_before_anything_is_built(folder: Path, target: str, seconds: str) -> None:
+    plant(folder, ".ci/check-system", f"touch {folder}/log; exit 1")
+    result = make(folder, target, f"SECONDS={seconds}")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: SECONDS={seconds} is not a whole number above 0\n")
+    assert not (folder / "log").exists()
 
 
 def test_python_that_was_installed_just_now_needs_another_call(folder: Path) -> None:
