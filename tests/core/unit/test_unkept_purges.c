@@ -6,7 +6,6 @@
  * makes the kernel itself answer 0. Each case is a process of its own.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 #include "support/sandbox.h"
 #include "support/stats.h"
 #include "support/suite.h"
+#include "unit/answered_syscalls.h"
 
 /* ---- The kernel ---- */
 
@@ -28,21 +28,12 @@
 static _Atomic bool ranges_are_unkept;
 static _Atomic unsigned unkept_range_calls;
 
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-long __wrap_syscall(long number, ...) {
-    va_list list;
-    long value[6];
-    va_start(list, number);
-    for (size_t index = 0; index < 6; index++) value[index] = va_arg(list, long);
-    va_end(list);
-    if (number != SYS_process_madvise || !ranges_are_unkept)
-        return __real_syscall(number, value[0], value[1], value[2], value[3], value[4], value[5]);
+static bool is_answered(long number, const long *argument, long *answer) {
+    if (number != SYS_process_madvise || !ranges_are_unkept) return false;
     unkept_range_calls++;
-    const OsRange *ranges = (const OsRange *)value[1];
-    long bytes = 0;
-    for (long index = 0; index < value[2]; index++) bytes += (long)ranges[index].bytes;
-    return bytes;
+    const OsRange *ranges = (const OsRange *)argument[1];
+    for (long index = 0; index < argument[2]; index++) *answer += (long)ranges[index].bytes;
+    return true;
 }
 
 /* ---- Blocks ---- */
