@@ -18,14 +18,6 @@
 
 enum { IDLE_MS = 400, OLD_BOUND_MIB = 4, YOUNG_BOUND_MIB = 16, KEY = 7 };
 
-static char *take_dirty(size_t bytes) {
-    char *block = hak_malloc(bytes);
-    REQUIRE(block != NULL);
-    memset(block, 0xEE, bytes);
-    pattern_fill(block, bytes, KEY);
-    return block;
-}
-
 /* In place: else there is no tail to speak of. */
 static void resize_in_place(char *block, size_t bytes) {
     char *resized = hak_realloc(block, bytes);
@@ -55,10 +47,10 @@ static void grow_without_page_faults(char *block) {
 
 static void smaller_block_grows_as_the_former_did(void *unused) {
     (void)unused;
-    char *former = take_dirty(3 * MIB);
+    char *former = pattern_dirty_block(3 * MIB, KEY);
     hak_free(former);
     size_t before = resident_page_faults();
-    char *block = take_dirty(3 * MIB / 2);
+    char *block = pattern_dirty_block(3 * MIB / 2, KEY);
     REQUIRE(block == former);
     grow_without_page_faults(block);
     REQUIRE_AT_MOST(resident_page_faults() - before, 64);
@@ -68,7 +60,7 @@ static void smaller_block_grows_as_the_former_did(void *unused) {
 
 static void shrunk_block_grows_again(void *unused) {
     (void)unused;
-    char *block = take_dirty(3 * MIB);
+    char *block = pattern_dirty_block(3 * MIB, KEY);
     resize_in_place(block, 3 * MIB / 2);
     pattern_fill(block, 3 * MIB / 2, KEY);
     grow_without_page_faults(block);
@@ -92,7 +84,7 @@ static void test_growing_without_page_faults(void **state) {
 enum { WHOLE_BYTES = 10 << 20, LEFT_BYTES = 5 << 19, TAIL_BYTES = WHOLE_BYTES - LEFT_BYTES };
 
 static char *shrunk_with_tail(void) {
-    char *block = take_dirty(WHOLE_BYTES);
+    char *block = pattern_dirty_block(WHOLE_BYTES, KEY);
     resize_in_place(block, LEFT_BYTES);
     return block;
 }
@@ -143,16 +135,16 @@ static void test_tail_goes_by_age_and_with_trim(void **state) {
 static void tail_goes_with_its_block(void *unused) {
     (void)unused;
     size_t whole_bytes = 4 * MIB, left_bytes = 3 * MIB / 2;
-    char *block = take_dirty(whole_bytes);
+    char *block = pattern_dirty_block(whole_bytes, KEY);
     resize_in_place(block, left_bytes);
     hak_free(block);
     REQUIRE_EQUAL(resident_bytes_in(block, whole_bytes), left_bytes);
     REQUIRE_EQUAL(stats_checked().free_resident_bytes, left_bytes);
     (void)hak_trim();
 
-    char *former = take_dirty(3 * MIB);
+    char *former = pattern_dirty_block(3 * MIB, KEY);
     hak_free(former);
-    block = take_dirty(3 * MIB / 2);
+    block = pattern_dirty_block(3 * MIB / 2, KEY);
     REQUIRE(block == former);
     REQUIRE_EQUAL(resident_bytes_in(block, 3 * MIB), 3 * MIB);
     hak_free(block);
@@ -214,11 +206,11 @@ static void require_zeroed(size_t bytes, const char *place) {
 
 static void reused_is_zero(void *unused) {
     (void)unused;
-    char *place = take_dirty(3 * MIB);
+    char *place = pattern_dirty_block(3 * MIB, KEY);
     hak_free(place);
     require_zeroed(3 * MIB / 2, place); /* smaller than what was there */
     require_zeroed(3 * MIB, place);     /* half of it with nothing behind it now */
-    char *block = take_dirty(3 * MIB / 2);
+    char *block = pattern_dirty_block(3 * MIB / 2, KEY);
     REQUIRE(block == place);
     resize_in_place(block, 3 * MIB);
     memset(block, 0xEE, 3 * MIB);

@@ -28,14 +28,6 @@ static size_t pages_of(size_t bytes) { return bytes / 4096; }
 /* Nothing goes by age while the test counts page faults. */
 static void keep_for_long(void) { stats_option_set("purge_delay_ms", "1000000"); }
 
-static char *take_dirty(size_t bytes) {
-    char *block = hak_malloc(bytes);
-    REQUIRE(block != NULL);
-    memset(block, 0xEE, bytes);
-    pattern_fill(block, bytes, KEY);
-    return block;
-}
-
 /* ---- Growing step by step ---- */
 
 typedef struct Growth {
@@ -88,7 +80,7 @@ static void runs_are_built_without_page_faults(void *unused) {
     (void)unused;
     Growth growth = {1, 2, 1 * MIB};
     keep_for_long();
-    hak_free(take_dirty(10 * MIB));
+    hak_free(pattern_dirty_block(10 * MIB, KEY));
     is_built_without_page_faults(&growth);
 }
 
@@ -113,9 +105,9 @@ enum { FEW_FAULTS = 64 }; /* of code that runs for the first time, and of metada
 static void longer_one_takes_the_shorter_ones_pages(void *unused) {
     (void)unused;
     keep_for_long();
-    drop(take_dirty(12 * MIB), 12 * MIB);
+    drop(pattern_dirty_block(12 * MIB, KEY), 12 * MIB);
     size_t before = resident_page_faults();
-    drop(take_dirty(14 * MIB), 14 * MIB);
+    drop(pattern_dirty_block(14 * MIB, KEY), 14 * MIB);
     REQUIRE_AT_MOST(resident_page_faults() - before, pages_of(2 * MIB) + FEW_FAULTS);
     stats_require_all_returned();
 }
@@ -123,9 +115,10 @@ static void longer_one_takes_the_shorter_ones_pages(void *unused) {
 static void shorter_ones_share_a_longer_ones_pages(void *unused) {
     (void)unused;
     keep_for_long();
-    drop(take_dirty(14 * MIB), 14 * MIB);
+    drop(pattern_dirty_block(14 * MIB, KEY), 14 * MIB);
     size_t before = resident_page_faults();
-    char *first = take_dirty(3 * MIB / 2), *second = take_dirty(5 * MIB), *third = take_dirty(6 * MIB);
+    char *first = pattern_dirty_block(3 * MIB / 2, KEY), *second = pattern_dirty_block(5 * MIB, KEY);
+    char *third = pattern_dirty_block(6 * MIB, KEY);
     REQUIRE_AT_MOST(resident_page_faults() - before, FEW_FAULTS);
     REQUIRE_EQUAL(hak_check(), 0);
     drop(second, 5 * MIB);

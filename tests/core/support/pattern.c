@@ -3,7 +3,10 @@
  */
 #include "support/pattern.h"
 
+#include <hakmem.h>
 #include <string.h>
+
+#include "support/require.h"
 
 enum { DENSE_BYTES = 4096, STRIDE_BYTES = 1024, END_BYTES = 64, WORD_BYTES = 8 };
 enum { DENSE_BYTES_OF_FEW = 1024 };
@@ -84,6 +87,21 @@ bool pattern_holds_prefix(const void *block, size_t bytes, size_t filled_bytes, 
 
 bool pattern_holds(const void *block, size_t bytes, uint64_t key) {
     return pattern_holds_prefix(block, bytes, bytes, key);
+}
+
+char *pattern_block(size_t bytes, uint64_t key) {
+    char *block = hak_malloc(bytes);
+    REQUIRE(block != NULL);
+    pattern_fill(block, bytes, key);
+    return block;
+}
+
+char *pattern_dirty_block(size_t bytes, uint64_t key) {
+    char *block = hak_malloc(bytes);
+    REQUIRE(block != NULL);
+    memset(block, 0xEE, bytes);
+    pattern_fill(block, bytes, key);
+    return block;
 }
 
 /* Each part is another OS page, which the kernel has to clear. */

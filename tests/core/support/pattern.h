@@ -12,6 +12,11 @@
 void pattern_fill(void *block, size_t bytes, uint64_t key);
 bool pattern_holds(const void *block, size_t bytes, uint64_t key);
 
+/* A block of hak_malloc with the pattern. The dirty one has no zero elsewhere, so that a later one at its place that
+ * should be zeroed shows what is left of it. */
+char *pattern_block(size_t bytes, uint64_t key);
+char *pattern_dirty_block(size_t bytes, uint64_t key);
+
 /* The same for the first `bytes` of a block that was filled with `filled_bytes`. */
 bool pattern_holds_prefix(const void *block, size_t bytes, size_t filled_bytes, uint64_t key);
 

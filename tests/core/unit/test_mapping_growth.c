@@ -80,13 +80,6 @@ void *__wrap_hak_core_os_extend(void *address, size_t bytes, size_t new_bytes, b
 
 enum { KEY = 3 };
 
-static char *take(size_t bytes) {
-    char *block = hak_malloc(bytes);
-    REQUIRE(block != NULL);
-    pattern_fill(block, bytes, KEY);
-    return block;
-}
-
 /* With its contents; the block is checked in the state that it leaves. */
 static char *grow(char *block, size_t from_bytes, size_t bytes) {
     leave_room_to_grow(from_bytes, bytes);
@@ -135,7 +128,7 @@ enum { STEPS = 6, ROUNDS = 4 };
 
 static void grow_step_by_step(void) {
     size_t bytes = 3 * MIB / 2;
-    char *block = take(bytes);
+    char *block = pattern_block(bytes, KEY);
     for (unsigned steps = 0; steps < STEPS; steps++) {
         block = grow(block, bytes, bytes + bytes / 2 + 12345);
         bytes += bytes / 2 + 12345;
@@ -192,7 +185,7 @@ static void test_is_moved_not_copied(void **state) {
 /* Room for a part of 2 MiB suffices. */
 static void last_room_is_used(void *unused) {
     (void)unused;
-    char *block = take(3 * MIB);
+    char *block = pattern_block(3 * MIB, KEY);
     refuses_whole_units = true;
     block = grow(block, 3 * MIB, 4 * MIB + 1000);
     REQUIRE_EQUAL(stats_checked().mapped_bytes, 4 * MIB + SLAB_BYTES);
@@ -203,7 +196,7 @@ static void last_room_is_used(void *unused) {
 
 static void nothing_serves(void *unused) {
     (void)unused;
-    char *block = take(3 * MIB);
+    char *block = pattern_block(3 * MIB, KEY);
     place = REFUSED;
     require_refused(block, 3 * MIB, 40 * MIB);
     place = ANYWHERE;
@@ -218,7 +211,7 @@ static void each_call_is_refused(void *place_pointer) {
     uint64_t call = 0, calls = 0;
     do {
         REQUIRE_OP(++call, <, CALLS_MAX);
-        char *block = take(3 * MIB);
+        char *block = pattern_block(3 * MIB, KEY);
         leave_room_to_grow(3 * MIB, 20 * MIB);
         os_fault_at(call);
         char *grown = hak_realloc(block, 20 * MIB);
@@ -239,7 +232,7 @@ static void part_is_locked(void *unused) {
     stats_option_set("purge_delay_ms", "0");
     size_t begin_bytes = 0;
     for (unsigned rounds = 0; rounds < 4; rounds++) {
-        char *block = take(3 * MIB);
+        char *block = pattern_block(3 * MIB, KEY);
         REQUIRE_EQUAL(mlock(block + MIB, os_page_bytes), 0);
         char *grown = hak_realloc(block, 40 * MIB);
         REQUIRE(grown != NULL && pattern_holds_prefix(grown, 3 * MIB, 3 * MIB, KEY));
@@ -254,7 +247,7 @@ enum { LEAF_FAR_TIB = 20 };
 /* Memory for the registry is there before the mapping moves. */
 static void no_memory_for_the_registry(void *unused) {
     (void)unused;
-    char *block = take(3 * MIB);
+    char *block = pattern_block(3 * MIB, KEY);
     map_bytes_min = (2 << 20) + 1;
     for (size_t bytes = MIB; bytes >= os_page_bytes; bytes /= 2)
         for (unsigned pieces = 0; pieces < 4 && metadata_map(bytes) != NULL; pieces++) {}
@@ -284,7 +277,7 @@ enum { CUT_BYTES = (1 << 20) + 1, KEPT_BYTES = (1 << 20) + (int)SLAB_BYTES };
 
 static void is_cut_and_grows(void *unused) {
     (void)unused;
-    char *block = take(3 * MIB);
+    char *block = pattern_block(3 * MIB, KEY);
     REQUIRE(hak_realloc(block, CUT_BYTES) == block); /* with a backed tail */
     pattern_fill(block, CUT_BYTES, KEY);
     REQUIRE_EQUAL(stats_checked().mapped_bytes, 4 * MIB);
@@ -328,7 +321,7 @@ static void resize_or_cut(void *seed_pointer, size_t number) {
     }
     Random random = random_start(*(const uint64_t *)seed_pointer + number);
     size_t bytes = MIB + MIB / 2;
-    char *block = take(bytes);
+    char *block = pattern_block(bytes, KEY);
     for (size_t round = 0; round < RESIZES * suite_scale(); round++) {
         size_t next_bytes = MIB + 1 + random_below(&random, 6 * MIB);
         block = hak_realloc(block, next_bytes);

@@ -17,13 +17,6 @@
 
 enum { KEY = 11 };
 
-static char *take(size_t bytes) {
-    char *block = hak_malloc(bytes);
-    REQUIRE(block != NULL);
-    pattern_fill(block, bytes, KEY);
-    return block;
-}
-
 static char *grow(char *block, size_t bytes, size_t next_bytes) {
     char *grown = hak_realloc(block, next_bytes);
     REQUIRE(grown != NULL);
@@ -46,13 +39,13 @@ static void keep_all(void) {
 static void rest_keeps_its_age(void *unused) {
     (void)unused;
     keep_all();
-    char *whole = take(14 * MIB);
+    char *whole = pattern_block(14 * MIB, KEY);
     hak_free(whole);
     SuperSlab *rest = ptr_to_superslab(whole);
     REQUIRE(rest->is_free && rest->is_queued);
     rest->queue_since_ms -= 7;
     uint32_t since_ms = rest->queue_since_ms;
-    char *front = take(3 * MIB);
+    char *front = pattern_block(3 * MIB, KEY);
     REQUIRE(front == whole);
     REQUIRE(ptr_to_superslab(front) != rest);
     REQUIRE_EQUAL(rest->base, (uintptr_t)whole + 4 * MIB);
@@ -75,7 +68,7 @@ static void rest_keeps_its_age(void *unused) {
 static char *neighbours(char **behind) {
     enum { BLOCKS = 8 };
     static char *block[BLOCKS];
-    for (size_t number = 0; number < BLOCKS; number++) block[number] = take(2 * MIB);
+    for (size_t number = 0; number < BLOCKS; number++) block[number] = pattern_block(2 * MIB, KEY);
     for (size_t number = 0; number < BLOCKS; number++) block[number] = grow(block[number], 2 * MIB, 4 * MIB);
     for (size_t number = 0; number < BLOCKS; number++)
         for (size_t other = 0; other < BLOCKS; other++)
@@ -104,9 +97,9 @@ static void others_are_not_joined(void *unused) {
 static void end_goes_first(void *unused) {
     (void)unused;
     keep_all();
-    char *whole = take(14 * MIB);
+    char *whole = pattern_block(14 * MIB, KEY);
     hak_free(whole);
-    char *front = take(3 * MIB); /* 4 MiB are its own, 10 MiB free */
+    char *front = pattern_block(3 * MIB, KEY); /* 4 MiB are its own, 10 MiB free */
     stats_option_set("retain_burst_bytes", "0");
     stats_option_set("retain_bytes", "5000000");
     stats_option_set("purge_delay_ms", "0");
@@ -137,7 +130,7 @@ static void each_call_is_refused(void *unused) {
     uint64_t call = 0, calls = 0;
     do {
         REQUIRE_OP(++call, <, CALLS_MAX);
-        hak_free(take(3 * MIB));
+        hak_free(pattern_block(3 * MIB, KEY));
         uint64_t free_bytes = stats_checked().free_resident_bytes;
         os_fault_at(call);
         char *block = hak_malloc(9 * MIB);
@@ -161,7 +154,7 @@ static void each_call_is_refused(void *unused) {
 static void aligned_is_not_extended(void *unused) {
     (void)unused;
     keep_all();
-    hak_free(take(3 * MIB));
+    hak_free(pattern_block(3 * MIB, KEY));
     char *block = hak_aligned_alloc(32 * MIB, 9 * MIB);
     REQUIRE(block != NULL && (uintptr_t)block % (32 * MIB) == 0);
     pattern_fill(block, 9 * MIB, KEY);
@@ -175,10 +168,10 @@ static void aligned_is_not_extended(void *unused) {
 static void addresses_alone_are_not_taken(void *unused) {
     (void)unused;
     keep_all();
-    char *block = take(40 * MIB);
+    char *block = pattern_block(40 * MIB, KEY);
     REQUIRE(hak_realloc(block, 3 * MIB / 2) == block);
     hak_free(block);
-    char *other = take(3 * MIB / 2);
+    char *other = pattern_block(3 * MIB / 2, KEY);
     REQUIRE(other != block);
     hak_free(other);
     stats_require_all_returned();
