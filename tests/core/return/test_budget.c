@@ -5,16 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
 #include "support/threads.h"
-
-static void run_story(void (*run)(void *)) {
-    if (resident_is_distorted()) skip();
-    child_must_succeed(run, NULL);
-}
 
 static void require_at_most(const char *what, size_t have_bytes, size_t allowed_bytes) {
     if (have_bytes > allowed_bytes) fprintf(stderr, "%s: %zu bytes, allowed %zu\n", what, have_bytes, allowed_bytes);
@@ -38,7 +32,7 @@ static void nothing_is_mapped_before_the_first_block(void *unused) {
 
 static void test_nothing_is_mapped_before_the_first_block(void **state) {
     (void)state;
-    run_story(nothing_is_mapped_before_the_first_block);
+    resident_run(nothing_is_mapped_before_the_first_block, NULL);
 }
 
 /* Most of it is code that had not run before. */
@@ -52,7 +46,7 @@ static void first_block(void *unused) {
 
 static void test_first_block(void **state) {
     (void)state;
-    run_story(first_block);
+    resident_run(first_block, NULL);
 }
 
 /* One survivor in each SuperSlab. */
@@ -81,7 +75,7 @@ static void sparse_superslabs(void *unused) {
 
 static void test_superslab_with_one_block(void **state) {
     (void)state;
-    run_story(sparse_superslabs);
+    resident_run(sparse_superslabs, NULL);
 }
 
 enum { IDLE_THREADS = 64 };
@@ -118,7 +112,7 @@ static void idle_threads(void *unused) {
 
 static void test_idle_thread(void **state) {
     (void)state;
-    run_story(idle_threads);
+    resident_run(idle_threads, NULL);
 }
 
 /* What a thread of an interpreter holds while it waits: a few blocks of many classes. */
@@ -155,7 +149,7 @@ static void idle_threads_with_few_of_many_classes(void *unused) {
 
 static void test_idle_thread_with_few_of_many_classes(void **state) {
     (void)state;
-    run_story(idle_threads_with_few_of_many_classes);
+    resident_run(idle_threads_with_few_of_many_classes, NULL);
 }
 
 static void full_heap(void *unused) {
@@ -174,7 +168,7 @@ static void full_heap(void *unused) {
 
 static void test_full_heap(void **state) {
     (void)state;
-    run_story(full_heap);
+    resident_run(full_heap, NULL);
 }
 
 int main(void) {

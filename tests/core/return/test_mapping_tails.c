@@ -24,11 +24,6 @@ static void resize_in_place(char *block, size_t bytes) {
     REQUIRE(resized == block);
 }
 
-static void run_where_resident_is_ours(void (*story)(void *)) {
-    if (resident_is_distorted()) skip();
-    child_must_succeed(story, NULL);
-}
-
 /* ---- Growing without page faults ---- */
 
 /* From 1.5 MiB to 3 MiB in steps, as a growing array does, every byte written. */
@@ -75,8 +70,8 @@ static void shrunk_block_grows_again(void *unused) {
 
 static void test_growing_without_page_faults(void **state) {
     (void)state;
-    run_where_resident_is_ours(smaller_block_grows_as_the_former_did);
-    run_where_resident_is_ours(shrunk_block_grows_again);
+    resident_run(smaller_block_grows_as_the_former_did, NULL);
+    resident_run(shrunk_block_grows_again, NULL);
 }
 
 /* ---- Given back ---- */
@@ -126,8 +121,8 @@ static void tail_goes_with_trim(void *unused) {
 
 static void test_tail_goes_by_age_and_with_trim(void **state) {
     (void)state;
-    run_where_resident_is_ours(tail_goes_by_age);
-    run_where_resident_is_ours(tail_goes_with_trim);
+    resident_run(tail_goes_by_age, NULL);
+    resident_run(tail_goes_with_trim, NULL);
 }
 
 /* The block is freed and never grew: what lies behind it has not been missed. Everything is within the idle bound, so
@@ -155,7 +150,7 @@ static void tail_goes_with_its_block(void *unused) {
 
 static void test_tail_goes_with_its_block(void **state) {
     (void)state;
-    run_where_resident_is_ours(tail_goes_with_its_block);
+    resident_run(tail_goes_with_its_block, NULL);
 }
 
 /* ---- Within the bounds ---- */
@@ -191,7 +186,7 @@ static void many_tails(void *unused) {
 
 static void test_many_tails(void **state) {
     (void)state;
-    run_where_resident_is_ours(many_tails);
+    resident_run(many_tails, NULL);
 }
 
 /* ---- Zero for calloc ---- */

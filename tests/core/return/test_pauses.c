@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "support/child.h"
 #include "support/random.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -88,15 +87,10 @@ static void run_drop(void *given) {
     REQUIRE_AT_MOST(most_at_once, 6 * MIB);
 }
 
-static void run_story(void (*run)(void *), void *context) {
-    if (resident_is_distorted()) skip();
-    child_must_succeed(run, context);
-}
-
 static void require_drop(Drop drop) {
     if (drop.is_in_random_order && resident_os_page_bytes() > 4096)
         skip(); /* a flush may empty an OS page by each block */
-    run_story(run_drop, &drop);
+    resident_run(run_drop, &drop);
 }
 
 static void test_order_of_birth(void **state) {
@@ -136,7 +130,7 @@ static void destroy_the_larger_heap(void *unused) {
 
 static void test_destroyed_heap(void **state) {
     (void)state;
-    run_story(destroy_the_larger_heap, NULL);
+    resident_run(destroy_the_larger_heap, NULL);
 }
 
 int main(void) {

@@ -17,11 +17,6 @@
 
 enum { KEY = 5, BURST_BOUND_MIB = 16, IDLE_BOUND_MIB = 4 };
 
-static void run_where_resident_is_ours(void (*story)(void *), void *context) {
-    if (resident_is_distorted()) skip();
-    child_must_succeed(story, context);
-}
-
 /* In OS pages of the kernel. */
 static size_t pages_of(size_t bytes) { return bytes / 4096; }
 
@@ -89,8 +84,8 @@ static void test_built_without_page_faults(void **state) {
     Growth growths[] = {{1, 1, 12 * MIB}, {4, 1, 12 * MIB}, {8, 1, 12 * MIB},
                         {1, 1, 60 * MIB}, {1, 2, 12 * MIB}, {4, 4, 12 * MIB}};
     for (size_t index = 0; index < sizeof growths / sizeof *growths; index++)
-        run_where_resident_is_ours(is_built_without_page_faults, &growths[index]);
-    run_where_resident_is_ours(runs_are_built_without_page_faults, NULL);
+        resident_run(is_built_without_page_faults, &growths[index]);
+    resident_run(runs_are_built_without_page_faults, NULL);
 }
 
 /* ---- One of another length ---- */
@@ -129,8 +124,8 @@ static void shorter_ones_share_a_longer_ones_pages(void *unused) {
 
 static void test_another_length(void **state) {
     (void)state;
-    run_where_resident_is_ours(longer_one_takes_the_shorter_ones_pages, NULL);
-    run_where_resident_is_ours(shorter_ones_share_a_longer_ones_pages, NULL);
+    resident_run(longer_one_takes_the_shorter_ones_pages, NULL);
+    resident_run(shorter_ones_share_a_longer_ones_pages, NULL);
 }
 
 /* ---- Within the bounds ---- */
@@ -175,8 +170,8 @@ static void turns_stay_within_the_bounds(void *unused) {
 
 static void test_within_the_bounds(void **state) {
     (void)state;
-    run_where_resident_is_ours(drop_stays_within_the_bounds, NULL);
-    run_where_resident_is_ours(turns_stay_within_the_bounds, NULL);
+    resident_run(drop_stays_within_the_bounds, NULL);
+    resident_run(turns_stay_within_the_bounds, NULL);
 }
 
 /* ---- Contents ---- */

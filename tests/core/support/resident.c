@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "support/require.h"
+#include "support/child.h"
+#include "support/suite.h"
 
 /* Without stdio: its buffers would be part of what is measured. */
 static size_t read_file(const char *path, char *text, size_t text_bytes) {
@@ -136,4 +137,9 @@ bool resident_is_distorted(void) {
     if (getenv("HAK_TEST_EMULATOR") != NULL) return true;
     return preloaded != NULL && (strstr(preloaded, "valgrind") != NULL || strstr(preloaded, "vgpreload") != NULL);
 #endif
+}
+
+void resident_run(void (*story)(void *context), void *context) {
+    if (resident_is_distorted()) skip();
+    child_must_succeed(story, context);
 }

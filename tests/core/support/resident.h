@@ -1,5 +1,6 @@
 /*
- * support/resident.h - what the kernel says of this process: resident memory, huge pages, threads, OS pages in core.
+ * support/resident.h - what the kernel says of this process: resident memory, huge pages, threads, OS pages in core;
+ * and a child in which that is measured.
  */
 #ifndef SUPPORT_RESIDENT_H
 #define SUPPORT_RESIDENT_H
@@ -33,5 +34,8 @@ void resident_sleep_ms(unsigned milliseconds);
 /* True under valgrind, in an emulator, or with a sanitizer, whose own memory and threads make Rss, limits and the
  * number of threads say nothing about hakmem. */
 bool resident_is_distorted(void);
+
+/* Runs the story in a child, which must succeed. Skips the test where resident_is_distorted. */
+void resident_run(void (*story)(void *context), void *context);
 
 #endif
