@@ -2,11 +2,11 @@
  * return/test_burst_learned.c - a process that builds and drops over and over takes its memory from the kernel once;
  * what it holds for that is limited, can be seen, frozen and set, and goes when the process falls idle.
  */
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/await.h"
+#include "support/blocks.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -19,24 +19,8 @@ enum { LEARNING_ROUNDS = 4, ROUNDS = 20, TRIAL_MS = 300 };
 
 static void *blocks[WORKERS + 1][BLOCKS_MAX];
 
-static void build(size_t worker, size_t bytes, size_t mib) {
-    size_t count = mib * MIB / bytes;
-    for (size_t number = 0; number < count; number++) {
-        REQUIRE((blocks[worker][number] = hak_malloc(bytes)) != NULL);
-        memset(blocks[worker][number], 1, bytes);
-    }
-}
-
-static void drop(size_t worker, size_t bytes, size_t mib) {
-    size_t count = mib * MIB / bytes;
-    for (size_t number = 0; number < count; number++) hak_free(blocks[worker][number]);
-}
-
 static void churn(size_t bytes, unsigned rounds) {
-    for (unsigned round = 0; round < rounds; round++) {
-        build(WORKERS, bytes, BUILT_MIB);
-        drop(WORKERS, bytes, BUILT_MIB);
-    }
+    for (unsigned round = 0; round < rounds; round++) blocks_churn(blocks[WORKERS], BUILT_MIB * MIB / bytes, bytes);
 }
 
 /* Kernel pages that were backed by a page fault, as MiB. */
@@ -87,10 +71,9 @@ static void test_churn_is_served_from_what_stayed(void **state) {
 
 static void churn_in_worker(void *unused, size_t worker) {
     (void)unused;
-    for (unsigned round = 0; round < LEARNING_ROUNDS + ROUNDS; round++) {
-        build(worker, SMALL_BYTES, BUILT_MIB / WORKERS * 2);
-        drop(worker, SMALL_BYTES, BUILT_MIB / WORKERS * 2);
-    }
+    size_t count = BUILT_MIB / WORKERS * 2 * MIB / SMALL_BYTES;
+    for (unsigned round = 0; round < LEARNING_ROUNDS + ROUNDS; round++)
+        blocks_churn(blocks[worker], count, SMALL_BYTES);
 }
 
 static void learns_of_threads(void *unused) {

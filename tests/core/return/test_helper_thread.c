@@ -8,13 +8,13 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/await.h"
+#include "support/blocks.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -22,16 +22,9 @@
 #include "support/threads.h"
 
 enum { BLOCKS = 20000, BLOCK_BYTES = 2000 };
-static char *blocks[BLOCKS];
+static void *blocks[BLOCKS];
 
-static void build_and_drop(void) {
-    for (size_t index = 0; index < BLOCKS; index++) {
-        blocks[index] = hak_malloc(BLOCK_BYTES);
-        REQUIRE(blocks[index] != NULL);
-        memset(blocks[index], 1, BLOCK_BYTES);
-    }
-    for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
-}
+static void build_and_drop(void) { blocks_churn(blocks, BLOCKS, BLOCK_BYTES); }
 
 /* Between two looks at free memory the helper sleeps. On a busy machine it could otherwise have given back all, and
  * have ended, before the test sees it. */
@@ -160,17 +153,17 @@ static void test_scheduling(void **state) {
 /* ---- mlockall ---- */
 
 enum { SURVIVORS = 400, BLOCKS_PER_SURVIVOR = BLOCKS / SURVIVORS };
-static char *survivors[SURVIVORS];
+static void *survivors[SURVIVORS];
 
 /* SuperSlabs with a survivor cannot be unmapped, which mlockall would allow. */
 static void build_and_drop_all_but_survivors(void) {
-    for (size_t index = 0; index < BLOCKS; index++) memset(blocks[index] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    blocks_take(blocks, BLOCKS, BLOCK_BYTES);
     for (size_t index = 0; index < SURVIVORS; index++) {
         hak_free(survivors[index]);
         survivors[index] = blocks[index * BLOCKS_PER_SURVIVOR];
         blocks[index * BLOCKS_PER_SURVIVOR] = NULL;
     }
-    for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
+    blocks_free(blocks, BLOCKS);
 }
 
 static void helper_ends_under_mlockall(void *unused) {
@@ -202,7 +195,7 @@ static void test_mlockall(void **state) {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
 
 static void drop_from(size_t count, size_t kept_interval) {
-    for (size_t index = 0; index < count; index++) memset(blocks[index] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    blocks_take(blocks, count, BLOCK_BYTES);
     for (size_t index = 0; index < count; index++)
         if (index % kept_interval != 0) hak_free(blocks[index]);
     hak_thread_flush();

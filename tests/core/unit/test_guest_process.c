@@ -7,11 +7,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/blocks.h"
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
@@ -50,10 +50,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, T
 
 /* ---- The processes ---- */
 
-static void build_and_drop(void) {
-    for (size_t index = 0; index < BLOCKS; index++) memset(blocks[index] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
-    for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
-}
+static void build_and_drop(void) { blocks_churn(blocks, BLOCKS, BLOCK_BYTES); }
 
 static void await_helper(void) {
     for (unsigned tries = 0; resident_thread_count() < 2 && tries < 1000; tries++) build_and_drop();

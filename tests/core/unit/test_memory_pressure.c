@@ -15,6 +15,7 @@
 
 #include "platform/os.h"
 #include "support/await.h"
+#include "support/blocks.h"
 #include "support/child.h"
 #include "support/stats.h"
 #include "support/suite.h"
@@ -129,11 +130,7 @@ static void test_stalls_are_short(void **state) {
 static void churn(void) {
     enum { BLOCKS = 40000, BLOCK_BYTES = 1200 };
     static void *blocks[BLOCKS];
-    for (size_t number = 0; number < BLOCKS; number++) {
-        REQUIRE((blocks[number] = hak_malloc(BLOCK_BYTES)) != NULL);
-        memset(blocks[number], 1, BLOCK_BYTES);
-    }
-    for (size_t number = 0; number < BLOCKS; number++) hak_free(blocks[number]);
+    blocks_churn(blocks, BLOCKS, BLOCK_BYTES);
 }
 
 /* The helper looks while a level is held; the churn goes on, so that it is not taken back for want of use. */

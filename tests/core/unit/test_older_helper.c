@@ -3,9 +3,9 @@
  * next one may start meanwhile, and hak_quiesce_begin returns when both are gone. The test makes the exit slow.
  */
 #include <pthread.h>
-#include <string.h>
 
 #include "base/base.h"
+#include "support/blocks.h"
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -35,9 +35,8 @@ void __wrap_hak_core_os_wait_ms(_Atomic uint32_t *word, uint32_t expected, uint3
 }
 
 static void build_and_drop(void) {
-    static char *blocks[BLOCKS];
-    for (size_t index = 0; index < BLOCKS; index++) memset(blocks[index] = hak_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
-    for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
+    static void *blocks[BLOCKS];
+    blocks_churn(blocks, BLOCKS, BLOCK_BYTES);
 }
 
 static void replaces_one_that_exits(void *unused) {

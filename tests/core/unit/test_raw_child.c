@@ -18,6 +18,7 @@
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
 #include "support/await.h"
+#include "support/blocks.h"
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
@@ -25,16 +26,9 @@
 #include "unit/raw_fork.h"
 
 enum { BLOCKS = 20000, BLOCK_BYTES = 2000, CHILD_SECONDS_MAX = 30, CHILDREN = 20 };
-static char *blocks[BLOCKS];
+static void *blocks[BLOCKS];
 
-static void build_and_drop(void) {
-    for (size_t index = 0; index < BLOCKS; index++) {
-        blocks[index] = hak_malloc(BLOCK_BYTES);
-        REQUIRE(blocks[index] != NULL);
-        memset(blocks[index], 1, BLOCK_BYTES);
-    }
-    for (size_t index = 0; index < BLOCKS; index++) hak_free(blocks[index]);
-}
+static void build_and_drop(void) { blocks_churn(blocks, BLOCKS, BLOCK_BYTES); }
 
 static void start_helper(void) {
     build_and_drop();
