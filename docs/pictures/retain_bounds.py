@@ -7,18 +7,14 @@ The interpreter is one of an environment with hakmem and matplotlib (pip install
 
 from __future__ import annotations
 
-import argparse
-import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import hakmem
-from matplotlib.figure import Figure
+import picture
 
-MEBIBYTE = 1024 * 1024
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 BLOCK_BYTES = 500
 BLOCKS = 240_000
 KEPT_BLOCKS = 20_000
@@ -27,9 +23,8 @@ REST_MS = 60  # between the end of the building and the drop
 DROP_MS = 220
 END_MS = 1300
 SAMPLE_MS = 4
-SIZE_INCHES = (9.0, 6.4)
-DOTS_PER_INCH = 120
-LIVE, FREE, RESIDENT, BURST, IDLE = "#8c959f", "#d1242f", "#222222", "#0969da", "#1a7f37"
+HEIGHT_INCHES = 6.4
+FREE, IDLE_BOUND = "#d1242f", "#1a7f37"
 
 
 class Sample(NamedTuple):
@@ -43,22 +38,17 @@ class Sample(NamedTuple):
 # ---- Measure ----
 
 
-def resident_bytes() -> int:
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * PAGE_BYTES
-
-
 def measure() -> list[Sample]:
     """Build, rest, drop from the end, idle. Time 0 is the begin of the drop."""
     samples: list[Sample] = []
-    base_bytes = resident_bytes()
+    base_bytes = picture.resident_bytes()
     begin = time.monotonic()
 
     def sample() -> None:
         stats = hakmem.stats()
         live_bytes = stats["live_bytes"]
         used_bytes = live_bytes + stats["cached_bytes"] - stats["large_bytes"]
-        resident = resident_bytes() - base_bytes
+        resident = picture.resident_bytes() - base_bytes
         now_ms = (time.monotonic() - begin) * 1000
         samples.append(Sample(now_ms, live_bytes, used_bytes, stats["free_resident_bytes"], resident))
 
@@ -100,10 +90,6 @@ def burst_bound(used_bytes: int) -> float:
 # ---- Draw ----
 
 
-def mebibytes(values: Iterable[float]) -> list[float]:
-    return [value / MEBIBYTE for value in values]
-
-
 def note(axes: Any, text: str, at: tuple[float, float], where: tuple[float, float]) -> None:
     arrow = {"arrowstyle": "->", "color": "#57606a", "linewidth": 0.8}
     axes.annotate(text, at, where, fontsize=9, color="#24292f", va="center", arrowprops=arrow)
@@ -111,28 +97,31 @@ def note(axes: Any, text: str, at: tuple[float, float], where: tuple[float, floa
 
 def draw_process(axes: Any, samples: Sequence[Sample]) -> None:
     times = [row.time_ms for row in samples]
-    axes.fill_between(times, mebibytes(row.live_bytes for row in samples), color=LIVE, alpha=0.45, linewidth=0)
-    axes.plot(times, mebibytes(row.resident_bytes for row in samples), color=RESIDENT, linewidth=1.6)
+    live = picture.mebibytes(row.live_bytes for row in samples)
+    resident = picture.mebibytes(row.resident_bytes for row in samples)
+    axes.fill_between(times, live, color=picture.LIVE, alpha=0.45, linewidth=0)
+    axes.plot(times, resident, color=picture.RESIDENT, linewidth=1.6)
     axes.set_ylabel("MiB, above the start")
     axes.text(-40, 50, "live", color="#424a53", ha="center", fontsize=10)
-    peak = max(row.resident_bytes for row in samples) / MEBIBYTE
-    axes.text(70, peak * 0.97, "resident, as the kernel counts", color=RESIDENT, fontsize=10, va="center")
+    text = "resident, as the kernel counts"
+    axes.text(70, max(resident) * 0.97, text, color=picture.RESIDENT, fontsize=10, va="center")
     axes.set_title("A heap is built, dropped in portions, and left alone", loc="left", fontsize=11)
 
 
 def draw_bounds(axes: Any, samples: Sequence[Sample], delay_ms: int) -> None:
     times = [row.time_ms for row in samples]
-    free = mebibytes(row.free_bytes for row in samples)
-    burst = mebibytes(burst_bound(row.used_bytes) for row in samples)
-    idle = mebibytes(idle_bound(row.used_bytes) for row in samples)
+    free = picture.mebibytes(row.free_bytes for row in samples)
+    burst = picture.mebibytes(burst_bound(row.used_bytes) for row in samples)
+    idle = picture.mebibytes(idle_bound(row.used_bytes) for row in samples)
     axes.fill_between(times, free, color=FREE, alpha=0.25, linewidth=0)
     axes.plot(times, free, color=FREE, linewidth=1.2)
-    axes.plot(times, burst, color=BURST, linewidth=1.6)
-    axes.plot(times, idle, color=IDLE, linewidth=1.6, linestyle=(0, (5, 2)))
+    axes.plot(times, burst, color=picture.BURST_BOUND, linewidth=1.6)
+    axes.plot(times, idle, color=IDLE_BOUND, linewidth=1.6, linestyle=(0, (5, 2)))
     axes.set_ylabel("MiB")
-    axes.text(times[-1], burst[-1] + 0.5, "burst bound: all that is free", color=BURST, ha="right", va="bottom")
+    text = "burst bound: all that is free"
+    axes.text(times[-1], burst[-1] + 0.5, text, color=picture.BURST_BOUND, ha="right", va="bottom")
     text = "idle bound: what has been free for longer than the delay"
-    axes.text(times[-1], idle[-1] + 0.5, text, color=IDLE, ha="right", va="bottom")
+    axes.text(times[-1], idle[-1] + 0.5, text, color=IDLE_BOUND, ha="right", va="bottom")
     axes.text(120, burst[-1] * 0.62, "free and resident", color="#a40e26", va="center", fontsize=10)
     place_notes(axes, times, free, delay_ms)
     axes.set_title("Free OS pages that are resident, and the two bounds", loc="left", fontsize=11)
@@ -163,22 +152,17 @@ def place_notes(axes: Any, times: Sequence[float], free: Sequence[float], delay_
 
 
 def draw(samples: Sequence[Sample], out: Path) -> None:
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    figure = picture.new_figure(HEIGHT_INCHES)
     process, bounds = figure.subplots(2, 1, sharex=True)
     draw_process(process, samples)
     draw_bounds(bounds, samples, option("purge_delay_ms"))
     for axes in (process, bounds):
-        axes.set_ylim(bottom=0)
-        axes.margins(x=0.01)
-        axes.grid(axis="y", color="#d0d7de", linewidth=0.5)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(out, dpi=DOTS_PER_INCH)
+        picture.style_over_time(axes)
+    picture.save(figure, out)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("retain-bounds.png"))
-    arguments = parser.parse_args()
+    arguments = picture.command_line(__doc__, "retain-bounds.png").parse_args()
     hakmem.enable()
     draw(measure(), arguments.out)
 

@@ -7,18 +7,16 @@ The interpreter is one of an environment with hakmem and matplotlib (pip install
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
+import picture
 from bench.process.report import IDLE, LEANEST, OURS, PHASES, STOCK
 from bench.shared.results import MEBIBYTE, Results
 from bench.shared.runner import Sample
-from matplotlib.figure import Figure
 
-SIZE_INCHES = (9.0, 5.6)
-DOTS_PER_INCH = 120
+HEIGHT_INCHES = 5.6
 # Of each peer: colour, mark, size of the mark.
 MARKS = {
     STOCK: ("#222222", "|", 14),
@@ -55,7 +53,7 @@ def draw_row(axes: Any, results: Results, row: int, workload: str) -> None:
 
 
 def draw(results: Results, kept_percent: str, out: Path) -> None:
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    figure = picture.new_figure(HEIGHT_INCHES)
     axes = figure.subplots()
     workloads = results.workloads[::-1]
     labels = []
@@ -76,14 +74,13 @@ def draw(results: Results, kept_percent: str, out: Path) -> None:
     dropped = "all" if kept_percent == "0" else f"all but {kept_percent} %"
     axes.set_title(f"Whole programs: what stays resident after {dropped} was dropped", loc="left", fontsize=11)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    figure.savefig(out, dpi=DOTS_PER_INCH)
+    picture.save(figure, out)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = picture.command_line(__doc__, "whole-process.png")
     parser.add_argument("file", nargs="?", type=Path, default=Path("build/bench/process.json"))
     parser.add_argument("--kept", default="1", help="percent that was not dropped (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("whole-process.png"))
     arguments = parser.parse_args()
     draw(read(arguments.file, arguments.kept), arguments.kept, arguments.out)
 
