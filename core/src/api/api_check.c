@@ -234,7 +234,7 @@ size_t hak_check(void) {
     }
     EXPECT_EQUAL(&findings, "I17", &supply, supply.lists_in_use, lists_in_use);
     check_lists(&findings);
-    for (SuperSlab *mapping = supply.mapping_oldest; mapping != NULL; mapping = mapping->queue_next)
+    for (SuperSlab *mapping = supply.mapping_queue.oldest; mapping != NULL; mapping = mapping->queue_next)
         check_queued_mapping(&findings, mapping);
     check_slack_mappings(&findings);
     for (Heap *heap = LOAD_RELAXED(heap_list); heap != NULL; heap = heap->next) check_heap(&findings, heap);

@@ -104,7 +104,7 @@ bool mapping_return(SuperSlab *mapping, const void *block) {
         mapping_uncount(mapping);
         registry_slab_class_set(mapping->base, SLAB_CLASS_FREE);
         if (mapping->is_queued) {
-            mapping_queue_remove(mapping);
+            supply_queue_remove(&supply.mapping_queue, mapping);
             purge_tail_unlocked(mapping); /* free for longer than the OS pages of the block */
         }
         mapping_count(mapping, mapping->block_bytes, false);
@@ -120,7 +120,7 @@ static size_t release(SuperSlab *mapping, size_t wanted_bytes) {
     size_t kept_bytes = wanted_bytes < backed_bytes ? (backed_bytes - wanted_bytes) & ~(SUPERSLAB_BYTES - 1) : 0;
     uintptr_t address = mapping->base + kept_bytes;
     mapping_uncount(mapping);
-    if (kept_bytes == 0) mapping_queue_remove(mapping);
+    if (kept_bytes == 0) supply_queue_remove(&supply.mapping_queue, mapping);
     registry_remove_begin(mapping, address, mapping_bytes - kept_bytes);
     if (kept_bytes > 0) {
         mapping->mapping_bytes = mapping->backed_bytes = kept_bytes;
@@ -152,7 +152,7 @@ static size_t purge_tail_piece(SuperSlab *mapping) {
     supply.mapping_free_bytes -= bytes;
     supply.purged_bytes += bytes;
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)bytes, memory_order_relaxed);
-    if (mapping_free_bytes_of(mapping) == 0) mapping_queue_remove(mapping);
+    if (mapping_free_bytes_of(mapping) == 0) supply_queue_remove(&supply.mapping_queue, mapping);
     lock_release(&supply_lock);
     lock_acquire(&supply_lock);
     return bytes;
@@ -166,12 +166,12 @@ size_t mapping_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     while ((excess_bytes = atomic_load(&backed_free_bytes) - target_bytes) > 0 && given_back_bytes < bytes_max) {
         size_t wanted_bytes = bytes_max - given_back_bytes;
         if ((uint64_t)excess_bytes < wanted_bytes) wanted_bytes = (size_t)excess_bytes;
-        SuperSlab *mapping = supply.mapping_oldest;
+        SuperSlab *mapping = supply.mapping_queue.oldest;
         if (mapping == NULL || !os_has_aged(now_ms, mapping->queue_since_ms, age_ms)) break;
         size_t bytes = mapping->is_free ? release(mapping, wanted_bytes) : purge_tail_piece(mapping);
         if (bytes == 0) { /* the kernel refused: to the end of the queue, asked again later */
-            mapping_queue_remove(mapping);
-            mapping_queue_append(mapping);
+            supply_queue_remove(&supply.mapping_queue, mapping);
+            supply_queue_append(&supply.mapping_queue, mapping);
             break;
         }
         given_back_bytes += bytes;
@@ -196,7 +196,7 @@ static void abandon(SuperSlab *mapping) {
 static SuperSlab *move(SuperSlab *mapping, SuperSlab *moved, size_t block_bytes) {
     lock_acquire(&supply_lock);
     mapping_uncount(mapping);
-    if (mapping->is_queued) mapping_queue_remove(mapping);
+    if (mapping->is_queued) supply_queue_remove(&supply.mapping_queue, mapping);
     uintptr_t old_address = mapping->base;
     size_t old_bytes = mapping->mapping_bytes;
     registry_remove_begin(mapping, old_address, old_bytes);

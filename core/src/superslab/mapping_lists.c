@@ -1,38 +1,11 @@
 /*
- * superslab/mapping_lists.c - the mappings' queue, their list of slack, and their share of the supply's sums.
+ * superslab/mapping_lists.c - the mappings' list of slack, and their share of the supply's queues and sums.
  *
  * Layer: superslab. Thread rule: see mapping_lists.h.
  */
 #include "superslab/mapping_lists.h"
 
-#include "platform/os.h"
 #include "superslab/registry.h"
-
-/* ---- The queue ---- */
-
-void mapping_queue_append(SuperSlab *mapping) {
-    mapping->is_queued = true;
-    mapping->queue_since_ms = (uint32_t)os_now_ms();
-    mapping->queue_next = NULL;
-    mapping->queue_previous = supply.mapping_newest;
-    if (supply.mapping_newest != NULL)
-        supply.mapping_newest->queue_next = mapping;
-    else
-        supply.mapping_oldest = mapping;
-    supply.mapping_newest = mapping;
-}
-
-void mapping_queue_remove(SuperSlab *mapping) {
-    mapping->is_queued = false;
-    if (mapping->queue_previous != NULL)
-        mapping->queue_previous->queue_next = mapping->queue_next;
-    else
-        supply.mapping_oldest = mapping->queue_next;
-    if (mapping->queue_next != NULL)
-        mapping->queue_next->queue_previous = mapping->queue_previous;
-    else
-        supply.mapping_newest = mapping->queue_previous;
-}
 
 /* ---- The list of mappings with slack (I16): addresses that a cut gives back ---- */
 
@@ -76,8 +49,8 @@ void mapping_count(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     supply.mapping_free_bytes += free_bytes;
     atomic_fetch_add(&backed_free_bytes, (int64_t)free_bytes);
     /* A mapping that is queued already stays where it is: the tail keeps its age. */
-    if (free_bytes > 0 && !mapping->is_queued) mapping_queue_append(mapping);
-    if (free_bytes == 0 && mapping->is_queued) mapping_queue_remove(mapping);
+    if (free_bytes > 0 && !mapping->is_queued) supply_queue_append(&supply.mapping_queue, mapping);
+    if (free_bytes == 0 && mapping->is_queued) supply_queue_remove(&supply.mapping_queue, mapping);
     if (has_slack(mapping)) slack_insert(mapping);
 }
 

@@ -1,5 +1,5 @@
 /*
- * superslab/mapping_lists.h - the mappings' queue, their list of slack, and their share of the supply's sums.
+ * superslab/mapping_lists.h - the mappings' list of slack, and their share of the supply's queues and sums.
  *
  * Layer: superslab, private to the files of mappings. Does not decide which mapping serves. Thread rule: all under the
  * supply lock. A mapping that is not counted is its caller's alone.
@@ -19,10 +19,6 @@ HAK_INLINE size_t mapping_free_bytes_of(const SuperSlab *mapping) {
 HAK_INLINE size_t mapping_cut_bytes_of(const SuperSlab *mapping) {
     return round_up_bytes(mapping->block_bytes, SLAB_BYTES);
 }
-
-/* The queue (I16), oldest first. Append sets queue_since_ms to now. */
-void mapping_queue_append(SuperSlab *mapping);
-void mapping_queue_remove(SuperSlab *mapping);
 
 /* Sets the block, live or not, and adds the mapping to the sums, the lists and the registry. */
 void mapping_count(SuperSlab *mapping, size_t block_bytes, bool is_live);

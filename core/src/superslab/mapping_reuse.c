@@ -46,7 +46,7 @@ static bool is_better(const SuperSlab *one, const SuperSlab *other, size_t bytes
 
 SuperSlab *mapping_find_free(size_t bytes, size_t alignment, bool is_growing) {
     enum { FREE_MAX = 32, VISITS_MAX = 256 };
-    SuperSlab *mapping = supply.mapping_newest, *best = NULL;
+    SuperSlab *mapping = supply.mapping_queue.newest, *best = NULL;
     unsigned visits = 0, free_count = 0;
     for (; mapping != NULL && visits < VISITS_MAX && free_count < FREE_MAX; mapping = mapping->queue_previous) {
         visits++;
@@ -106,7 +106,7 @@ void mapping_absorb(SuperSlab *mapping, size_t bytes) {
             mapping->backed_bytes = mapping->mapping_bytes + taken_bytes;
         } else {
             taken_bytes = behind->mapping_bytes; /* all: without backed bytes it would be in no queue */
-            mapping_queue_remove(behind);
+            supply_queue_remove(&supply.mapping_queue, behind);
             mapping_uncount(behind);
             mapping->backed_bytes = mapping->mapping_bytes + behind->backed_bytes;
             supply_header_return(behind);

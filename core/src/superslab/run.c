@@ -58,7 +58,7 @@ static bool find_free_run_in(SuperSlab *superslab, unsigned count, size_t alignm
 static bool find_free_run(unsigned count, size_t alignment, FreeRun *found) {
     enum { VISITS_MAX = 64 };
     unsigned visits = 0;
-    for (SuperSlab *superslab = supply.queue_newest; superslab != NULL && visits < VISITS_MAX / 4; visits++) {
+    for (SuperSlab *superslab = supply.queue.newest; superslab != NULL && visits < VISITS_MAX / 4; visits++) {
         if (run_starts(superslab->backed_free_slabs, count, alignment) != 0)
             return find_free_run_in(superslab, count, alignment, found);
         superslab = superslab->queue_previous;

@@ -63,28 +63,28 @@ static void spare_insert_refused(SuperSlab *superslab) {
     supply.lists_in_use |= 1;
 }
 
-void supply_queue_append(SuperSlab *superslab) {
+void supply_queue_append(SupplyQueue *queue, SuperSlab *superslab) {
     superslab->is_queued = true;
     superslab->queue_since_ms = (uint32_t)os_now_ms();
     superslab->queue_next = NULL;
-    superslab->queue_previous = supply.queue_newest;
-    if (supply.queue_newest != NULL)
-        supply.queue_newest->queue_next = superslab;
+    superslab->queue_previous = queue->newest;
+    if (queue->newest != NULL)
+        queue->newest->queue_next = superslab;
     else
-        supply.queue_oldest = superslab;
-    supply.queue_newest = superslab;
+        queue->oldest = superslab;
+    queue->newest = superslab;
 }
 
-void supply_queue_remove(SuperSlab *superslab) {
+void supply_queue_remove(SupplyQueue *queue, SuperSlab *superslab) {
     superslab->is_queued = false;
     if (superslab->queue_previous != NULL)
         superslab->queue_previous->queue_next = superslab->queue_next;
     else
-        supply.queue_oldest = superslab->queue_next;
+        queue->oldest = superslab->queue_next;
     if (superslab->queue_next != NULL)
         superslab->queue_next->queue_previous = superslab->queue_previous;
     else
-        supply.queue_newest = superslab->queue_previous;
+        queue->newest = superslab->queue_previous;
 }
 
 /* ---- Birth ---- */
@@ -180,7 +180,7 @@ SuperSlab *superslab_allocate(void) {
 
 static SuperSlab *superslab_with_free_slab(void) {
     enum { QUEUE_VISITS_MAX = 8 }; /* queued ones without a backed free slab have backed tails; they are few */
-    SuperSlab *newest = supply.queue_newest;
+    SuperSlab *newest = supply.queue.newest;
     for (unsigned visits = 0; newest != NULL && visits < QUEUE_VISITS_MAX; visits++, newest = newest->queue_previous)
         if (newest->backed_free_slabs != 0) return newest;
     uint64_t candidates = supply.lists_in_use & (((uint64_t)1 << SLABS_PER_SUPERSLAB) - 1) & ~(uint64_t)1;
@@ -195,8 +195,8 @@ static SuperSlab *superslab_with_free_slab(void) {
 
 void supply_queue_update(SuperSlab *superslab) {
     bool belongs_in_queue = (superslab->backed_free_slabs | superslab->backed_tails) != 0;
-    if (belongs_in_queue && !superslab->is_queued) supply_queue_append(superslab);
-    if (!belongs_in_queue && superslab->is_queued) supply_queue_remove(superslab);
+    if (belongs_in_queue && !superslab->is_queued) supply_queue_append(&supply.queue, superslab);
+    if (!belongs_in_queue && superslab->is_queued) supply_queue_remove(&supply.queue, superslab);
 }
 
 bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs) {
@@ -305,7 +305,7 @@ static int64_t backed_bytes_of(const SuperSlab *superslab) {
 void supply_release_begin(SuperSlab *superslab) {
     HAK_ASSERT_OP(supply_used_slabs(superslab), ==, 0);
     HAK_ASSERT_OP(superslab->purging_slabs, ==, 0);
-    if (superslab->is_queued) supply_queue_remove(superslab);
+    if (superslab->is_queued) supply_queue_remove(&supply.queue, superslab);
     list_remove(superslab);
     registry_remove_begin(superslab, superslab->base, SUPERSLAB_BYTES);
     supply.mapped_count--;

@@ -93,7 +93,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) 
     uint32_t now_ms = (uint32_t)os_now_ms();
     lock_acquire(&supply_lock);
     while (atomic_load(&backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
-        SuperSlab *superslab = supply.queue_oldest;
+        SuperSlab *superslab = supply.queue.oldest;
         if (superslab == NULL || !os_has_aged(now_ms, superslab->queue_since_ms, age_ms)) break;
         if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0) {
             size_t before_bytes = given_back_bytes;
@@ -108,8 +108,9 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) 
                 supply_queue_update(superslab);
                 continue;
             }
-            supply_queue_remove(superslab); /* the kernel refused: to the end of the queue, asked again later */
-            supply_queue_append(superslab);
+            /* the kernel refused: to the end of the queue, asked again later */
+            supply_queue_remove(&supply.queue, superslab);
+            supply_queue_append(&supply.queue, superslab);
             break;
         }
         superslab->backed_free_slabs = 0;

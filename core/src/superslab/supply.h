@@ -23,12 +23,17 @@ typedef struct HeaderStack {
 
 _Static_assert(sizeof(HeaderStack) <= OS_PAGE_BYTES_MIN, "one OS page");
 
+/* SuperSlabs or mappings by the age of what is free in them, through queue_next and queue_previous. */
+typedef struct SupplyQueue {
+    SuperSlab *oldest, *newest;
+} SupplyQueue;
+
 typedef struct Supply {
     SuperSlab *active_by_used[SLABS_PER_SUPERSLAB + 1]; /* [n]: active with n used slabs; [0] stays NULL */
     SuperSlab *spare, *spare_last;                      /* one list: ordinary, newest first; then refused ones, */
     SuperSlab *spare_refused;                           /* which the kernel did not unmap: the one refused last */
-    uint64_t lists_in_use;                  /* bit n > 0: active_by_used[n] is not empty; bit 0: spare is not empty */
-    SuperSlab *queue_oldest, *queue_newest; /* the purge queue (I11), through queue_next and queue_previous */
+    uint64_t lists_in_use; /* bit n > 0: active_by_used[n] is not empty; bit 0: spare is not empty */
+    SupplyQueue queue;     /* the purge queue (I11) */
     HeaderStack *unused_headers;
     uint64_t mapped_count;        /* SuperSlabs, active and spare */
     uint64_t born, died;          /* active = born - died */
@@ -37,8 +42,8 @@ typedef struct Supply {
     _Atomic uint64_t large_bytes; /* theirs; read without the lock, too */
     /* mapping_bytes = live blocks in mappings + mapping_free_bytes + mapping_unbacked_bytes */
     uint64_t mapping_bytes, mapping_free_bytes, mapping_unbacked_bytes;
-    SuperSlab *mapping_oldest, *mapping_newest; /* the mappings' queue (I16), through the same links */
-    SuperSlab *mapping_slack; /* live mappings that a cut makes shorter (I16), through next and previous */
+    SupplyQueue mapping_queue; /* the mappings' queue (I16) */
+    SuperSlab *mapping_slack;  /* live mappings that a cut makes shorter (I16), through next and previous */
 } Supply;
 
 extern Supply supply;
@@ -61,9 +66,11 @@ bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs);
 /* supply_slabs_join, and the release if it is due. Called with the lock; returns without it. */
 void supply_slabs_return(SuperSlab *superslab, uint32_t slabs);
 
-/* The purge queue. Append sets queue_since_ms to now; update restores I11 after a change of either set. */
-void supply_queue_append(SuperSlab *superslab);
-void supply_queue_remove(SuperSlab *superslab);
+/* Either queue, of a SuperSlab or a mapping. Append sets queue_since_ms to now. */
+void supply_queue_append(SupplyQueue *queue, SuperSlab *superslab);
+void supply_queue_remove(SupplyQueue *queue, SuperSlab *superslab);
+
+/* Restores I11 after a change of backed_free_slabs or backed_tails. */
 void supply_queue_update(SuperSlab *superslab);
 
 /* Headers of SuperSlabs and mappings. Take: contents undefined; NULL: no memory. Return: contents are lost. */

@@ -56,7 +56,7 @@ static void rest_keeps_its_age(void *unused) {
     REQUIRE(rest->is_queued && rest->queue_since_ms == since_ms);
     REQUIRE_EQUAL(stats_checked().mapped_bytes, 14 * MIB);
     front = grow(front, 5 * MIB, 13 * MIB); /* the last piece goes whole, with what the block does not need yet */
-    REQUIRE(front == whole && supply.mapping_oldest == ptr_to_superslab(whole));
+    REQUIRE(front == whole && supply.mapping_queue.oldest == ptr_to_superslab(whole));
     REQUIRE_EQUAL(stats_checked().free_resident_bytes, MIB);
     REQUIRE(!hak_owns(front + 14 * MIB));
     hak_free(front);
