@@ -40,6 +40,7 @@ static void *large_malloc_with_room(size_t size_bytes, size_t room_bytes, size_t
         return NULL;
     }
     atomic_fetch_add_explicit(&heap_large_mallocs, 1, memory_order_relaxed);
+    retention_after_use((int64_t)size_bytes);
     os_memory_tool_show(block, round_up_bytes(size_bytes, os_page_bytes));
     return block;
 }
@@ -132,6 +133,7 @@ void *large_resize(void *block, size_t size_bytes) {
         if (mapping != NULL) resized = (void *)mapping->base;
     }
     if (resized != NULL) os_memory_tool_show(resized, round_up_bytes(size_bytes, os_page_bytes));
+    retention_after_use((int64_t)size_bytes);
     retention_poll_if_due(LOAD_RELAXED(backed_free_bytes) - free_bytes); /* a shrunk one left free OS pages */
     return resized;
 }

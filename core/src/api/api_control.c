@@ -9,6 +9,7 @@
 #include "alloc/empty_heap.h"
 #include "cache/reclaim.h"
 #include "heap/heap.h"
+#include "heap/heap_slabs.h"
 #include "lifecycle/freeze.h"
 #include "lifecycle/start.h"
 #include "platform/option.h"
@@ -28,11 +29,11 @@ void hak_thread_flush(void) {
 
 size_t hak_trim(void) {
     core_start();
-    uint64_t before_bytes = superslab_counts().purged_bytes + purge_bytes_total();
+    uint64_t before_bytes = superslab_purged_bytes() + heap_slabs_purged_bytes();
     hak_thread_flush();
     reclaim_others(false);
     (void)purge_run(0, 0, SIZE_MAX);
-    return (size_t)(superslab_counts().purged_bytes + purge_bytes_total() - before_bytes);
+    return (size_t)(superslab_purged_bytes() + heap_slabs_purged_bytes() - before_bytes);
 }
 
 void hak_quiesce_begin(void) {

@@ -12,10 +12,10 @@
 #include "cache/magazine.h"
 #include "heap/heap.h"
 #include "heap/heap_all.h"
+#include "heap/heap_slabs.h"
 #include "lifecycle/start.h"
 #include "platform/option.h"
 #include "retention/burst.h"
-#include "retention/purge.h"
 #include "superslab/metadata.h"
 #include "superslab/superslab.h"
 
@@ -126,7 +126,7 @@ int hak_stats_get(hak_stats_t *stats) {
     full.superslabs_spare = counts.spare;
     full.superslabs_born = counts.born;
     full.superslabs_died = counts.died;
-    full.purged_bytes_total = counts.purged_bytes + purge_bytes_total();
+    full.purged_bytes_total = counts.purged_bytes + heap_slabs_purged_bytes();
     full.served_requests = served_requests();
     full.served_bytes = LOAD_RELAXED(served_bytes);
     full.passed_requests = LOAD_RELAXED(passed_requests);

@@ -11,6 +11,10 @@
 #include "platform/message.h"
 #include "slab/slab.h"
 
+static _Atomic uint64_t purged_bytes; /* of slabs in use, ever */
+
+uint64_t heap_slabs_purged_bytes(void) { return LOAD_RELAXED(purged_bytes); }
+
 static void lists_in_use_set(HeapClass *class, unsigned list, bool is_in_use) {
     unsigned bit = 1u << list;
     class->lists_in_use = (uint16_t)(is_in_use ? class->lists_in_use | bit : class->lists_in_use & ~bit);
@@ -109,6 +113,7 @@ size_t heap_slab_from_purging(Heap *heap, Slab *slab, OsPageSet refused) {
     slab->purging_pages = 0;
     heap->slabs.purging_slabs--;
     atomic_fetch_sub_explicit(&backed_free_bytes, os_page_set_bytes(purged), memory_order_relaxed);
+    atomic_fetch_add_explicit(&purged_bytes, (uint64_t)os_page_set_bytes(purged), memory_order_relaxed);
     if (slab->used_blocks == 0) {
         heap_slab_became_empty(heap, slab);
     } else if (heap->kind == HEAP_POOLED) { /* its thread ended meanwhile */

@@ -37,6 +37,9 @@ void heap_slab_queue_update(Heap *heap, Slab *slab);
 void heap_slab_to_purging(Heap *heap, Slab *slab);
 size_t heap_slab_from_purging(Heap *heap, Slab *slab, OsPageSet refused);
 
+/* Bytes given back of slabs in use, ever. Any thread, no lock. superslab_purged_bytes has those of the supply. */
+uint64_t heap_slabs_purged_bytes(void);
+
 /* ---- Owners ---- */
 
 /* The slab's last used block came back: it goes to the supply. */

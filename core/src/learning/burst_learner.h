@@ -6,7 +6,8 @@
  * Somebody who knows the process tells what it sees, before each purge for the burst bound. The learner answers with a
  * level: how many bytes of free OS pages are worth holding.
  *
- *   demand = most used bytes of the last second
+ *   demand = most used bytes of the last second: those of now, and what has become free since the last look. Free
+ *            bytes that nobody used in between are no demand
  *   regret = bytes that were touched first while as many had been purged for the burst bound a moment before: within
  *            the time for which free memory may stay, and within a second
  *   gain   = bytes that were reused of what was held above the fixed bound, times the time of a first touch
@@ -19,6 +20,10 @@
  *   fixed -regret-> tried -window ends, gain >= price-> kept -savings used up-> fixed
  *                   tried -window ends, gain < price-> fixed or kept, whatever it was
  *                   kept -regret-> tried
+ *
+ * A window of peak demand takes the demand alone, whether holding as much pays or not:
+ *
+ *   any -is_window-> window -not is_window-> fixed
  */
 #ifndef HAK_LEARNING_BURST_LEARNER_H
 #define HAK_LEARNING_BURST_LEARNER_H
@@ -29,7 +34,7 @@
  * which is usual, holding an OS page for up to a second pays if it is used again. */
 #define BURST_PRICE_NS_PER_MIB_MS 128
 
-#define BURST_WINDOW_MS 250
+#define BURST_TRIAL_MS 250
 #define BURST_REST_MS_MIN 1000  /* after a level was taken back nothing is tried for so long; */
 #define BURST_REST_MS_MAX 32000 /* each time twice as long, until a level is kept */
 #define BURST_REGRET_BYTES_MIN ((int64_t)1 << 20)
@@ -37,23 +42,29 @@
 enum { BURST_BUCKETS = 8, BURST_BUCKET_MS = 125 }; /* a second */
 
 typedef struct BurstSight {
+    bool is_window;            /* the demand alone */
     uint64_t now_ms;           /* not 0 */
     int64_t used_bytes;        /* in blocks, cached ones too */
     int64_t free_bytes;        /* in free OS pages that are resident */
+    int64_t least_free_bytes;  /* the least since the last sight, or more */
     int64_t fixed_bytes;       /* what may be free without a learner; at most 2^61 */
     uint64_t delay_ms;         /* for how long it may be free */
     uint64_t purged_bytes;     /* since the start: for the burst bound */
-    uint64_t aged_bytes;       /* since the start: because they were free for long */
+    uint64_t gone_bytes;       /* since the start: given back to the OS for any reason, those too */
     uint64_t touched_bytes;    /* since the start: OS pages that were touched first */
     uint64_t touch_ns_per_mib; /* the time that it takes to touch a MiB first */
 } BurstSight;
 
-typedef enum BurstState { BURST_FIXED, BURST_TRIED, BURST_KEPT } BurstState;
+typedef enum BurstState { BURST_FIXED, BURST_TRIED, BURST_KEPT, BURST_WINDOW } BurstState;
+
+/* The level of a window: the demand is the only limit. */
+#define BURST_LEVEL_BYTES_MAX INT64_MAX
 
 typedef struct BurstLearner {
     BurstState state;
     int64_t level_bytes;      /* 0: what the fixed bound allows */
-    int64_t kept_level_bytes; /* what a trial that fails goes back to */
+    int64_t kept_level_bytes; /* what a trial that fails goes back to, */
+    int64_t kept_savings_ns;  /* with these savings */
     BurstSight last;
     uint64_t bucket;                          /* time / BURST_BUCKET_MS */
     int64_t demand_bytes[BURST_BUCKETS];      /* the demand in each */

@@ -6,6 +6,7 @@
 #include "retention/burst.h"
 
 #include "heap/heap_all.h"
+#include "heap/heap_slabs.h"
 #include "learning/burst_learner.h"
 #include "platform/option.h"
 #include "platform/os.h"
@@ -20,12 +21,15 @@ static _Atomic int64_t level_bytes, limit_bytes;
 static _Atomic uint64_t regret_bytes, tried, kept, taken_back;
 static _Atomic uint64_t told_at_ms; /* when the learner was told something last */
 
-static _Atomic uint64_t purged_bytes, aged_bytes;
+static _Atomic uint64_t purged_bytes;
+_Atomic int64_t burst_least_free_bytes;
+_Atomic uint64_t burst_poll_at_touched_bytes = UINT64_MAX;
 
 void burst_note_purged(size_t bytes) { atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed); }
-void burst_note_aged(size_t bytes) { atomic_fetch_add_explicit(&aged_bytes, bytes, memory_order_relaxed); }
 
 /* ---- The bound ---- */
+
+static bool is_window(void) { return (option_value(OPTION_LEARN) & OPTION_LEARN_WINDOW) != 0; }
 
 /* A value that the user has set is not learned. Without a delay there is no burst bound. */
 static bool is_learned(void) {
@@ -40,8 +44,7 @@ static int64_t used_bytes_with_large(int64_t used_bytes) { return used_bytes + (
 
 Bound burst_bound(int64_t used_bytes) {
     Bound fixed = bounds_burst_fixed(used_bytes);
-    bool is_window = (option_value(OPTION_LEARN) & OPTION_LEARN_WINDOW) != 0;
-    int64_t level = is_window ? INT64_MAX : LOAD_RELAXED(level_bytes);
+    int64_t level = LOAD_RELAXED(level_bytes);
     if (level <= fixed.bytes || !is_learned()) return fixed;
     int64_t room_bytes = LOAD_RELAXED(limit_bytes) - used_bytes_with_large(used_bytes);
     Bound learned = {level < room_bytes ? level : room_bytes, 0};
@@ -52,10 +55,19 @@ Bound burst_bound(int64_t used_bytes) {
 
 static bool learner_take(void) { return !atomic_exchange_explicit(&is_in_use, true, memory_order_acquire); }
 
+/* From so many bytes that were touched first, the process may have more than the limit, if it has a level. */
+static uint64_t poll_at_touched_bytes(int64_t limit) {
+    if (learner.level_bytes == 0) return UINT64_MAX;
+    int64_t left_bytes = limit - learner.last.used_bytes - learner.last.free_bytes;
+    return learner.last.touched_bytes + (uint64_t)(left_bytes > PURGE_STEP_BYTES ? left_bytes : PURGE_STEP_BYTES);
+}
+
 /* release; pairs with the acquire in learner_take */
 static void learner_give(void) {
+    int64_t limit = burst_learner_limit_bytes(&learner);
     STORE_RELAXED(level_bytes, learner.level_bytes);
-    STORE_RELAXED(limit_bytes, burst_learner_limit_bytes(&learner));
+    STORE_RELAXED(limit_bytes, limit);
+    STORE_RELAXED(burst_poll_at_touched_bytes, poll_at_touched_bytes(limit));
     STORE_RELAXED(regret_bytes, learner.regret_bytes);
     STORE_RELAXED(tried, learner.tried);
     STORE_RELAXED(kept, learner.kept);
@@ -64,33 +76,47 @@ static void learner_give(void) {
     atomic_store_explicit(&is_in_use, false, memory_order_release);
 }
 
+/* Keeps the former figure if the kernel has no memory for it. */
+static void measure_first_touch(void) {
+    uint64_t touch_ns_per_mib = os_touch_ns_per_mib();
+    if (touch_ns_per_mib != 0) sight.touch_ns_per_mib = touch_ns_per_mib;
+}
+
 void burst_see(int64_t used_bytes) {
+    STORE_RELAXED(burst_poll_at_touched_bytes, UINT64_MAX); /* until the learner has been told */
     if (!is_learned() || !learner_take()) return;
     uint64_t tried_before = learner.tried;
+    sight.is_window = is_window();
     sight.now_ms = os_now_ms();
     sight.used_bytes = used_bytes_with_large(used_bytes);
     sight.free_bytes = LOAD_RELAXED(backed_free_bytes);
+    sight.least_free_bytes = LOAD_RELAXED(burst_least_free_bytes);
+    STORE_RELAXED(burst_least_free_bytes, INT64_MAX);
     sight.fixed_bytes = bounds_burst_fixed(used_bytes).bytes;
     sight.delay_ms = (uint64_t)option_value(OPTION_PURGE_DELAY_MS);
     sight.purged_bytes = LOAD_RELAXED(purged_bytes);
-    sight.aged_bytes = LOAD_RELAXED(aged_bytes);
+    sight.gone_bytes = superslab_purged_bytes() + heap_slabs_purged_bytes();
     sight.touched_bytes = LOAD_RELAXED(first_touched_bytes);
     burst_learner_see(&learner, &sight);
-    if (learner.tried != tried_before) sight.touch_ns_per_mib = os_touch_ns_per_mib(); /* before it is judged */
+    if (learner.tried != tried_before) measure_first_touch(); /* before it is judged */
     learner_give();
 }
 
 void burst_look_at_pressure(void) {
     enum { INTERVAL_MS = 1000 };
     uint64_t now_ms = os_now_ms();
-    if (LOAD_RELAXED(level_bytes) == 0 || now_ms - pressure_seen_at_ms < INTERVAL_MS) return;
+    if (!is_learned() || LOAD_RELAXED(level_bytes) == 0 || now_ms - pressure_seen_at_ms < INTERVAL_MS) return;
     pressure_seen_at_ms = now_ms;
-    if (!os_memory_is_short(LOAD_RELAXED(level_bytes)) || !learner_take()) return;
+    if (!os_memory_is_short(burst_bound(heap_used_bytes_all()).bytes) || !learner_take()) return;
     burst_learner_yield(&learner);
     learner_give();
 }
 
-void burst_inherit(void) { atomic_store_explicit(&is_in_use, false, memory_order_release); }
+void burst_inherit(void) {
+    if (!atomic_load_explicit(&is_in_use, memory_order_relaxed)) return;
+    learner = (BurstLearner){0};
+    learner_give();
+}
 
 /* Where nobody has looked for as long as a demand counts, the next look begins with none. */
 static Bound bound_of_now(void) {

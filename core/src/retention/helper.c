@@ -70,7 +70,6 @@ static bool helper_run(void) {
         bool is_idle = purge_to_burst_bound() == 0; /* many threads' caches may have become free just now */
         has_exceeded = has_exceeded || exceeds_without_caches();
         size_t aged_bytes = has_exceeded ? purge_run(delay_ms > poll_ms ? delay_ms - poll_ms : 0, 0, SIZE_MAX) : 0;
-        burst_note_aged(aged_bytes);
         is_idle &= aged_bytes == 0;
         burst_look_at_pressure();
         bool was_signalled = atomic_load(&helper_signals) != signals; /* too early to count as idle or futile */

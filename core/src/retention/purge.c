@@ -16,10 +16,6 @@
 #include "superslab/huge_pages.h"
 #include "superslab/mapping.h"
 
-static _Atomic uint64_t purged_bytes_total;
-
-uint64_t purge_bytes_total(void) { return LOAD_RELAXED(purged_bytes_total); }
-
 /* ---- The slabs of a heap ---- */
 
 /* A batch: slabs whose free OS pages go back in one system call. */
@@ -115,7 +111,6 @@ size_t purge_run(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) {
     for (Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire); heap != NULL; heap = heap->next)
         while (atomic_load(&backed_free_bytes) > target_bytes && of_supply_bytes + of_heaps_bytes < bytes_max &&
                purge_oldest_slabs(heap, now_ms, age_ms, target_bytes, &of_heaps_bytes)) {}
-    atomic_fetch_add_explicit(&purged_bytes_total, of_heaps_bytes, memory_order_relaxed);
     return of_supply_bytes + of_heaps_bytes;
 }
 

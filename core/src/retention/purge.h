@@ -21,7 +21,4 @@ void purge_to_idle_bound(void);
 /* Gives back what exceeds the burst bound, whatever its age. Returns the bytes. For the helper, whom nobody awaits. */
 size_t purge_to_burst_bound(void);
 
-/* Bytes given back of slabs in use, ever; superslab_counts has those of the supply. */
-uint64_t purge_bytes_total(void);
-
 #endif

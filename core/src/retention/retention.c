@@ -28,10 +28,10 @@ static void poll_without_helper(Bound idle, Bound helper) {
     (void)purge_run((uint32_t)option_value(OPTION_PURGE_DELAY_MS), idle.bytes, SIZE_MAX);
 }
 
-/* With a helper, a thread that frees gives back about max(freed_bytes, PURGE_STEP_BYTES), the oldest first: more
+/* With a helper, a thread gives back about max(changed_bytes, PURGE_STEP_BYTES), the oldest first: more
  * would be a pause for what other threads left, and later polls and the helper go on. Without a helper it gives back
  * all that exceeds the bound. */
-void retention_poll(int64_t freed_bytes) {
+void retention_poll(int64_t changed_bytes) {
     inherited_put_right();
     STORE_RELAXED(reported_bytes, 0);
     int64_t used_bytes = heap_used_bytes_all();
@@ -43,19 +43,21 @@ void retention_poll(int64_t freed_bytes) {
         return;
     }
     bool is_delayed = free_bytes > bound.bytes && option_value(OPTION_PURGE_DELAY_MS) != 0;
+    Bound burst = is_delayed ? burst_bound(used_bytes) : bound;
     /* Before the wake-up: a helper that finishes after it calls bounds_poll_next_time, which must not be undone. */
-    bounds_set_next_poll(is_delayed ? burst_bound(used_bytes) : bound);
+    bounds_set_next_poll(burst);
     bool is_left_to_helper = is_delayed && helper_wake();
     if (is_left_to_helper)
-        bound = burst_bound(used_bytes);
+        bound = burst;
     else if (is_delayed)
         bounds_set_next_poll(bound);
     /* Another thread may have polled for fewer used bytes meanwhile: its next poll is the right one. */
     if (heap_used_bytes_all() < used_bytes - PURGE_STEP_BYTES) bounds_poll_next_time();
     if (free_bytes <= bound.bytes) return;
     int64_t slack_bytes = bound.bytes / 8 < PURGE_STEP_BYTES ? bound.bytes / 8 : PURGE_STEP_BYTES;
-    size_t own_bytes = (size_t)(freed_bytes > PURGE_STEP_BYTES ? freed_bytes : PURGE_STEP_BYTES);
-    burst_note_purged(purge_run(0, bound.bytes - slack_bytes, is_left_to_helper ? own_bytes : SIZE_MAX));
+    size_t own_bytes = (size_t)(changed_bytes > PURGE_STEP_BYTES ? changed_bytes : PURGE_STEP_BYTES);
+    size_t bytes = purge_run(0, bound.bytes - slack_bytes, is_left_to_helper ? own_bytes : SIZE_MAX);
+    if (is_left_to_helper) burst_note_purged(bytes); /* without a helper there is no burst bound */
 }
 
 void retention_poll_now(void) {
@@ -114,6 +116,7 @@ void retention_after_refill(Heap *heap) {
     if (HAK_UNLIKELY(os_process_is_copy())) retention_poll(0);
     bool has_taken_slab = heap->retention.seen_slabs_taken_count != heap->slabs.taken_count;
     heap->retention.seen_slabs_taken_count = heap->slabs.taken_count;
+    if (has_taken_slab) retention_after_use(SLAB_BYTES);
     if (has_taken_slab && heap->kind == HEAP_THREAD) idle_slabs_share(heap);
 }
 

@@ -13,12 +13,14 @@
 #include "heap/heap.h"
 #include "platform/os.h"
 #include "retention/bounds.h"
+#include "retention/burst.h"
 
 /* ---- After blocks were returned, or a large block was freed or shrunk ---- */
 
 /* Compares free bytes with both bounds. Above the idle bound: wakes the helper. Above the burst bound, or where no
- * helper can run: gives back at once. `freed_bytes` is what the caller made free, about. */
-void retention_poll(int64_t freed_bytes);
+ * helper can run: gives back at once. `changed_bytes` is what the caller made free or took
+ * into use, about. */
+void retention_poll(int64_t changed_bytes);
 
 HAK_INLINE void retention_poll_if_due(int64_t freed_bytes) {
     bool is_due = atomic_load(&backed_free_bytes) > atomic_load(&bounds_poll_at_free_bytes);
@@ -49,7 +51,13 @@ HAK_INLINE void retention_after_return(Heap *heap, int64_t returned_bytes) {
         retention_poll_if_due(returned_bytes);
 }
 
-/* ---- After caches grew, after a refill ---- */
+/* ---- After memory was taken into use: caches grew, a refill, a large block ---- */
+
+/* `bytes` were taken into use. Gives back free OS pages, about as much, where they and what was touched first exceed
+ * the burst bound together. */
+HAK_INLINE void retention_after_use(int64_t bytes) {
+    if (burst_is_exceeded_by_use()) retention_poll(bytes);
+}
 
 /* Wakes the helper when free bytes and caches together exceed the idle bound: it takes the caches of threads that fall
  * idle. */

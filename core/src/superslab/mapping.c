@@ -93,7 +93,7 @@ static void purge_tail_unlocked(SuperSlab *mapping) {
     lock_acquire(&supply_lock);
     detached_end();
     if (!is_purged) return;
-    supply.purged_bytes += tail_bytes;
+    ADD_RELAXED(supply.purged_bytes, tail_bytes);
     mapping->backed_bytes = mapping->block_bytes;
 }
 
@@ -132,7 +132,7 @@ static size_t release(SuperSlab *mapping, size_t wanted_bytes) {
     if (kept_bytes == 0) (void)os_purge(mapping, round_up_bytes(sizeof *mapping, os_page_bytes));
     lock_acquire(&supply_lock);
     registry_remove_finish(address, mapping_bytes - kept_bytes);
-    supply.purged_bytes += backed_bytes - kept_bytes;
+    ADD_RELAXED(supply.purged_bytes, backed_bytes - kept_bytes);
     if (kept_bytes == 0) supply_header_return(mapping);
     detached_end();
     return backed_bytes - kept_bytes;
@@ -150,7 +150,7 @@ static size_t purge_tail_piece(SuperSlab *mapping) {
     mapping->backed_bytes = left_bytes; /* not block_bytes, which the block's holder reads without the lock */
     supply.mapping_unbacked_bytes += bytes;
     supply.mapping_free_bytes -= bytes;
-    supply.purged_bytes += bytes;
+    ADD_RELAXED(supply.purged_bytes, bytes);
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)bytes, memory_order_relaxed);
     if (mapping_free_bytes_of(mapping) == 0) supply_queue_remove(&supply.mapping_queue, mapping);
     lock_release(&supply_lock);
@@ -264,7 +264,7 @@ void mapping_cut_all(void) {
             mapping_uncount(mapping);
             is_cut = mapping_space_cut(mapping, mapping_cut_bytes_of(mapping));
             if (mapping->backed_bytes > mapping->mapping_bytes) {
-                supply.purged_bytes += mapping->backed_bytes - mapping->mapping_bytes;
+                ADD_RELAXED(supply.purged_bytes, mapping->backed_bytes - mapping->mapping_bytes);
                 mapping->backed_bytes = mapping->mapping_bytes;
             }
             mapping_count(mapping, mapping->block_bytes, true);

@@ -287,7 +287,7 @@ void superslab_slab_discard(Slab *slab) {
     slab->used_blocks = 0;
     if (is_purged) {
         slab->unbacked_pages = os_page_set_all();
-        supply.purged_bytes += (uint64_t)backed_bytes;
+        ADD_RELAXED(supply.purged_bytes, (uint64_t)backed_bytes);
     }
     atomic_fetch_add(&backed_free_bytes, (is_purged ? 0 : backed_bytes) - counted_bytes);
     supply_slabs_return(superslab_of_slab(slab), (uint32_t)1 << slab->slab_index);
@@ -325,7 +325,7 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
         for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++)
             superslab->slab[index].unbacked_pages = os_page_set_all();
         superslab->backed_free_slabs = 0;
-        supply.purged_bytes += (uint64_t)backed_bytes;
+        ADD_RELAXED(supply.purged_bytes, (uint64_t)backed_bytes);
         *given_back_bytes += (size_t)backed_bytes;
         spare_insert_refused(superslab);
     } else {
@@ -348,7 +348,7 @@ bool supply_release_finish(SuperSlab *superslab, size_t *given_back_bytes) {
     (void)os_purge(superslab, round_up_bytes(sizeof *superslab, os_page_bytes));
     lock_acquire(&supply_lock);
     registry_remove_finish(base, SUPERSLAB_BYTES);
-    supply.purged_bytes += (uint64_t)backed_bytes;
+    ADD_RELAXED(supply.purged_bytes, (uint64_t)backed_bytes);
     *given_back_bytes += (size_t)backed_bytes;
     supply_header_return(superslab);
     detached_end();

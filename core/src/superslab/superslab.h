@@ -61,6 +61,9 @@ typedef struct SupplyCounts {
 /* large_bytes alone, of a moment ago, without the supply lock. */
 uint64_t superslab_large_bytes(void);
 
+/* Resident bytes of the supply that went to the OS since the start. Without the lock. */
+uint64_t superslab_purged_bytes(void);
+
 /* Where a slab came from: a SuperSlab that was active, or one that was born for it (new or spare). */
 typedef enum SlabSource { SLAB_RECYCLED, SLAB_OF_NEW_SUPERSLAB } SlabSource;
 

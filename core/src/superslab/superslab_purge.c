@@ -40,7 +40,7 @@ static size_t purge_tails(SuperSlab *superslab) {
         last->unbacked_pages = last->free_pages;
         superslab->backed_tails &= ~((uint32_t)1 << last->slab_index);
     }
-    supply.purged_bytes += (uint64_t)purged_bytes;
+    ADD_RELAXED(supply.purged_bytes, (uint64_t)purged_bytes);
     atomic_fetch_sub_explicit(&backed_free_bytes, purged_bytes, memory_order_relaxed);
     return (size_t)purged_bytes;
 }
@@ -58,7 +58,7 @@ static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refuse
     superslab->free_slabs |= slabs;
     superslab->backed_free_slabs |= refused; /* queued as of now: the kernel is asked again later */
     supply_queue_update(superslab);
-    supply.purged_bytes += (uint64_t)purged_bytes;
+    ADD_RELAXED(supply.purged_bytes, (uint64_t)purged_bytes);
     atomic_fetch_sub_explicit(&backed_free_bytes, purged_bytes, memory_order_relaxed);
     return (size_t)purged_bytes;
 }

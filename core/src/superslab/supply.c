@@ -1,7 +1,8 @@
 /*
  * superslab/supply.c - the supply's state, its sums, and a walk through its SuperSlabs.
  *
- * Layer: superslab. Changes nothing. Thread rule: functions take the supply lock, except superslab_large_bytes, which
+ * Layer: superslab. Changes nothing. Thread rule: functions take the supply lock, except superslab_large_bytes and
+ * superslab_purged_bytes, which
  * takes none.
  */
 #include "superslab/supply.h"
@@ -25,10 +26,11 @@ static SupplyCounts counts_now(void) {
                           .large_blocks = supply.large_count,
                           .mapping_free_bytes = supply.mapping_free_bytes,
                           .mapping_unbacked_bytes = supply.mapping_unbacked_bytes,
-                          .purged_bytes = supply.purged_bytes};
+                          .purged_bytes = LOAD_RELAXED(supply.purged_bytes)};
 }
 
 uint64_t superslab_large_bytes(void) { return LOAD_RELAXED(supply.large_bytes); }
+uint64_t superslab_purged_bytes(void) { return LOAD_RELAXED(supply.purged_bytes); }
 
 SupplyCounts superslab_counts(void) {
     lock_acquire(&supply_lock);

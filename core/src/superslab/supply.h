@@ -37,7 +37,7 @@ typedef struct Supply {
     HeaderStack *unused_headers;
     uint64_t mapped_count;        /* SuperSlabs, active and spare */
     uint64_t born, died;          /* active = born - died */
-    uint64_t purged_bytes;        /* resident bytes that went to the OS, ever */
+    _Atomic uint64_t purged_bytes; /* resident bytes that went to the OS, ever; read without the lock, too */
     uint64_t large_count;         /* live blocks in runs and in mappings of their own */
     _Atomic uint64_t large_bytes; /* theirs; read without the lock, too */
     /* mapping_bytes = live blocks in mappings + mapping_free_bytes + mapping_unbacked_bytes */

@@ -128,10 +128,26 @@ static void stays_within_demand(void *unused) {
     }
 }
 
+/* What small blocks left does not serve mappings, nor theirs small blocks: what is free goes while the others grow, but
+ * for the fixed bound. */
+static void stays_within_demand_of_both(void *unused) {
+    (void)unused;
+    enum { MAPPED_BYTES = 4 << 20 };
+    learn(SMALL_BYTES);
+    size_t before_bytes = resident_bytes() - stats_now().free_resident_bytes;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t bytes = round % 2 == 0 ? MAPPED_BYTES : SMALL_BYTES, count = BUILT_MIB * MIB / bytes;
+        blocks_take(blocks[WORKERS], count, bytes);
+        REQUIRE_AT_MOST(resident_bytes(), before_bytes + (BUILT_MIB + FIXED_MIB + 8) * MIB);
+        blocks_free(blocks[WORKERS], count);
+    }
+}
+
 static void test_process_is_no_larger_than_it_was(void **state) {
     (void)state;
     if (learns_nothing_here()) skip();
     child_must_succeed(stays_within_demand, NULL);
+    child_must_succeed(stays_within_demand_of_both, NULL);
 }
 
 static void falls_idle(void *unused) {
@@ -190,6 +206,18 @@ static void stops_by_option(void *option_pointer) {
     REQUIRE_EQUAL(stats_now().regret_bytes_total, 0);
 }
 
+/* Without a helper there is no burst bound: nothing is held, so nothing is learned. */
+static void stops_without_helper(void *unused) {
+    (void)unused;
+    begin();
+    hak_quiesce_begin();
+    churn(SMALL_BYTES, ROUNDS);
+    REQUIRE_EQUAL(stats_now().learn_tried, 0);
+    REQUIRE_EQUAL(stats_now().regret_bytes_total, 0);
+    REQUIRE_EQUAL(hak_quiesce_end(), 0);
+    learn(SMALL_BYTES);
+}
+
 static void stops_while_running(void *unused) {
     (void)unused;
     learn(SMALL_BYTES);
@@ -207,6 +235,7 @@ static void test_options_stop_it(void **state) {
     for (size_t index = 0; index < sizeof options / sizeof *options; index++)
         child_must_succeed(stops_by_option, options[index]);
     child_must_succeed(stops_while_running, NULL);
+    child_must_succeed(stops_without_helper, NULL);
 }
 
 int main(void) {

@@ -146,10 +146,31 @@ static void holds_until_short(void *unused) {
     REQUIRE_AT_LEAST(stats_now().learn_taken_back, 1);
 }
 
+/* The same of the window of peak demand. The fixed bound is 16 MiB. */
+static void window_holds_until_short(void *unused) {
+    (void)unused;
+    enum { ROUNDS_MAX = 3000 };
+    set_files("0::/a/b\n", "max\n", "0\n", CALM);
+    stats_option_set("purge_delay_ms", "1000");
+    stats_option_set("learn", "window");
+    opened = 0;
+    for (unsigned rounds = 0; opened == 0 && rounds < ROUNDS_MAX; rounds++) churn();
+    REQUIRE_AT_LEAST(stats_now().burst_bound_bytes, 17 * MIB);
+    stats_option_set("learn", "0"); /* nobody looks at what is not held */
+    opened = 0;
+    for (unsigned rounds = 0; rounds < 100; rounds++) churn();
+    REQUIRE_EQUAL(opened, 0);
+    stats_option_set("learn", "window");
+    set_files("0::/a/b\n", "max\n", "0\n", STALLED);
+    for (unsigned rounds = 0; stats_now().burst_bound_bytes > 16 * MIB && rounds < ROUNDS_MAX; rounds++) churn();
+    REQUIRE_AT_MOST(stats_now().burst_bound_bytes, 16 * MIB);
+}
+
 static void test_nothing_is_held_while_memory_is_short(void **state) {
     (void)state;
     if (resident_is_distorted() || stats_are_of_guarded_blocks()) skip();
     child_must_succeed(holds_until_short, NULL);
+    child_must_succeed(window_holds_until_short, NULL);
 }
 
 /* ---- First touches ---- */
