@@ -281,10 +281,12 @@ static void is_cut_and_grows(void *unused) {
     REQUIRE(hak_realloc(block, CUT_BYTES) == block); /* with a backed tail */
     pattern_fill(block, CUT_BYTES, KEY);
     REQUIRE_EQUAL(stats_checked().mapped_bytes, 4 * MIB);
+    uint64_t purged_bytes = stats_now().purged_bytes_total;
     for (unsigned times = 0; times < 2; times++) { /* at the second nothing is left to cut */
         mapping_cut_all();
         hak_stats_t stats = stats_checked();
         REQUIRE_EQUAL(stats.mapped_bytes, KEPT_BYTES);
+        REQUIRE_EQUAL(stats.purged_bytes_total - purged_bytes, 3 * MIB - KEPT_BYTES);
         REQUIRE_EQUAL(stats.live_bytes, MIB + os_page_bytes);
         REQUIRE_EQUAL(hak_check(), 0);
         REQUIRE(pattern_holds(block, CUT_BYTES, KEY));
