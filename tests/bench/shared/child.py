@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import selectors
+import signal
 import subprocess
 import tempfile
 import time
@@ -103,15 +104,17 @@ class Child:
 
     def end(self, kill: bool = False) -> None:
         """Waits for the end and notes the cpu time; raises on a bad exit code unless it is killed here."""
+        if self._process.returncode is not None:
+            return
         if kill:
-            self._process.kill()
+            self._kill()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
         ended, status, usage = os.wait4(self._process.pid, os.WNOHANG)
         while not ended:
             if time.monotonic() > self._deadline:
-                self._process.kill()
+                self._kill()
             time.sleep(0.005)
             ended, status, usage = os.wait4(self._process.pid, os.WNOHANG)
         self._process.returncode = os.waitstatus_to_exitcode(status)
@@ -121,6 +124,10 @@ class Child:
         self._errors.close()
         if self._process.returncode != 0 and not kill:
             raise ChildFailed(f"exit code {self._process.returncode}{tail}")
+
+    def _kill(self) -> None:
+        """Not by Popen, which reaps a child that has ended: its times would be lost."""
+        os.kill(self._process.pid, signal.SIGKILL)
 
     def proc(self, name: str) -> str:
         """A file of the measured process."""
