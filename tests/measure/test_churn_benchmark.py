@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from bench.churn.more_programs import MORE_PROGRAMS
 from bench.churn.programs import PROGRAMS, JsonDocument
 from bench.churn.results import ChurnResults
 from bench.churn.rounds import Rounds
-from bench.churn.runner import ChurnSample, Start, measure
+from bench.churn.runner import STRETCHES, ChurnSample, Start, measure, stretches
 from bench.lua import runner as lua
 from bench.shared import command
 from bench.shared.peers import Peer, clean_environment
@@ -53,8 +54,8 @@ print(json.dumps({"digest": "same"}), flush=True)
 TOUCHED_PAGES = 8192
 
 
-def measured(*words: str) -> ChurnSample:
-    return measure("touches", "stock", Start([sys.executable, "-c", TOUCHES, *words], clean_environment(), ""))
+def measured(*words: str, program: str = TOUCHES) -> ChurnSample:
+    return measure("touches", "stock", Start([sys.executable, "-c", program, *words], clean_environment(), ""))
 
 
 def test_time_faults_and_memory_are_those_of_the_work() -> None:
@@ -68,6 +69,40 @@ def test_time_faults_and_memory_are_those_of_the_work() -> None:
     assert 32 * MEBIBYTE <= grown[1] < 36 * MEBIBYTE
     assert grown[2] < 4 * MEBIBYTE
     assert sample.digest == "same"
+
+
+@pytest.mark.parametrize(
+    ("end", "failure"),
+    [("raise SystemExit(3)", "ended before its time"), ("print(1); raise SystemExit(3)", "said '1' where 'base' was due")],
+)
+def test_child_that_ends_itself_is_a_failure(end: str, failure: str) -> None:
+    assert failure in measured(program=end).failure
+
+
+def test_exit_code_is_a_failure() -> None:
+    assert "exit code 3" in measured(program=f"{TOUCHES}raise SystemExit(3)").failure
+
+
+def test_stretches_are_all_of_the_time() -> None:
+    marks = [10 + number / 100 for number in range(121)]
+    assert stretches(marks, 1.5) == pytest.approx([*[0.1] * STRETCHES, 0.3])
+    assert sum(stretches(marks[:4], 0.5)) == pytest.approx(0.5)
+    assert stretches([], 0.5) == []
+
+
+def test_programs_note_their_marks() -> None:
+    sample = measure("bytes objects", "stock", cases.all_cases(0.2, Path(), None)["bytes objects"].start(Peer("stock")))
+    assert sample.failure == ""
+    assert len(sample.stretch_seconds) == STRETCHES + 1
+    assert min(sample.stretch_seconds[:-1]) > 0
+    assert sum(sample.stretch_seconds) == pytest.approx(sample.cpu_seconds)
+
+
+def test_time_is_of_the_fastest_run_stretch_by_stretch() -> None:
+    runs = [ChurnSample("a", STOCK, cpu_seconds=5, stretch_seconds=seconds) for seconds in ([1, 3, 1], [2, 1, 2])]
+    assert ChurnResults(runs).undisturbed_cpu("a", STOCK) == 3
+    whole = [ChurnSample("a", STOCK, cpu_seconds=seconds) for seconds in (5, 4)]
+    assert ChurnResults(whole).undisturbed_cpu("a", STOCK) == 4
 
 
 def test_work_in_another_process_is_seen_there() -> None:
@@ -195,7 +230,7 @@ def shown(found: ChurnResults) -> str:
 
 
 def test_the_mean_is_that_of_the_judged_programs() -> None:
-    table, _, _ = shown(results({"threads": {"cpu_seconds": 5}})).partition("the same, seconds")
+    table, _, _ = shown(results({"threads": {"cpu_seconds": 5}})).partition("the fastest run, seconds")
     rows = {line[:24].strip(): line[24:].split() for line in table.splitlines()}
     assert rows["geometric mean of these"] == ["1.00", "1.00", "0.88", "1.00", "0.84"]
     assert rows["threads"] == ["1.00", "1.00", "5.00", "1.00", "0.84"]
@@ -307,16 +342,13 @@ def test_application_answers_with_a_report_or_its_process() -> None:
 
 @pytest.mark.skipif(shutil.which("lua5.4") is None, reason="no lua5.4: apt-get install lua5.4")
 def test_rounds_in_lua_are_all_in_the_sum() -> None:
-    def last_line(*words: str) -> str:
+    def total(*words: str) -> int:
         arguments = ["lua5.4", str(lua.SCRIPT), "strings", "0.001", "0", "still", *words]
-        return subprocess.run(arguments, input="\n" * 3, capture_output=True, text=True, check=True).stdout.split("{")[
-            1
-        ]
+        said = subprocess.run(arguments, input="\n" * 3, capture_output=True, text=True, check=True).stdout
+        return int(json.loads(said.splitlines()[-1])["sum"])
 
-    assert '"sum": 0}' in last_line()
-    assert '"sum": 0}' in last_line("1")
-    sums = [int(last_line(rounds).split('"sum": ')[1].rstrip("}\n")) for rounds in ("2", "3")]
-    assert 0 < sums[0] < sums[1]
+    assert total() == total("1") == 0
+    assert 0 < total("2") < total("3")
 
 
 def test_workloads_that_cannot_be_measured_are_left_out_and_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ class Phases(Workload):
     def grow(self) -> None:
         for program in self.programs:
             program.grow()
+            self.cpu_marks += program.cpu_marks
             if program is not self.programs[-1]:
                 program.drop()
                 time.sleep(self.rest_seconds)

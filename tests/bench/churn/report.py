@@ -31,8 +31,8 @@ def judged_mean(results: ChurnResults, peer: str, read: Figure) -> float | None:
 
 def all_tables(results: ChurnResults) -> RenderableType:
     tables = [
-        ratio_table(results, f"processor time of the fastest run, ratio to {STOCK}", figures.cpu),
-        figure_table(results, "the same, seconds: in the program + in the kernel", _seconds(results)),
+        ratio_table(results, f"processor time, each stretch in its fastest run, ratio to {STOCK}", figures.cpu),
+        figure_table(results, "the fastest run, seconds: in the program + in the kernel", _seconds(results)),
         *_spread(results),
         figure_table(results, "resident while it works: MiB, mean over the time", _mib(results, figures.mean)),
         ratio_table(results, f"the same, ratio to {STOCK}", figures.mean),

@@ -1,5 +1,8 @@
-"""Samples of `make bench-churn`, and figures drawn from them: absolute ones, medians over the runs, but for processor
-time: that of the fastest run, which the rest of the machine disturbs least."""
+"""Samples of `make bench-churn`, and figures drawn from them: absolute ones, medians over the runs.
+
+Processor time is added up of a program's stretches, each in the run that took least for it: what shares the processor's
+core makes a program up to twice as slow for a second or so, and runs of one program lie up to 50 % apart.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +47,12 @@ class ChurnResults(Results):
 
     def figure(self, workload: str, peer: str, read: Figure) -> float | None:
         if read is cpu:
-            fastest = self.fastest(workload, peer)
-            return None if fastest is None else fastest.cpu_seconds
+            return self.undisturbed_cpu(workload, peer)
         return median([read(sample) for sample in self.of(workload, peer)])
+
+    def undisturbed_cpu(self, workload: str, peer: str) -> float | None:
+        runs = [sample.stretch_seconds or [sample.cpu_seconds] for sample in self.of(workload, peer)]
+        return sum(map(min, zip(*runs, strict=True))) if runs else None
 
     def fastest(self, workload: str, peer: str) -> ChurnSample | None:
         return min(self.of(workload, peer), key=cpu, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import Any
 
@@ -38,11 +39,13 @@ class Rounds(Workload):
         return []
 
     def grow(self) -> None:
+        self.cpu_marks.append(time.process_time())
         for number in range(self.count(self.rounds)):
             self.held = None
             self.held = self.build(number)
             self.sum += self.weight()
             self.keep(number)
+            self.cpu_marks.append(time.process_time())
 
     def keep(self, number: int) -> None:
         self.log.append(f"round {number}: {self.sum}".ljust(LINE_BYTES))

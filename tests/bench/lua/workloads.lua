@@ -4,7 +4,8 @@
 --
 -- With `still` it writes the marks base, held and dropped, each on a line, and stands still at each until a line comes in.
 -- With ROUNDS each of so many is dropped and collected before the next one; else there are three, the earlier ones garbage.
--- At the end it prints the cpu seconds of building and dropping, and a sum over the survivors that is the same in every run.
+-- At the end it prints the cpu seconds of building and dropping, a sum over the survivors that is the same in every run,
+-- and the cpu seconds at the beginning and after each round.
 
 local name, scale, per_thousand, still, churned = ...
 scale, per_thousand = tonumber(scale), tonumber(per_thousand)
@@ -85,6 +86,7 @@ collectgarbage()
 stand_still("base")
 
 local start = os.clock()
+local marks = {string.format("%.6f", start)}
 local items, sum = nil, 0
 for round = 1, rounds do -- without `churned` the rounds before the last are garbage while the next ones are built
   if churned and items then
@@ -94,6 +96,7 @@ for round = 1, rounds do -- without `churned` the rounds before the last are gar
   end
   items = {}
   for number = 1, count do items[number] = build(number) end
+  marks[round + 1] = string.format("%.6f", os.clock())
 end
 local seconds = os.clock() - start
 stand_still("held")
@@ -111,4 +114,5 @@ seconds = seconds + os.clock() - start
 stand_still("dropped")
 
 for _, item in ipairs(survivors) do sum = sum + weight(item) end
-print(string.format('{"seconds": %.6f, "survivors": %d, "sum": %d}', seconds, #survivors, sum))
+local figures = '{"seconds": %.6f, "survivors": %d, "sum": %d, "cpu_marks": [%s]}'
+print(string.format(figures, seconds, #survivors, sum, table.concat(marks, ", ")))

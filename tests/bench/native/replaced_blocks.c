@@ -5,15 +5,17 @@
  *     replaced_blocks REPLACEMENTS
  *
  * malloc is whichever is preloaded. Each new block is written from end to end. Stands still at the marks base, held and
- * dropped, as shared/child.py wants it, and prints one line of JSON: a sum over what was read back from the blocks.
+ * dropped, as shared/child.py wants it, and prints one line of JSON: a sum over what was read back from the blocks, and
+ * the processor seconds at the beginning and after each hundredth of the replacements.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BLOCKS = 20, MEBIBYTE = 1024 * 1024, SMALLEST_BYTES = 5 * MEBIBYTE, LARGEST_BYTES = 25 * MEBIBYTE };
+enum { BLOCKS = 20, MARKS = 100, MEBIBYTE = 1024 * 1024, SMALLEST_BYTES = 5 * MEBIBYTE, LARGEST_BYTES = 25 * MEBIBYTE };
 
 typedef struct Block {
     unsigned char *bytes;
@@ -49,14 +51,24 @@ static void replace(Block *block, int value) {
     memset(block->bytes, value, block->size_bytes);
 }
 
+static double seconds_of(clock_t ticks) {
+    return (double)ticks / CLOCKS_PER_SEC;
+}
+
 int main(int count, char **arguments) {
     long replacements = count > 1 ? strtol(arguments[1], NULL, 10) : 0;
     if (replacements <= 0) return 2;
     stand_still("base\n");
-    for (long done = 0; done < replacements; done++) replace(&blocks[random_below(BLOCKS)], (int)(done & 255));
+    clock_t marks[MARKS + 1] = {clock()};
+    for (long done = 0; done < replacements; done++) {
+        replace(&blocks[random_below(BLOCKS)], (int)(done & 255));
+        marks[(done + 1) * MARKS / replacements] = clock();
+    }
     stand_still("held\n");
     for (int index = 0; index < BLOCKS; index++) drop(&blocks[index]);
     stand_still("dropped\n");
-    printf("{\"digest\": \"%llu\"}\n", (unsigned long long)sum);
+    printf("{\"digest\": \"%llu\", \"cpu_marks\": [%f", (unsigned long long)sum, seconds_of(marks[0]));
+    for (int mark = 1; mark <= MARKS; mark++) printf(", %f", seconds_of(marks[mark]));
+    printf("]}\n");
     return 0;
 }

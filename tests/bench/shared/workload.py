@@ -28,6 +28,7 @@ class Workload:
         self.inputs = inputs
         self.held: Any = None
         self.survivors: Any = None
+        self.cpu_marks: list[float] = []  # this process's seconds, as often as `grow` wants to note them
 
     def count(self, full: int) -> int:
         return max(1, int(full * self.scale))
@@ -70,8 +71,8 @@ def hakmem_stats() -> dict[str, int] | None:
 
 
 def run_with_marks(workload: Workload) -> None:
-    """Stands still at base, held and dropped; at last prints the digest of the survivors and, under hakmem, its
-    figures at the base and after the idle time, as one line of JSON."""
+    """Stands still at base, held and dropped; at last prints the digest of the survivors, the workload's marks and,
+    under hakmem, its figures at the base and after the idle time, as one line of JSON."""
     workload.prepare()
     gc.collect()
     time.sleep(SETTLE_SECONDS)
@@ -83,4 +84,5 @@ def run_with_marks(workload: Workload) -> None:
     stand_still("dropped")
     idle = hakmem_stats()
     workload.finish()
-    print(json.dumps({"digest": workload.digest(), "hakmem_base": base, "hakmem_idle": idle}), flush=True)
+    figures = {"cpu_marks": workload.cpu_marks, "hakmem_base": base, "hakmem_idle": idle}
+    print(json.dumps({"digest": workload.digest(), **figures}), flush=True)
