@@ -71,6 +71,9 @@ GOOD_C = "/*\n * heap/x.c - a job.\n *\n * Layer: heap.\n */\nint x;\n"
         ("x.md", "# x \n", "x.md:1: trailing whitespace"),
         ("x.md", "# x", "no newline at the end"),
         ("x.md", "# x\n\n", "empty lines at the end"),
+        ("fuzz/corpus/x", "\0", None),
+        ("x.png", "\0", None),
+        ("x.profraw", "\0", "x.profraw: a binary file"),
     ],
 )
 def test_planted_violation_is_found(tmp_path: Path, name: str, text: str, expected: str | None) -> None:

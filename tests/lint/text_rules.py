@@ -9,6 +9,7 @@ from pathlib import Path
 LINES_MAX = 400
 COLUMNS_MAX = 120
 NOT_KEPT = {".git", "build", "dist", "__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis"}
+BINARY_SUFFIXES = {".png"}
 CODE_SUFFIXES = {".c", ".h", ".i", ".pml", ".py", ".pyi"}
 # What cannot be broken: an address, a row of a table, and on pages a block of what a program printed or a shell reads.
 URL = re.compile(r"\bhttps?://\S+")
@@ -28,11 +29,15 @@ def kept_files(root: Path) -> list[Path]:
     return sorted(path for path in paths if path.is_file())
 
 
+def is_stream(path: Path) -> bool:
+    """The fuzzer's: binary, though some have no zero byte."""
+    return path.parts[-3:-1] == ("fuzz", "corpus")
+
+
 def text_of(path: Path) -> str | None:
-    """None for a binary file; so are the fuzzer's streams, some of which have no zero byte."""
+    """None for a binary file."""
     content = path.read_bytes()
-    is_binary = b"\0" in content or path.parts[-3:-1] == ("fuzz", "corpus")
-    return None if is_binary else content.decode("utf-8")
+    return None if b"\0" in content or is_stream(path) else content.decode("utf-8")
 
 
 def check_header_comment(path: Path, text: str) -> list[str]:
@@ -94,7 +99,8 @@ def check_whitespace(path: Path, text: str) -> list[str]:
 def check(path: Path) -> list[str]:
     text = text_of(path)
     if text is None:
-        return []
+        is_known = path.suffix in BINARY_SUFFIXES or is_stream(path)
+        return [] if is_known else [f"{path}: a binary file that no rule knows; is it the output of a program?"]
     return [
         *check_header_comment(path, text),
         *check_size(path, text),
