@@ -206,6 +206,7 @@
 #pragma redefine_extname os_extend hak_core_os_extend
 #pragma redefine_extname os_fault_at hak_core_os_fault_at
 #pragma redefine_extname os_fault_calls hak_core_os_fault_calls
+#pragma redefine_extname os_file_read hak_core_os_file_read
 #pragma redefine_extname os_fork_hooks_set hak_core_os_fork_hooks_set
 #pragma redefine_extname os_has_one_thread_ever hak_core_os_has_one_thread_ever
 #pragma redefine_extname os_helper_await_gone hak_core_os_helper_await_gone
