@@ -1,6 +1,6 @@
 /*
  * unit/test_memory_pressure.c - whether memory is short for the control group of this process, as the kernel's files
- * say it; where it is, nothing is held for a burst. And the time of a first touch.
+ * say it; where it is, nothing is held for a burst.
  *
  * In unit because the link wraps the C library's syscall, through which the core opens files: those of
  * /proc/self/cgroup and of /sys/fs/cgroup have the text that a case gives them.
@@ -173,22 +173,12 @@ static void test_nothing_is_held_while_memory_is_short(void **state) {
     child_must_succeed(window_holds_until_short, NULL);
 }
 
-/* ---- First touches ---- */
-
-static void test_first_touch_takes_time(void **state) {
-    (void)state;
-    errno = EDOM;
-    uint64_t nanoseconds = os_touch_ns_per_mib();
-    REQUIRE_AT_LEAST(nanoseconds, 1000);
-    REQUIRE_AT_MOST(nanoseconds, 1000000000);
-    REQUIRE_EQUAL(errno, EDOM);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unknown_is_not_short),   cmocka_unit_test(test_near_the_high_mark_is_short),
-        cmocka_unit_test(test_stalls_are_short),       cmocka_unit_test(test_nothing_is_held_while_memory_is_short),
-        cmocka_unit_test(test_first_touch_takes_time),
+        cmocka_unit_test(test_unknown_is_not_short),
+        cmocka_unit_test(test_near_the_high_mark_is_short),
+        cmocka_unit_test(test_stalls_are_short),
+        cmocka_unit_test(test_nothing_is_held_while_memory_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

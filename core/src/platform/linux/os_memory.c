@@ -260,6 +260,7 @@ uint64_t os_touch_ns_per_mib(void) {
     size_t bytes = ROUNDS * PAGES * os_page_bytes;
     volatile char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory != MAP_FAILED) {
+        os_huge_pages_forbid((void *)memory, bytes); /* one touch would back the OS pages of the next ones, too */
         for (volatile char *page = memory; page < memory + bytes;) {
             uint64_t begin_ns = now_ns();
             for (unsigned touched = 0; touched < PAGES; touched++, page += os_page_bytes) *page = 1;
