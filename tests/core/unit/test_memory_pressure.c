@@ -117,6 +117,14 @@ static void test_near_the_high_mark_is_short(void **state) {
     REQUIRE(is_short(0));
 }
 
+static void test_each_file_is_read_once(void **state) {
+    (void)state;
+    opened = 0;
+    set_files("0::/a/b\n", "1000000\n", "900000\n", CALM);
+    REQUIRE(!is_short(0));
+    REQUIRE_EQUAL(opened, FILES);
+}
+
 static void test_stalls_are_short(void **state) {
     (void)state;
     set_files("0::/a/b", "max\n", "900000\n", CALM);
@@ -177,6 +185,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_is_not_short),
         cmocka_unit_test(test_near_the_high_mark_is_short),
+        cmocka_unit_test(test_each_file_is_read_once),
         cmocka_unit_test(test_stalls_are_short),
         cmocka_unit_test(test_nothing_is_held_while_memory_is_short),
     };

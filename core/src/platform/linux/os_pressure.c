@@ -12,48 +12,61 @@
 
 enum { FILE_BYTES = 4096, PATH_BYTES = 512 };
 
-static const char cgroup_root[] = "/sys/fs/cgroup";
+static const char cgroup_root[] = "/sys/fs/cgroup", longest_name[] = "/memory.pressure";
 
-/* A file of this process's own group in the unified hierarchy, which the line "0::/PATH" of /proc/self/cgroup names
- * (cgroups(7)). */
-static bool read_of_cgroup(const char *name, char text[FILE_BYTES]) {
-    if (!os_file_read("/proc/self/cgroup", text, FILE_BYTES)) return false;
-    const char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-    if (line == NULL) return false;
-    const char *group = strchr(line, '/');
-    size_t group_length = group == NULL ? 0 : strcspn(group, "\n");
-    size_t root_length = sizeof cgroup_root - 1, name_bytes = strlen(name) + 1;
+/* A control group's folder, and room for the name of a file in it. */
+typedef struct Group {
+    size_t length;
     char path[PATH_BYTES];
-    if (group_length == 0 || root_length + group_length + name_bytes > sizeof path) return false;
-    memcpy(path, cgroup_root, root_length);
-    memcpy(path + root_length, group, group_length);
-    memcpy(path + root_length + group_length, name, name_bytes);
-    return os_file_read(path, text, FILE_BYTES);
+} Group;
+
+/* This process's own in the unified hierarchy, which the line "0::/PATH" of /proc/self/cgroup names (cgroups(7)). */
+static bool find_group(Group *group) {
+    char text[FILE_BYTES];
+    if (!os_file_read("/proc/self/cgroup", text, sizeof text)) return false;
+    const char *line = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
+    if (line == NULL) return false;
+    const char *name = strchr(line, '/');
+    size_t name_length = strcspn(name, "\n"), root_length = sizeof cgroup_root - 1;
+    if (root_length + name_length + sizeof longest_name > sizeof group->path) return false;
+    memcpy(group->path, cgroup_root, root_length);
+    memcpy(group->path + root_length, name, name_length);
+    group->length = root_length + (name_length > 1 ? name_length : 0); /* "/" is the root itself */
+    return true;
+}
+
+static bool read_file(Group *group, const char *name, char *text, size_t bytes) {
+    memcpy(group->path + group->length, name, strlen(name) + 1);
+    return os_file_read(group->path, text, bytes);
 }
 
 /* "max" is no number. */
-static bool read_bytes(const char *name, int64_t *bytes) {
-    char text[FILE_BYTES], *end;
-    if (!read_of_cgroup(name, text)) return false;
+static bool read_bytes(Group *group, const char *name, int64_t *bytes) {
+    char text[32], *end;
+    if (!read_file(group, name, text, sizeof text)) return false;
     *bytes = strtoll(text, &end, 10);
     return end != text;
 }
 
 /* Tasks of the group waited for memory for STALLED_PERCENT of the last ten seconds (PSI: "some avg10=1.23 ..."). */
-static bool has_stalled(void) {
+static bool has_stalled(Group *group) {
     enum { STALLED_PERCENT = 1 };
     static const char field[] = "some avg10=";
-    char text[FILE_BYTES];
-    return read_of_cgroup("/memory.pressure", text) && strncmp(text, field, sizeof field - 1) == 0 &&
+    char text[128];
+    return read_file(group, "/memory.pressure", text, sizeof text) && strncmp(text, field, sizeof field - 1) == 0 &&
            atoi(text + sizeof field - 1) >= STALLED_PERCENT;
+}
+
+static bool is_near_high(Group *group, int64_t room_bytes) {
+    int64_t high_bytes, current_bytes;
+    return read_bytes(group, "/memory.high", &high_bytes) && read_bytes(group, "/memory.current", &current_bytes) &&
+           current_bytes > high_bytes - room_bytes;
 }
 
 bool os_memory_is_short(int64_t room_bytes) {
     int saved = errno;
-    int64_t high_bytes, current_bytes;
-    bool is_near = read_bytes("/memory.high", &high_bytes) && read_bytes("/memory.current", &current_bytes) &&
-                   current_bytes > high_bytes - room_bytes;
-    bool is_short = is_near || has_stalled();
+    Group group;
+    bool is_short = find_group(&group) && (has_stalled(&group) || is_near_high(&group, room_bytes));
     errno = saved;
     return is_short;
 }
