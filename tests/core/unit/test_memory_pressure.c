@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -17,11 +19,15 @@
 #include "support/await.h"
 #include "support/blocks.h"
 #include "support/child.h"
+#include "support/sandbox.h"
 #include "support/stats.h"
 #include "support/suite.h"
+#include "support/threads.h"
 #include "unit/answered_syscalls.h"
 
 /* ---- The kernel's files ---- */
+
+enum { CLOSE_RANGE = 436, PIDFD_GETFD = 438 }; /* on every processor; older headers lack the names */
 
 typedef struct File {
     const char *path;
@@ -33,13 +39,22 @@ static File files[] = {{"/proc/self/cgroup", NULL},
                        {"/sys/fs/cgroup/a/b/memory.current", NULL},
                        {"/sys/fs/cgroup/a/b/memory.pressure", NULL}};
 enum { GROUP, HIGH, CURRENT, PRESSURE, FILES };
-static _Atomic unsigned opened;
+static _Atomic unsigned opened, opened_in_program, looks;
 
 static void set_files(const char *group, const char *high, const char *current, const char *pressure) {
     files[GROUP].text = group;
     files[HIGH].text = high;
     files[CURRENT].text = current;
     files[PRESSURE].text = pressure;
+}
+
+/* The first thread's table is the program's. */
+static bool is_programs(int descriptor) {
+    char name[64], target[64];
+    REQUIRE_AT_LEAST(snprintf(name, sizeof name, "/proc/self/fd/%d", descriptor), 1);
+    ssize_t length = readlink(name, target, sizeof target - 1);
+    if (length > 0) target[length] = '\0';
+    return length > 0 && strstr(target, "memfd:file") != NULL;
 }
 
 static long open_text(const char *text) {
@@ -49,10 +64,12 @@ static long open_text(const char *text) {
     REQUIRE_EQUAL(write(file, text, length), length);
     REQUIRE_EQUAL(lseek(file, 0, SEEK_SET), 0);
     opened++;
+    if (is_programs(file)) opened_in_program++;
     return file;
 }
 
 static bool is_answered(long number, const long *argument, long *answer) {
+    if (number == CLOSE_RANGE) looks++;
     const char *path = (const char *)argument[1];
     if (number != SYS_openat || strstr(path, "cgroup") == NULL) return false;
     for (size_t index = 0; index < FILES; index++)
@@ -65,22 +82,35 @@ static bool is_answered(long number, const long *argument, long *answer) {
     return true;
 }
 
-static unsigned open_descriptors(void) {
+static unsigned open_descriptors(const char *path) {
     unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
+    DIR *folder = opendir(path);
     REQUIRE(folder != NULL);
-    while (readdir(folder) != NULL) count++;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) count += *entry->d_name != '.';
     REQUIRE_EQUAL(closedir(folder), 0);
-    return count;
+    return count - 1; /* without the folder itself */
+}
+
+static int64_t asked_room_bytes;
+static bool answer;
+
+static void ask(void) {
+    errno = EDOM;
+    answer = os_memory_is_short(asked_room_bytes);
+    REQUIRE_EQUAL(errno, EDOM);
+}
+
+static void run_as_helper(void (*run)(void)) {
+    REQUIRE_EQUAL(os_helper_start(run), 0);
+    os_helper_await_gone();
 }
 
 static bool is_short(size_t room_bytes) {
-    unsigned descriptors = open_descriptors();
-    errno = EDOM;
-    bool is = os_memory_is_short((int64_t)room_bytes);
-    REQUIRE_EQUAL(errno, EDOM);
-    REQUIRE_EQUAL(open_descriptors(), descriptors);
-    return is;
+    unsigned descriptors = open_descriptors("/proc/self/fd");
+    asked_room_bytes = (int64_t)room_bytes;
+    run_as_helper(ask);
+    REQUIRE_EQUAL(open_descriptors("/proc/self/fd"), descriptors);
+    return answer;
 }
 
 /* ---- What they say ---- */
@@ -133,6 +163,107 @@ static void test_stalls_are_short(void **state) {
     REQUIRE(is_short(100000));
 }
 
+/* ---- Whose descriptors ---- */
+
+static void ask_twice(void) {
+    ask();
+    REQUIRE_EQUAL(open_descriptors("/proc/thread-self/fd"), 0);
+    ask();
+    REQUIRE_EQUAL(open_descriptors("/proc/thread-self/fd"), 0);
+}
+
+static void test_no_number_of_the_program_is_taken(void **state) {
+    (void)state;
+    set_files("0::/a/b\n", "1000000\n", "2000000\n", CALM);
+    opened = opened_in_program = 0;
+    run_as_helper(ask_twice);
+    REQUIRE(answer);
+    REQUIRE_EQUAL(opened, 2 * FILES);
+    REQUIRE_EQUAL(opened_in_program, 0);
+}
+
+static Story story = STORY_START;
+enum { ASKED = 1, CLOSED };
+
+static void ask_and_stay(void) {
+    ask();
+    story_reach(&story, ASKED);
+    story_await(&story, CLOSED);
+}
+
+/* Else who reads from a pipe would wait for the helper's end. */
+static void test_nothing_stays_open_that_the_program_closes(void **state) {
+    (void)state;
+    int ends[2];
+    char byte;
+    REQUIRE_EQUAL(pipe2(ends, O_NONBLOCK), 0);
+    REQUIRE_EQUAL(os_helper_start(ask_and_stay), 0);
+    story_await(&story, ASKED);
+    REQUIRE_EQUAL(close(ends[1]), 0);
+    REQUIRE_EQUAL(read(ends[0], &byte, 1), 0);
+    REQUIRE_EQUAL(close(ends[0]), 0);
+    story_reach(&story, CLOSED);
+    os_helper_await_gone();
+}
+
+static void cannot_leave(void *unused) {
+    (void)unused;
+    sandbox_answer(CLOSE_RANGE, ENOSYS);
+    REQUIRE(!is_short(100000));
+}
+
+static void test_nothing_is_opened_without_descriptors_of_its_own(void **state) {
+    (void)state;
+    set_files("0::/a/b\n", "1000000\n", "2000000\n", STALLED);
+    unsigned opened_before = opened;
+    unsigned descriptors = open_descriptors("/proc/self/fd");
+    asked_room_bytes = 100000;
+    ask();
+    REQUIRE(!answer);
+    REQUIRE_EQUAL(open_descriptors("/proc/self/fd"), descriptors);
+    REQUIRE_EQUAL(opened, opened_before);
+    if (!resident_is_distorted()) child_must_succeed(cannot_leave, NULL);
+}
+
+#define LINE "hakmem: error: found by the helper\n"
+
+static void ask_and_report(void) {
+    ask();
+    REQUIRE(answer);
+    errno = EDOM;
+    os_write_error(LINE, sizeof LINE - 1);
+    os_write_error(LINE, sizeof LINE - 1);
+    REQUIRE_EQUAL(errno, EDOM);
+    REQUIRE_EQUAL(open_descriptors("/proc/thread-self/fd"), 1);
+    ask();
+    REQUIRE_EQUAL(open_descriptors("/proc/thread-self/fd"), 0);
+}
+
+static void reports(void *forbidden) {
+    if (forbidden != NULL) sandbox_answer(*(uint32_t *)forbidden, EPERM);
+    run_as_helper(ask_and_report);
+    story.step = 0;
+    REQUIRE_EQUAL(os_helper_start(ask_and_stay), 0);
+    story_await(&story, ASKED);
+    os_write_error(LINE, sizeof LINE - 1); /* of a thread of the program, whose descriptors are as they were */
+    story_reach(&story, CLOSED);
+    os_helper_await_gone();
+}
+
+/* Docker's sandbox forbids pidfd_getfd. */
+static void test_errors_of_the_helper_are_seen(void **state) {
+    (void)state;
+    uint32_t forbidden = PIDFD_GETFD;
+    uint32_t *choices[] = {NULL, &forbidden};
+    set_files("0::/a/b\n", "1000000\n", "2000000\n", CALM);
+    for (size_t index = 0; index < sizeof choices / sizeof *choices; index++) {
+        if (index > 0 && resident_is_distorted()) skip();
+        ChildResult result = child_run(reports, choices[index]);
+        child_require_success(&result);
+        REQUIRE(strcmp(result.errors, LINE LINE LINE) == 0);
+    }
+}
+
 /* ---- What comes of it ---- */
 
 static void churn(void) {
@@ -181,13 +312,38 @@ static void test_nothing_is_held_while_memory_is_short(void **state) {
     child_must_succeed(window_holds_until_short, NULL);
 }
 
+/* The sandbox of a program that has HAKMEM_LEARN=0 may forbid these calls at any time. */
+static void never_looks(void *unused) {
+    enum { ROUNDS = 100 };
+    (void)unused;
+    set_files("0::/a/b\n", "max\n", "0\n", STALLED);
+    stats_option_set("learn", "0");
+    stats_option_set("purge_delay_ms", "1000");
+    for (unsigned rounds = 0; rounds < ROUNDS; rounds++) churn();
+    REQUIRE_EQUAL(looks, 0);
+    REQUIRE_EQUAL(opened, 0);
+}
+
+static void test_nothing_is_asked_where_nothing_is_learned(void **state) {
+    (void)state;
+    looks = opened = 0;
+    child_must_succeed(never_looks, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_is_not_short),
         cmocka_unit_test(test_near_the_high_mark_is_short),
         cmocka_unit_test(test_each_file_is_read_once),
         cmocka_unit_test(test_stalls_are_short),
+        cmocka_unit_test(test_no_number_of_the_program_is_taken),
+        cmocka_unit_test(test_nothing_stays_open_that_the_program_closes),
+        cmocka_unit_test(test_nothing_is_opened_without_descriptors_of_its_own),
+        cmocka_unit_test(test_errors_of_the_helper_are_seen),
         cmocka_unit_test(test_nothing_is_held_while_memory_is_short),
+        cmocka_unit_test(test_nothing_is_asked_where_nothing_is_learned),
     };
+    if (__real_syscall(CLOSE_RANGE, ~0u, ~0u, 0) != 0) return 0; /* before Linux 5.9 the helper does not ask */
+    hak_free(hak_malloc(1)); /* the core starts, so that each child knows that it is one */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "platform/linux/os_file.h"
+#include "platform/linux/os_helper.h"
 #include "platform/os_memory_tool.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -299,6 +300,7 @@ uint64_t os_now_ms(void) {
 /* By system call: the C library's write is a cancellation point, and the caller may hold a lock. */
 void os_write_error(const char *text, size_t bytes) {
     int saved = errno;
+    os_helper_borrow_stderr();
     while (bytes > 0) {
         long written = syscall(SYS_write, STDERR_FILENO, text, bytes);
         if (written <= 0 && errno != EINTR) break;

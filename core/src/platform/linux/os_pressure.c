@@ -1,13 +1,14 @@
 /*
  * platform/linux/os_pressure.c - whether memory is short for the control group of this process.
  *
- * Layer: platform. Decides nothing. Thread rule: any thread.
+ * Layer: platform. Decides nothing. Thread rule: the helper.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/linux/os_file.h"
+#include "platform/linux/os_helper.h"
 #include "platform/os.h"
 
 enum { FILE_BYTES = 4096, PATH_BYTES = 512 };
@@ -66,7 +67,8 @@ static bool is_near_high(Group *group, int64_t room_bytes) {
 bool os_memory_is_short(int64_t room_bytes) {
     int saved = errno;
     Group group;
-    bool is_short = find_group(&group) && (has_stalled(&group) || is_near_high(&group, room_bytes));
+    bool is_short = os_helper_leave_descriptors() && find_group(&group) &&
+                    (has_stalled(&group) || is_near_high(&group, room_bytes));
     errno = saved;
     return is_short;
 }
