@@ -80,10 +80,10 @@ void os_populate(void *address, size_t bytes);
 /* How long it takes to touch a MiB first, OS page by OS page, on this machine and now. 0: the kernel gives no memory. */
 uint64_t os_touch_ns_per_mib(void);
 
-/* Memory is short for the control group of this process: its tasks waited for memory of late, or it has less than
- * `room_bytes` left of its memory.high. For the helper, which has no descriptor of the program's from then on and opens
- * files under numbers of its own. False also where that cannot be read, on another thread, and where the kernel gives
- * the helper no descriptors of its own. */
+/* Memory is short for the control group of this process: its tasks waited for memory of late, or less than `room_bytes`
+ * is left of the memory.high or memory.max of this group or of one that it lies in. For the helper, which has no
+ * descriptor of the program's from then on and opens files under numbers of its own. False also where that cannot be
+ * read, on another thread, and where the kernel gives the helper no descriptors of its own. */
 bool os_memory_is_short(int64_t room_bytes);
 
 /* 64 bits that differ from process to process, for the placement of mappings. Not for secrets. */

@@ -37,8 +37,15 @@ typedef struct File {
 static File files[] = {{"/proc/self/cgroup", NULL},
                        {"/sys/fs/cgroup/a/b/memory.high", NULL},
                        {"/sys/fs/cgroup/a/b/memory.current", NULL},
-                       {"/sys/fs/cgroup/a/b/memory.pressure", NULL}};
-enum { GROUP, HIGH, CURRENT, PRESSURE, FILES };
+                       {"/sys/fs/cgroup/a/b/memory.pressure", NULL},
+                       {"/sys/fs/cgroup/a/b/memory.max", NULL},
+                       {"/sys/fs/cgroup/a/b/memory.stat", NULL},
+                       {"/sys/fs/cgroup/a/memory.high", NULL},
+                       {"/sys/fs/cgroup/a/memory.max", NULL},
+                       {"/sys/fs/cgroup/a/memory.current", NULL},
+                       {"/sys/fs/cgroup/memory.max", NULL},
+                       {"/sys/fs/cgroup/memory.current", NULL}};
+enum { GROUP, HIGH, CURRENT, PRESSURE, MAX, STAT, OUTER_HIGH, OUTER_MAX, OUTER_CURRENT, ROOT_MAX, ROOT_CURRENT, FILES };
 static _Atomic unsigned opened, opened_in_program, looks;
 
 static void set_files(const char *group, const char *high, const char *current, const char *pressure) {
@@ -46,6 +53,7 @@ static void set_files(const char *group, const char *high, const char *current, 
     files[HIGH].text = high;
     files[CURRENT].text = current;
     files[PRESSURE].text = pressure;
+    for (size_t index = MAX; index < FILES; index++) files[index].text = NULL;
 }
 
 /* The first thread's table is the program's. */
@@ -92,11 +100,11 @@ static unsigned open_descriptors(const char *path) {
 }
 
 static int64_t asked_room_bytes;
-static bool answer;
+static bool is_found_short;
 
 static void ask(void) {
     errno = EDOM;
-    answer = os_memory_is_short(asked_room_bytes);
+    is_found_short = os_memory_is_short(asked_room_bytes);
     REQUIRE_EQUAL(errno, EDOM);
 }
 
@@ -110,7 +118,7 @@ static bool is_short(size_t room_bytes) {
     asked_room_bytes = (int64_t)room_bytes;
     run_as_helper(ask);
     REQUIRE_EQUAL(open_descriptors("/proc/self/fd"), descriptors);
-    return answer;
+    return is_found_short;
 }
 
 /* ---- What they say ---- */
@@ -147,12 +155,65 @@ static void test_near_the_high_mark_is_short(void **state) {
     REQUIRE(is_short(0));
 }
 
+/* Docker and Kubernetes set memory.max alone. */
+static void test_near_the_maximum_is_short(void **state) {
+    (void)state;
+    set_files("0::/a/b\n", "max\n", "900000\n", CALM);
+    REQUIRE(!is_short(1000000));
+    files[MAX].text = "1000000\n";
+    REQUIRE(!is_short(100000));
+    REQUIRE(is_short(100001));
+    files[HIGH].text = "950000\n";
+    REQUIRE(!is_short(50000));
+    REQUIRE(is_short(50001));
+    files[HIGH].text = "1050000\n";
+    REQUIRE(!is_short(100000));
+    REQUIRE(is_short(100001));
+}
+
+static void test_idle_pages_of_files_are_room(void **state) {
+    (void)state;
+    set_files("0::/a/b\n", "1000000\n", "900000\n", CALM);
+    files[STAT].text = "anon 5\nworkingset_inactive_file 3\ninactive_anon 7\ninactive_file 50000\nactive_file 9\n";
+    REQUIRE(!is_short(150000));
+    REQUIRE(is_short(150001));
+    files[STAT].text = "anon 5\n";
+    REQUIRE(is_short(100001));
+}
+
+static void test_limits_around_the_group_count(void **state) {
+    (void)state;
+    set_files("0::/a/b\n", "1000000\n", "300000\n", CALM);
+    files[OUTER_HIGH].text = "max\n";
+    files[OUTER_MAX].text = "1000000\n";
+    files[OUTER_CURRENT].text = "800000\n";
+    REQUIRE(!is_short(200000));
+    REQUIRE(is_short(200001));
+    files[ROOT_MAX].text = "1000000\n"; /* of a container, which sees its own group as the root */
+    files[ROOT_CURRENT].text = "900000\n";
+    REQUIRE(!is_short(100000));
+    REQUIRE(is_short(100001));
+    files[GROUP].text = "0::/\n";
+    REQUIRE(!is_short(100000));
+    REQUIRE(is_short(100001));
+}
+
+static void test_eight_groups_are_looked_at(void **state) {
+    (void)state;
+    set_files("0::/a/2/3/4/5/6/7/8\n", NULL, NULL, CALM);
+    files[OUTER_MAX].text = "1000000\n";
+    files[OUTER_CURRENT].text = "1000001\n";
+    REQUIRE(is_short(0));
+    files[GROUP].text = "0::/a/2/3/4/5/6/7/8/9\n";
+    REQUIRE(!is_short(0));
+}
+
 static void test_each_file_is_read_once(void **state) {
     (void)state;
     opened = 0;
     set_files("0::/a/b\n", "1000000\n", "900000\n", CALM);
     REQUIRE(!is_short(0));
-    REQUIRE_EQUAL(opened, FILES);
+    REQUIRE_EQUAL(opened, 4);
 }
 
 static void test_stalls_are_short(void **state) {
@@ -178,7 +239,7 @@ static void test_no_number_of_the_program_is_taken(void **state) {
     opened = opened_in_program = 0;
     run_as_helper(ask_twice);
     REQUIRE(answer);
-    REQUIRE_EQUAL(opened, 2 * FILES);
+    REQUIRE_EQUAL(opened, 2 * 4);
     REQUIRE_EQUAL(opened_in_program, 0);
 }
 
@@ -334,6 +395,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_is_not_short),
         cmocka_unit_test(test_near_the_high_mark_is_short),
+        cmocka_unit_test(test_near_the_maximum_is_short),
+        cmocka_unit_test(test_idle_pages_of_files_are_room),
+        cmocka_unit_test(test_limits_around_the_group_count),
+        cmocka_unit_test(test_eight_groups_are_looked_at),
         cmocka_unit_test(test_each_file_is_read_once),
         cmocka_unit_test(test_stalls_are_short),
         cmocka_unit_test(test_no_number_of_the_program_is_taken),
