@@ -211,6 +211,7 @@ static SuperSlab *move(SuperSlab *mapping, SuperSlab *moved, size_t block_bytes)
     }
     lock_acquire(&supply_lock);
     registry_remove_finish(old_address, old_bytes);
+    moved->backed_bytes = mapping->backed_bytes;
     supply_header_return(mapping);
     mapping_count(moved, block_bytes, true);
     lock_release(&supply_lock);

@@ -1,0 +1,72 @@
+/*
+ * unit/test_mapping_touched.c - how many OS pages of mappings count as touched for the first time: those that the
+ * kernel has to back, and none that a block, or a free mapping that became longer, brings along.
+ *
+ * In unit because it reads the core's count, which the burst bound is learned from.
+ */
+#define _GNU_SOURCE
+#include <sys/mman.h>
+
+#include "superslab/superslab.h"
+#include "support/pattern.h"
+#include "support/resident.h"
+#include "support/stats.h"
+#include "support/suite.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* since Linux 4.17; the headers of some C libraries are older */
+#endif
+
+enum { KEY = 5 };
+
+static char *take(size_t bytes) {
+    char *block = hak_malloc(bytes);
+    REQUIRE(block != NULL);
+    pattern_fill(block, bytes, KEY);
+    return block;
+}
+
+/* hak_check gives back what exceeds the idle bound. */
+static void keep_all(void) {
+    stats_option_set("retain_bytes", "1000000000");
+    stats_option_set("purge_delay_ms", "1000000");
+    stats_option_set("retain_burst_bytes", "1000000000");
+}
+
+static uint64_t touched_bytes(void) { return atomic_load(&first_touched_bytes); }
+
+/* A mapping that ends at `end` has to move when it grows. */
+static void occupy(char *end) {
+    (void)mmap(end, os_page_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+static void test_moved(void **state) {
+    (void)state;
+    keep_all();
+    char *block = take(3 * MIB);
+    occupy(block + 4 * MIB);
+    uint64_t before_bytes = touched_bytes();
+    char *grown = hak_realloc(block, 9 * MIB);
+    REQUIRE(grown != NULL && grown != block);
+    REQUIRE(pattern_holds_prefix(grown, 3 * MIB, 3 * MIB, KEY));
+    REQUIRE_EQUAL(touched_bytes() - before_bytes, 6 * MIB);
+
+    /* A free mapping that becomes longer moves with what the last block and its tail have touched. */
+    REQUIRE(hak_realloc(grown, 8 * MIB) == grown);
+    occupy(grown + 10 * MIB);
+    hak_free(grown);
+    uint64_t free_bytes = stats_checked().free_resident_bytes;
+    before_bytes = touched_bytes();
+    block = take(20 * MIB);
+    REQUIRE(block != grown);
+    REQUIRE_EQUAL(touched_bytes() - before_bytes, 20 * MIB - free_bytes);
+    hak_free(block);
+    stats_require_all_returned();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_moved),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
