@@ -99,8 +99,10 @@ void mapping_absorb(SuperSlab *mapping, size_t bytes) {
     SuperSlab *behind;
     while (mapping->mapping_bytes < bytes && (behind = free_mapping_behind(mapping)) != NULL) {
         uintptr_t end = mapping->base + mapping->mapping_bytes;
+        size_t hole_bytes = mapping->mapping_bytes - mapping->backed_bytes;
+        if (hole_bytes > 0 && mapping->mapping_bytes + behind->mapping_bytes < bytes) break;
+        first_touched(hole_bytes);
         size_t taken_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES) - mapping->mapping_bytes;
-        /* What lies between the block and `end` is inside of the block as soon as that has grown. */
         if (taken_bytes < behind->backed_bytes) {
             leave_front(behind, taken_bytes);
             mapping->backed_bytes = mapping->mapping_bytes + taken_bytes;

@@ -27,7 +27,8 @@ SuperSlab *mapping_find_free(size_t bytes, size_t alignment, bool is_growing);
 SuperSlab *mapping_take_front(SuperSlab *mapping, size_t bytes);
 
 /* Makes a mapping that is not counted longer, up to a block of `bytes`, as far as free mappings of the same origin lie
- * behind it. */
+ * behind it. Where the last OS pages of the mapping are not backed, only if the next free mapping suffices: then those
+ * are inside of the block, which touches them. Else they would count as backed and free. */
 void mapping_absorb(SuperSlab *mapping, size_t bytes);
 
 #endif

@@ -7,7 +7,8 @@
 #define _GNU_SOURCE
 #include <sys/mman.h>
 
-#include "superslab/superslab.h"
+#include "superslab/mapping.h"
+#include "superslab/registry.h"
 #include "support/pattern.h"
 #include "support/resident.h"
 #include "support/stats.h"
@@ -64,9 +65,69 @@ static void test_moved(void **state) {
     stats_require_all_returned();
 }
 
+/* ---- OS pages that no block has touched, in front of a free mapping ---- */
+
+/* A block of 3 MiB with a backed tail of 1 MiB. Behind it two free mappings: of 4 MiB, the last one not backed, and of
+ * 6 MiB. */
+static char *block_before_hole(void) {
+    char *whole = take(14 * MIB);
+    hak_free(whole);
+    char *block = take(3 * MIB), *behind = take(3 * MIB);
+    REQUIRE(block == whole && behind == whole + 4 * MIB);
+    hak_free(behind); /* its tail is purged */
+    REQUIRE_EQUAL(stats_checked().free_resident_bytes, 10 * MIB);
+    return block;
+}
+
+static void test_hole_is_touched(void **state) {
+    (void)state;
+    keep_all();
+    char *block = block_before_hole();
+    uint64_t before_bytes = touched_bytes();
+    REQUIRE(hak_realloc(block, 9 * MIB) == block); /* takes 2 of the 6 MiB */
+    REQUIRE_EQUAL(touched_bytes() - before_bytes, MIB);
+    REQUIRE_EQUAL(stats_checked().free_resident_bytes, 5 * MIB);
+    hak_free(block);
+    stats_require_all_returned();
+}
+
+/* Each call of the kernel is refused in its turn. The free mappings do not suffice, and the block lies before them. */
+static void test_hole_of_a_block_that_does_not_grow(void **state) {
+    enum { CALLS_MAX = 40 };
+    (void)state;
+    keep_all();
+    uint64_t call = 0, calls;
+    unsigned refused = 0;
+    do {
+        REQUIRE_OP(++call, <, CALLS_MAX);
+        char *block = block_before_hole();
+        occupy(block + 14 * MIB);
+        uint64_t before_bytes = touched_bytes();
+        bool lacks_room;
+        os_fault_at(call);
+        SuperSlab *mapping = mapping_resize(ptr_to_superslab(block), 16 * MIB, &lacks_room);
+        calls = os_fault_calls();
+        os_fault_at(0);
+        if (mapping == NULL) {
+            refused++;
+            REQUIRE_EQUAL(touched_bytes(), before_bytes);
+            REQUIRE_EQUAL(stats_checked().free_resident_bytes, 10 * MIB);
+        } else {
+            block = (char *)mapping->base;
+            REQUIRE_EQUAL(touched_bytes() - before_bytes, 9 * MIB); /* 4 of it and 3 behind it were backed */
+        }
+        REQUIRE(pattern_holds_prefix(block, 3 * MIB, 3 * MIB, KEY));
+        hak_free(block);
+        stats_require_all_returned();
+    } while (calls >= call);
+    REQUIRE_OP(refused, >, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_hole_is_touched),
+        cmocka_unit_test(test_hole_of_a_block_that_does_not_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
