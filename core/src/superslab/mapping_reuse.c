@@ -102,6 +102,7 @@ void mapping_absorb(SuperSlab *mapping, size_t bytes) {
         size_t hole_bytes = mapping->mapping_bytes - mapping->backed_bytes;
         if (hole_bytes > 0 && mapping->mapping_bytes + behind->mapping_bytes < bytes) break;
         first_touched(hole_bytes);
+        SuperSlab *emptied = NULL;
         size_t taken_bytes = round_up_bytes(bytes, SUPERSLAB_BYTES) - mapping->mapping_bytes;
         if (taken_bytes < behind->backed_bytes) {
             leave_front(behind, taken_bytes);
@@ -111,9 +112,10 @@ void mapping_absorb(SuperSlab *mapping, size_t bytes) {
             supply_queue_remove(&supply.mapping_queue, behind);
             mapping_uncount(behind);
             mapping->backed_bytes = mapping->mapping_bytes + behind->backed_bytes;
-            supply_header_return(behind);
+            emptied = behind;
         }
         register_again(mapping, end, taken_bytes);
+        if (emptied != NULL) supply_header_return(emptied); /* not while the registry still leads to it */
         mapping->mapping_bytes += taken_bytes;
     }
 }
