@@ -149,7 +149,7 @@ static size_t purge_tail_piece(SuperSlab *mapping) {
     if (!os_purge((void *)(mapping->base + left_bytes), bytes)) return 0;
     mapping->backed_bytes = left_bytes; /* not block_bytes, which the block's holder reads without the lock */
     supply.mapping_unbacked_bytes += bytes;
-    supply.mapping_free_bytes -= bytes;
+    ADD_RELAXED(supply.mapping_free_bytes, -(uint64_t)bytes);
     ADD_RELAXED(supply.purged_bytes, bytes);
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)bytes, memory_order_relaxed);
     if (mapping_free_bytes_of(mapping) == 0) supply_queue_remove(&supply.mapping_queue, mapping);

@@ -46,7 +46,7 @@ void mapping_count(SuperSlab *mapping, size_t block_bytes, bool is_live) {
     size_t free_bytes = mapping_free_bytes_of(mapping);
     supply.mapping_bytes += mapping->mapping_bytes;
     supply.mapping_unbacked_bytes += mapping->mapping_bytes - mapping->backed_bytes;
-    supply.mapping_free_bytes += free_bytes;
+    ADD_RELAXED(supply.mapping_free_bytes, free_bytes);
     atomic_fetch_add(&backed_free_bytes, (int64_t)free_bytes);
     /* A mapping that is queued already stays where it is: the tail keeps its age. */
     if (free_bytes > 0 && !mapping->is_queued) supply_queue_append(&supply.mapping_queue, mapping);
@@ -59,7 +59,7 @@ void mapping_uncount(SuperSlab *mapping) {
     size_t free_bytes = mapping_free_bytes_of(mapping);
     supply.mapping_bytes -= mapping->mapping_bytes;
     supply.mapping_unbacked_bytes -= mapping->mapping_bytes - mapping->backed_bytes;
-    supply.mapping_free_bytes -= free_bytes;
+    ADD_RELAXED(supply.mapping_free_bytes, -(uint64_t)free_bytes);
     atomic_fetch_sub_explicit(&backed_free_bytes, (int64_t)free_bytes, memory_order_relaxed);
     if (mapping->is_free) return;
     supply.large_count--;

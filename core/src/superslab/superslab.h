@@ -58,8 +58,9 @@ typedef struct SupplyCounts {
     uint64_t mapping_unbacked_bytes; /* bytes of mappings that no block has touched since the last purge */
 } SupplyCounts;
 
-/* large_bytes alone, of a moment ago, without the supply lock. */
+/* large_bytes or mapping_free_bytes alone, of a moment ago, without the supply lock. */
 uint64_t superslab_large_bytes(void);
+uint64_t superslab_mapping_free_bytes(void);
 
 /* Resident bytes of the supply that went to the OS since the start. Without the lock. */
 uint64_t superslab_purged_bytes(void);

@@ -1,9 +1,8 @@
 /*
  * superslab/supply.c - the supply's state, its sums, and a walk through its SuperSlabs.
  *
- * Layer: superslab. Changes nothing. Thread rule: functions take the supply lock, except superslab_large_bytes and
- * superslab_purged_bytes, which
- * takes none.
+ * Layer: superslab. Changes nothing. Thread rule: functions take the supply lock, except superslab_large_bytes,
+ * superslab_purged_bytes and superslab_mapping_free_bytes.
  */
 #include "superslab/supply.h"
 
@@ -24,13 +23,14 @@ static SupplyCounts counts_now(void) {
                           .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.mapping_bytes,
                           .large_bytes = LOAD_RELAXED(supply.large_bytes),
                           .large_blocks = supply.large_count,
-                          .mapping_free_bytes = supply.mapping_free_bytes,
+                          .mapping_free_bytes = LOAD_RELAXED(supply.mapping_free_bytes),
                           .mapping_unbacked_bytes = supply.mapping_unbacked_bytes,
                           .purged_bytes = LOAD_RELAXED(supply.purged_bytes)};
 }
 
 uint64_t superslab_large_bytes(void) { return LOAD_RELAXED(supply.large_bytes); }
 uint64_t superslab_purged_bytes(void) { return LOAD_RELAXED(supply.purged_bytes); }
+uint64_t superslab_mapping_free_bytes(void) { return LOAD_RELAXED(supply.mapping_free_bytes); }
 
 SupplyCounts superslab_counts(void) {
     lock_acquire(&supply_lock);

@@ -41,9 +41,10 @@ typedef struct Supply {
     uint64_t large_count;         /* live blocks in runs and in mappings of their own */
     _Atomic uint64_t large_bytes; /* theirs; read without the lock, too */
     /* mapping_bytes = live blocks in mappings + mapping_free_bytes + mapping_unbacked_bytes */
-    uint64_t mapping_bytes, mapping_free_bytes, mapping_unbacked_bytes;
-    SupplyQueue mapping_queue; /* the mappings' queue (I16) */
-    SuperSlab *mapping_slack;  /* live mappings that a cut makes shorter (I16), through next and previous */
+    uint64_t mapping_bytes, mapping_unbacked_bytes;
+    _Atomic uint64_t mapping_free_bytes; /* read without the lock, too */
+    SupplyQueue mapping_queue;           /* the mappings' queue (I16) */
+    SuperSlab *mapping_slack; /* live mappings that a cut makes shorter (I16), through next and previous */
 } Supply;
 
 extern Supply supply;
