@@ -46,16 +46,35 @@ static SuperSlab *take(SuperSlab *mapping, size_t block_bytes) {
     return front;
 }
 
+/* Gives a mapping that may have come to the queue again its former age: younger ones go behind it. */
+static void restore_age(SuperSlab *mapping, uint32_t since_ms) {
+    if (!mapping->is_queued) return;
+    mapping->queue_since_ms = since_ms;
+    SuperSlab *younger = mapping, *previous;
+    while ((previous = younger->queue_previous) != NULL && (int32_t)(previous->queue_since_ms - since_ms) > 0)
+        younger = previous;
+    while (younger != mapping) {
+        SuperSlab *next = younger->queue_next;
+        uint32_t younger_since_ms = younger->queue_since_ms;
+        mapping_queue_remove(younger);
+        mapping_queue_append(younger);
+        younger->queue_since_ms = younger_since_ms;
+        younger = next;
+    }
+}
+
 static SuperSlab *resize_or_move(SuperSlab *mapping, size_t bytes, bool *lacks_room);
 
-/* A free mapping that is too short, and live from now on: made longer, with its OS pages. NULL: it is free again. */
-static SuperSlab *extend_free(SuperSlab *mapping, size_t bytes) {
+/* A free mapping that is too short, and live from now on: made longer, with its OS pages. NULL: it is free again,
+ * `since_ms` as before. */
+static SuperSlab *extend_free(SuperSlab *mapping, size_t bytes, uint32_t since_ms) {
     bool lacks_room;
     SuperSlab *longer = resize_or_move(mapping, bytes, &lacks_room);
     if (longer != NULL) return longer;
     lock_acquire(&supply_lock);
     mapping_uncount(mapping);
     mapping_count(mapping, mapping->block_bytes, false);
+    restore_age(mapping, since_ms);
     lock_release(&supply_lock);
     return NULL;
 }
@@ -68,10 +87,11 @@ SuperSlab *mapping_take(size_t bytes, size_t alignment, bool is_growing, bool *i
     SuperSlab *mapping = mapping_find_free(block_bytes, alignment, is_growing);
     *is_zero = mapping == NULL;
     bool is_too_short = mapping != NULL && mapping->mapping_bytes < block_bytes;
+    uint32_t since_ms = is_too_short ? mapping->queue_since_ms : 0;
     if (mapping != NULL)
         mapping = is_too_short ? take_whole(mapping, mapping->block_bytes) : take(mapping, block_bytes);
     lock_release(&supply_lock);
-    if (is_too_short) mapping = extend_free(mapping, bytes);
+    if (is_too_short) mapping = extend_free(mapping, bytes, since_ms);
     if (mapping != NULL) return mapping;
     *is_zero = true;
     /* Whole units merge with their neighbours, and leave room to grow. The second try is for when room is short. */
@@ -204,7 +224,9 @@ static SuperSlab *move(SuperSlab *mapping, SuperSlab *moved, size_t block_bytes)
     if (!os_move((void *)old_address, old_bytes, (void *)moved->base, moved->mapping_bytes)) {
         lock_acquire(&supply_lock);
         (void)registry_add(mapping, old_address, old_bytes, SLAB_CLASS_LARGE_INNER); /* cannot fail: leaves exist */
+        uint32_t since_ms = mapping->queue_since_ms;
         mapping_count(mapping, mapping->block_bytes, true);
+        restore_age(mapping, since_ms);
         lock_release(&supply_lock);
         abandon(moved);
         return NULL;

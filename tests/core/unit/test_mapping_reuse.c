@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "platform/os.h"
+#include "superslab/mapping.h"
 #include "superslab/registry.h"
 #include "superslab/supply.h"
 #include "support/child.h"
@@ -150,6 +151,73 @@ static void each_call_is_refused(void *unused) {
     REQUIRE_OP(call, >, 2);
 }
 
+/* Where a mapping is in the queue. */
+typedef struct Age {
+    SuperSlab *next;
+    uint32_t since_ms;
+} Age;
+
+static Age make_older(SuperSlab *mapping) { /* and those before it, so that the queue stays in order */
+    REQUIRE(mapping->is_queued && mapping->queue_next != NULL);
+    for (SuperSlab *each = mapping; each != NULL; each = each->queue_previous) each->queue_since_ms -= 7;
+    return (Age){mapping->queue_next, mapping->queue_since_ms};
+}
+
+static bool has_age(const SuperSlab *mapping, Age age) {
+    return mapping->is_queued && mapping->queue_next == age.next && mapping->queue_since_ms == age.since_ms;
+}
+
+/* A free mapping that was not made longer stays as old as it was. */
+static bool free_keeps_its_age(uint64_t refused_call) {
+    char *older = pattern_block(5 * MIB, KEY), *newer = pattern_block(3 * MIB, KEY);
+    hak_free(older);
+    hak_free(newer);
+    SuperSlab *mapping = ptr_to_superslab(older);
+    Age age = make_older(mapping);
+    os_fault_at(refused_call);
+    char *block = hak_malloc(20 * MIB);
+    os_fault_at(0);
+    bool is_refused = ptr_to_superslab(older) == mapping && mapping->is_free;
+    REQUIRE(!is_refused || has_age(mapping, age));
+    REQUIRE_EQUAL(hak_check(), 0);
+    hak_free(block);
+    return is_refused;
+}
+
+/* And the tail of a block that was not moved. */
+static bool tail_keeps_its_age(uint64_t refused_call) {
+    char *whole = pattern_block(14 * MIB, KEY);
+    hak_free(whole);
+    char *block = pattern_block(3 * MIB, KEY), *behind = pattern_block(3 * MIB, KEY);
+    SuperSlab *mapping = ptr_to_superslab(block);
+    REQUIRE(block == whole && behind == whole + 4 * MIB);
+    Age age = make_older(mapping);
+    bool lacks_room;
+    os_fault_at(refused_call);
+    SuperSlab *resized = mapping_resize(mapping, 20 * MIB, &lacks_room);
+    os_fault_at(0);
+    REQUIRE(resized != NULL || has_age(mapping, age));
+    REQUIRE_EQUAL(hak_check(), 0);
+    hak_free(resized != NULL ? (void *)resized->base : block);
+    hak_free(behind);
+    return resized == NULL;
+}
+
+static void ages_are_kept(void *unused) {
+    enum { CALLS = 12 };
+    (void)unused;
+    keep_all();
+    unsigned free_refused = 0, tail_refused = 0;
+    for (uint64_t call = 1; call <= CALLS; call++) {
+        free_refused += free_keeps_its_age(call);
+        stats_require_all_returned();
+        tail_refused += tail_keeps_its_age(call);
+        stats_require_all_returned();
+    }
+    REQUIRE_OP(free_refused, >, 0);
+    REQUIRE_OP(tail_refused, >, 0);
+}
+
 /* No mapping is made longer for a block with more alignment than it has by itself, because it may have to move: not
  * even one that begins where the block may begin. */
 static void aligned_is_not_extended(void *unused) {
@@ -183,6 +251,7 @@ static void addresses_alone_are_not_taken(void *unused) {
 static void test_refused(void **state) {
     (void)state;
     child_must_succeed(each_call_is_refused, NULL);
+    child_must_succeed(ages_are_kept, NULL);
     child_must_succeed(aligned_is_not_extended, NULL);
     child_must_succeed(addresses_alone_are_not_taken, NULL);
 }
