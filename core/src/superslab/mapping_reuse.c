@@ -55,6 +55,7 @@ SuperSlab *mapping_find_free(size_t bytes, size_t alignment, bool is_growing) {
         if (mapping->base % alignment != 0 || !is_worth_taking(mapping, bytes)) continue;
         if (mapping->mapping_bytes < bytes && alignment > SUPERSLAB_BYTES) continue; /* it may have to move */
         if (best == NULL || is_better(mapping, best, bytes, is_growing)) best = mapping;
+        if (!is_growing && best->backed_bytes == bytes) break; /* none is better */
     }
     return best;
 }

@@ -4,10 +4,14 @@
  *
  * In unit because it reads the metadata of mappings.
  */
+#define _GNU_SOURCE
 #include <string.h>
+#include <sys/mman.h>
 
+#include "platform/lock.h"
 #include "platform/os.h"
 #include "superslab/mapping.h"
+#include "superslab/mapping_reuse.h"
 #include "superslab/registry.h"
 #include "superslab/supply.h"
 #include "support/child.h"
@@ -112,6 +116,36 @@ static void end_goes_first(void *unused) {
     REQUIRE(grow(front, 3 * MIB, 5 * MIB) == whole);
     hak_free(front);
     stats_require_all_returned();
+}
+
+/* ---- Found ---- */
+
+/* The last one that was freed is of the length asked for, so no other is looked at: what follows in the queue is no
+ * mapping here. For a block that grows, or of another length, all are. */
+static void exact_one_ends_the_search(void *unused) {
+    (void)unused;
+    keep_all();
+    char *longer = take(7 * MIB), *exact = take(3 * MIB);
+    hak_free(longer);
+    hak_free(exact);
+    SuperSlab *newest = supply.mapping_newest, *previous = newest->queue_previous;
+    REQUIRE(newest == ptr_to_superslab(exact) && previous == ptr_to_superslab(longer));
+    REQUIRE(mapping_find_free(3 * MIB, SUPERSLAB_BYTES, true) == previous);
+    REQUIRE(mapping_find_free(3 * MIB + os_page_bytes, SUPERSLAB_BYTES, false) == previous);
+    void *guard = mmap(NULL, sizeof(SuperSlab), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(guard != MAP_FAILED);
+    lock_acquire(&supply_lock);
+    newest->queue_previous = guard;
+    SuperSlab *found = mapping_find_free(3 * MIB, SUPERSLAB_BYTES, false);
+    newest->queue_previous = previous;
+    lock_release(&supply_lock);
+    REQUIRE(found == newest);
+    stats_require_all_returned();
+}
+
+static void test_found(void **state) {
+    (void)state;
+    child_must_succeed(exact_one_ends_the_search, NULL);
 }
 
 static void test_cut_and_joined(void **state) {
@@ -258,6 +292,7 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found),
         cmocka_unit_test(test_cut_and_joined),
         cmocka_unit_test(test_refused),
     };
