@@ -12,6 +12,31 @@
 #include "superslab/mapping_space.h"
 #include "superslab/registry.h"
 
+/* ---- Headers ---- */
+
+static uint64_t origins; /* given so far */
+
+/* The mapping lies where it did not lie before. */
+static void origin_renew(SuperSlab *mapping) { mapping->origin = ++origins; }
+
+/* For `bytes` at `base`, without a block, not counted, not registered, of a new origin. NULL: no memory. Under the
+ * lock. */
+static SuperSlab *header_new(uintptr_t base, size_t bytes) {
+    SuperSlab *mapping = supply_header_take();
+    if (mapping == NULL) return NULL;
+    mapping->is_mapping = true;
+    mapping->base = base;
+    mapping->mapping_bytes = bytes;
+    mapping->backed_bytes = 0;
+    mapping->is_queued = false;
+    origin_renew(mapping);
+    /* The header may have been a SuperSlab's, which a stale pointer still finds: its slabs have no owner. */
+    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) STORE_RELAXED(mapping->slab[index].owner, NULL);
+    mapping->slab[0].slab_index = 0;
+    mapping->slab[0].large_heap = NULL;
+    return mapping;
+}
+
 /* ---- Take and return ---- */
 
 /* A mapping without a block, not counted. NULL: no memory, or no room for `spare_bytes` more. Without the lock. */
@@ -19,7 +44,7 @@ static SuperSlab *mapping_new(size_t mapping_bytes, size_t alignment, size_t spa
     uintptr_t address = mapping_space_map(mapping_bytes, alignment, spare_bytes);
     if (address == 0) return NULL;
     lock_acquire(&supply_lock);
-    SuperSlab *mapping = mapping_header_new(address, mapping_bytes);
+    SuperSlab *mapping = header_new(address, mapping_bytes);
     if (mapping != NULL && !registry_add(mapping, address, mapping_bytes, SLAB_CLASS_LARGE_INNER)) {
         supply_header_return(mapping);
         mapping = NULL;
@@ -40,8 +65,9 @@ static SuperSlab *take_whole(SuperSlab *mapping, size_t block_bytes) {
 static SuperSlab *take(SuperSlab *mapping, size_t block_bytes) {
     size_t front_bytes = round_up_bytes(block_bytes, SUPERSLAB_BYTES);
     bool is_divisible = mapping->backed_bytes > front_bytes && mapping->mapping_bytes > front_bytes + SUPERSLAB_BYTES;
-    SuperSlab *front = is_divisible ? mapping_take_front(mapping, front_bytes) : NULL;
+    SuperSlab *front = is_divisible ? header_new(mapping->base, front_bytes) : NULL;
     if (front == NULL) return take_whole(mapping, block_bytes);
+    mapping_take_front(mapping, front);
     mapping_count(front, block_bytes, true);
     return front;
 }
@@ -250,7 +276,7 @@ static bool resize(SuperSlab *mapping, size_t bytes, bool is_room_short, bool *l
     bool fits = block_bytes <= mapping->mapping_bytes ||
                 mapping_space_extend(mapping, round_up_bytes(bytes, SUPERSLAB_BYTES), is_room_short, lacks_room) ||
                 (is_room_short && mapping_space_extend(mapping, round_up_bytes(bytes, SLAB_BYTES), true, lacks_room));
-    if (mapping->base != base) mapping_origin_renew(mapping);
+    if (mapping->base != base) origin_renew(mapping);
     mapping_count(mapping, fits ? block_bytes : mapping->block_bytes, true);
     lock_release(&supply_lock);
     return fits;

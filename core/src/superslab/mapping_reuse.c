@@ -9,26 +9,6 @@
 #include "superslab/mapping_lists.h"
 #include "superslab/registry.h"
 
-static uint64_t origins; /* given so far */
-
-void mapping_origin_renew(SuperSlab *mapping) { mapping->origin = ++origins; }
-
-SuperSlab *mapping_header_new(uintptr_t base, size_t bytes) {
-    SuperSlab *mapping = supply_header_take();
-    if (mapping == NULL) return NULL;
-    mapping->is_mapping = true;
-    mapping->base = base;
-    mapping->mapping_bytes = bytes;
-    mapping->backed_bytes = 0;
-    mapping->is_queued = false;
-    mapping_origin_renew(mapping);
-    /* The header may have been a SuperSlab's, which a stale pointer still finds: its slabs have no owner. */
-    for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) STORE_RELAXED(mapping->slab[index].owner, NULL);
-    mapping->slab[0].slab_index = 0;
-    mapping->slab[0].large_heap = NULL;
-    return mapping;
-}
-
 /* ---- Find ---- */
 
 /* Is it worth its addresses, or the system calls that make it longer? */
@@ -78,14 +58,12 @@ static void register_again(SuperSlab *mapping, uintptr_t address, size_t bytes) 
     (void)registry_add(mapping, address, bytes, SLAB_CLASS_LARGE_INNER);
 }
 
-SuperSlab *mapping_take_front(SuperSlab *mapping, size_t bytes) {
-    SuperSlab *front = mapping_header_new(mapping->base, bytes);
-    if (front == NULL) return NULL;
+void mapping_take_front(SuperSlab *mapping, SuperSlab *front) {
+    size_t bytes = front->mapping_bytes;
     front->origin = mapping->origin;
     front->backed_bytes = bytes;
     leave_front(mapping, bytes);
     register_again(front, front->base, bytes);
-    return front;
 }
 
 /* NULL: something else lies there, or a mapping whose tail is purged before it is free. */

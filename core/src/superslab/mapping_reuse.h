@@ -11,20 +11,14 @@
 
 #include "superslab/superslab.h"
 
-/* A header for `bytes` at `base`, without a block, not counted, not registered, of a new origin. NULL: no memory. */
-SuperSlab *mapping_header_new(uintptr_t base, size_t bytes);
-
-/* The mapping lies where it did not lie before. */
-void mapping_origin_renew(SuperSlab *mapping);
-
 /* The free mapping that serves a block of `bytes` best: the one with the fewest backed bytes that suffice or, if none
  * does or `is_growing`, the one with the most. It may be too short, if `alignment` is SUPERSLAB_BYTES: then it is worth
  * being extended. NULL: none among the newest. */
 SuperSlab *mapping_find_free(size_t bytes, size_t alignment, bool is_growing);
 
-/* Cuts the first `bytes`, a multiple of SUPERSLAB_BYTES, off a free mapping with more backed bytes, which keeps its
- * age. The piece is a mapping of its own, not counted. NULL: no memory; nothing changed. */
-SuperSlab *mapping_take_front(SuperSlab *mapping, size_t bytes);
+/* Cuts the first bytes off a free mapping, which keeps its age. `front` is a new mapping with their address and length,
+ * a multiple of SUPERSLAB_BYTES and less than is backed; it is registered here, and not counted. */
+void mapping_take_front(SuperSlab *mapping, SuperSlab *front);
 
 /* Makes a mapping that is not counted longer, up to a block of `bytes`, as far as free mappings of the same origin lie
  * behind it. Where the last OS pages of the mapping are not backed, only if the next free mapping suffices: then those
