@@ -92,7 +92,8 @@ void large_free(void *block) {
 void large_free_outgrown(void *block) {
     LargePlace place = place_of(block);
     bool is_run = place.run != NULL && place.run->large_heap == NULL;
-    /* Without free mappings, which are no holes: the next block that grows finds the same places as this one. */
+    /* Without free mappings and tails of live ones, which are no holes: the next block that grows finds the same places
+     * as this one, and a block grows into its tail. */
     if (is_run && LOAD_RELAXED(backed_free_bytes) - (int64_t)superslab_mapping_free_bytes() > bounds_idle_bytes())
         run_return_purged(place.run);
     else

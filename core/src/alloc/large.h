@@ -21,7 +21,8 @@ void large_free(void *block);
 size_t large_usable_bytes(const void *block);
 
 /* Frees the former place of a block that was copied to a larger one. Blocks that grow by turns leave holes that fit
- * none of them, so above the idle bound its OS pages go to the OS at once. */
+ * none of them. So where free memory, but for free mappings and the tails of live ones, is above the idle bound, its OS
+ * pages go to the OS at once. */
 void large_free_outgrown(void *block);
 
 /* Frees the block and gives its OS pages back at once. */
