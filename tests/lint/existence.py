@@ -24,7 +24,8 @@ import text_rules
 # Why it is not ours: the names.
 FOREIGN_IDENTIFIERS = {
     "the kernel's": (
-        "MAP_NORESERVE MemFree PIDFD_SELF Private_Dirty RLIMIT_MEMLOCK max_map_count process_madvise ptrace_scope"
+        "CLOSE_RANGE_UNSHARE MAP_NORESERVE MemFree PIDFD_SELF Private_Dirty RLIMIT_MEMLOCK close_range max_map_count"
+        " pidfd_getfd pidfd_open process_madvise ptrace_scope"
     ),
     "C's and the C library's": (
         "LD_AUDIT MALLOC_ARENA_TEST MALLOC_CHECK_ MALLOC_MMAP_MAX_ MALLOC_PERTURB_"

@@ -77,7 +77,8 @@ void os_huge_pages_split(void *address, size_t bytes);
 /* Backs these OS pages as a write would, but without one, which memory checkers would report. Best effort. */
 void os_populate(void *address, size_t bytes);
 
-/* How long it takes to touch a MiB first, OS page by OS page, on this machine and now. 0: the kernel gives no memory. */
+/* How long it takes to touch a MiB first, OS page by OS page, on this machine and now. 0: the kernel gives no
+ * memory. */
 uint64_t os_touch_ns_per_mib(void);
 
 /* Memory is short for the control group of this process: its tasks waited for memory of late, or less than `room_bytes`

@@ -7,7 +7,6 @@
 #include "platform/linux/os_helper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,7 +20,6 @@
 static _Atomic uint64_t helper_process_id, helper_thread_id;
 static _Atomic uint64_t helper_end_ms;
 static _Atomic uint32_t helper_has_ended;
-static _Atomic bool helper_has_left_descriptors;
 static void (*helper_function)(void);
 
 /* Also where the main thread has ended: its number is the process's. */
@@ -34,10 +32,8 @@ static void use_processors_of_process(void) {
 static void *helper_main(void *unused) {
     (void)unused;
     atomic_store(&helper_thread_id, os_thread_id());
-    STORE_RELAXED(helper_has_left_descriptors, false);
     use_processors_of_process();
     helper_function();
-    STORE_RELAXED(helper_has_left_descriptors, false); /* a thread of the program may get the same number */
     atomic_store(&helper_end_ms, os_now_ms());
     atomic_store(&helper_has_ended, 1);
     os_wake(&helper_has_ended);
@@ -80,6 +76,8 @@ int os_helper_start(void (*run)(void)) {
     return result;
 }
 
+bool os_helper_is_calling(void) { return os_thread_id() == atomic_load(&helper_thread_id); }
+
 static bool helper_is_known_to_kernel(pid_t thread_id) {
     return syscall(SYS_tgkill, (pid_t)atomic_load(&helper_process_id), thread_id, 0) == 0;
 }
@@ -108,45 +106,4 @@ void os_helper_await_gone(void) {
            helper_is_known_to_kernel((pid_t)atomic_load(&helper_thread_id)))
         (void)syscall(SYS_futex, (void *)&nobody_wakes, FUTEX_WAIT_PRIVATE, 0, &poll_interval, NULL, 0);
     errno = saved;
-}
-
-/* ---- Descriptors ---- */
-
-/* The same on every processor; older headers lack them. */
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
-#endif
-
-static bool is_helper(void) { return os_thread_id() == atomic_load(&helper_thread_id); }
-
-/* One call, which copies none of the program's table but its first descriptors. A program's locks on files belong to
- * its table, so they stay. */
-bool os_helper_leave_descriptors(void) {
-    const unsigned long first = 0, last = UINT32_MAX, unshare_before = 2; /* CLOSE_RANGE_UNSHARE */
-    bool has_left = is_helper() && syscall(SYS_close_range, first, last, unshare_before) == 0;
-    if (has_left) STORE_RELAXED(helper_has_left_descriptors, true);
-    return has_left;
-}
-
-/* The first thread has the program's table. A sandbox may forbid to take a descriptor from it; opening it anew works
- * for all but sockets. */
-static long open_stderr(void) {
-    long process = syscall(SYS_pidfd_open, getpid(), 0);
-    long file = syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
-    (void)syscall(SYS_close, process);
-    const int flags = O_WRONLY | O_APPEND | O_NOCTTY;
-    return file >= 0 ? file : syscall(SYS_openat, AT_FDCWD, "/proc/self/fd/2", flags);
-}
-
-void os_helper_borrow_stderr(void) {
-    if (!LOAD_RELAXED(helper_has_left_descriptors) || !is_helper()) return;
-    long file = open_stderr();
-    (void)syscall(SYS_dup3, file, STDERR_FILENO, 0);
-    (void)syscall(SYS_close, file);
 }

@@ -1,20 +1,14 @@
 /*
- * platform/linux/os_helper.h - the helper thread's descriptors, which are not the program's.
+ * platform/linux/os_helper.h - which thread is the helper.
  *
- * Layer: platform, for the files of this folder. Thread rule: any thread. Errno is not kept.
+ * Layer: platform, for the files of this folder. Thread rule: any thread.
  */
 #ifndef HAK_PLATFORM_LINUX_OS_HELPER_H
 #define HAK_PLATFORM_LINUX_OS_HELPER_H
 
 #include "base/base.h"
 
-/* The helper has an empty table of descriptors of its own from now on: a file that it opens takes no number of the
- * program's, and no file stays open that the program closes. False: another thread calls this, or a sandbox or a kernel
- * before 5.9 refuses. */
-bool os_helper_leave_descriptors(void);
-
-/* Before a write to STDERR_FILENO: on a helper that has left the program's descriptors, that number is the program's
- * standard error again, until the helper leaves them the next time. */
-void os_helper_borrow_stderr(void);
+/* True: the calling thread is the helper. */
+bool os_helper_is_calling(void);
 
 #endif

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "platform/linux/os_file.h"
-#include "platform/linux/os_helper.h"
 #include "platform/os_memory_tool.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -274,7 +273,7 @@ uint64_t os_touch_ns_per_mib(void) {
     return memory == MAP_FAILED ? 0 : fastest_ns * ((1u << 20) / (PAGES * os_page_bytes));
 }
 
-/* ---- Random bits, time, text ---- */
+/* ---- Random bits, time ---- */
 
 uint64_t os_random_bits(void) {
     int saved = errno;
@@ -295,19 +294,4 @@ uint64_t os_now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
-/* By system call: the C library's write is a cancellation point, and the caller may hold a lock. */
-void os_write_error(const char *text, size_t bytes) {
-    int saved = errno;
-    os_helper_borrow_stderr();
-    while (bytes > 0) {
-        long written = syscall(SYS_write, STDERR_FILENO, text, bytes);
-        if (written <= 0 && errno != EINTR) break;
-        if (written > 0) {
-            text += written;
-            bytes -= (size_t)written;
-        }
-    }
-    errno = saved;
 }

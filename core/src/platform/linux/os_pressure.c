@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/linux/os_descriptor.h"
 #include "platform/linux/os_file.h"
-#include "platform/linux/os_helper.h"
 #include "platform/os.h"
 
 enum { FILE_BYTES = 4096, PATH_BYTES = 512, LEVELS_MAX = 8 };
@@ -58,8 +58,8 @@ static int64_t read_bytes(Group *group, const char *name, int64_t bytes_if_none)
     return end != text ? bytes : bytes_if_none;
 }
 
-/* OS pages of files that the group has not used lately: the kernel drops them before it makes anybody wait. Without them,
- * since a group that reads many files is always near its limit. */
+/* OS pages of files that the group has not used lately: the kernel drops them before it makes anybody wait. A group
+ * that reads many files always stands at its limit. */
 static int64_t idle_file_bytes(Group *group) {
     static const char field[] = "\ninactive_file ";
     char text[FILE_BYTES];
