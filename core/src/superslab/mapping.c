@@ -82,8 +82,8 @@ static void restore_age(SuperSlab *mapping, uint32_t since_ms) {
     while (younger != mapping) {
         SuperSlab *next = younger->queue_next;
         uint32_t younger_since_ms = younger->queue_since_ms;
-        mapping_queue_remove(younger);
-        mapping_queue_append(younger);
+        supply_queue_remove(&supply.mapping_queue, younger);
+        supply_queue_append(&supply.mapping_queue, younger);
         younger->queue_since_ms = younger_since_ms;
         younger = next;
     }

@@ -125,10 +125,10 @@ static void end_goes_first(void *unused) {
 static void exact_one_ends_the_search(void *unused) {
     (void)unused;
     keep_all();
-    char *longer = take(7 * MIB), *exact = take(3 * MIB);
+    char *longer = pattern_block(7 * MIB, KEY), *exact = pattern_block(3 * MIB, KEY);
     hak_free(longer);
     hak_free(exact);
-    SuperSlab *newest = supply.mapping_newest, *previous = newest->queue_previous;
+    SuperSlab *newest = supply.mapping_queue.newest, *previous = newest->queue_previous;
     REQUIRE(newest == ptr_to_superslab(exact) && previous == ptr_to_superslab(longer));
     REQUIRE(mapping_find_free(3 * MIB, SUPERSLAB_BYTES, true) == previous);
     REQUIRE(mapping_find_free(3 * MIB + os_page_bytes, SUPERSLAB_BYTES, false) == previous);

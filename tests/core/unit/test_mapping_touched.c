@@ -20,13 +20,6 @@
 
 enum { KEY = 5 };
 
-static char *take(size_t bytes) {
-    char *block = hak_malloc(bytes);
-    REQUIRE(block != NULL);
-    pattern_fill(block, bytes, KEY);
-    return block;
-}
-
 /* hak_check gives back what exceeds the idle bound. */
 static void keep_all(void) {
     stats_option_set("retain_bytes", "1000000000");
@@ -44,7 +37,7 @@ static void occupy(char *end) {
 static void test_moved(void **state) {
     (void)state;
     keep_all();
-    char *block = take(3 * MIB);
+    char *block = pattern_block(3 * MIB, KEY);
     occupy(block + 4 * MIB);
     uint64_t before_bytes = touched_bytes();
     char *grown = hak_realloc(block, 9 * MIB);
@@ -58,7 +51,7 @@ static void test_moved(void **state) {
     hak_free(grown);
     uint64_t free_bytes = stats_checked().free_resident_bytes;
     before_bytes = touched_bytes();
-    block = take(20 * MIB);
+    block = pattern_block(20 * MIB, KEY);
     REQUIRE(block != grown);
     REQUIRE_EQUAL(touched_bytes() - before_bytes, 20 * MIB - free_bytes);
     hak_free(block);
@@ -70,9 +63,9 @@ static void test_moved(void **state) {
 /* A block of 3 MiB with a backed tail of 1 MiB. Behind it two free mappings: of 4 MiB, the last one not backed, and of
  * 6 MiB. */
 static char *block_before_hole(void) {
-    char *whole = take(14 * MIB);
+    char *whole = pattern_block(14 * MIB, KEY);
     hak_free(whole);
-    char *block = take(3 * MIB), *behind = take(3 * MIB);
+    char *block = pattern_block(3 * MIB, KEY), *behind = pattern_block(3 * MIB, KEY);
     REQUIRE(block == whole && behind == whole + 4 * MIB);
     hak_free(behind); /* its tail is purged */
     REQUIRE_EQUAL(stats_checked().free_resident_bytes, 10 * MIB);

@@ -238,7 +238,7 @@ static void test_no_number_of_the_program_is_taken(void **state) {
     set_files("0::/a/b\n", "1000000\n", "2000000\n", CALM);
     opened = opened_in_program = 0;
     run_as_helper(ask_twice);
-    REQUIRE(answer);
+    REQUIRE(is_found_short);
     REQUIRE_EQUAL(opened, 2 * 4);
     REQUIRE_EQUAL(opened_in_program, 0);
 }
@@ -280,7 +280,7 @@ static void test_nothing_is_opened_without_descriptors_of_its_own(void **state) 
     unsigned descriptors = open_descriptors("/proc/self/fd");
     asked_room_bytes = 100000;
     ask();
-    REQUIRE(!answer);
+    REQUIRE(!is_found_short);
     REQUIRE_EQUAL(open_descriptors("/proc/self/fd"), descriptors);
     REQUIRE_EQUAL(opened, opened_before);
     if (!resident_is_distorted()) child_must_succeed(cannot_leave, NULL);
@@ -290,7 +290,7 @@ static void test_nothing_is_opened_without_descriptors_of_its_own(void **state) 
 
 static void ask_and_report(void) {
     ask();
-    REQUIRE(answer);
+    REQUIRE(is_found_short);
     errno = EDOM;
     os_write_error(LINE, sizeof LINE - 1);
     os_write_error(LINE, sizeof LINE - 1);
