@@ -270,7 +270,7 @@ typedef struct hak_stats {
     uint64_t passed_bytes;        /* the bytes requested by these */
     uint64_t served_bytes;        /* the bytes reported by hak_stats_served; 0 where no binding counts them */
     uint64_t burst_bound_bytes;   /* the burst bound now, learned or set */
-    uint64_t regret_bytes_total;  /* given back, and touched again within a second; not counted with HAKMEM_LEARN=0 */
+    uint64_t regret_bytes_total;  /* purged for the burst bound, and missed within purge_delay_ms; 0 if not learned */
     uint64_t learn_tried;         /* times that a larger burst bound was tried, */
     uint64_t learn_kept;          /* was kept because it paid, */
     uint64_t learn_taken_back;    /* and was taken back because it did not, or did no longer */

@@ -73,7 +73,10 @@ def test_time_faults_and_memory_are_those_of_the_work() -> None:
 
 @pytest.mark.parametrize(
     ("end", "failure"),
-    [("raise SystemExit(3)", "ended before its time"), ("print(1); raise SystemExit(3)", "said '1' where 'base' was due")],
+    [
+        ("raise SystemExit(3)", "ended before its time"),
+        ("print(1); raise SystemExit(3)", "said '1' where 'base' was due"),
+    ],
 )
 def test_child_that_ends_itself_is_a_failure(end: str, failure: str) -> None:
     assert failure in measured(program=end).failure

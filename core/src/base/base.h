@@ -53,7 +53,7 @@
  *                 its slabs (superslab/superslab.h)
  *   idle bound    limits the OS pages that have been free and backed for longer than purge_delay_ms
  *                 (retention/bounds.h)
- *   burst bound   limits all OS pages that are free and backed (retention/bounds.h)
+ *   burst bound   limits all OS pages that are free and backed (retention/burst.h)
  *   poll          a comparison of the free backed bytes with both bounds (retention/retention.h)
  *   report        a heap adds the bytes that it returned to the sum of the process (retention/retention.h)
  *   helper        the thread that keeps the idle bound while nobody calls the allocator (retention/helper.h)

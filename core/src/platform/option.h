@@ -20,14 +20,16 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
     ROW(retain_percent, RETAIN_PERCENT, HAK_OPTION_INTEGER, "5", 0, 1000, "", "%", OPTION_ANY_TIME,                 \
         "added to the idle bound: percent of used bytes (live and cached)")                                         \
     ROW(retain_burst_bytes, RETAIN_BURST_BYTES, HAK_OPTION_INTEGER, "16777216", 0, INT64_MAX, "", "bytes",          \
-        OPTION_ANY_TIME, "the burst bound: resident OS pages that are free at all (the larger of this and the next)")\
+        OPTION_ANY_TIME,                                                                                            \
+        "the burst bound: resident OS pages that are free at all (the larger of this and the next); once set, it "  \
+        "is not learned")                                                                                           \
     ROW(retain_burst_percent, RETAIN_BURST_PERCENT, HAK_OPTION_INTEGER, "25", 0, 1000, "", "%", OPTION_ANY_TIME,    \
-        "the burst bound as percent of used bytes; never below the idle bound")                                     \
+        "the burst bound as percent of used bytes; never below the idle bound; once set, it is not learned")        \
     ROW(purge_delay_ms, PURGE_DELAY_MS, HAK_OPTION_INTEGER, "250", 0, 3600000, "", "ms", OPTION_ANY_TIME,           \
         "how long a free OS page is exempt from the idle bound; 0: no burst bound, and no helper thread")           \
-    ROW(learn, LEARN, HAK_OPTION_SET, "1", 0, 0, "0,1,burst,window", "", OPTION_ANY_TIME,                            \
-        "what is learned: 0 nothing, 1 all, or a list; burst: the burst bound, unless an option for it is set; "    \
-        "window: that bound is what the last second used, whether it pays or not")                                  \
+    ROW(learn, LEARN, HAK_OPTION_SET, "1", 0, 0, "0,1,burst,window", "", OPTION_ANY_TIME,                           \
+        "what is learned: 0 nothing, whatever stands beside it; 1 the default: burst; burst: the burst bound, where " \
+        "holding more of what is freed pays; window: it is what the last second used, whether it pays or not")      \
     ROW(first_thread_bytes, FIRST_THREAD_BYTES, HAK_OPTION_INTEGER, "0", 0, INT64_MAX, "", "bytes", OPTION_ANY_TIME, \
         "in a process that never had a thread: as much above the idle bound is not worth the helper")               \
     ROW(thp, THP, HAK_OPTION_CHOICE, "auto", 0, 0, "never,auto,always", "", OPTION_AT_START,                        \
@@ -45,7 +47,7 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
     ROW(domains, DOMAINS, HAK_OPTION_SET, "mem,obj", 0, 0, "raw,mem,obj", "", OPTION_AT_START,                      \
         "CPython's allocator domains that are served")                                                              \
     ROW(debug, DEBUG, HAK_OPTION_CHOICE, "0", 0, 0, "0,1,2", "", OPTION_AT_START,                                   \
-        "1: check sizes given to sized free; 2: also canaries, poisoned free blocks, all invariants (slow)")         \
+        "1: check sizes given to sized free; 2: also canaries, poisoned free blocks, all invariants (slow)")        \
     ROW(system_calls, SYSTEM_CALLS, HAK_OPTION_CHOICE, "all", 0, 0, "all,plain", "", OPTION_AT_START,               \
         "plain: none that the C library's malloc does not make, so no helper thread and no huge pages")             \
     ROW(deepbind, DEEPBIND, HAK_OPTION_CHOICE, "mask", 0, 0, "mask,keep", "", OPTION_ANY_TIME,                      \

@@ -5,8 +5,8 @@
  *
  *   idle bound  = retain_bytes + retain_percent of used bytes                      free for longer than purge_delay_ms
  *   helper bound = idle bound + first_thread_bytes in a process that never had a thread     above it a helper is wanted
- *   burst bound = the larger of retain_burst_bytes, retain_burst_percent of used   free at all
- *                 bytes, and the idle bound
+ *   fixed burst bound = the largest of retain_burst_bytes, retain_burst_percent of used bytes, and the idle bound
+ *   burst bound = the fixed one, or what is learned above it (burst.h)             free at all
  *
  * A poll compares backed_free_bytes with them. It sums over all heaps, so slow paths poll only when one of three sums
  * says that a bound may be exceeded: free bytes, bytes that heaps reported as returned (which lower the bounds),

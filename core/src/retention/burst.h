@@ -20,7 +20,7 @@ void burst_note_purged(size_t bytes);
 
 /* ---- While memory is taken into use: slow paths that touched OS pages first, or took free ones ---- */
 
-extern _Atomic int64_t burst_least_free_bytes;           /* since the learner's last look */
+extern _Atomic int64_t burst_least_free_bytes;       /* since the learner's last look */
 extern _Atomic uint64_t burst_poll_at_touched_bytes; /* poll when first_touched_bytes exceeds it */
 
 /* What is held and what is touched first exceed the demand together, since one kind of free memory does not serve the

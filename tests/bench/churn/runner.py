@@ -57,7 +57,7 @@ def _follow(child: Child, mapped_file: str, sample: ChurnSample) -> None:
 
 
 def stretches(marks: Sequence[float], cpu_seconds: float) -> list[float]:
-    """Processor seconds of each stretch of the rounds, and last what was spent outside of them: `cpu_seconds` in all."""
+    """Processor seconds of each stretch of the rounds, and last those outside of them: `cpu_seconds` in all."""
     if not marks:
         return []
     bounds = [marks[(len(marks) - 1) * step // STRETCHES] for step in range(STRETCHES + 1)]

@@ -51,9 +51,7 @@ static void replace(Block *block, int value) {
     memset(block->bytes, value, block->size_bytes);
 }
 
-static double seconds_of(clock_t ticks) {
-    return (double)ticks / CLOCKS_PER_SEC;
-}
+static double seconds_of(clock_t ticks) { return (double)ticks / CLOCKS_PER_SEC; }
 
 int main(int count, char **arguments) {
     long replacements = count > 1 ? strtol(arguments[1], NULL, 10) : 0;
