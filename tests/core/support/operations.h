@@ -35,7 +35,7 @@ typedef struct Operation {
     unsigned char share; /* of 256 */
     const char *name;
     void (*run)(Actor *actor, const Record *record);
-    bool is_alone; /* the other threads are outside meanwhile */
+    bool is_alone; /* the other threads are outside meanwhile, and until it is done */
 } Operation;
 
 /* The operation of a record. */
