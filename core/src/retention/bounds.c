@@ -44,19 +44,21 @@ Bound bounds_helper(int64_t used_bytes) {
 int64_t bounds_helper_bytes(void) { return bounds_helper(heap_used_bytes_all()).bytes; }
 int64_t bounds_idle_bytes(void) { return bounds_idle(heap_used_bytes_all()).bytes; }
 
+enum { BYTES_PER_HEAP = 16 << 10 };
+
+int64_t bounds_least_step_bytes(void) { return PURGE_STEP_BYTES + (LOAD_RELAXED(heap_count) + 1) * BYTES_PER_HEAP; }
+
 /* Returning x bytes raises the free bytes by at most x and lowers the bound, fixed + percent of used bytes, by
  * percent * x / 100. They meet at
  *
  *     x = (bound - free) / (1 + percent / 100)
  *
  * so the next poll is due after x bytes, counted as free or as reported. The fewer are left, the more often: within
- * PURGE_STEP_BYTES of the bound it is due at the bound itself. A poll visits all heaps, so at least least_bytes are
- * reported between two, which grow with the number of heaps. */
+ * PURGE_STEP_BYTES of the bound it is due at the bound itself. */
 void bounds_set_next_poll(Bound bound) {
-    enum { BYTES_PER_HEAP = 16 << 10, PORTION_BYTES_MAX = 256 << 10 };
-    int64_t heaps = LOAD_RELAXED(heap_count) + 1;
-    int64_t least_bytes = PURGE_STEP_BYTES + heaps * BYTES_PER_HEAP;
-    int64_t portion_bytes = BYTES_PER_HEAP + PURGE_STEP_BYTES / heaps;
+    enum { PORTION_BYTES_MAX = 256 << 10 };
+    int64_t least_bytes = bounds_least_step_bytes();
+    int64_t portion_bytes = BYTES_PER_HEAP + PURGE_STEP_BYTES / (LOAD_RELAXED(heap_count) + 1);
     int64_t free_bytes = LOAD_RELAXED(backed_free_bytes), left_bytes = bound.bytes - free_bytes;
     int64_t meeting_bytes = left_bytes / (100 + bound.percent) * 100;
     bool is_near = left_bytes <= PURGE_STEP_BYTES;

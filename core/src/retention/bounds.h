@@ -48,6 +48,9 @@ extern _Atomic int64_t bounds_poll_at_reported_bytes; /* poll when heaps have re
 extern _Atomic int64_t bounds_report_portion_bytes;   /* a heap reports what it returned when that exceeds it */
 extern _Atomic int64_t bounds_poll_at_cached_bytes;   /* poll when free and cached bytes exceed it */
 
+/* A poll visits all heaps, so at least as many bytes are returned, or touched first, between two of them. */
+int64_t bounds_least_step_bytes(void);
+
 /* Sets the first two and the portion so that the next poll comes before free bytes can exceed `bound`. */
 void bounds_set_next_poll(Bound bound);
 

@@ -58,8 +58,8 @@ static bool learner_take(void) { return !atomic_exchange_explicit(&is_in_use, tr
 /* From so many bytes that were touched first, the process may have more than the limit, if it has a level. */
 static uint64_t poll_at_touched_bytes(int64_t limit) {
     if (learner.level_bytes == 0) return UINT64_MAX;
-    int64_t left_bytes = limit - learner.last.used_bytes - learner.last.free_bytes;
-    return learner.last.touched_bytes + (uint64_t)(left_bytes > PURGE_STEP_BYTES ? left_bytes : PURGE_STEP_BYTES);
+    int64_t left_bytes = limit - learner.last.used_bytes - learner.last.free_bytes, least = bounds_least_step_bytes();
+    return learner.last.touched_bytes + (uint64_t)(left_bytes > least ? left_bytes : least);
 }
 
 /* release; pairs with the acquire in learner_take */
