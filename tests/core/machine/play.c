@@ -79,7 +79,8 @@ static void run_record(Record record, bool is_shown) {
     threads_finish(thread);
     steps[thread] = (Step){operation, record, records_left};
     threads_begin(thread, suspend_at, run_step, &steps[thread]);
-    if (operation->is_alone) threads_finish(thread); /* also if it sleeps: a copy has one thread until it is put right */
+    /* Also if it sleeps: a copy of the process has one thread until it is put right. */
+    if (operation->is_alone) threads_finish(thread);
     threads_run_due(suspend_at);
     resume_due();
 }
