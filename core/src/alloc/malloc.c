@@ -122,6 +122,7 @@ static bool take_one(Heap *heap, unsigned class_index, void **block) {
     if (taken != 0) STORE_RELAXED(heap->requests.mallocs, LOAD_RELAXED(heap->requests.mallocs) + 1);
     lock_release(&heap->lock);
     retention_after_birth();
+    retention_after_use(SLAB_BYTES); /* of which it may have taken one */
     return taken != 0;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "learning/burst_learner.h"
 
-/* A price for longer, and a first touch that takes longer, count as these: no sum overflows. */
+/* What is longer counts as these, so that no sum overflows. */
 enum { BURST_PRICE_MS_MAX = 60000, BURST_TOUCH_NS_PER_MIB_MAX = 1 << 24 };
 
 static int64_t larger(int64_t one, int64_t other) { return one > other ? one : other; }
@@ -63,13 +63,21 @@ static void note_touched(BurstLearner *learner, int64_t touched_bytes, uint64_t 
 
 /* ---- Gain and price ---- */
 
-/* Savings end where a kept level has paid for itself for a second. */
+/* In what is longer than a poll nothing was held. */
+static int64_t milliseconds_held(const BurstSight *last, const BurstSight *now) {
+    int64_t milliseconds = smaller((int64_t)(now->now_ms - last->now_ms), (int64_t)now->poll_ms);
+    return smaller(milliseconds, BURST_PRICE_MS_MAX);
+}
+
+/* Savings end where a kept level has paid for itself for a second. What another thread is giving back at this moment
+ * is among the bytes that are gone, and not yet among those that were purged. */
 static void save(BurstLearner *learner, const BurstSight *now, int64_t purged_bytes) {
+    if (learner->level_bytes == 0) return;
     const BurstSight *last = &learner->last;
-    int64_t otherwise_gone_bytes = (int64_t)(now->gone_bytes - last->gone_bytes) - purged_bytes;
+    int64_t otherwise_gone_bytes = above_zero((int64_t)(now->gone_bytes - last->gone_bytes) - purged_bytes);
     int64_t held_bytes = above_zero(last->free_bytes - purged_bytes - last->fixed_bytes);
-    int64_t left_bytes = above_zero(now->free_bytes - now->fixed_bytes);
-    int64_t milliseconds = smaller((int64_t)(now->now_ms - last->now_ms), BURST_PRICE_MS_MAX);
+    int64_t left_bytes = above_zero(now->free_bytes - last->fixed_bytes);
+    int64_t milliseconds = milliseconds_held(last, now);
     int64_t touch_ns_per_mib = smaller((int64_t)now->touch_ns_per_mib, BURST_TOUCH_NS_PER_MIB_MAX);
     int64_t reused_bytes = above_zero(held_bytes - left_bytes - otherwise_gone_bytes);
     learner->savings_ns += times_mib(reused_bytes, touch_ns_per_mib);

@@ -35,7 +35,7 @@
 #define BURST_PRICE_NS_PER_MIB_MS 128
 
 #define BURST_TRIAL_MS 250
-#define BURST_REST_MS_MIN 1000  /* after a level was taken back nothing is tried for so long; */
+#define BURST_REST_MS_MIN 1000  /* after a trial failed nothing is tried for so long; */
 #define BURST_REST_MS_MAX 32000 /* each time twice as long, until a level is kept */
 #define BURST_REGRET_BYTES_MIN ((int64_t)1 << 20)
 
@@ -49,6 +49,7 @@ typedef struct BurstSight {
     int64_t least_free_bytes;  /* the least since the last sight, or more */
     int64_t fixed_bytes;       /* what may be free without a learner; at most 2^61 */
     uint64_t delay_ms;         /* for how long it may be free */
+    uint64_t poll_ms;          /* from one sight to the next at most, while something is held */
     uint64_t purged_bytes;     /* since the start: for the burst bound */
     uint64_t gone_bytes;       /* since the start: given back to the OS for any reason, those too */
     uint64_t touched_bytes;    /* since the start: OS pages that were touched first */

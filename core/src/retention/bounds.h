@@ -8,9 +8,9 @@
  *   fixed burst bound = the largest of retain_burst_bytes, retain_burst_percent of used bytes, and the idle bound
  *   burst bound = the fixed one, or what is learned above it (burst.h)             free at all
  *
- * A poll compares backed_free_bytes with them. It sums over all heaps, so slow paths poll only when one of three sums
+ * A poll compares backed_free_bytes with them. It sums over all heaps, so slow paths poll only when one of four sums
  * says that a bound may be exceeded: free bytes, bytes that heaps reported as returned (which lower the bounds),
- * cached bytes.
+ * cached bytes, bytes that were touched first (burst.h).
  */
 #ifndef HAK_RETENTION_BOUNDS_H
 #define HAK_RETENTION_BOUNDS_H
@@ -42,6 +42,10 @@ int64_t bounds_helper_bytes(void);
 enum { PURGE_STEP_BYTES = SUPERSLAB_BYTES };
 
 /* ---- When to poll ---- */
+
+/* From one poll of the helper to the next. An OS page goes at an age between delay - poll and delay. */
+enum { POLLS_PER_DELAY = 4 };
+HAK_INLINE uint32_t bounds_helper_poll_ms(uint32_t delay_ms) { return delay_ms / POLLS_PER_DELAY + 1; }
 
 extern _Atomic int64_t bounds_poll_at_free_bytes;     /* poll when backed_free_bytes exceeds it */
 extern _Atomic int64_t bounds_poll_at_reported_bytes; /* poll when heaps have reported more since the last poll */

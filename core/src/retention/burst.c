@@ -31,13 +31,14 @@ void burst_note_purged(size_t bytes) { atomic_fetch_add_explicit(&purged_bytes, 
 
 static bool is_window(void) { return (option_value(OPTION_LEARN) & OPTION_LEARN_WINDOW) != 0; }
 
-/* A value that the user has set is not learned. Without a delay there is no burst bound. */
+/* A value that the user has set is not learned. Without a delay, and where no helper can be, there is no burst bound. */
 static bool is_learned(void) {
     int64_t learners = option_value(OPTION_LEARN);
     bool is_wanted = (learners & (OPTION_LEARN_ALL | OPTION_LEARN_BURST | OPTION_LEARN_WINDOW)) != 0 &&
                      (learners & OPTION_LEARN_NOTHING) == 0;
     return is_wanted && !LOAD_RELAXED(option_is_set[OPTION_RETAIN_BURST_BYTES]) &&
-           !LOAD_RELAXED(option_is_set[OPTION_RETAIN_BURST_PERCENT]) && option_value(OPTION_PURGE_DELAY_MS) != 0;
+           !LOAD_RELAXED(option_is_set[OPTION_RETAIN_BURST_PERCENT]) && option_value(OPTION_PURGE_DELAY_MS) != 0 &&
+           !os_calls_are_plain;
 }
 
 static int64_t used_bytes_with_large(int64_t used_bytes) { return used_bytes + (int64_t)superslab_large_bytes(); }
@@ -83,7 +84,7 @@ static void measure_first_touch(void) {
 }
 
 void burst_see(int64_t used_bytes) {
-    STORE_RELAXED(burst_poll_at_touched_bytes, UINT64_MAX); /* until the learner has been told */
+    if (!is_learned()) STORE_RELAXED(burst_poll_at_touched_bytes, UINT64_MAX);
     if (!is_learned() || !learner_take()) return;
     uint64_t tried_before = learner.tried;
     sight.is_window = is_window();
@@ -94,8 +95,9 @@ void burst_see(int64_t used_bytes) {
     STORE_RELAXED(burst_least_free_bytes, INT64_MAX);
     sight.fixed_bytes = bounds_burst_fixed(used_bytes).bytes;
     sight.delay_ms = (uint64_t)option_value(OPTION_PURGE_DELAY_MS);
+    sight.poll_ms = bounds_helper_poll_ms((uint32_t)sight.delay_ms);
     sight.purged_bytes = LOAD_RELAXED(purged_bytes);
-    sight.gone_bytes = superslab_purged_bytes() + heap_slabs_purged_bytes();
+    sight.gone_bytes = superslab_purged_bytes() - superslab_discarded_bytes() + heap_slabs_purged_bytes();
     sight.touched_bytes = LOAD_RELAXED(first_touched_bytes);
     burst_learner_see(&learner, &sight);
     if (learner.tried != tried_before) measure_first_touch(); /* before it is judged */

@@ -25,9 +25,6 @@ static uint32_t helper_tried_ms;        /* under helper_lock: when it was last s
 static uint32_t quiesce_count;          /* under helper_lock: of helper_quiesce_begin without its end */
 static _Atomic uint32_t helper_signals; /* the word it sleeps on */
 
-/* poll = delay / POLLS_PER_DELAY + 1 ms. An OS page goes at an age between delay - poll and delay. */
-enum { POLLS_PER_DELAY = 4 };
-
 /* Caches count: the helper takes them as soon as their threads are idle, so until then it has something to wait for. */
 static bool is_within_idle_bound(void) { return bounds_free_and_cached_bytes() <= bounds_idle_bytes(); }
 
@@ -63,7 +60,7 @@ static bool helper_run(void) {
         uint32_t signals = atomic_load(&helper_signals); /* before the values that a signal is about */
         if (atomic_load(&helper_stopping) != 0) return false;
         uint32_t delay_ms = (uint32_t)option_value(OPTION_PURGE_DELAY_MS);
-        uint32_t poll_ms = delay_ms / POLLS_PER_DELAY + 1;
+        uint32_t poll_ms = bounds_helper_poll_ms(delay_ms);
         os_wait_ms(&helper_signals, signals, poll_ms);
         if (atomic_load(&helper_stopping) != 0) return false;
         reclaim_others(true);

@@ -173,6 +173,7 @@ void run_return_purged(Slab *first) {
     if (os_purge((void *)slab_address(first), first->run_bytes)) {
         lock_acquire(&supply_lock);
         ADD_RELAXED(supply.purged_bytes, first->run_bytes);
+        ADD_RELAXED(supply.discarded_bytes, first->run_bytes);
         for (unsigned index = 0; index < first->used_blocks; index++) purged_pages_to_free(first + index);
         lock_release(&supply_lock);
     }

@@ -288,6 +288,7 @@ void superslab_slab_discard(Slab *slab) {
     if (is_purged) {
         slab->unbacked_pages = os_page_set_all();
         ADD_RELAXED(supply.purged_bytes, (uint64_t)backed_bytes);
+        ADD_RELAXED(supply.discarded_bytes, (uint64_t)(backed_bytes - counted_bytes));
     }
     atomic_fetch_add(&backed_free_bytes, (is_purged ? 0 : backed_bytes) - counted_bytes);
     supply_slabs_return(superslab_of_slab(slab), (uint32_t)1 << slab->slab_index);

@@ -65,6 +65,9 @@ uint64_t superslab_mapping_free_bytes(void);
 /* Resident bytes of the supply that went to the OS since the start. Without the lock. */
 uint64_t superslab_purged_bytes(void);
 
+/* Those of them that were in use until then, and never in backed_free_bytes. Without the lock. */
+uint64_t superslab_discarded_bytes(void);
+
 /* Where a slab came from: a SuperSlab that was active, or one that was born for it (new or spare). */
 typedef enum SlabSource { SLAB_RECYCLED, SLAB_OF_NEW_SUPERSLAB } SlabSource;
 

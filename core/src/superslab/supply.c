@@ -1,8 +1,7 @@
 /*
  * superslab/supply.c - the supply's state, its sums, and a walk through its SuperSlabs.
  *
- * Layer: superslab. Changes nothing. Thread rule: functions take the supply lock, except superslab_large_bytes,
- * superslab_purged_bytes and superslab_mapping_free_bytes.
+ * Layer: superslab. Changes nothing. Thread rule: functions take the supply lock, except those that read one sum.
  */
 #include "superslab/supply.h"
 
@@ -30,6 +29,7 @@ static SupplyCounts counts_now(void) {
 
 uint64_t superslab_large_bytes(void) { return LOAD_RELAXED(supply.large_bytes); }
 uint64_t superslab_purged_bytes(void) { return LOAD_RELAXED(supply.purged_bytes); }
+uint64_t superslab_discarded_bytes(void) { return LOAD_RELAXED(supply.discarded_bytes); }
 uint64_t superslab_mapping_free_bytes(void) { return LOAD_RELAXED(supply.mapping_free_bytes); }
 
 SupplyCounts superslab_counts(void) {

@@ -35,11 +35,12 @@ typedef struct Supply {
     uint64_t lists_in_use; /* bit n > 0: active_by_used[n] is not empty; bit 0: spare is not empty */
     SupplyQueue queue;     /* the purge queue (I11) */
     HeaderStack *unused_headers;
-    uint64_t mapped_count;         /* SuperSlabs, active and spare */
-    uint64_t born, died;           /* active = born - died */
-    _Atomic uint64_t purged_bytes; /* resident bytes that went to the OS, ever; read without the lock, too */
-    uint64_t large_count;          /* live blocks in runs and in mappings of their own */
-    _Atomic uint64_t large_bytes;  /* theirs; read without the lock, too */
+    uint64_t mapped_count;            /* SuperSlabs, active and spare */
+    uint64_t born, died;              /* active = born - died */
+    _Atomic uint64_t purged_bytes;    /* resident bytes that went to the OS, ever; read without the lock, too */
+    _Atomic uint64_t discarded_bytes; /* those of them that were in use, and never free */
+    uint64_t large_count;             /* live blocks in runs and in mappings of their own */
+    _Atomic uint64_t large_bytes;     /* theirs; read without the lock, too */
     /* mapping_bytes = live blocks in mappings + mapping_free_bytes + mapping_unbacked_bytes */
     uint64_t mapping_bytes, mapping_unbacked_bytes;
     _Atomic uint64_t mapping_free_bytes; /* read without the lock, too */

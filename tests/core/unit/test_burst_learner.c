@@ -182,20 +182,6 @@ static void test_kept_level_survives_a_failed_trial(void **state) {
     REQUIRE_EQUAL(process.learner.taken_back, 1);
 }
 
-/* A program that trims has used nothing of what was held. */
-static void test_trimmed_bytes_are_no_gain(void **state) {
-    (void)state;
-    begin();
-    build_and_drop(64, 2);
-    REQUIRE_EQUAL(process.learner.state, BURST_TRIED);
-    for (unsigned round = 0; process.learner.state == BURST_TRIED; round++) {
-        REQUIRE_AT_MOST(round, 20);
-        give_back_oldest(process.free_mib);
-        build_and_drop(64, 1);
-    }
-    REQUIRE_EQUAL(process.learner.kept, 0);
-}
-
 static void miss_4_mib_of_64(unsigned rounds) {
     for (unsigned round = 0; round < rounds; round++) {
         build(60, 28);
@@ -246,18 +232,6 @@ static void test_kept_level_outlives_a_pause(void **state) {
         REQUIRE_AT_MOST(touched_mib(64, 25), 1);
     }
     REQUIRE_EQUAL(process.learner.tried, 1);
-    REQUIRE_EQUAL(process.learner.taken_back, 0);
-}
-
-static void test_price_decides(void **state) {
-    (void)state;
-    const uint64_t cheap_ns = TOUCH_NS_PER_MIB / 1000;
-    begin();
-    process.sight.touch_ns_per_mib = cheap_ns;
-    build_and_drop(64, 20);
-    REQUIRE_EQUAL(process.learner.taken_back, 1);
-    begin();
-    build_and_drop(64, 20);
     REQUIRE_EQUAL(process.learner.taken_back, 0);
 }
 
@@ -348,11 +322,9 @@ int main(void) {
         cmocka_unit_test(test_trial_that_does_not_pay_is_taken_back),
         cmocka_unit_test(test_rest_after_a_failure_grows_until_one_is_kept),
         cmocka_unit_test(test_kept_level_survives_a_failed_trial),
-        cmocka_unit_test(test_trimmed_bytes_are_no_gain),
         cmocka_unit_test(test_no_trial_without_room),
         cmocka_unit_test(test_kept_level_is_forgotten),
         cmocka_unit_test(test_kept_level_outlives_a_pause),
-        cmocka_unit_test(test_price_decides),
         cmocka_unit_test(test_yields),
         cmocka_unit_test(test_window_holds_the_demand),
         cmocka_unit_test(test_no_sum_overflows),

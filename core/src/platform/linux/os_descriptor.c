@@ -48,26 +48,24 @@ static long open_stderr(void) {
     return file >= 0 ? file : syscall(SYS_openat, AT_FDCWD, "/proc/self/fd/2", flags);
 }
 
-/* Until a helper that has left the program's descriptors does so the next time, it has the program's standard error. */
-static void borrow_stderr(void) {
+/* For the calling thread, if it is the helper and has left the program's descriptors. -1: it has standard error. */
+static long borrow_stderr(void) {
     uint64_t thread_id = LOAD_RELAXED(left_by_thread);
-    if (thread_id == 0 || thread_id != os_thread_id()) return;
-    long file = open_stderr();
-    (void)syscall(SYS_dup3, file, STDERR_FILENO, 0);
-    (void)syscall(SYS_close, file);
+    return thread_id != 0 && thread_id == os_thread_id() ? open_stderr() : -1;
 }
 
 /* By system call: the C library's write is a cancellation point, and the caller may hold a lock. */
 void os_write_error(const char *text, size_t bytes) {
     int saved = errno;
-    borrow_stderr();
+    long borrowed = borrow_stderr(), file = borrowed >= 0 ? borrowed : STDERR_FILENO;
     while (bytes > 0) {
-        long written = syscall(SYS_write, STDERR_FILENO, text, bytes);
+        long written = syscall(SYS_write, file, text, bytes);
         if (written <= 0 && errno != EINTR) break;
         if (written > 0) {
             text += written;
             bytes -= (size_t)written;
         }
     }
+    if (borrowed >= 0) (void)syscall(SYS_close, borrowed);
     errno = saved;
 }
