@@ -31,7 +31,7 @@ void burst_note_purged(size_t bytes) { atomic_fetch_add_explicit(&purged_bytes, 
 
 static bool is_window(void) { return (option_value(OPTION_LEARN) & OPTION_LEARN_WINDOW) != 0; }
 
-/* A value that the user has set is not learned. Without a delay, and where no helper can be, there is no burst bound. */
+/* A value that the user has set is not learned. Without a delay, and without a helper, there is no burst bound. */
 static bool is_learned(void) {
     int64_t learners = option_value(OPTION_LEARN);
     bool is_wanted = (learners & (OPTION_LEARN_ALL | OPTION_LEARN_BURST | OPTION_LEARN_WINDOW)) != 0 &&

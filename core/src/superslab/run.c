@@ -151,9 +151,9 @@ static void purged_pages_to_free(Slab *slab) {
     slab->free_pages = os_page_set_all();
 }
 
-bool run_return(Slab *first, const void *block) {
+/* Called with the lock; returns without it. False: another thread has returned it. */
+static bool end_run(Slab *first, const void *block) {
     SuperSlab *superslab = superslab_of_slab(first);
-    lock_acquire(&supply_lock);
     if (registry_slab_class(block) != SLAB_CLASS_LARGE || ptr_to_superslab(block) != superslab) {
         lock_release(&supply_lock);
         return false;
@@ -167,17 +167,23 @@ bool run_return(Slab *first, const void *block) {
     return true;
 }
 
+bool run_return(Slab *first, const void *block) {
+    lock_acquire(&supply_lock);
+    return end_run(first, block);
+}
+
+/* The run is the caller's alone until it ends, so the kernel works without the lock. Its OS pages are given back and it
+ * ends under one lock: who looks in between, and a child that is forked then, would find live bytes without memory. */
 void run_return_purged(Slab *first) {
-    /* The run is the caller's alone until run_return, so the kernel works without the lock. */
     huge_pages_split(superslab_of_slab(first));
-    if (os_purge((void *)slab_address(first), first->run_bytes)) {
-        lock_acquire(&supply_lock);
+    bool is_purged = os_purge((void *)slab_address(first), first->run_bytes);
+    lock_acquire(&supply_lock);
+    if (is_purged) {
         ADD_RELAXED(supply.purged_bytes, first->run_bytes);
         ADD_RELAXED(supply.discarded_bytes, first->run_bytes);
         for (unsigned index = 0; index < first->used_blocks; index++) purged_pages_to_free(first + index);
-        lock_release(&supply_lock);
     }
-    (void)run_return(first, (void *)slab_address(first));
+    (void)end_run(first, (void *)slab_address(first));
 }
 
 bool run_resize(Slab *first, size_t bytes) {

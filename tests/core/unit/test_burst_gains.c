@@ -1,6 +1,6 @@
 /*
- * unit/test_burst_gains.c - what counts as gain and what as price of a level that the learner of the burst bound tries or
- * keeps, in virtual time.
+ * unit/test_burst_gains.c - what counts as gain and what as price of a level that the learner of the burst bound tries
+ * or keeps, in virtual time.
  */
 #include "unit/polled_process.h"
 
