@@ -28,8 +28,7 @@ FOREIGN_IDENTIFIERS = {
         " pidfd_getfd pidfd_open process_madvise ptrace_scope"
     ),
     "C's and the C library's": (
-        "LD_AUDIT MALLOC_ARENA_TEST MALLOC_CHECK_ MALLOC_MMAP_MAX_ MALLOC_PERTURB_"
-        " MALLOC_TOP_PAD_ max_align_t seq_cst"
+        "LD_AUDIT MALLOC_ARENA_TEST MALLOC_CHECK_ MALLOC_MMAP_MAX_ MALLOC_PERTURB_ MALLOC_TOP_PAD_ max_align_t seq_cst"
     ),
     "the compilers'": "AddressSanitizer ThreadSanitizer",
     "numbers and units": "NaN TiB",
