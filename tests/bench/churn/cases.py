@@ -70,6 +70,16 @@ def _python(name: str, scale: float, peer: Peer) -> Start:
     return Start(command, environment_for(peer, PYTHON_PATH), peer.mapped_file)
 
 
+def by_turns(name: str, scale: float, peer: Peer) -> Start:
+    """Of a program in Python."""
+    command = command_for(peer, ("-m", "bench.churn.child", name, str(scale), "by-turns"))
+    return Start(command, environment_for(peer, PYTHON_PATH), peer.mapped_file)
+
+
+def round_count(name: str, scale: float) -> int:
+    return len((PROGRAMS | MORE_PROGRAMS)[name](scale, Path()).numbers())
+
+
 def _gunicorn(scale: float, peer: Peer) -> Start:
     """The client runs in the peer's environment, too; it is not measured."""
     client = [sys.executable, "-m", "bench.churn.web_client", str(scale)]

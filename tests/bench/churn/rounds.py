@@ -40,12 +40,19 @@ class Rounds(Workload):
 
     def grow(self) -> None:
         self.cpu_marks.append(time.process_time())
-        for number in range(self.count(self.rounds)):
-            self.held = None
-            self.held = self.build(number)
-            self.sum += self.weight()
-            self.keep(number)
+        for number in self.numbers():
+            self.run_round(number)
             self.cpu_marks.append(time.process_time())
+
+    def numbers(self) -> range:
+        """Of the rounds."""
+        return range(self.count(self.rounds))
+
+    def run_round(self, number: int) -> None:
+        self.held = None
+        self.held = self.build(number)
+        self.sum += self.weight()
+        self.keep(number)
 
     def keep(self, number: int) -> None:
         self.log.append(f"round {number}: {self.sum}".ljust(LINE_BYTES))

@@ -1,0 +1,139 @@
+"""Processor time of a round under each peer as a ratio to stock's, measured by turns: one peer does a round while the
+others stand still, then the next one, all on one processor. So a slow second of the machine is slow for all of them.
+
+Between two rounds of a program the other peers do theirs: memory that is free meanwhile grows older than in a program
+that runs alone, and an allocator that gives it back for its age does so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+
+from rich.console import Group, RenderableType
+
+from bench.churn.contenders import OURS, STOCK, UNLIMITED
+from bench.churn.runner import Start
+from bench.churn.targets import CPU_EACH, CPU_MEAN
+from bench.shared.child import Child, ChildFailed
+from bench.shared.figures import geometric_mean
+from bench.shared.runner import TIMEOUT_SECONDS, Sample
+from bench.shared.tables import number, table
+from bench.shared.targets import each_of, mean_at_most
+from bench.shared.verdicts import Verdict
+
+# The first rounds are not counted: the program and the allocator learn in them.
+UNCOUNTED_SHARE = 0.1
+
+
+@dataclass
+class Turns(Sample):
+    """One process."""
+
+    round_seconds: list[float] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """For this process and its children."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def measure_by_turns(workload: str, starts: Mapping[str, Start], rounds: int) -> list[Turns]:
+    """`starts` has the peers' names. One that fails ends it for all: there are no pairs any more."""
+    samples = [Turns(workload, peer) for peer in starts]
+    with one_processor():
+        children = [Child(start.command, start.environment, TIMEOUT_SECONDS) for start in starts.values()]
+        try:
+            for child, start in zip(children, starts.values(), strict=True):
+                child.wait_at_base(start.mapped_file)
+            _take_turns(list(zip(children, samples, strict=True)), rounds)
+        except ChildFailed as failure:
+            for sample in samples:
+                sample.failure = str(failure)
+        for child in children:
+            child.end(kill=True)
+    return samples
+
+
+def _take_turns(pairs: Sequence[tuple[Child, Turns]], rounds: int) -> None:
+    for turn in range(rounds):
+        for child, sample in pairs if turn % 2 == 0 else reversed(pairs):
+            child.go_on()
+            sample.round_seconds.append(float(child.read_line()))
+    for child, sample in pairs:
+        child.go_on()
+        sample.digest = json.loads(child.read_line())["digest"]
+        child.end()
+
+
+class TurnResults:
+    """Ratios of rounds that came one after the other."""
+
+    def __init__(self, samples: Sequence[Turns]) -> None:
+        self.samples = samples
+        self.workloads = list(dict.fromkeys(sample.workload for sample in samples))
+        self.peers = list(dict.fromkeys(sample.peer for sample in samples))
+
+    def failures(self) -> list[Turns]:
+        return [sample for sample in self.samples if sample.failure]
+
+    def _rounds(self, workload: str, peer: str) -> list[float]:
+        for sample in self.samples:
+            if (sample.workload, sample.peer) == (workload, peer) and not sample.failure:
+                return sample.round_seconds[int(len(sample.round_seconds) * UNCOUNTED_SHARE) :]
+        return []
+
+    def ratios(self, workload: str, peer: str, other: str) -> list[float]:
+        rounds = zip(self._rounds(workload, peer), self._rounds(workload, other), strict=True)
+        return [one / another for one, another in rounds]
+
+    def ratio(self, workload: str, peer: str, other: str) -> float | None:
+        found = self.ratios(workload, peer, other)
+        return statistics.median(found) if found else None
+
+
+def turns_table(results: TurnResults) -> RenderableType:
+    peers = results.peers[1:]
+    rows = [[name, *(_cell(results.ratios(name, peer, STOCK)) for peer in peers)] for name in results.workloads]
+    means = [geometric_mean(results.ratio(name, peer, STOCK) for name in results.workloads) for peer in peers]
+    rows.append(["geometric mean", *(number(mean, 3) for mean in means)])
+    title = f"processor time of a round, ratio to {STOCK}: median, and the middle half"
+    failed = [f"{sample.workload}, {sample.peer}: {sample.failure}" for sample in results.failures()]
+    return Group(table(title, ["", *peers], rows, last_rows=1), *failed, "")
+
+
+def _cell(ratios: Sequence[float]) -> str:
+    if len(ratios) < 2:
+        return "failed"
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{middle:.3f} ({low:.2f} to {high:.2f})"
+
+
+def judge_turns(results: TurnResults, names: Sequence[str]) -> list[Verdict]:
+    """On the judged programs."""
+
+    def at_most(peer: str) -> Verdict:
+        def excess(name: str) -> tuple[bool, str] | None:
+            found = results.ratio(name, OURS, peer)
+            return None if found is None else (found <= CPU_EACH, f"{found:.3f}")
+
+        target = f"processor time: each at most {CPU_EACH} of {peer}"
+        lack = "" if {OURS, peer} <= set(results.peers) else f"{OURS} or {peer} is not there"
+        return Verdict(target, "not measured", lack) if lack else each_of(names, target, excess)
+
+    mean = f"processor time: geometric mean at most {CPU_MEAN:.2f} of {STOCK}"
+    ratios = [results.ratio(name, OURS, STOCK) for name in names]
+    return [mean_at_most(mean, ratios, CPU_MEAN), at_most(UNLIMITED), at_most(STOCK)]
