@@ -12,6 +12,7 @@
 #include "support/misuse.h"
 #include "support/stats.h"
 #include "support/suite.h"
+#include "support/threads.h"
 
 enum { BLOCKS = 2000 };
 
@@ -98,6 +99,29 @@ static void free_twice_with_others(void *twice, void **others, size_t other_coun
 }
 
 /* The slab of a block that lies twice in the magazine becomes a large block before the second copy leaves. */
+/* A thread's magazine has a block whose slab is no slab any more: the other thread's free has emptied it. */
+static Story two_frees = STORY_START;
+enum { IN_MAGAZINE = 1, SLAB_GONE };
+
+static void *free_and_flush_later(void *block) {
+    hak_free(block);
+    story_reach(&two_frees, IN_MAGAZINE);
+    story_await(&two_frees, SLAB_GONE);
+    hak_thread_flush();
+    return NULL;
+}
+
+static void double_free_flushed_after_slab(void) {
+    void *block = hak_malloc(640);
+    misuse_announce(block);
+    pthread_t thread = threads_start(free_and_flush_later, block);
+    story_await(&two_frees, IN_MAGAZINE);
+    hak_free(misuse_laundered(block));
+    hak_thread_flush();
+    story_reach(&two_frees, SLAB_GONE);
+    threads_join(thread);
+}
+
 static void double_free_into_large_block(void) {
     void *survivor = hak_malloc(4096);
     for (size_t number = 0; number < BLOCKS; number++) blocks[number] = hak_malloc(40);
@@ -261,6 +285,7 @@ static const MisuseCase cases[] = {
     MISUSE_CASE("double free", double_free_in_empty_slab),
     MISUSE_CASE("double free", double_free_empties_slab),
     MISUSE_CASE("double free", double_free_by_two_threads),
+    MISUSE_CASE("double free", double_free_flushed_after_slab),
     MISUSE_CASE("free", double_free_into_large_block), /* double or invalid: nobody knows what lay there before */
     MISUSE_CASE("double free", double_free_into_released_superslab),
     MISUSE_CASE("double free", double_free_among_scattered),

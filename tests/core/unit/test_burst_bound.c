@@ -23,12 +23,14 @@ enum { BLOCKS = 16, BLOCK_MIB = 4, ALL_MIB = BLOCKS * BLOCK_MIB, STEP_HELD = 1, 
 static void *blocks[BLOCKS];
 static Story story = STORY_START;
 static _Thread_local bool is_holding;
+static bool has_no_memory; /* for first touches */
 
 uint64_t __real_hak_core_os_touch_ns_per_mib(void);
 uint64_t __wrap_hak_core_os_touch_ns_per_mib(void);
 
 uint64_t __wrap_hak_core_os_touch_ns_per_mib(void) {
     story_hold(&story, &is_holding, STEP_HELD, STEP_FORKED);
+    if (has_no_memory) return 0;
     return __real_hak_core_os_touch_ns_per_mib();
 }
 
@@ -76,7 +78,45 @@ static void test_large_blocks_take_room(void **state) {
     child_must_succeed(large_blocks_take_room, NULL);
 }
 
+static void plain_calls_learn_nothing(void *unused) {
+    (void)unused;
+    stats_option_set("learn", "window");
+    stats_option_set("purge_delay_ms", "3600000");
+    take_blocks();
+    int64_t used_bytes = heap_used_bytes_all();
+    burst_see(used_bytes);
+    free_blocks(BLOCKS);
+    REQUIRE_AT_LEAST(burst_bound(used_bytes).bytes, ALL_MIB * MIB);
+    os_calls_are_plain = true;
+    REQUIRE_EQUAL(burst_bound(used_bytes).bytes, bounds_burst_fixed(used_bytes).bytes);
+}
+
+static void test_plain_calls_learn_nothing(void **state) {
+    (void)state;
+    child_must_succeed(plain_calls_learn_nothing, NULL);
+}
+
 /* ---- What pays ---- */
+
+/* No time of a first touch is known, so nothing is gained. */
+static void nothing_is_gained(void *unused) {
+    (void)unused;
+    has_no_memory = true;
+    stats_option_set("purge_delay_ms", "200");
+    take_blocks();
+    begin_a_trial();
+    free_blocks(BLOCKS);
+    take_blocks();
+    free_blocks(BLOCKS);
+    AWAIT_OP(stats_now().learn_taken_back, >=, 1);
+    REQUIRE_EQUAL(stats_now().learn_kept, 0);
+}
+
+static void test_nothing_is_gained_without_a_time(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(nothing_is_gained, NULL);
+}
 
 /* The helper gives all of it back before the trial ends, and sees the end. */
 static void age_is_no_gain(void *unused) {
@@ -131,8 +171,8 @@ static void test_child_of_a_thread_that_learns(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large_blocks_take_room),
-        cmocka_unit_test(test_age_is_no_gain),
+        cmocka_unit_test(test_large_blocks_take_room),           cmocka_unit_test(test_plain_calls_learn_nothing),
+        cmocka_unit_test(test_nothing_is_gained_without_a_time), cmocka_unit_test(test_age_is_no_gain),
         cmocka_unit_test(test_child_of_a_thread_that_learns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

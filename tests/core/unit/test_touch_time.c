@@ -7,9 +7,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "platform/os.h"
+#include "support/child.h"
+#include "support/resident.h"
 #include "support/suite.h"
 
 /* ---- Huge pages are forbidden ---- */
@@ -52,10 +55,23 @@ static void test_first_touch_takes_time(void **state) {
     REQUIRE_EQUAL(errno, EDOM);
 }
 
+static void has_no_memory(void *unused) {
+    (void)unused;
+    REQUIRE_EQUAL(setrlimit(RLIMIT_AS, &(struct rlimit){0, 0}), 0);
+    REQUIRE_EQUAL(os_touch_ns_per_mib(), 0);
+}
+
+static void test_no_memory_is_no_time(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(has_no_memory, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_huge_page_is_touched),
         cmocka_unit_test(test_first_touch_takes_time),
+        cmocka_unit_test(test_no_memory_is_no_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
