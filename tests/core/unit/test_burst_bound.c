@@ -4,9 +4,6 @@
  *
  * In unit because it tells the learner of purges and of first touches that did not happen.
  */
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "heap/heap_all.h"
 #include "platform/os.h"
 #include "retention/burst.h"
@@ -15,10 +12,9 @@
 #include "support/child.h"
 #include "support/resident.h"
 #include "support/stats.h"
-#include "support/suite.h"
-#include "support/threads.h"
+#include "unit/fork_while_held.h"
 
-enum { BLOCKS = 16, BLOCK_MIB = 4, ALL_MIB = BLOCKS * BLOCK_MIB, STEP_HELD = 1, STEP_FORKED = 2 };
+enum { BLOCKS = 16, BLOCK_MIB = 4, ALL_MIB = BLOCKS * BLOCK_MIB };
 
 static void *blocks[BLOCKS];
 static Story story = STORY_START;
@@ -146,24 +142,16 @@ static void *begin_a_trial_and_hold(void *unused) {
     return unused;
 }
 
+static void learn_anew(void) {
+    begin_a_trial();
+    REQUIRE_EQUAL(stats_now().learn_tried, 1);
+}
+
 static void forks_while_another_learns(void *unused) {
     (void)unused;
     stats_option_set("purge_delay_ms", "3600000");
     take_blocks();
-    pthread_t thread = threads_start(begin_a_trial_and_hold, NULL);
-    story_await(&story, STEP_HELD);
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        begin_a_trial();
-        REQUIRE_EQUAL(stats_now().learn_tried, 1);
-        _exit(0);
-    }
-    int status;
-    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
-    story_reach(&story, STEP_FORKED);
-    threads_join(thread);
-    REQUIRE_EQUAL(status, 0);
+    fork_while_held(&story, begin_a_trial_and_hold, learn_anew);
     REQUIRE_EQUAL(stats_now().learn_tried, 1);
 }
 

@@ -2,15 +2,9 @@
  * unit/test_fork_in_attach.c - a fork while another thread gets its heap, or leaves it: the child counts one thread,
  * its own, and uses that heap again. The test holds the other thread between two steps.
  */
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "heap/heap_all.h"
 #include "lifecycle/pool.h"
-#include "support/suite.h"
-#include "support/threads.h"
-
-enum { STEP_HELD = 1, STEP_FORKED = 2, CHILD_SECONDS_MAX = 60 };
+#include "unit/fork_while_held.h"
 
 static Story story = STORY_START;
 static _Thread_local bool is_held_before_kind, is_held_with_heap, is_held_before_pool;
@@ -59,25 +53,9 @@ void __wrap_hak_core_pool_put(Heap *heap) {
     __real_hak_core_pool_put(heap);
 }
 
-static void fork_while_held(void *(*thread_function)(void *), void (*child_function)(void)) {
-    story.step = 0;
-    pthread_t thread = threads_start(thread_function, NULL);
-    story_await(&story, STEP_HELD);
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        alarm(CHILD_SECONDS_MAX);
-        child_function();
-        REQUIRE_EQUAL(hak_check(), 0);
-        _exit(0);
-    }
-    int status;
-    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
-    story_reach(&story, STEP_FORKED);
-    threads_join(thread);
-    REQUIRE_EQUAL(status, 0);
+static void fork_beside(void *(*thread_function)(void *), void (*child_function)(void)) {
+    fork_while_held(&story, thread_function, child_function);
     REQUIRE_EQUAL(heap_thread_count, 1);
-    REQUIRE_EQUAL(hak_check(), 0);
 }
 
 static void *begin_a_heap(void *unused) {
@@ -109,7 +87,7 @@ static void use_new_heap_again(void) {
 static void test_thread_with_a_new_heap(void **state) {
     (void)state;
     hak_free(hak_malloc(100));
-    fork_while_held(begin_a_heap, use_new_heap_again);
+    fork_beside(begin_a_heap, use_new_heap_again);
 }
 
 static void *begin(void *unused) {
@@ -124,7 +102,7 @@ static void count_threads(void) { REQUIRE_EQUAL(heap_thread_count, 1); }
 static void test_thread_that_begins(void **state) {
     (void)state;
     hak_free(hak_malloc(100));
-    fork_while_held(begin, count_threads);
+    fork_beside(begin, count_threads);
 }
 
 static void *end(void *unused) {
@@ -136,7 +114,7 @@ static void *end(void *unused) {
 static void test_thread_that_ends(void **state) {
     (void)state;
     hak_free(hak_malloc(100));
-    fork_while_held(end, use_heap_again);
+    fork_beside(end, use_heap_again);
 }
 
 int main(void) {
