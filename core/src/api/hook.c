@@ -169,8 +169,7 @@ HAK_INLINE void *route_realloc(hak_hook_entry_t entry, Resize resize, void *bloc
     return resized;
 }
 
-/* Inlines the core's fast path: the test for NULL behind it then costs a branch, and the hook needs no stack
- * frame. */
+/* Inlines the core's fast path: the test for NULL behind it then costs a branch. */
 #define HOT __attribute__((flatten))
 
 static HOT void *object_malloc(void *context, size_t size_bytes) {
