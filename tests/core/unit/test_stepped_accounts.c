@@ -1,6 +1,7 @@
 /*
  * unit/test_stepped_accounts.c - a thread that shares an account is stopped at the instructions of a request, one in
- * each run, and another thread then makes whole requests, which claim the account: no byte and no block is lost.
+ * each run. Another thread then makes whole requests, which claim the account: no byte and no block is lost. Or it sets
+ * the limits that the first one is setting, too: the ceiling fits the limits that hold in the end.
  *
  * In unit because it looks into the account. The processor stops after each instruction, which is the same everywhere
  * on x86-64; elsewhere the test is left out, as under the thread sanitizer, which keeps signals back.
@@ -24,7 +25,15 @@ enum { TRAP_FLAG = 0x100, INSTRUCTIONS_MAX = 20000, WAIT_MS_MAX = 5 };
 /* Of the longer requests every fifth instruction, for time. */
 enum { STRIDE = 5 };
 
-typedef enum Request { REQUEST_MALLOC, REQUEST_FREE, REQUEST_GROW, REQUEST_SHRINK, REQUESTS } Request;
+typedef enum Request {
+    REQUEST_MALLOC,
+    REQUEST_FREE,
+    REQUEST_GROW,
+    REQUEST_SHRINK,
+    REQUESTS,
+    SET_HARD_LIMIT,
+    SET_BOTH_LIMITS
+} Request;
 
 static hak_heap_t *account;
 static Request request;
@@ -61,6 +70,8 @@ static void *make_request(void) {
     case REQUEST_MALLOC: return hak_heap_malloc(account, 100);
     case REQUEST_FREE: hak_heap_free(account, block); return NULL;
     case REQUEST_GROW: return hak_heap_realloc(account, block, 3000);
+    case SET_HARD_LIMIT: (void)hak_heap_set_limit(account, 0, 5000); return NULL;
+    case SET_BOTH_LIMITS: (void)hak_heap_set_limit(account, 1000, 5000); return NULL;
     default: return hak_heap_realloc(account, block, 20);
     }
 }
@@ -90,6 +101,22 @@ static void require_held(size_t count, void *const *blocks) {
     REQUIRE_EQUAL(stats_of_heap(account).used_blocks, held_blocks);
 }
 
+/* Lets the request begin, until that instruction. False: it was over before. */
+static bool begin_request(unsigned instruction) {
+    stop_at = instruction;
+    instructions = 0;
+    is_stopped = false;
+    sem_post(&may_begin);
+    sem_wait(&stopped_or_done);
+    return is_stopped;
+}
+
+static void end_request(void) {
+    sem_post(&may_go_on);
+    sem_wait(&stopped_or_done);
+    while (sem_trywait(&may_go_on) == 0) continue;
+}
+
 /* False: the request was over before that instruction. */
 static bool run_with_stop_at(unsigned instruction) {
     account = hak_heap_new(NULL);
@@ -100,20 +127,13 @@ static bool run_with_stop_at(unsigned instruction) {
         REQUIRE(account_add(account, hak_usable_size(block), 1));
         account->recent = NULL;
     }
-    stop_at = instruction;
-    instructions = 0;
-    is_stopped = false;
-    sem_post(&may_begin);
-    sem_wait(&stopped_or_done);
-    bool was_stopped = is_stopped;
+    bool was_stopped = begin_request(instruction);
     if (was_stopped) {
         hak_heap_free(account, own);
         own = hak_heap_malloc(account, 200);
         hak_heap_free(account, own);
         own = NULL;
-        sem_post(&may_go_on);
-        sem_wait(&stopped_or_done);
-        while (sem_trywait(&may_go_on) == 0) continue;
+        end_request();
     }
     void *blocks[] = {own, block};
     require_held(2, blocks);
@@ -124,7 +144,26 @@ static bool run_with_stop_at(unsigned instruction) {
     return was_stopped;
 }
 
-static void test_no_count_is_lost_at_any_instruction(void **state) {
+/* The same for limits, in an account whose user is this thread: else its ceiling is 0. */
+static bool set_limit_with_stop_at(unsigned instruction) {
+    account = hak_heap_new(NULL);
+    account->claim_count = 1;
+    void *own[] = {hak_heap_malloc(account, 100), hak_heap_malloc(account, 100)};
+    REQUIRE(account->user != NULL);
+    bool was_stopped = begin_request(instruction);
+    if (was_stopped) {
+        REQUIRE_EQUAL(hak_heap_set_limit(account, request == SET_BOTH_LIMITS ? 400 : 0, 9000), 0);
+        end_request();
+    }
+    uint64_t ceiling_bytes = account->ceiling_bytes;
+    account_update_ceiling(account);
+    REQUIRE_EQUAL(ceiling_bytes, account->ceiling_bytes);
+    for (unsigned index = 0; index < 2; index++) hak_heap_free(account, own[index]);
+    hak_heap_destroy(account);
+    return was_stopped;
+}
+
+static void test_no_count_or_limit_is_lost_at_any_instruction(void **state) {
     (void)state;
     struct sigaction action = {.sa_sigaction = stop, .sa_flags = SA_SIGINFO};
     REQUIRE_EQUAL(sigaction(SIGTRAP, &action, NULL), 0);
@@ -138,16 +177,21 @@ static void test_no_count_is_lost_at_any_instruction(void **state) {
         REQUIRE_AT_LEAST(instruction, 50);
         REQUIRE_AT_MOST(instruction, INSTRUCTIONS_MAX);
     }
+    for (request = SET_HARD_LIMIT; request <= SET_BOTH_LIMITS; request++) {
+        unsigned instruction = 0;
+        while (set_limit_with_stop_at(instruction)) instruction++;
+        REQUIRE_AT_LEAST(instruction, 50);
+    }
     is_over = true;
     sem_post(&may_begin);
     threads_join(thread);
 }
 
 #else
-static void test_no_count_is_lost_at_any_instruction(void **state) { (void)state; }
+static void test_no_count_or_limit_is_lost_at_any_instruction(void **state) { (void)state; }
 #endif
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_count_is_lost_at_any_instruction)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_count_or_limit_is_lost_at_any_instruction)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
