@@ -17,7 +17,7 @@ ANYBODY = ("",)
 # Each member of struct Heap, and what the paths in core/src begin with that may write it. lifecycle/pool.c resets a
 # heap that goes from one thread to the next.
 WRITERS: dict[str, tuple[str, ...]] = {
-    "magazine": ("cache/", "alloc/", "lifecycle/pool."),
+    "magazines": ("cache/", "alloc/", "lifecycle/pool."),
     "requests": ("cache/", "alloc/", "lifecycle/pool."),
     "lock": ANYBODY,
     "kind": ("lifecycle/pool.",),

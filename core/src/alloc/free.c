@@ -18,10 +18,10 @@
 /* How many blocks a full magazine gives up: the older half, so that a loop that frees and allocates by turns comes
  * here seldom. After HALF_FLUSHES_MAX flushes without a refill much is being freed, and all blocks go: blocks that
  * stayed would pin the OS pages of those that die, and be handed out again before better placed ones. */
-static unsigned next_flush_blocks(Magazine *magazine, unsigned count) {
+static unsigned next_flush_blocks(MagazineState *state, unsigned count) {
     enum { HALF_FLUSHES_MAX = 2 };
-    if (magazine->flushes == HALF_FLUSHES_MAX) return count;
-    magazine->flushes++;
+    if (state->flushes == HALF_FLUSHES_MAX) return count;
+    state->flushes++;
     return count > 1 ? count / 2 : 1;
 }
 
@@ -46,7 +46,7 @@ static HAK_NOINLINE void free_first(void *block, unsigned class_index) {
 static HAK_NOINLINE void push_into_closed(Heap *heap, void *block, unsigned class_index) {
     lock_acquire(&heap->lock);
     if (heap->cache.is_closed) magazines_open(heap);
-    bool is_pushed = magazine_push(&heap->magazine[class_index], block);
+    bool is_pushed = magazine_push(heap, class_index, block);
     HAK_ASSERT(is_pushed);
     (void)is_pushed;
     lock_release(&heap->lock);
@@ -54,23 +54,22 @@ static HAK_NOINLINE void push_into_closed(Heap *heap, void *block, unsigned clas
 
 /* Pushes the block, after a flush where the magazine is full. Returns how many blocks were returned to slabs. */
 static unsigned flush_and_push(Heap *heap, void *block, unsigned class_index, unsigned capacity) {
-    Magazine *magazine = &heap->magazine[class_index];
     lock_acquire(&heap->lock);
     if (HAK_UNLIKELY(heap->cache.is_closed)) magazines_open(heap);
     magazines_open_class(heap, class_index);
-    unsigned count = magazine_count(magazine, magazine_slots(heap, class_index)), returned = 0;
+    unsigned count = magazine_count(heap, class_index), returned = 0;
     if (count == magazine_capacity(heap, class_index) && count < capacity) magazines_grow_class(heap, class_index);
     void **oldest = NULL;
     if (count == magazine_capacity(heap, class_index)) {
-        returned = next_flush_blocks(magazine, count);
+        returned = next_flush_blocks(&heap->magazines.state[class_index], count);
         oldest = magazines_detach_oldest(heap, class_index, returned);
     } else {
-        (void)magazine_push(magazine, block);
+        (void)magazine_push(heap, class_index, block);
     }
     lock_release(&heap->lock);
     if (returned == 0) return 0;
     heap_return_blocks(heap, oldest, returned);
-    if (HAK_UNLIKELY(!magazine_push(magazine, block))) push_into_closed(heap, block, class_index);
+    if (HAK_UNLIKELY(!magazine_push(heap, class_index, block))) push_into_closed(heap, block, class_index);
     return returned;
 }
 

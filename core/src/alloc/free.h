@@ -9,6 +9,7 @@
 
 #include "alloc/empty_heap.h"
 #include "cache/magazine.h"
+#include "cache/owner.h"
 #include "heap/heap.h"
 
 /* How far a free has come. The rest is one call, which the caller can make its last. */
@@ -18,27 +19,26 @@ typedef enum HeapFreeStep {
     HEAP_FREE_SLOW  /* go on with heap_free_slow, or with heap_free_withdraw; it stays announced until then */
 } HeapFreeStep;
 
-/* Announces a free; returns the magazine to push to, which for a slab class that is no size class is always full. */
-HAK_INLINE Magazine *heap_free_announce(Heap *heap, unsigned slab_class) {
-    Magazine *magazine = &heap->magazine[slab_class];
-    COMPILER_FORGETS(magazine);
-    ADD_RELAXED(heap->requests.frees, 1);
+/* Announces a free; returns its number, for heap_free_done. */
+HAK_INLINE uint64_t heap_free_announce(Heap *heap) {
+    uint64_t number = LOAD_RELAXED(heap->requests.frees) + 1;
+    STORE_RELAXED(heap->requests.frees, number);
     COMPILER_BARRIER();
-    return magazine;
+    return number;
 }
 
 /* The free is done: its block was pushed. */
-HAK_INLINE HeapFreeStep heap_free_done(Heap *heap) {
-    ADD_RELEASE(heap->requests.frees_done, 1);
-    bool is_last = LOAD_RELAXED(heap->requests.frees) == LOAD_RELAXED(heap->requests.mallocs);
+HAK_INLINE HeapFreeStep heap_free_done(Heap *heap, uint64_t number) {
+    owner_free_done(heap, number);
+    bool is_last = IS_EQUAL_RELAXED(heap->requests.mallocs, number);
     return HAK_UNLIKELY(is_last) ? HEAP_FREE_LAST : HEAP_FREE_DONE;
 }
 
-/* Takes any slab class. One that is no size class gives HEAP_FREE_SLOW. */
-HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, unsigned slab_class) {
-    Magazine *magazine = heap_free_announce(heap, slab_class);
-    if (HAK_UNLIKELY(!magazine_push(magazine, block))) return HEAP_FREE_SLOW;
-    return heap_free_done(heap);
+/* Takes any slab class. One that is no size class has a magazine that is always full: HEAP_FREE_SLOW. */
+HAK_INLINE HeapFreeStep heap_free_fast(Heap *heap, void *block, size_t slab_class) {
+    uint64_t number = heap_free_announce(heap);
+    if (HAK_UNLIKELY(!magazine_push(heap, slab_class, block))) return HEAP_FREE_SLOW;
+    return heap_free_done(heap, number);
 }
 
 /* Takes back the announcement of a free. */

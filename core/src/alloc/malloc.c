@@ -22,18 +22,18 @@
 
 /* A class is cold until the heap has taken an OS page's worth of its blocks. Cold classes of all threads share slabs:
  * a slab of its own would cost each an OS page at least, and SLAB_BYTES of addresses. */
-static bool is_cold(const Magazine *magazine, unsigned class_index) {
+static bool is_cold(const MagazineState *state, unsigned class_index) {
     enum { COLD_BLOCKS_MIN = 12 };
-    size_t blocks = magazine->shared_blocks;
+    size_t blocks = state->shared_blocks;
     return blocks < COLD_BLOCKS_MIN || blocks * size_classes[class_index].block_bytes < os_page_bytes;
 }
 
 static unsigned take_own_or_shared(Heap *heap, unsigned class_index, void **end, unsigned want) {
-    Magazine *magazine = &heap->magazine[class_index];
-    if (heap->kind != HEAP_THREAD || heap_has_free_blocks(heap, class_index) || !is_cold(magazine, class_index))
+    MagazineState *state = &heap->magazines.state[class_index];
+    if (heap->kind != HEAP_THREAD || heap_has_free_blocks(heap, class_index) || !is_cold(state, class_index))
         return heap_take_blocks(heap, class_index, end, want);
     unsigned taken = heap_take_shared_blocks(class_index, end, want);
-    magazine->shared_blocks = (uint16_t)(magazine->shared_blocks + taken);
+    state->shared_blocks = (uint16_t)(state->shared_blocks + taken);
     return taken;
 }
 
@@ -55,19 +55,18 @@ static unsigned first_refill_blocks(unsigned block_bytes) {
 }
 
 /* Doubles from refill to refill, up to half a magazine: a thread that allocates once caches little. */
-static unsigned next_refill_blocks(Magazine *magazine, const SizeClass *size_class) {
+static unsigned next_refill_blocks(MagazineState *state, const SizeClass *size_class) {
     unsigned half = size_class->magazine_blocks > 1 ? size_class->magazine_blocks / 2u : 1;
-    unsigned want = magazine->refill_blocks != 0 ? magazine->refill_blocks
-                                                 : first_refill_blocks(size_class->block_bytes);
+    unsigned want = state->refill_blocks != 0 ? state->refill_blocks : first_refill_blocks(size_class->block_bytes);
     if (want > half) want = half;
-    magazine->refill_blocks = (uint16_t)(want * 2);
+    state->refill_blocks = (uint16_t)(want * 2);
     return want;
 }
 
 static void *refill_and_pop(Heap *heap, unsigned class_index) {
-    Magazine *magazine = &heap->magazine[class_index];
-    magazine->flushes = 0;
-    unsigned want = next_refill_blocks(magazine, &size_classes[class_index]);
+    MagazineState *state = &heap->magazines.state[class_index];
+    state->flushes = 0;
+    unsigned want = next_refill_blocks(state, &size_classes[class_index]);
     if (want > magazine_capacity(heap, class_index)) magazines_grow_class(heap, class_index);
     if (want > magazine_capacity(heap, class_index)) want = magazine_capacity(heap, class_index);
     magazines_open_class(heap, class_index);
@@ -75,7 +74,7 @@ static void *refill_and_pop(Heap *heap, unsigned class_index) {
     unsigned taken = take_own_or_shared(heap, class_index, slots + want, want);
     if (taken == 0) return NULL;
     if (taken < want) memmove(slots, slots + (want - taken), taken * sizeof *slots);
-    STORE_RELAXED(magazine->top, slots + (taken - 1));
+    STORE_RELAXED(heap->magazines.top[class_index], slots + (taken - 1));
     return slots[taken - 1];
 }
 
@@ -83,7 +82,7 @@ static void *pop_or_refill(Heap *heap, unsigned class_index) {
     void *block;
     lock_acquire(&heap->lock);
     if (HAK_UNLIKELY(heap->cache.is_closed)) magazines_open(heap);
-    if (magazine_pop(&heap->magazine[class_index], &block))
+    if (magazine_pop(heap, class_index, &block))
         heap_count_if_on(heap, COUNTER_early_return_magazine_closed, 1);
     else
         block = refill_and_pop(heap, class_index);

@@ -12,19 +12,19 @@
 #define HAK_ALLOC_MALLOC_H
 
 #include "cache/magazine.h"
+#include "cache/owner.h"
 #include "heap/heap.h"
 
-/* Announces a malloc; returns the magazine to pop from. */
-HAK_INLINE Magazine *heap_malloc_announce(Heap *heap, unsigned class_index) {
-    Magazine *magazine = &heap->magazine[class_index];
-    COMPILER_FORGETS(magazine);
-    ADD_RELAXED(heap->requests.mallocs, 1);
+/* Announces a malloc; returns its number, for heap_malloc_done. */
+HAK_INLINE uint64_t heap_malloc_announce(Heap *heap) {
+    uint64_t number = LOAD_RELAXED(heap->requests.mallocs) + 1;
+    STORE_RELAXED(heap->requests.mallocs, number);
     COMPILER_BARRIER();
-    return magazine;
+    return number;
 }
 
 /* The malloc is done: its block was popped. */
-HAK_INLINE void heap_malloc_done(Heap *heap) { ADD_RELEASE(heap->requests.mallocs_done, 1); }
+HAK_INLINE void heap_malloc_done(Heap *heap, uint64_t number) { owner_malloc_done(heap, number); }
 
 /* Takes back the announcement of a malloc. */
 HAK_INLINE void heap_malloc_withdraw(Heap *heap) {
@@ -32,10 +32,10 @@ HAK_INLINE void heap_malloc_withdraw(Heap *heap) {
 }
 
 /* False: go on with heap_malloc_slow; the request stays announced until that is done. */
-HAK_INLINE bool heap_malloc(Heap *heap, unsigned class_index, void **block) {
-    Magazine *magazine = heap_malloc_announce(heap, class_index);
-    if (HAK_UNLIKELY(!magazine_pop(magazine, block))) return false;
-    heap_malloc_done(heap);
+HAK_INLINE bool heap_malloc(Heap *heap, size_t class_index, void **block) {
+    uint64_t number = heap_malloc_announce(heap);
+    if (HAK_UNLIKELY(!magazine_pop(heap, class_index, block))) return false;
+    heap_malloc_done(heap, number);
     return true;
 }
 

@@ -216,9 +216,9 @@ static void check_heap(Findings *findings, Heap *heap) {
     check_large(findings, heap);
     if (heap->kind != HEAP_THREAD && heap->kind != HEAP_PRIVATE) return;
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) {
-        void **slots = magazine_slots(heap, index), **top = LOAD_RELAXED(heap->magazine[index].top);
+        void **slots = magazine_slots(heap, index), **top = LOAD_RELAXED(heap->magazines.top[index]);
         bool is_inside = top >= slots && top <= slots + magazine_capacity(heap, index);
-        expect(findings, is_inside, "I9", &heap->magazine[index], (uintptr_t)top, (uintptr_t)slots);
+        expect(findings, is_inside, "I9", &heap->magazines.top[index], (uintptr_t)top, (uintptr_t)slots);
     }
 }
 

@@ -32,7 +32,7 @@ static HAK_NOINLINE void *malloc_checked(hak_heap_t *heap, size_t size_bytes) {
     unsigned class_index = source == NULL ? 0 : host_heap_class_of(heap, size_bytes);
     if (class_index == 0) return malloc_any(heap, size_bytes);
     void *block;
-    uint64_t usable_bytes = magazine_usable_bytes(&source->magazine[class_index]);
+    uint64_t usable_bytes = magazine_usable_bytes(source, class_index);
     if (!account_is_within_limits(heap, LOAD_RELAXED(heap->used_bytes) + usable_bytes)) return NULL;
     if (HAK_UNLIKELY(!heap_malloc(source, class_index, &block))) {
         block = heap_malloc_slow(source, class_index);
@@ -68,14 +68,14 @@ HAK_INLINE MallocStep malloc_fast(hak_heap_t *heap, size_t size_bytes, void **bl
     else if ((class_index = size_class_of_medium(size_bytes)) == 0)
         return MALLOC_CHECKED;
     Heap *source = heap_of_thread;
-    uint64_t usable_bytes = magazine_usable_bytes(&source->magazine[class_index]);
+    uint64_t usable_bytes = magazine_usable_bytes(source, class_index);
     uint64_t wanted_bytes = LOAD_RELAXED(heap->used_bytes) + usable_bytes;
     if (HAK_UNLIKELY(IS_BELOW_RELAXED(heap->ceiling_bytes, wanted_bytes))) return MALLOC_CHECKED;
-    Magazine *magazine = heap_malloc_announce(source, class_index);
+    uint64_t number = heap_malloc_announce(source);
     if (HAK_UNLIKELY(!account_is_counted_by(heap, source))) return MALLOC_WITHDRAWN;
-    if (HAK_UNLIKELY(!magazine_pop(magazine, block))) return MALLOC_SMALL_SLOW;
+    if (HAK_UNLIKELY(!magazine_pop(source, class_index, block))) return MALLOC_SMALL_SLOW;
     account_add_plainly(heap, usable_bytes, 1);
-    heap_malloc_done(source);
+    heap_malloc_done(source, number);
     return MALLOC_DONE;
 }
 
@@ -145,7 +145,7 @@ static HAK_NOINLINE void *free_checked_or(hak_heap_t *heap, void *block, size_t 
     bool is_own_small = source != NULL && slab_class - 1u < SIZE_CLASS_COUNT &&
                         private_heap_slab_owner(block) == source;
     if (!is_own_small) return free_any_or(heap, block, size_bytes, foreign_free, context);
-    uint64_t usable_bytes = magazine_usable_bytes(&source->magazine[slab_class]);
+    uint64_t usable_bytes = magazine_usable_bytes(source, slab_class);
     if (HAK_UNLIKELY(LOAD_RELAXED(heap->used_bytes) < usable_bytes || LOAD_RELAXED(heap->used_blocks) == 0)) {
         account_report_not_held(heap, block, usable_bytes);
         return NULL;
@@ -174,14 +174,14 @@ HAK_INLINE void *free_or(hak_heap_t *heap, void *block, size_t size_bytes, hak_f
         return free_checked_or(heap, block, size_bytes, foreign_free, context);
     Heap *source = heap_of_thread;
     unsigned slab_class = registry_slab_class_near(block);
-    Magazine *magazine = heap_free_announce(source, slab_class);
-    bool is_held = !__builtin_sub_overflow(used_bytes, magazine_usable_bytes(magazine), &left_bytes) &&
+    uint64_t number = heap_free_announce(source);
+    bool is_held = !__builtin_sub_overflow(used_bytes, magazine_usable_bytes(source, slab_class), &left_bytes) &&
                    !IS_EQUAL_RELAXED(heap->used_blocks, 0);
-    if (HAK_UNLIKELY(!account_is_counted_by(heap, source) || !is_held || !magazine_push(magazine, block)))
+    if (HAK_UNLIKELY(!account_is_counted_by(heap, source) || !is_held || !magazine_push(source, slab_class, block)))
         return free_withdrawn_or(heap, block, size_bytes, foreign_free, context);
     STORE_RELAXED(heap->used_bytes, left_bytes);
     ADD_RELAXED(heap->used_blocks, -1);
-    return HAK_LIKELY(heap_free_done(source) == HEAP_FREE_DONE) ? NULL : last_free_or(source);
+    return HAK_LIKELY(heap_free_done(source, number) == HEAP_FREE_DONE) ? NULL : last_free_or(source);
 }
 
 static HAK_COLD void *free_foreign(void *heap, void *block, size_t size_bytes) {

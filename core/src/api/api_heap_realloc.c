@@ -90,12 +90,12 @@ HAK_INLINE void *take_larger(hak_heap_t *heap, const void *from, uint64_t from_b
     void *block;
     uint64_t more_bytes = size_class_usable_bytes[class_index] - from_bytes;
     Heap *source = heap_of_thread;
-    Magazine *magazine = heap_malloc_announce(source, class_index);
+    uint64_t number = heap_malloc_announce(source);
     uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
     bool is_allowed = used_bytes >= from_bytes && used_bytes + more_bytes <= LOAD_RELAXED(heap->ceiling_bytes);
-    if (HAK_LIKELY(is_allowed && account_is_counted_by(heap, source) && magazine_pop(magazine, &block))) {
+    if (HAK_LIKELY(is_allowed && account_is_counted_by(heap, source) && magazine_pop(source, class_index, &block))) {
         account_add_plainly(heap, more_bytes, 0);
-        heap_malloc_done(source);
+        heap_malloc_done(source, number);
         return block;
     }
     heap_malloc_withdraw(source);
@@ -118,13 +118,13 @@ HAK_INLINE void *take_uncounted(hak_heap_t *heap, Heap *source, size_t size_byte
 /* Frees a block that moved to a smaller one, of `fewer_bytes` less. */
 HAK_INLINE void free_larger(hak_heap_t *heap, void *block, unsigned class_index, uint64_t fewer_bytes) {
     Heap *source = heap_of_thread;
-    Magazine *magazine = heap_free_announce(source, class_index);
+    uint64_t number = heap_free_announce(source);
     uint64_t used_bytes = LOAD_RELAXED(heap->used_bytes);
     bool is_counted = used_bytes >= fewer_bytes && IS_ABOVE_RELAXED(heap->watch_bytes, used_bytes) &&
                       account_is_counted_by(heap, source);
-    if (HAK_LIKELY(is_counted && magazine_push(magazine, block))) {
+    if (HAK_LIKELY(is_counted && magazine_push(source, class_index, block))) {
         STORE_RELAXED(heap->used_bytes, used_bytes - fewer_bytes);
-        if (HAK_UNLIKELY(heap_free_done(source) == HEAP_FREE_LAST)) empty_heap_flush_if_due(source);
+        if (HAK_UNLIKELY(heap_free_done(source, number) == HEAP_FREE_LAST)) empty_heap_flush_if_due(source);
         return;
     }
     heap_free_withdraw(source);

@@ -51,7 +51,7 @@ HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) 
 
 HAK_INLINE void *malloc_aligned_as(size_t size_bytes, SizeClassAlignment alignment) {
     void *block;
-    unsigned class_index;
+    size_t class_index;
     if (HAK_LIKELY(size_bytes <= SIZE_CLASS_TABLE_BYTES_MAX))
         class_index = size_class_of_small(size_bytes, alignment);
     else if ((class_index = size_class_of_medium(size_bytes)) == 0)

@@ -63,8 +63,7 @@ static uint64_t cached_blocks(unsigned class_index) {
     uint64_t blocks = 0;
     Heap *heap = atomic_load_explicit(&heap_list, memory_order_acquire);
     for (; heap != NULL; heap = heap->next)
-        if (heap->kind == HEAP_THREAD || heap->kind == HEAP_PRIVATE)
-            blocks += (uint64_t)(LOAD_RELAXED(heap->magazine[class_index].top) - magazine_slots(heap, class_index));
+        if (heap->kind == HEAP_THREAD || heap->kind == HEAP_PRIVATE) blocks += magazine_count(heap, class_index);
     return blocks;
 }
 

@@ -162,10 +162,24 @@ typedef struct TlsSlab {
 
 /* ---- Magazines and heaps ---- */
 
+/* What slow paths know of a magazine. Under the heap lock. */
+typedef struct MagazineState {
+    /* magazines_reset_class sets them to 0: */
+    uint16_t refill_blocks; /* the next refill takes this many blocks, then doubles it; 0: the first refill */
+    uint16_t shared_blocks; /* blocks that refills took from slabs of the shared heap */
+    bool is_grown;          /* its slots are grown_slots of its class, else small_slots (HeapCache, Heap) */
+    uint8_t flushes;        /* half flushes since the last refill, with a maximum (alloc/free.c) */
+    /* Constant: usable bytes of a block of the class; 0: not a size class. */
+    uint16_t usable_bytes;
+} MagazineState;
+
 /*
- * A heap's stack of free blocks of one class: slots[0] is the oldest block, top[-1] the newest. Its capacity begins
- * at MAGAZINE_SMALL_BLOCKS, so that a thread with few blocks of many classes touches few OS pages, and grows once,
- * to magazine_blocks of its class.
+ * A heap's magazines, by slab class. A magazine is a stack of free blocks of one class: slots[0] is the oldest block,
+ * top[-1] the newest. Its capacity begins at MAGAZINE_SMALL_BLOCKS, so that a thread with few blocks of many classes
+ * touches few OS pages, and grows once, to magazine_blocks of its class.
+ *
+ * An array for each field, of elements of 8 bytes: a processor's load takes the class number as its index, and a fast
+ * path computes no address.
  *
  * Thread rule: the owner pushes and pops without a lock while it is open. Another thread takes blocks only after it
  * closed the magazine under the heap lock and found the owner outside (cache/reclaim.c).
@@ -176,21 +190,14 @@ typedef struct TlsSlab {
  *   I10  closed:                         floor = end of the address space, ceiling = NULL: pop and push take the slow
  *                                        path, which waits for the heap lock
  */
-typedef struct Magazine {
-    void **_Atomic top;
-    void **_Atomic floor;
-    void **_Atomic ceiling;
-    /* Under the heap lock; magazines_reset_class sets them to 0: */
-    uint16_t refill_blocks; /* the next refill takes this many blocks, then doubles it; 0: the first refill */
-    uint16_t shared_blocks; /* blocks that refills took from slabs of the shared heap */
-    bool is_grown;          /* its slots are grown_slots of its class, else small_slots (HeapCache, Heap) */
-    uint8_t flushes;        /* half flushes since the last refill, with a maximum (alloc/free.c) */
-    /* Constant: usable bytes of a block of the class; 0: not a size class. It lies here because fast paths that count
-     * bytes touch this cache line and no other one of the class. */
-    uint16_t usable_bytes;
-} Magazine;
+typedef struct Magazines {
+    void **_Atomic top[SLAB_CLASS_COUNT];
+    void **_Atomic floor[SLAB_CLASS_COUNT];
+    void **_Atomic ceiling[SLAB_CLASS_COUNT];
+    MagazineState state[SLAB_CLASS_COUNT];
+} Magazines;
 
-_Static_assert(sizeof(Magazine) == 32, "a class number becomes an address by a shift");
+_Static_assert(sizeof(MagazineState) == 8, "an element of 8 bytes, as the others");
 _Static_assert(SLAB_CLASS_BYTES_MAX <= UINT16_MAX, "usable_bytes holds it");
 _Static_assert(SLAB_CLASS_COUNT <= UINT8_MAX, "the registry has a byte for it");
 

@@ -14,7 +14,7 @@
 /* The owner is inside, so nobody touches the slots while their blocks go back. */
 static void flush_class(Heap *heap, unsigned class_index) {
     lock_acquire(&heap->lock);
-    unsigned count = magazine_count(&heap->magazine[class_index], magazine_slots(heap, class_index));
+    unsigned count = magazine_count(heap, class_index);
     void **blocks = magazines_detach_oldest(heap, class_index, count);
     magazines_reset_class(heap, class_index);
     lock_release(&heap->lock);

@@ -12,7 +12,7 @@
 
 void magazines_initialize(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        heap->magazine[index].usable_bytes = (uint16_t)size_class_usable_bytes[index];
+        heap->magazines.state[index].usable_bytes = (uint16_t)size_class_usable_bytes[index];
 }
 
 /* In portions, by way of the stack: the C library copies many words with one instruction. */
@@ -29,12 +29,11 @@ static HAK_NOINLINE void swap_blocks(void **one, void **other, unsigned count) {
 
 /* The older blocks change places with the younger ones above them, and the top falls below them. */
 void **magazines_detach_oldest(Heap *heap, unsigned class_index, unsigned count) {
-    Magazine *magazine = &heap->magazine[class_index];
     void **slots = magazine_slots(heap, class_index);
-    unsigned total = magazine_count(magazine, slots), left = total - count;
+    unsigned total = magazine_count(heap, class_index), left = total - count;
     HAK_ASSERT(count == total || count <= left);
     if (count < total) swap_blocks(slots, slots + left, count);
-    STORE_RELAXED(magazine->top, slots + left);
+    STORE_RELAXED(heap->magazines.top[class_index], slots + left);
     return slots + left;
 }
 
@@ -52,8 +51,7 @@ void magazines_open_class(Heap *heap, unsigned class_index) {
         capacity_bytes_add(heap, class_index, 1);
         heap->cache.growth_count++;
     }
-    magazine_open(&heap->magazine[class_index], magazine_slots(heap, class_index),
-                  magazine_capacity(heap, class_index));
+    magazine_open(heap, class_index, magazine_capacity(heap, class_index));
 }
 
 /* Slots for a class, cut once in the heap's life from a piece of memory that classes share: a thread that uses few
@@ -74,30 +72,29 @@ static void **grown_slots_of(Heap *heap, unsigned class_index) {
 }
 
 void magazines_grow_class(Heap *heap, unsigned class_index) {
-    Magazine *magazine = &heap->magazine[class_index];
     void **small = magazine_slots(heap, class_index), **slots = grown_slots_of(heap, class_index);
     if (slots == NULL) return;
-    unsigned count = magazine_count(magazine, small);
+    unsigned count = magazine_count(heap, class_index);
     bool is_in_use = magazine_is_in_use(heap, class_index);
     if (is_in_use) capacity_bytes_add(heap, class_index, -1);
-    magazine->is_grown = true;
+    heap->magazines.state[class_index].is_grown = true;
     if (is_in_use) capacity_bytes_add(heap, class_index, 1);
     heap->cache.growth_count++;
     memcpy(slots, small, count * sizeof *slots);
-    STORE_RELAXED(magazine->top, slots + count);
+    STORE_RELAXED(heap->magazines.top[class_index], slots + count);
     magazines_open_class(heap, class_index);
 }
 
 void magazines_reset_class(Heap *heap, unsigned class_index) {
-    Magazine *magazine = &heap->magazine[class_index];
+    MagazineState *state = &heap->magazines.state[class_index];
     if (magazine_is_in_use(heap, class_index)) capacity_bytes_add(heap, class_index, -1);
-    magazine->refill_blocks = 0;
-    magazine->shared_blocks = 0;
-    magazine->flushes = 0;
-    magazine->is_grown = false;
+    state->refill_blocks = 0;
+    state->shared_blocks = 0;
+    state->flushes = 0;
+    state->is_grown = false;
     heap->cache.classes_in_use[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
-    STORE_RELAXED(magazine->top, magazine_slots(heap, class_index));
-    if (!heap->cache.is_closed) magazine_open(magazine, magazine_slots(heap, class_index), 0);
+    STORE_RELAXED(heap->magazines.top[class_index], magazine_slots(heap, class_index));
+    if (!heap->cache.is_closed) magazine_open(heap, class_index, 0);
 }
 
 void magazines_reset_all(Heap *heap) {
@@ -107,7 +104,6 @@ void magazines_reset_all(Heap *heap) {
 
 void magazines_open(Heap *heap) {
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        magazine_open(&heap->magazine[index], magazine_slots(heap, index),
-                      magazine_is_in_use(heap, index) ? magazine_capacity(heap, index) : 0);
+        magazine_open(heap, index, magazine_is_in_use(heap, index) ? magazine_capacity(heap, index) : 0);
     heap->cache.is_closed = false;
 }

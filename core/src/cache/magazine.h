@@ -10,41 +10,39 @@
 
 #include "heap/heap.h"
 
+/* COMPILER_FORGETS between the accesses, else compilers keep the address of the class's element in a register, and
+ * spend an instruction on it. */
+
 /* False when the magazine is empty or closed. */
-HAK_INLINE bool magazine_pop(Magazine *magazine, void **block) {
-    void **top = LOAD_RELAXED(magazine->top);
-    if (HAK_UNLIKELY(top <= LOAD_RELAXED(magazine->floor))) return false;
+HAK_INLINE bool magazine_pop(Heap *heap, size_t class_index, void **block) {
+    Magazines *magazines = &heap->magazines;
+    COMPILER_FORGETS(class_index);
+    void **top = LOAD_RELAXED(magazines->top[class_index]);
+    COMPILER_FORGETS(class_index);
+    if (HAK_UNLIKELY(!IS_BELOW_RELAXED(magazines->floor[class_index], (uintptr_t)top))) return false;
+    COMPILER_FORGETS(class_index);
+    STORE_RELAXED(magazines->top[class_index], top - 1);
     *block = top[-1];
     if (*block == NULL) __builtin_unreachable(); /* so that a caller's test for NULL costs nothing */
-    STORE_RELAXED(magazine->top, top - 1);
     return true;
 }
 
 /* False when the magazine is full or closed. */
-HAK_INLINE bool magazine_push(Magazine *magazine, void *block) {
-    void **top = LOAD_RELAXED(magazine->top);
-    if (HAK_UNLIKELY(top >= LOAD_RELAXED(magazine->ceiling))) return false;
+HAK_INLINE bool magazine_push(Heap *heap, size_t slab_class, void *block) {
+    Magazines *magazines = &heap->magazines;
+    COMPILER_FORGETS(slab_class);
+    void **top = LOAD_RELAXED(magazines->top[slab_class]);
+    COMPILER_FORGETS(slab_class);
+    if (HAK_UNLIKELY(!IS_ABOVE_RELAXED(magazines->ceiling[slab_class], (uintptr_t)top))) return false;
+    COMPILER_FORGETS(slab_class);
     *top = block;
-    STORE_RELAXED(magazine->top, top + 1);
+    STORE_RELAXED(magazines->top[slab_class], top + 1);
     return true;
 }
 
-/* Usable bytes of a block of the magazine's class; 0: no size class. */
-HAK_INLINE size_t magazine_usable_bytes(const Magazine *magazine) { return magazine->usable_bytes; }
-
-/* With capacity 0 pops and pushes take the slow path, which notes that the class is in use. */
-HAK_INLINE void magazine_open(Magazine *magazine, void **slots, unsigned capacity) {
-    STORE_RELAXED(magazine->floor, slots);
-    STORE_RELAXED(magazine->ceiling, slots + capacity);
-}
-
-HAK_INLINE void magazine_close(Magazine *magazine) {
-    STORE_RELAXED(magazine->floor, (void **)UINTPTR_MAX);
-    STORE_RELAXED(magazine->ceiling, (void **)NULL);
-}
-
-HAK_INLINE unsigned magazine_count(const Magazine *magazine, void *const *slots) {
-    return (unsigned)(LOAD_RELAXED(magazine->top) - (void **)slots);
+/* Usable bytes of a block of the class; 0: no size class. */
+HAK_INLINE size_t magazine_usable_bytes(const Heap *heap, size_t slab_class) {
+    return heap->magazines.state[slab_class].usable_bytes;
 }
 
 /* ---- The magazines of a heap: under the heap lock, by the owner unless another thread is named ---- */
@@ -54,7 +52,8 @@ extern _Atomic int64_t magazine_capacity_bytes;
 
 /* Where the magazine's blocks lie: the few small slots, or those of its own after it has grown. Any thread. */
 HAK_INLINE void **magazine_slots(Heap *heap, unsigned class_index) {
-    return heap->magazine[class_index].is_grown ? heap->cache.grown_slots[class_index] : heap->small_slots[class_index];
+    return heap->magazines.state[class_index].is_grown ? heap->cache.grown_slots[class_index]
+                                                       : heap->small_slots[class_index];
 }
 
 HAK_INLINE size_t magazine_slot_piece_bytes(void) {
@@ -63,11 +62,28 @@ HAK_INLINE size_t magazine_slot_piece_bytes(void) {
 
 HAK_INLINE unsigned magazine_capacity(const Heap *heap, unsigned class_index) {
     unsigned blocks = size_classes[class_index].magazine_blocks;
-    return blocks <= MAGAZINE_SMALL_BLOCKS || heap->magazine[class_index].is_grown ? blocks : MAGAZINE_SMALL_BLOCKS;
+    return blocks <= MAGAZINE_SMALL_BLOCKS || heap->magazines.state[class_index].is_grown ? blocks
+                                                                                          : MAGAZINE_SMALL_BLOCKS;
 }
 
 HAK_INLINE bool magazine_is_in_use(const Heap *heap, unsigned class_index) {
     return (heap->cache.classes_in_use[class_index / 64] >> (class_index % 64) & 1) != 0;
+}
+
+/* With capacity 0 pops and pushes take the slow path, which notes that the class is in use. */
+HAK_INLINE void magazine_open(Heap *heap, unsigned class_index, unsigned capacity) {
+    void **slots = magazine_slots(heap, class_index);
+    STORE_RELAXED(heap->magazines.floor[class_index], slots);
+    STORE_RELAXED(heap->magazines.ceiling[class_index], slots + capacity);
+}
+
+HAK_INLINE void magazine_close(Heap *heap, unsigned class_index) {
+    STORE_RELAXED(heap->magazines.floor[class_index], (void **)UINTPTR_MAX);
+    STORE_RELAXED(heap->magazines.ceiling[class_index], (void **)NULL);
+}
+
+HAK_INLINE unsigned magazine_count(Heap *heap, unsigned class_index) {
+    return (unsigned)(LOAD_RELAXED(heap->magazines.top[class_index]) - magazine_slots(heap, class_index));
 }
 
 /* Sets the constants of all magazines, before the heap's first use. Without the lock. */

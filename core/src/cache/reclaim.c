@@ -23,7 +23,7 @@
 
 static void magazines_close(Heap *heap) {
     heap->cache.is_closed = true;
-    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(heap, index);
 }
 
 static bool has_class_in_use(const Heap *heap) {
@@ -50,7 +50,7 @@ static bool reclaim_class(Heap *heap, unsigned class_index) {
     lock_acquire(&heap->lock);
     bool is_reclaimable = heap->cache.is_closed && owner_is_outside(heap);
     if (is_reclaimable) {
-        count = magazine_count(&heap->magazine[class_index], magazine_slots(heap, class_index));
+        count = magazine_count(heap, class_index);
         memcpy(blocks, magazines_detach_oldest(heap, class_index, count), count * sizeof *blocks);
         magazines_reset_class(heap, class_index);
     }

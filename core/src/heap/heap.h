@@ -113,7 +113,7 @@ typedef struct HeapRetention {
 
 /*
  * Each part has one writer, the folder of its name; `slabs`, `class` and `used_bytes` are heap/'s, `small_slots`
- * cache/'s, `magazine` and `requests` cache/'s and alloc/'s. lifecycle/pool.c resets a heap that changes hands.
+ * cache/'s, `magazines` and `requests` cache/'s and alloc/'s. lifecycle/pool.c resets a heap that changes hands.
  * tests/lint/writers.py has the table.
  *
  *   I12  live blocks of all heaps = sum of (mallocs - rebased - frees) over heaps, plus heap_retired_live
@@ -124,9 +124,9 @@ typedef struct HeapRetention {
  *   I17  bit n of lists_in_use, a class's or the supply's <=> list n is not empty; a class's full list has no bit
  */
 struct Heap {
-    /* By slab class, at offset 0: a fast path finds a magazine by one shift and no test. The magazine of a slab class
-     * that is no size class stays zero, which is empty and full at once. */
-    Magazine magazine[SLAB_CLASS_COUNT];
+    /* A fast path takes any slab class without a test: the magazine of one that is no size class stays zero, which is
+     * empty and full at once. */
+    Magazines magazines;
     _Alignas(CACHE_LINE_BYTES) HeapRequests requests;
     _Alignas(CACHE_LINE_BYTES) Lock lock; /* other threads' writes stay off the owner's line */
     HeapKind kind;
@@ -143,9 +143,8 @@ struct Heap {
     HeapClass class[SIZE_CLASS_COUNT + 1];
 };
 
-_Static_assert(offsetof(Heap, magazine) == 0, "a slab class becomes the address of its magazine by a shift");
-_Static_assert(offsetof(Heap, requests) == sizeof((Heap *)NULL)->magazine,
-               "the counters follow, on a line of their own");
+_Static_assert(offsetof(Heap, magazines) == 0, "the tops, at offset 0, have the shortest instructions");
+_Static_assert(offsetof(Heap, requests) == sizeof(Magazines), "the counters follow, on a line of their own");
 _Static_assert(offsetof(Heap, lock) == offsetof(Heap, requests) + CACHE_LINE_BYTES, "and the lock, on the next");
 _Static_assert(offsetof(Heap, used_bytes) / CACHE_LINE_BYTES == offsetof(Heap, next) / CACHE_LINE_BYTES, "one line");
 

@@ -45,7 +45,7 @@ Heap *pool_take(HeapKind kind) {
     if (kind == HEAP_THREAD) atomic_fetch_add_explicit(&heap_thread_count, 1, memory_order_relaxed);
     magazines_initialize(heap);
     for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++)
-        STORE_RELAXED(heap->magazine[index].top, magazine_slots(heap, index));
+        STORE_RELAXED(heap->magazines.top[index], magazine_slots(heap, index));
     magazines_open(heap);
     lock_release(&heap->lock);
     return heap;

@@ -69,10 +69,7 @@ HAK_INLINE SuperSlab *registry_superslab_of_slab(uintptr_t window_index) {
 /* For fast paths: registry_slab_class inside the window, SLAB_CLASS_FOREIGN outside. */
 HAK_INLINE unsigned registry_slab_class_near(const void *pointer) {
     uintptr_t index = ((uintptr_t)pointer - LOAD_RELAXED(registry_window_base)) >> SLAB_SHIFT;
-    unsigned slab_class = HAK_LIKELY(index < REGISTRY_WINDOW_SLABS) ? LOAD_RELAXED(registry_slab_classes[index])
-                                                                    : SLAB_CLASS_FOREIGN;
-    COMPILER_FORGETS(slab_class);
-    return slab_class;
+    return HAK_LIKELY(index < REGISTRY_WINDOW_SLABS) ? LOAD_RELAXED(registry_slab_classes[index]) : SLAB_CLASS_FOREIGN;
 }
 
 HAK_INLINE unsigned registry_slab_class(const void *pointer) {

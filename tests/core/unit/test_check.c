@@ -193,9 +193,9 @@ static void test_wrong_bits_of_lists_are_found(void **state) {
 static void damage_top(void *offset_pointer) {
     void *block = hak_malloc(BLOCK_BYTES);
     unsigned class_index = slab_of(block)->class_index;
-    Magazine *magazine = &heap_of_thread->magazine[class_index];
     REQUIRE_EQUAL(hak_check(), 0);
-    STORE_RELAXED(magazine->top, magazine_slots(heap_of_thread, class_index) + *(int *)offset_pointer);
+    STORE_RELAXED(heap_of_thread->magazines.top[class_index],
+                  magazine_slots(heap_of_thread, class_index) + *(int *)offset_pointer);
     REQUIRE_EQUAL(hak_check(), 1);
 }
 

@@ -69,7 +69,7 @@ static void start_caching(pthread_t *threads, unsigned count) {
 static void close_heap(Heap *heap) {
     lock_acquire(&heap->lock);
     heap->cache.is_closed = true;
-    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(&heap->magazine[index]);
+    for (unsigned index = 1; index <= SIZE_CLASS_COUNT; index++) magazine_close(heap, index);
     lock_release(&heap->lock);
 }
 
