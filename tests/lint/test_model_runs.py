@@ -35,7 +35,7 @@ FOUND = (
     "pan:1: assertion violated (a==1) (at depth 65)\npan: wrote heap.pml.trail\nWarning: Search not completed\n"
     "State-vector 104 byte, depth reached 216, errors: 1\n   116575 states, stored\n"
 )
-TOO_DEEP = "error: max search depth too small\nWarning: Search not completed\n" + COMPLETE
+TOO_DEEP = "error: max search depth too small\n" + COMPLETE
 NO_MEMORY = "pan: reached -DMEMLIM bound\nWarning: Search not completed\n" + COMPLETE
 KILLED = "Depth= 100 States= 1e+06\n"
 

@@ -27,6 +27,9 @@ MEMORY_MIB_MAX = 4000
 SECONDS_MAX = 600
 TRACE_LINES = 60
 
+# What the search prints where it left something out; where it was cut off at a depth, only the second of them.
+INCOMPLETE = ("Search not completed", "max search depth too small")
+
 CHANGED_STEP = re.compile(r"\b(?:MUTATION|FAULT|SPARE)_\w*[A-Z]")
 
 
@@ -70,7 +73,7 @@ def read_output(output: str, seconds: float) -> Outcome:
     broken = ""
     if states is None or errors is None:
         broken = "the search did not end: " + (output.strip().splitlines() or ["no output"])[-1]
-    elif error is None and "Search not completed" in output:
+    elif error is None and any(words in output for words in INCOMPLETE):
         broken = "the search is not complete"
     elif (errors[1] != "0") != (error is not None):
         broken = f"{errors[1]} errors, and no word about them"
