@@ -150,6 +150,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/model"), help="folder for what is built")
     parser.add_argument("--compiler", default="cc", help="the C compiler")
     arguments = parser.parse_args()
+    for program in ("spin", *arguments.compiler.split()[:1]):
+        if shutil.which(program) is None:
+            print(f"error: there is no {program}; make model names what is to be installed", file=sys.stderr)
+            return 2
     runs = [run for run in all_runs() if arguments.model in (None, run.configuration.model)]
     texts = {path.stem: path.read_text("utf-8") for path in FOLDER.glob("*.pml")}
     found = disagreements(texts, runs)
