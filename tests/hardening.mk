@@ -29,6 +29,7 @@ sanitize: ## Run the C tests under ASan and UBSan, then TSan (SECONDS=60 for bot
 	@$(MAKE) --no-print-directory sanitize-here
 
 planted: check-core ## Plant faults in a copy of the core, say which test finds each (ONLY="id id", QUICK=1, KINDS=fuzz)
+	@$(if $(filter command,$(origin SECONDS)),tests/core/check-seconds "$(SECONDS)")
 	@$(MAKE) --no-print-directory planted-here
 
 coverage: ## Count which lines and branches the C tests reach, compare with docs/coverage.md
