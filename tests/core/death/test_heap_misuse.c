@@ -53,6 +53,21 @@ static void free_of_a_small_private_block(void) { free_of_a_private_block(48); }
 static void free_of_a_large_private_block(void) { free_of_a_private_block(100000); }
 static void free_of_a_huge_private_block(void) { free_of_a_private_block(5 << 20); }
 
+/* Of a flush whose blocks go back one by one, because each lies in another slab. */
+static void free_of_a_private_block_among_scattered_ones(void) {
+    enum { SLABS = 24, BLOCKS_EACH = 1400 };
+    static void *blocks[SLABS * BLOCKS_EACH];
+    hak_heap_t *heap = private_heap();
+    unsigned char *block = filled_block(heap, 48);
+    for (size_t number = 0; number < SLABS * BLOCKS_EACH; number++) blocks[number] = hak_malloc(48);
+    hak_thread_flush();
+    for (size_t slab = 0; slab < SLABS; slab++) {
+        if (slab == SLABS / 2) hak_free(misuse_laundered(block));
+        hak_free(blocks[slab * BLOCKS_EACH]);
+    }
+    require_left_alone(heap, block, 48);
+}
+
 /* The caller gets a copy, and keeps it when the private heap goes. `other` is NULL for hak_realloc. */
 static void realloc_of_a_private_block(hak_heap_t *other, size_t bytes, size_t new_bytes) {
     hak_heap_t *heap = private_heap();
@@ -247,6 +262,7 @@ static const MisuseCase cases[] = {
     MISUSE_CASE("invalid free of 0x", free_of_a_small_private_block),
     MISUSE_CASE("invalid free of 0x", free_of_a_large_private_block),
     MISUSE_CASE("invalid free of 0x", free_of_a_huge_private_block),
+    MISUSE_CASE("invalid free of 0x", free_of_a_private_block_among_scattered_ones),
     MISUSE_CASE("invalid free of 0x", realloc_of_a_small_private_block),
     MISUSE_CASE("invalid free of 0x", realloc_of_a_large_private_block),
     MISUSE_CASE("invalid free of 0x", realloc_of_a_huge_private_block),
