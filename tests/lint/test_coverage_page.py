@@ -34,11 +34,13 @@ bool find(const Thing *thing, size_t bytes,
 def test_page_quotes_the_core(repository: Path) -> None:
     page = read_page((repository / "docs" / "coverage.md").read_text("utf-8"))
     assert page.always
-    for gap in page.always | page.by_chance:
+    for gap, times in (page.always + page.by_chance).items():
         text = (repository / "core" / "src" / gap.file).read_text("utf-8")
         function = function_text(text, gap.function)
         assert function, f"docs/coverage.md: {gap.file} has no function {gap.function}"
         assert has_text(function, gap.text), f"docs/coverage.md: {gap.file}: {gap.function} has no {gap.text!r}"
+        in_function = " ".join(function.split()).count(" ".join(gap.text.split()))
+        assert times <= in_function, f"docs/coverage.md: {gap.function}: {gap.text!r} {times} times, of {in_function}"
 
 
 def test_page_gives_a_reason_for_each_block(repository: Path) -> None:
