@@ -1,7 +1,8 @@
 /*
  * return/test_bound_without_helper.c - where no helper runs, the calls that free keep the idle bound. With
  * purge_delay_ms=0: when a bound falls, the call that lets it fall gives back all that is above it, not only what it
- * made free itself. In a quiesce: also in a process that had a helper just before.
+ * made free itself. In a quiesce: also in a process that had a helper just before. The end of a thread is such a call:
+ * what its magazines held goes back then.
  */
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "support/resident.h"
 #include "support/stats.h"
 #include "support/suite.h"
+#include "support/threads.h"
 
 enum { BLOCK_BYTES = 1000, HELD = 20000, FREED = 40000 };
 
@@ -69,10 +71,39 @@ static void test_quiesce(void **state) {
     child_must_succeed(quiesces, NULL);
 }
 
+/* Leaves one block in sixteen alive, so that no slab becomes empty. */
+static void *fill_magazines(void *unused) {
+    enum { STEP = 64, SIZES = 64, BLOCKS_EACH = 32, KEPT_EACH = 16 };
+    for (size_t bytes = STEP; bytes <= STEP * SIZES; bytes += STEP) {
+        void *blocks[BLOCKS_EACH];
+        for (size_t number = 0; number < BLOCKS_EACH; number++) memset(blocks[number] = hak_malloc(bytes), 1, bytes);
+        for (size_t number = 0; number < BLOCKS_EACH; number++)
+            if (number % KEPT_EACH != 0) hak_free(blocks[number]);
+    }
+    return unused;
+}
+
+static void thread_ends(void *unused) {
+    (void)unused;
+    stats_option_set("purge_delay_ms", "0");
+    stats_option_set("retain_bytes", "0");
+    stats_option_set("retain_percent", "0");
+    threads_join(threads_start(fill_magazines, NULL));
+    REQUIRE_EQUAL(stats_now().free_resident_bytes, 0);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void test_thread_ends(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    child_must_succeed(thread_ends, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bound_falls),
         cmocka_unit_test(test_quiesce),
+        cmocka_unit_test(test_thread_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
