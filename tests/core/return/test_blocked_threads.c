@@ -1,7 +1,8 @@
 /*
  * return/test_blocked_threads.c - many threads work in turn, leave a few survivors each and stay blocked: what lies
  * free between the survivors of one serves the next, so that resident memory does not grow with their number; and
- * what they have cached goes, also when nothing else is free.
+ * what they have cached goes, also when nothing else is free. When they have ended, what their magazines lay in goes,
+ * too.
  */
 #include <stdio.h>
 #include <string.h>
@@ -103,10 +104,56 @@ static void test_threads_with_caches(void **state) {
     fprintf(stderr, "%s", result.errors);
 }
 
+enum { ENDING_THREADS = 200, ENDING_BYTES_MAX = 2048, ENDING_BLOCKS = 12 };
+
+static void *use_many_sizes(void *unused) {
+    (void)unused;
+    for (size_t size = 16; size <= ENDING_BYTES_MAX; size += 16) {
+        void *blocks[ENDING_BLOCKS];
+        for (size_t number = 0; number < ENDING_BLOCKS; number++) blocks[number] = hak_malloc(size);
+        for (size_t number = 0; number < ENDING_BLOCKS; number++) hak_free(blocks[number]);
+    }
+    return NULL;
+}
+
+static void *use_many_sizes_and_wait(void *unused) {
+    use_many_sizes(unused);
+    story_reach(&story, ++done_count);
+    story_await(&story, ENDING_THREADS + 1);
+    return NULL;
+}
+
+static void threads_end(void *unused) {
+    pthread_t threads[ENDING_THREADS];
+    use_many_sizes(unused);
+    size_t before = resident_bytes();
+    for (unsigned number = 0; number < ENDING_THREADS; number++) {
+        threads[number] = threads_start(use_many_sizes_and_wait, NULL);
+        story_await(&story, number + 1);
+    }
+    story_reach(&story, ENDING_THREADS + 1);
+    for (unsigned number = 0; number < ENDING_THREADS; number++) threads_join(threads[number]);
+    (void)hak_trim();
+    size_t after = resident_bytes();
+    fprintf(stderr, "KiB resident: %zu before %d threads, %zu after their end\n", before / 1024, ENDING_THREADS,
+            after / 1024);
+    REQUIRE_AT_MOST(after, before + 6 * MIB);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void test_threads_end(void **state) {
+    (void)state;
+    if (resident_is_distorted()) skip();
+    ChildResult result = child_run(threads_end, NULL);
+    child_require_success(&result);
+    fprintf(stderr, "%s", result.errors);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_in_turn),
         cmocka_unit_test(test_threads_with_caches),
+        cmocka_unit_test(test_threads_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
