@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from planted.__main__ import TEST_KINDS, chosen_faults, words_of
 from planted.faults import KINDS, Fault, places, planted, read_faults
 from planted.trees import copy_tree
 
@@ -57,3 +59,16 @@ def test_place_that_is_not_one_is_refused(text: str, times: int) -> None:
 def test_pattern_characters_are_plain() -> None:
     assert places("a + b[0] (*c)", "a + b[0] (*c)") == [(0, 13)]
     assert planted("x = 1; y = 2;", replace(FAULT, new=r"\1 \g<0>")) == r"\1 \g<0>"
+
+
+def test_words_that_name_nothing_are_refused() -> None:
+    assert words_of(TEST_KINDS)(" unit  fuzz ") == ["unit", "fuzz"]
+    with pytest.raises(argparse.ArgumentTypeError, match="fuz is none of: unit death"):
+        words_of(TEST_KINDS)("unit fuz")
+    with pytest.raises(SystemExit, match="no fault is called a-b or c-d;"):
+        chosen_faults("a-b c-d purge-loses-errno")
+
+
+def test_kinds_of_tests_are_folders(repository: Path) -> None:
+    folders = {path.parent.name for path in (repository / "tests" / "core").glob("*/test_*.c")}
+    assert folders <= set(TEST_KINDS)

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 OUTPUT = REPOSITORY / "build" / "planted"
 
 QUICK_SECONDS = 5.0  # on the clean copy; slower tests wait until the quick ones of all kinds have passed
+TEST_KINDS = ("unit", "death", "oom", "fork", "return", "stress", "fuzz", "rendezvous", "variants")
 FUZZ_SCALE = 40  # the last stage: so many times the streams of the fuzzer's test, half a minute of one processor
 BUILDS = {
     "checks": ("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DHAKMEM_DEBUG_CHECKS=ON"),
@@ -103,7 +105,10 @@ class Checker:
 
     def _search(self, build: Build, name: str, result: Result) -> bool:
         for tests in self._stages(build, self.clean_seconds[name]):
-            build.build(tests)
+            try:
+                build.build(tests)
+            except BuildError as error:
+                raise BuildError(f"(with {result.id})\n{error}") from error
             outcomes = run(tests, self.clean_seconds[name], self.jobs)
             if outcomes and outcomes[-1].failure:
                 result.found_by, result.failure, result.build = outcomes[-1].test, outcomes[-1].failure, name
@@ -147,9 +152,22 @@ def chosen_faults(only: str) -> list[Fault]:
     wanted = only.split()
     unknown = set(wanted) - {fault.id for fault in faults}
     if unknown:
-        names = " ".join(sorted(unknown))
+        names = " or ".join(sorted(unknown))
         raise SystemExit(f"error: no fault is called {names}; tests/planted/faults.toml has the ids")
-    return [fault for fault in faults if not wanted or fault.id in wanted]
+    chosen = [fault for fault in faults if not wanted or fault.id in wanted]
+    for fault in chosen:
+        planted((REPOSITORY / fault.file).read_text("utf-8"), fault)  # else a later one would end a long run
+    return chosen
+
+
+def words_of(known: Sequence[str]) -> Callable[[str], list[str]]:
+    def split(text: str) -> list[str]:
+        unknown = set(text.split()) - set(known)
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{' '.join(sorted(unknown))} is none of: {' '.join(known)}")
+        return text.split()
+
+    return split
 
 
 def main() -> int:
@@ -157,22 +175,30 @@ def main() -> int:
     parser.add_argument("--only", default="", help="ids of faults, separated by spaces")
     parser.add_argument("--jobs", type=int, default=2, help="tests at a time")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no other fault after this time")
-    parser.add_argument("--builds", default=" ".join(BUILDS), help="builds to look in, in this order")
+    parser.add_argument(
+        "--builds", type=words_of([*BUILDS]), default=[*BUILDS], help="builds to look in, in this order"
+    )
     parser.add_argument("--quick", action="store_true", help="only the tests that take little time, and no variants")
-    parser.add_argument("--kinds", default="", help="only these tests: unit death oom fork return stress fuzz variants")
+    parser.add_argument(
+        "--kinds", type=words_of(TEST_KINDS), default=[], help=f"only these tests: {' '.join(TEST_KINDS)}"
+    )
     arguments = parser.parse_args()
-    faults = chosen_faults(arguments.only)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # an end that also ends the tests
+    try:
+        faults = chosen_faults(arguments.only)
+    except (OSError, TypeError, ValueError) as error:
+        raise SystemExit(f"error: tests/planted/faults.toml: {error}") from error
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(2))  # an end that also ends the tests
     OUTPUT.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
     try:
-        checker = Checker(arguments.jobs, arguments.quick, arguments.kinds.split())
-        checker.prepare(arguments.builds.split()[0])
+        checker = Checker(arguments.jobs, arguments.quick, arguments.kinds)
+        checker.prepare(arguments.builds[0])
         start = time.monotonic()
         for fault in faults:
             if time.monotonic() - start > arguments.seconds:
                 break
-            results.append(checker.check(fault, arguments.builds.split()))
+            results.append(checker.check(fault, arguments.builds))
             print(line_of(results[-1]), flush=True)
             rows = [asdict(result) for result in results]
             (OUTPUT / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
