@@ -24,6 +24,14 @@ static Scene scene;
 
 enum { STEP_ALLOCATED = 1, STEP_DEAD = 2, STEP_AWOKE = 3 };
 
+/* By the rows, which flush nothing before they are shown, unlike the sums. */
+static void require_no_slabs(void) {
+    hak_class_stats_t rows[STATS_CLASSES_MAX];
+    size_t count = hak_stats_classes(rows, STATS_CLASSES_MAX);
+    REQUIRE_AT_MOST(count, STATS_CLASSES_MAX);
+    for (size_t index = 0; index < count; index++) REQUIRE_EQUAL(rows[index].slabs, 0);
+}
+
 static void require_nothing_active(void) {
     hak_stats_t stats = stats_checked();
     REQUIRE_EQUAL(stats.live_blocks, 0);
@@ -64,6 +72,7 @@ static void scene_set(size_t count, size_t cached_count, size_t block_bytes) {
 static void free_what_a_left(void) {
     uint64_t died = stats_now().superslabs_died;
     for (size_t number = 0; number < scene.count; number++) hak_free(scene.blocks[number]);
+    require_no_slabs();
     require_nothing_active();
     REQUIRE_OP(stats_now().superslabs_died, >, died);
 }
