@@ -70,6 +70,11 @@ static void serve_in(hak_hook_entry_t entry, hak_hook_mode_t mode) {
     require_calls(0, 0, 1, 1);
     hook.free(hook.context, block);
     hook.free(hook.context, zero);
+    for (size_t bytes = 0; bytes < 3000; bytes++) {
+        block = hook.malloc(hook.context, bytes);
+        REQUIRE_AT_LEAST(hak_usable_size(block), bytes);
+        hook.free(hook.context, block);
+    }
     require_calls(0, 0, 0, 0);
 }
 
