@@ -6,7 +6,7 @@
  *
  * malloc and free announce themselves by a counter before they touch a magazine, and by its twin afterwards. A thread
  * that reclaims a parked thread's cache closes its magazines, issues a barrier in all threads, and goes on only if
- * each counter equals its twin (reclaim.c). So reclaiming costs the fast path one plain addition.
+ * each counter equals its twin (reclaim.c). So reclaiming costs the fast path one plain store.
  */
 #ifndef HAK_ALLOC_MALLOC_H
 #define HAK_ALLOC_MALLOC_H

@@ -2,8 +2,8 @@
  * api/hook.c - functions for a runtime's table of allocators: the core serves its own blocks, the previous allocator
  * all foreign ones.
  *
- * Layer: api. Does not know the runtime, nor how a block is made. Thread rule: the functions in the table run on any
- * thread, in CPython with and without its lock.
+ * Layer: api. Pops magazines itself, for speed; does not know the runtime. Thread rule: the functions in the table run
+ * on any thread, in CPython with and without its lock.
  */
 #include "api/hook.h"
 
@@ -15,8 +15,9 @@
 
 enum { ENTRY_COUNT = HAK_HOOK_OBJECT + 1 };
 
-/* Written before the runtime's table points here, and constant afterwards, except `hook_mode`: a relaxed atomic, since
- * a thread that reads an old value serves its request from the other allocator, which is harmless. */
+/* Written before the runtime's table points here, and constant afterwards, except `hook_mode` and `fast_sizes_end`:
+ * relaxed atomics, since a thread that reads an old value, of one or of both, serves its request from the other
+ * allocator, which is harmless. */
 static hak_hook_t previous[ENTRY_COUNT];
 static _Atomic hak_hook_mode_t hook_mode = HAK_HOOK_PASS;
 
@@ -174,8 +175,9 @@ HAK_INLINE void *route_realloc(hak_hook_entry_t entry, Resize resize, void *bloc
 }
 
 /* Pops a magazine, or ends in a call: `refill` where it is empty or closed, with the request announced
- * (alloc/malloc.h), `other` for a larger size and in another mode. So it needs no stack frame: a twentieth of the time
- * of a malloc and a free. */
+ * (alloc/malloc.h); `other` for a larger size, and for each size in another mode than HAK_HOOK_SERVE. So it needs no
+ * stack frame, which took a twentieth of the time of a malloc and a free. Not used for HAK_HOOK_FIRST: CPython makes
+ * few requests to it. */
 HAK_INLINE void *pop_or(SizeClassAlignment alignment, size_t size_bytes, Make refill, Make other) {
     void *block;
     if (HAK_UNLIKELY(!IS_ABOVE_RELAXED(fast_sizes_end, size_bytes))) return other(size_bytes);
@@ -191,12 +193,12 @@ HAK_INLINE void *refill_malloc(hak_hook_entry_t entry, SizeClassAlignment alignm
 /* Inlines the core's functions: the test for NULL behind them then costs a branch. */
 #define HOT __attribute__((flatten))
 
-static HAK_NOINLINE HOT void *object_malloc_other(size_t size_bytes) {
-    return route_malloc(HAK_HOOK_OBJECT, hak_malloc_object, size_bytes);
-}
-
 static HAK_NOINLINE void *object_malloc_refill(size_t size_bytes) {
     return refill_malloc(HAK_HOOK_OBJECT, ALIGN_OBJECT, size_bytes);
+}
+
+static HAK_NOINLINE HOT void *object_malloc_other(size_t size_bytes) {
+    return route_malloc(HAK_HOOK_OBJECT, hak_malloc_object, size_bytes);
 }
 
 static void *object_malloc(void *context, size_t size_bytes) {
@@ -219,12 +221,12 @@ static HOT void object_free(void *context, void *block) {
     (void)hak_free_or(block, pass_object_free, NULL);
 }
 
-static HAK_NOINLINE HOT void *second_malloc_other(size_t size_bytes) {
-    return route_malloc(HAK_HOOK_SECOND, hak_malloc, size_bytes);
-}
-
 static HAK_NOINLINE void *second_malloc_refill(size_t size_bytes) {
     return refill_malloc(HAK_HOOK_SECOND, ALIGN_C, size_bytes);
+}
+
+static HAK_NOINLINE HOT void *second_malloc_other(size_t size_bytes) {
+    return route_malloc(HAK_HOOK_SECOND, hak_malloc, size_bytes);
 }
 
 static void *second_malloc(void *context, size_t size_bytes) {

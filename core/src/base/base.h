@@ -158,7 +158,7 @@ _Static_assert(sizeof(void *) == 8, "hakmem is written for 64-bit address spaces
 #define COMPILER_BARRIER() atomic_signal_fence(memory_order_seq_cst)
 
 /* Optimisation barrier for one variable: the compiler may assume nothing about its value, so it neither clones the
- * code for constant values nor rematerialises the address. */
+ * code for constant values nor keeps what it computed from the value before. */
 #define COMPILER_FORGETS(variable) __asm__("" : "+r"(variable))
 
 HAK_INLINE size_t round_up_bytes(size_t bytes, size_t power_of_two) {

@@ -162,14 +162,15 @@ typedef struct TlsSlab {
 
 /* ---- Magazines and heaps ---- */
 
-/* What slow paths know of a magazine. Under the heap lock. */
+/* What else there is to a magazine. Under the heap lock but for what is constant. */
 typedef struct MagazineState {
     /* magazines_reset_class sets them to 0: */
     uint16_t refill_blocks; /* the next refill takes this many blocks, then doubles it; 0: the first refill */
     uint16_t shared_blocks; /* blocks that refills took from slabs of the shared heap */
     bool is_grown;          /* its slots are grown_slots of its class, else small_slots (HeapCache, Heap) */
     uint8_t flushes;        /* half flushes since the last refill, with a maximum (alloc/free.c) */
-    /* Constant: usable bytes of a block of the class; 0: not a size class. */
+    /* Constant: usable bytes of a block of the class; 0: not a size class. size_class_usable_bytes has no rows for
+     * these, and a fast path has the heap at hand. */
     uint16_t usable_bytes;
 } MagazineState;
 
@@ -178,7 +179,7 @@ typedef struct MagazineState {
  * top[-1] the newest. Its capacity begins at MAGAZINE_SMALL_BLOCKS, so that a thread with few blocks of many classes
  * touches few OS pages, and grows once, to magazine_blocks of its class.
  *
- * An array for each field, of elements of 8 bytes: a processor's load takes the class number as its index, and a fast
+ * An array for each field, of elements of 8 bytes: on x86-64 a load takes the class number as its index, and a fast
  * path computes no address.
  *
  * Thread rule: the owner pushes and pops without a lock while it is open. Another thread takes blocks only after it

@@ -10,8 +10,8 @@
 
 #include "heap/heap.h"
 
-/* COMPILER_FORGETS between the accesses, else compilers keep the address of the class's element in a register, and
- * spend an instruction on it. */
+/* Without COMPILER_FORGETS gcc for x86-64 keeps the address of the class's element in a register, and spends an
+ * instruction on it. */
 
 /* False when the magazine is empty or closed. */
 HAK_INLINE bool magazine_pop(Heap *heap, size_t class_index, void **block) {
@@ -19,11 +19,10 @@ HAK_INLINE bool magazine_pop(Heap *heap, size_t class_index, void **block) {
     COMPILER_FORGETS(class_index);
     void **top = LOAD_RELAXED(magazines->top[class_index]);
     COMPILER_FORGETS(class_index);
-    if (HAK_UNLIKELY(!IS_BELOW_RELAXED(magazines->floor[class_index], (uintptr_t)top))) return false;
-    COMPILER_FORGETS(class_index);
-    STORE_RELAXED(magazines->top[class_index], top - 1);
+    if (HAK_UNLIKELY(!IS_BELOW_RELAXED(magazines->floor[class_index], top))) return false;
     *block = top[-1];
     if (*block == NULL) __builtin_unreachable(); /* so that a caller's test for NULL costs nothing */
+    STORE_RELAXED(magazines->top[class_index], top - 1);
     return true;
 }
 
@@ -33,8 +32,7 @@ HAK_INLINE bool magazine_push(Heap *heap, size_t slab_class, void *block) {
     COMPILER_FORGETS(slab_class);
     void **top = LOAD_RELAXED(magazines->top[slab_class]);
     COMPILER_FORGETS(slab_class);
-    if (HAK_UNLIKELY(!IS_ABOVE_RELAXED(magazines->ceiling[slab_class], (uintptr_t)top))) return false;
-    COMPILER_FORGETS(slab_class);
+    if (HAK_UNLIKELY(!IS_ABOVE_RELAXED(magazines->ceiling[slab_class], top))) return false;
     *top = block;
     STORE_RELAXED(magazines->top[slab_class], top + 1);
     return true;
@@ -82,6 +80,7 @@ HAK_INLINE void magazine_close(Heap *heap, unsigned class_index) {
     STORE_RELAXED(heap->magazines.ceiling[class_index], (void **)NULL);
 }
 
+/* Also for any thread. */
 HAK_INLINE unsigned magazine_count(Heap *heap, unsigned class_index) {
     return (unsigned)(LOAD_RELAXED(heap->magazines.top[class_index]) - magazine_slots(heap, class_index));
 }

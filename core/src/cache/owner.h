@@ -4,7 +4,8 @@
  * Layer: cache. Thread rule: for the heap's owner; any thread reads it.
  *
  * Inside: mallocs != mallocs_done, or frees != frees_done. Nobody takes the cache of an owner that is inside, nor an
- * account that the owner counts in (api/account_threads.c).
+ * account that the owner counts in (api/account_threads.c). A slow path that starts the helper may allocate: this inner
+ * request ends the state for the rest of the outer one, which has its block by then.
  */
 #ifndef HAK_CACHE_OWNER_H
 #define HAK_CACHE_OWNER_H
@@ -29,8 +30,8 @@ HAK_INLINE void owner_enter(Heap *heap) {
 
 HAK_INLINE void owner_leave(Heap *heap) { owner_free_done(heap, LOAD_RELAXED(heap->requests.frees)); }
 
-/* For any thread, after os_barrier_in_all_threads. acquire; pairs with the releases above, and in alloc/malloc.h and
- * free.h: all that the owner did is seen. */
+/* For any thread, after os_barrier_in_all_threads. acquire; pairs with the releases above: all that the owner did is
+ * seen. */
 HAK_INLINE bool owner_is_outside(const Heap *heap) {
     uint64_t mallocs_done = atomic_load_explicit(&heap->requests.mallocs_done, memory_order_acquire);
     uint64_t frees_done = atomic_load_explicit(&heap->requests.frees_done, memory_order_acquire);

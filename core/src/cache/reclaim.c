@@ -1,8 +1,8 @@
 /*
  * cache/reclaim.c - takes the cached blocks of other threads and private heaps whose owner is outside the allocator.
  *
- * Layer: cache. Their slabs are for retention/idle_slabs.c. Thread rule: any thread. Costs the fast paths one addition,
- * to mallocs_done or frees_done (alloc/malloc.h).
+ * Layer: cache. Their slabs are for retention/idle_slabs.c. Thread rule: any thread. Costs the fast paths one store, to
+ * mallocs_done or frees_done (alloc/malloc.h).
  *
  *   1. Close the magazines, under the heap lock: an owner that enters from now on takes the slow path, and waits for
  *      the lock.

@@ -30,7 +30,6 @@ typedef enum Request {
     REQUEST_FREE,
     REQUEST_GROW,
     REQUEST_SHRINK,
-    REQUESTS,
     SET_HARD_LIMIT,
     SET_BOTH_LIMITS
 } Request;
@@ -171,7 +170,7 @@ static void test_no_count_or_limit_is_lost_at_any_instruction(void **state) {
     sem_init(&stopped_or_done, 0, 0);
     sem_init(&may_go_on, 0, 0);
     pthread_t thread = threads_start(make_requests, NULL);
-    for (request = 0; request < REQUESTS; request++) {
+    for (request = REQUEST_MALLOC; request <= REQUEST_SHRINK; request++) {
         unsigned instruction = 0;
         while (run_with_stop_at(instruction)) instruction += request == REQUEST_MALLOC ? 1 : STRIDE;
         REQUIRE_AT_LEAST(instruction, 50);
@@ -181,6 +180,7 @@ static void test_no_count_or_limit_is_lost_at_any_instruction(void **state) {
         unsigned instruction = 0;
         while (set_limit_with_stop_at(instruction)) instruction++;
         REQUIRE_AT_LEAST(instruction, 50);
+        REQUIRE_AT_MOST(instruction, INSTRUCTIONS_MAX);
     }
     is_over = true;
     sem_post(&may_begin);
