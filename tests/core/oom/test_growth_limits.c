@@ -150,8 +150,7 @@ static void grow_into_what_is_free(void *unused) {
 
 static void test_grow_into_what_is_free(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(grow_into_what_is_free, NULL);
+    resident_run(grow_into_what_is_free, NULL);
 }
 
 /* Blocks that have more room than they need give it to a block of another size. */
@@ -167,8 +166,7 @@ static void small_blocks_after_many(void *unused) {
 
 static void test_small_blocks_after_many(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(small_blocks_after_many, NULL);
+    resident_run(small_blocks_after_many, NULL);
 }
 
 int main(void) {

@@ -90,8 +90,7 @@ static void use_what_the_caches_hold(void *unused) {
 
 static void test_use_what_the_caches_hold(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(use_what_the_caches_hold, NULL);
+    resident_run(use_what_the_caches_hold, NULL);
 }
 
 enum { PARKED = 4, PARKED_SIZES = 40, PARKED_BLOCKS = 60 };
@@ -127,8 +126,7 @@ static void use_what_parked_threads_hold(void *unused) {
 
 static void test_use_what_parked_threads_hold(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(use_what_parked_threads_hold, NULL);
+    resident_run(use_what_parked_threads_hold, NULL);
 }
 
 /* With one size class holding everything, another one is served after a part was freed: empty slabs change class. */
@@ -144,8 +142,7 @@ static void change_class_under_the_limit(void *unused) {
 
 static void test_memory_changes_class(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(change_class_under_the_limit, NULL);
+    resident_run(change_class_under_the_limit, NULL);
 }
 
 /* The limit leaves no room for the helper's stack: frees give back by themselves, and errno stays. */
@@ -162,8 +159,7 @@ static void free_without_helper(void *unused) {
 
 static void test_frees_without_room_for_the_helper(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(free_without_helper, NULL);
+    resident_run(free_without_helper, NULL);
 }
 
 /* vm.max_map_count is 65530 by default: purges and large blocks must not cost mappings. */
@@ -213,8 +209,7 @@ static void refused_helper(void *unused) {
 
 static void test_refused_helper(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(refused_helper, NULL);
+    resident_run(refused_helper, NULL);
 }
 
 int main(void) {

@@ -18,6 +18,14 @@ enum { THREADS = 16, BLOCKS = 60000, BLOCK_BYTES = 200, KEPT_EVERY = 100 };
 static Story story = STORY_START;
 static unsigned done_count;
 
+/* As resident_run, and shows what the story has printed. */
+static void run_and_show(void (*tell)(void *)) {
+    if (resident_is_distorted()) skip();
+    ChildResult result = child_run(tell, NULL);
+    child_require_success(&result);
+    fprintf(stderr, "%s", result.errors);
+}
+
 static void *work_and_wait(void *unused) {
     (void)unused;
     void **blocks = hak_malloc(BLOCKS * sizeof *blocks);
@@ -51,10 +59,7 @@ static void threads_in_turn(void *unused) {
 
 static void test_threads_in_turn(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    ChildResult result = child_run(threads_in_turn, NULL);
-    child_require_success(&result);
-    fprintf(stderr, "%s", result.errors);
+    run_and_show(threads_in_turn);
 }
 
 /* Each frees what its magazines have room for: no OS page becomes free. */
@@ -98,10 +103,7 @@ static void threads_with_caches(void *unused) {
 
 static void test_threads_with_caches(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    ChildResult result = child_run(threads_with_caches, NULL);
-    child_require_success(&result);
-    fprintf(stderr, "%s", result.errors);
+    run_and_show(threads_with_caches);
 }
 
 enum { ENDING_THREADS = 200, ENDING_BYTES_MAX = 2048, ENDING_BLOCKS = 12 };
@@ -143,10 +145,7 @@ static void threads_end(void *unused) {
 
 static void test_threads_end(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    ChildResult result = child_run(threads_end, NULL);
-    child_require_success(&result);
-    fprintf(stderr, "%s", result.errors);
+    run_and_show(threads_end);
 }
 
 int main(void) {

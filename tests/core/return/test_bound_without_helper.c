@@ -43,8 +43,7 @@ static void bound_falls(void *unused) {
 
 static void test_bound_falls(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(bound_falls, NULL);
+    resident_run(bound_falls, NULL);
 }
 
 static void quiesces(void *unused) {
@@ -67,8 +66,7 @@ static void quiesces(void *unused) {
 
 static void test_quiesce(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(quiesces, NULL);
+    resident_run(quiesces, NULL);
 }
 
 /* Leaves one block in sixteen alive, so that no slab becomes empty. */
@@ -95,8 +93,7 @@ static void thread_ends(void *unused) {
 
 static void test_thread_ends(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(thread_ends, NULL);
+    resident_run(thread_ends, NULL);
 }
 
 int main(void) {

@@ -92,8 +92,7 @@ static void quiesced_across_fork(void *unused) {
 
 static void test_quiesce(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(quiesce_nests, NULL);
+    resident_run(quiesce_nests, NULL);
     child_must_succeed(namespaces_can_be_left, NULL);
     child_must_succeed(quiesced_across_fork, NULL);
 }
@@ -146,8 +145,7 @@ static void helper_has_its_own_scheduling(void *unused) {
 
 static void test_scheduling(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(helper_has_its_own_scheduling, NULL);
+    resident_run(helper_has_its_own_scheduling, NULL);
 }
 
 /* ---- mlockall ---- */
@@ -186,8 +184,7 @@ static void helper_ends_under_mlockall(void *unused) {
 
 static void test_mlockall(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(helper_ends_under_mlockall, NULL);
+    resident_run(helper_ends_under_mlockall, NULL);
 }
 
 /* ---- A process that never had a thread ---- */
@@ -225,8 +222,7 @@ static void any_excess_is_worth_a_helper(void *unused) {
 
 static void test_first_thread(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(little_is_not_worth_a_thread, NULL);
+    resident_run(little_is_not_worth_a_thread, NULL);
     child_must_succeed(any_excess_is_worth_a_helper, NULL);
 }
 

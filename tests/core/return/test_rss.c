@@ -154,8 +154,7 @@ static void free_what_parked_threads_made(void *unused) {
 
 static void test_parked_threads(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(free_what_parked_threads_made, NULL);
+    resident_run(free_what_parked_threads_made, NULL);
 }
 
 /* Cached blocks that each pin an OS page of their own, in many classes; the last free of all is a fast path. */
@@ -191,8 +190,7 @@ static void idle_after_a_scattered_cache(void *unused) {
 
 static void test_idle_after_a_scattered_cache(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(idle_after_a_scattered_cache, NULL);
+    resident_run(idle_after_a_scattered_cache, NULL);
 }
 
 /* ---- Trim says the truth ---- */

@@ -248,8 +248,7 @@ static void destroy_gives_all_back(void *unused) {
 
 static void test_destroy_gives_all_back(void **state) {
     (void)state;
-    if (resident_is_distorted()) skip();
-    child_must_succeed(destroy_gives_all_back, NULL);
+    resident_run(destroy_gives_all_back, NULL);
 }
 
 static void hold_some_and_destroy(size_t times) {
