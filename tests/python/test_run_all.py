@@ -142,6 +142,38 @@ def test_the_interpreter_stays_served_when_it_executes_itself(way: str) -> None:
     assert said([*RUN, "-c", code]) == [False, []]
 
 
+SAY_WHO_SERVES = f"from hakmem import _hakmem; print([{HAS_LIBRARY}, _hakmem.allocator_name()], flush=True)"
+
+
+@pytest.mark.parametrize("options", [[], ["--children"]])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "subprocess.run([sys.executable, '-c', say], check=True)",
+        "subprocess.run([sys.executable, '-c', say], check=True, env={})",
+        "os.execv(sys.executable, [sys.executable, '-c', say])",
+        "subprocess.run([sys.executable, '-c', again, say], check=True)",
+    ],
+)
+def test_objects_of_child_interpreters_are_served(options: list[str], way: str) -> None:
+    again = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True)"
+    code = f"import os, subprocess, sys; say, again = {SAY_WHO_SERVES!r}, {again!r}; {way}"
+    assert output_of(run([*ALL, *options, "-c", code])) == "[True, 'hakmem']\n"
+
+
+def test_children_reach_interpreters_behind_a_shell() -> None:
+    code = f"import os, sys; os.environ['say'] = {SAY_WHO_SERVES!r}; os.system(sys.executable + ' -c \"$say\"; true')"
+    assert output_of(run([*ALL, "--children", "-c", code])) == "[True, 'hakmem']\n"
+    assert output_of(run([*ALL, "-c", code])) == "[False, 'pymalloc']\n"
+
+
+@pytest.mark.parametrize("name", ["HAKMEM", "HAKMEM_TINY_USE_SUPERSLAB"])
+def test_objects_of_children_stay_where_hakmem_is_switched_off(name: str) -> None:
+    variables = f"{{**os.environ, {name!r}: '0'}}"
+    code = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {SAY_WHO_SERVES!r}], env={variables})"
+    assert output_of(run([*ALL, "--children", "-c", code])).endswith(" 'pymalloc']\n")
+
+
 @pytest.mark.parametrize("name", ["HAKMEM", "HAKMEM_TINY_USE_SUPERSLAB"])
 def test_interpreter_that_is_executed_with_hakmem_switched_off_is_not_served(name: str) -> None:
     variables = f"{{**os.environ, {name!r}: '0'}}"

@@ -5,7 +5,10 @@
  */
 #include "environment.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 extern char **environ;
 
@@ -32,10 +35,34 @@ const char *environment_value(const char *entry, const char *variable) {
     return strncmp(entry, variable, length) == 0 ? entry + length : NULL;
 }
 
+const char *environment_find(const char *variable, char *const *variables) {
+    const char *value = NULL;
+    for (; value == NULL && *variables != NULL; variables++) value = environment_value(*variables, variable);
+    return value;
+}
+
+static bool is_zero(const char *variable, char *const *variables) {
+    const char *value = environment_find(variable, variables);
+    return value != NULL && strcmp(value, "0") == 0;
+}
+
+bool environment_is_switched_off(char *const *variables, bool with_objects) {
+    return is_zero("HAKMEM=", variables) || (with_objects && is_zero("HAKMEM_TINY_USE_SUPERSLAB=", variables));
+}
+
+static bool names_this_program(const char *words) {
+    char word[64];
+    struct stat status;
+    if (stat("/proc/self/exe", &status) != 0) return false;
+    (void)snprintf(word, sizeof word, "program=%jx.%jx", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return has_word(words, word);
+}
+
 Launch environment_launch(void) {
     char **entry = entry_of(LAUNCH_VARIABLE);
     if (entry == NULL) return (Launch){0};
     const char *words = environment_value(*entry, LAUNCH_VARIABLE);
+    bool is_interpreter = names_this_program(words);
     return (Launch){
         .is_known = true,
         .was_unset = has_word(words, "unset"),
@@ -43,7 +70,8 @@ Launch environment_launch(void) {
         .with_stats = has_word(words, "stats"),
         .is_required = has_word(words, "require"),
         .is_followed = has_word(words, "follow"),
-        .follows_itself = has_word(words, "itself"),
+        .follows_itself = is_interpreter || has_word(words, "itself"),
+        .is_interpreter = is_interpreter,
     };
 }
 

@@ -1,7 +1,8 @@
 /*
  * environment.h - what `hakmem exec` tells this library by a variable of the environment.
  *
- * Layer: bindings/libc, bottom. Thread rule: before main, but for environment_value.
+ * Layer: bindings/libc, bottom. Thread rule: before main, but for environment_value,
+ * environment_find and environment_is_switched_off, which any thread may call, also a child made by vfork.
  */
 #ifndef HAKMEM_LIBC_ENVIRONMENT_H
 #define HAKMEM_LIBC_ENVIRONMENT_H
@@ -14,6 +15,13 @@
 /* The value in an entry of an environment, NULL where it is another variable's. `variable` ends with "=". */
 const char *environment_value(const char *entry, const char *variable);
 
+/* The value of a variable in an environment, NULL where it is not set. */
+const char *environment_find(const char *variable, char *const *variables);
+
+/* True: the user has switched hakmem off; `with_objects`: that of an interpreter's objects, too. As `hakmem run --all`
+ * is by the same variables. */
+bool environment_is_switched_off(char *const *variables, bool with_objects);
+
 /* Words of LAUNCH_VARIABLE, separated by commas. */
 typedef struct Launch {
     bool is_known;       /* the variable is set: hakmem-exec, or `hakmem exec`, has started this program */
@@ -23,6 +31,7 @@ typedef struct Launch {
     bool is_required;    /* "require": end with 1 if hakmem does not serve malloc */
     bool is_followed;    /* "follow": a served process has executed this program (follow.c) */
     bool follows_itself; /* "itself": children that execute the program's own file get the library, too */
+    bool is_interpreter; /* "program=DEVICE.INODE", beside "children": this is the file that `hakmem run` is in */
 } Launch;
 
 Launch environment_launch(void);

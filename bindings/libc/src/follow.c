@@ -6,6 +6,7 @@
  * A process of `hakmem exec` has an environment without this library, so what it executes would not be served. It is
  * where the process itself goes on (`env`, a script of a shell that ends with exec), and where an interpreter that
  * `hakmem run` has started executes its own file again, also in a child: reloaders, and workers that are not forked.
+ * With --children its environment has this library; an interpreter that gets another one is followed all the same.
  */
 #define _GNU_SOURCE
 #include "follow.h"
@@ -40,28 +41,12 @@ static void note_words(const Launch *launch) {
 
 void follow_begin(const Launch *launch) {
     Dl_info own;
-    if (!launch->is_known || launch->with_children || dladdr(&launched, &own) == 0 || own.dli_fname[0] != '/') return;
+    if (!launch->is_known || (launch->with_children && !launch->is_interpreter)) return;
+    if (dladdr(&launched, &own) == 0 || own.dli_fname[0] != '/') return;
     note_words(launch);
     launched.process_id = getpid();
     launched.follows_itself = launch->follows_itself && stat("/proc/self/exe", &launched.program) == 0;
     launched.library = own.dli_fname;
-}
-
-static const char *value_of(const char *variable, char *const *variables) {
-    const char *value = NULL;
-    for (; value == NULL && *variables != NULL; variables++) value = environment_value(*variables, variable);
-    return value;
-}
-
-static bool is_zero(const char *variable, char *const *variables) {
-    const char *value = value_of(variable, variables);
-    return value != NULL && strcmp(value, "0") == 0;
-}
-
-/* As `hakmem run --all` is by the same variables; the second speaks of an interpreter's objects alone. */
-static bool is_switched_off(char *const *variables) {
-    return is_zero("HAKMEM=", variables) ||
-           (launched.follows_itself && is_zero("HAKMEM_TINY_USE_SUPERSLAB=", variables));
 }
 
 static bool is_itself(const char *path) {
@@ -84,12 +69,13 @@ size_t follow_count(const char *path, char *const *variables, bool by_child) {
     if (variables == NULL) variables = none;
     bool is_own_file = is_itself(path);
     if (!is_own_file && !is_same_process(by_child)) return 0;
-    if (is_switched_off(variables) || value_of(LAUNCH_VARIABLE, variables) != NULL) return 0;
+    if (environment_is_switched_off(variables, launched.follows_itself)) return 0;
+    if (environment_find(LAUNCH_VARIABLE, variables) != NULL) return 0;
     ProgramKind kind = is_own_file ? PROGRAM_SERVABLE : program_file_kind(path); /* it is being served */
     if (kind == PROGRAM_ABSENT) return 0;
     size_t count = 0;
     while (variables[count] != NULL) count++;
-    const char *preload = value_of(PRELOAD_VARIABLE, variables);
+    const char *preload = environment_find(PRELOAD_VARIABLE, variables);
     size_t preload_bytes = strlen(launched.library) + (preload == NULL ? 0 : strlen(preload)) + sizeof PRELOAD_VARIABLE;
     if (kind == PROGRAM_UNSERVABLE)
         warn(path,

@@ -17,6 +17,8 @@
 #include "interpreter.h"
 #include "message.h"
 
+extern char **environ;
+
 static Launch launch;
 
 /* True: the program's malloc is this library's. Found by a request, because the address of malloc may be that of a jump
@@ -43,6 +45,18 @@ static void spare_first_thread(void) {
     if (getenv("HAKMEM_FIRST_THREAD_BYTES") == NULL) (void)hak_option_set("first_thread_bytes", "4194304", NULL, 0);
 }
 
+/* The variable has the number of the process in which `hakmem run` goes on. That enables hakmem itself. */
+static bool is_of_hakmem_run(void) {
+    const char *number = getenv("_HAKMEM_SECOND");
+    return number != NULL && strtol(number, NULL, 10) == getpid();
+}
+
+/* True: this is an interpreter that was executed by a served one, and nobody else will serve its objects. */
+static bool is_interpreter_of_its_own(void) {
+    if (launch.is_followed) return launch.follows_itself;
+    return launch.is_interpreter && !is_of_hakmem_run() && !environment_is_switched_off(environ, true);
+}
+
 __attribute__((constructor)) static void begin(void) {
     spare_first_thread();
     launch = environment_launch();
@@ -50,7 +64,7 @@ __attribute__((constructor)) static void begin(void) {
     environment_restore(&launch);
     const char *other = other_allocator();
     if (other == NULL) {
-        if (launch.is_followed && launch.follows_itself) interpreter_serve();
+        if (is_interpreter_of_its_own()) interpreter_serve();
         return;
     }
     message_print(launch.is_required ? "hakmem: error: malloc is not served: "

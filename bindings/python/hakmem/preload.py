@@ -127,6 +127,12 @@ def environment_with_library(words: list[str]) -> dict[bytes, bytes]:
     return variables
 
 
+def word_of_program() -> str:
+    """Return the word that names this interpreter's file: whoever executes it gets its objects served, too."""
+    status = os.stat("/proc/self/exe")
+    return f"program={status.st_dev:x}.{status.st_ino:x}"
+
+
 def forget_library() -> None:
     """Put this process's environment back, where the loader has left the library out."""
     launch = os.environb.pop(LAUNCH_VARIABLE, None)

@@ -23,7 +23,7 @@ def execute_again(own_options: set[str]) -> str:
     obstacle = preload.obstacle_of_library() or preload.obstacle_of_program(path)
     if obstacle:
         return obstacle
-    told = ["children"] if "--children" in own_options else ["itself"]
+    told = ["children", preload.word_of_program()] if "--children" in own_options else ["itself"]
     if "--require" in own_options:
         told.append("require")
     variables = preload.environment_with_library(told)
