@@ -1,8 +1,8 @@
 /*
  * interpreter.c - see interpreter.h.
  *
- * Layer: bindings/libc. Does not know the extension module, which finds these hooks in the table when it is imported
- * (bindings/python/src/hooks.c).
+ * Layer: bindings/libc, above interpreter_start.h. Does not know the extension module, which finds these hooks in the
+ * table when it is imported (bindings/python/src/hooks.c).
  *
  * A worker of multiprocessing's `spawn`, of uvicorn, or of a reloader is an interpreter that nobody has told of
  * `hakmem run`. PYTHONMALLOC and -X dev replace these hooks again, before there is an object.
@@ -12,6 +12,8 @@
 #include <hakmem_core.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "interpreter_start.h"
 
 /* CPython's numbers of its domains, and its PyMemAllocatorEx, which hak_hook_t equals. */
 enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_DOMAINS };
@@ -39,6 +41,7 @@ void interpreter_serve(void) {
         PyMem_GetAllocator(domain, &found);
         bool is_served = strstr(chosen, domains[domain].name) != NULL;
         hak_hook_t ours = core->hook_over(domains[domain].entry, &found, is_served);
+        if (domain == PYTHON_OBJ) interpreter_start_watch(&ours);
         PyMem_SetAllocator(domain, &ours);
     }
     core->hook_set_mode(strcmp(counters, "1") == 0 ? HAK_HOOK_COUNT : HAK_HOOK_SERVE);

@@ -1,4 +1,5 @@
-"""What an installed startup file calls in every interpreter of its environment where HAKMEM is set.
+"""What is called when an interpreter starts: by an installed startup file, in every one where HAKMEM is set, and by
+libhakmem-malloc.so, where `hakmem run --all` reaches an interpreter that is to tell its stats.
 
 Must never stop an interpreter from starting: what goes wrong is one line on stderr.
 """
@@ -18,12 +19,21 @@ def start() -> None:
     _has_started = True
     value = os.environ.get("HAKMEM", "")
     if value == "1":
-        try:
-            hakmem.enable()
-        except hakmem.UnsupportedError as error:
-            _warn(f"not enabled: {error}")
+        _enable()
     elif value not in ("", "0"):
         _warn(f"HAKMEM={value} is not 0 or 1; the startup file enables nothing")
+
+
+def start_for_stats() -> None:
+    """Serve the stats, or plan the table at exit, whichever option asks for it; objects are served already."""
+    _enable()
+
+
+def _enable() -> None:
+    try:
+        hakmem.enable()
+    except hakmem.UnsupportedError as error:
+        _warn(f"not enabled: {error}")
 
 
 def _warn(text: str) -> None:

@@ -125,7 +125,10 @@ def _why_nothing_is_served(process_id: int) -> str:
         return f"process {process_id} serves its stats in another network namespace; ask there: {command}"
     kernel.check_readable(process_id)
     if b"HAKMEM_STATS_SOCKET=1" in kernel.environment(process_id):
-        reason = "hakmem is not enabled in it, or a program in C forked it and no garbage was collected in it since"
+        reason = (
+            "hakmem is not enabled in it; or its environment of Python lacks the package hakmem, which a child of"
+            " 'hakmem run --all' needs for that; or a program in C forked it and no garbage was collected in it since"
+        )
         return f"process {process_id} does not serve its stats, though HAKMEM_STATS_SOCKET is 1: {reason}"
     how = languages.HOW_TO_TELL[languages.language_of(process_id)]
     return f"process {process_id} does not serve its stats; {how}"
