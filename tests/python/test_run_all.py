@@ -70,6 +70,16 @@ print(held, resident_mib() - before)
     assert kept_mib > 90, "else the test shows nothing"
 
 
+def test_wrong_options_are_named_once() -> None:
+    """Two interpreters begin under --all, of which the first one is nobody's."""
+    environment = clean_environment(HAKMEM_COUNTERS="x", HAKMEM_COUNTER="1")
+    for command in (ALL, RUN):
+        result = run([*command, "-c", "print(1)"], environment=environment)
+        assert (result.returncode, result.stdout) == (0, "1\n")
+        assert result.stderr.count("HAKMEM_COUNTERS=x is not one of 0,1") == 1
+        assert result.stderr.count("\n") == 2
+
+
 @pytest.mark.parametrize("former", [None, "", "libm.so.6"])
 def test_environment_is_the_programs_own(former: str | None) -> None:
     environment = clean_environment(STRANGE="\udcff=\n", **({} if former is None else {"LD_PRELOAD": former}))

@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <hakmem_core.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,20 @@ static bool tracemalloc_is_tracing(void) {
     return PyTraceMalloc_Untrack(unused_domain, 0) != -2;
 }
 
+/* A core that serves malloc is in the global scope, and has started. To find another one would start it, and warn of
+ * wrong options: in the first process of `hakmem run --all`, of which the second one warns. */
+static bool no_core_serves_malloc(void) {
+    void *global = dlopen(NULL, RTLD_LAZY);
+    void *symbol = global == NULL ? NULL : dlsym(global, "hak_published");
+    const hak_core_t *(*published)(void) = (const hak_core_t *(*)(void))(uintptr_t)symbol;
+    bool is_none = published == NULL || published()->is_started() == 0;
+    if (global != NULL) dlclose(global);
+    return is_none;
+}
+
 /* The call is by a pointer: a compiler may take malloc and free together away. */
 bool detect_malloc_is_served(void) {
+    if (no_core_serves_malloc()) return false;
     void *(*volatile allocate)(size_t) = malloc;
     const hak_core_t *core = hak_core(NULL, 0);
     void *block = allocate(1);
