@@ -268,6 +268,14 @@ def test_status_says_who_serves_malloc() -> None:
     assert "malloc           the C library's (hakmem run --all serves it)\n" in output_of(run([*HAKMEM, "status"]))
 
 
+@pytest.mark.parametrize(("bytes_of_user", "changed"), [(None, {}), ("4194304", 4194304), ("0", {}), ("77", 77)])
+def test_status_names_the_options_that_the_user_has_changed(bytes_of_user: str | None, changed: object) -> None:
+    """The library has a default of its own where it serves malloc."""
+    environment = clean_environment(**({} if bytes_of_user is None else {"HAKMEM_FIRST_THREAD_BYTES": bytes_of_user}))
+    status = json.loads(output_of(run([*ALL, "-m", "hakmem", "status", "--json"], environment=environment)))
+    assert status["changed_options"] == (changed and {"first_thread_bytes": {"value": changed, "default": 0}})
+
+
 def test_stats_name_malloc() -> None:
     assert "  served                Python's objects, and malloc\n" in run([*ALL, "--stats", "-c", "pass"]).stderr
     assert "and malloc" not in run([*RUN, "--stats", "-c", "pass"]).stderr

@@ -15,6 +15,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from hakmem import OptionInfo
+
+
+# What libhakmem-malloc.so sets where it serves malloc and the user has not (bindings/libc/src/process.c).
+DEFAULTS_OF_LIBRARY = {"first_thread_bytes": 4194304}
+
 
 class ChangedOption(TypedDict):
     """An option whose value is not its default."""
@@ -73,9 +79,14 @@ def collect_status() -> "StatusReport":
         "changed_options": {
             row["name"]: {"value": row["value"], "default": row["default"]}
             for row in hakmem.options()
-            if row["value"] != row["default"]
+            if row["value"] != row["default"] and not _is_of_library(row)
         },
     }
+
+
+def _is_of_library(row: "OptionInfo") -> bool:
+    is_unset = row["variable"] not in os.environ
+    return is_unset and _hakmem.malloc_is_served() and DEFAULTS_OF_LIBRARY.get(row["name"]) == row["value"]
 
 
 def status_text(status: "StatusReport") -> str:
