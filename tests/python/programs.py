@@ -151,6 +151,14 @@ PROGRAMS: dict[str, Program] = {
         "import sys; sys.exit(3)\n", flags=("-i",), stdin="print(sys.last_value, sys.excepthook)\n"
     ),
     "prompt after an interrupt": script("raise KeyboardInterrupt\n", flags=("-i",), stdin="print(5)\n1/0\n"),
+    "inspected without a terminal": script("print(1)\n", environment={"PYTHONINSPECT": "1"}, stdin="print(5)\n"),
+    "inspected after an exit": script(
+        "import atexit, sys; atexit.register(print, 'end'); sys.exit(3)\n", environment={"PYTHONINSPECT": "1"}
+    ),
+    "inspected after an interrupt": script("raise KeyboardInterrupt\n", environment={"PYTHONINSPECT": "1"}),
+    "inspected on its own": script("import os\nos.environ['PYTHONINSPECT'] = '1'\n"),
+    "inspected command": Program(["-c", "import sys; print(sys.flags.inspect)"], environment={"PYTHONINSPECT": "1"}),
+    "inspected module": Program(["-m", "m"], {"m.py": "print(1)\n"}, environment={"PYTHONINSPECT": "1"}),
     "exit code": script("import sys\nsys.exit(42)\n"),
     "exit text": script("import sys\nprint('out')\nsys.exit('text for stderr')\n"),
     "exit none": script("raise SystemExit\n"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from programs import PROGRAMS, Program
-from python_support import clean_environment, run
+from python_support import SECONDS_MAX, clean_environment, run
 
 # As pip writes it for the console script.
 CONSOLE_SCRIPT = "import sys\nfrom hakmem.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
@@ -67,6 +67,23 @@ def test_same_as_under_python(
     directory, expected = under_python[name]
     launcher = ["-m", "hakmem", "run"] if way == "module" else [str(console_script), "run"]
     assert run_program(launcher, program, directory) == expected
+
+
+@pytest.mark.parametrize("launcher", [[], ["-m", "hakmem", "run"], ["-m", "hakmem", "run", "--all"]])
+def test_prompt_on_a_terminal_follows_where_python_inspects(launcher: list[str]) -> None:
+    controller, terminal = os.openpty()
+    os.write(controller, b"print(x * 7)\nraise SystemExit(4)\n")
+    result = subprocess.run(
+        [sys.executable, *launcher, "-c", "x = 6"],
+        env=clean_environment(PYTHONINSPECT="1", PYTHON_BASIC_REPL="1", TERM="dumb"),
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+    )
+    os.close(terminal)
+    os.close(controller)
+    assert (result.returncode, "42" in result.stdout, "Traceback" in result.stderr) == (4, True, False)
 
 
 def test_error_lines_begin_with_the_name_that_was_typed(tmp_path: Path) -> None:

@@ -174,6 +174,13 @@ PyObject *launch_module(PyObject *module, PyObject *arguments) {
     return exit_code(failed);
 }
 
+PyObject *launch_end(PyObject *module, PyObject *code) {
+    (void)module;
+    long number = PyLong_AsLong(code);
+    if (number == -1 && PyErr_Occurred() != NULL) return NULL;
+    Py_Exit((int)number);
+}
+
 PyObject *launch_is_importable(PyObject *module, PyObject *path) {
     (void)module;
     PyObject *importer = PyImport_GetImporter(path);

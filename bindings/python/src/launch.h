@@ -18,6 +18,9 @@ PyObject *launch_module(PyObject *module, PyObject *arguments);
 PyObject *launch_command(PyObject *module, PyObject *arguments);
 PyObject *launch_stdin(PyObject *module, PyObject *arguments);
 
+/* Ends the process with this exit code as SystemExit does, which python prints instead where it inspects. */
+PyObject *launch_end(PyObject *module, PyObject *code);
+
 /* True: `path` is a directory or an archive, in which `python PATH` looks for __main__. */
 PyObject *launch_is_importable(PyObject *module, PyObject *path);
 

@@ -109,6 +109,7 @@ static PyMethodDef module_methods[] = {
     {"run_module", launch_module, METH_VARARGS, NULL},
     {"run_command", launch_command, METH_VARARGS, NULL},
     {"run_stdin", launch_stdin, METH_NOARGS, NULL},
+    {"end", launch_end, METH_O, NULL},
     {"is_importable", launch_is_importable, METH_O, NULL},
     {"executed_path", launch_executed_path, METH_NOARGS, NULL},
     {"process_generation", process_generation_number, METH_NOARGS, NULL},

@@ -234,13 +234,24 @@ def _end_like(exit_code: int) -> int:
     """Let a program that ended by KeyboardInterrupt end this process by SIGINT, after everything was cleaned up.
 
     CPython does that by itself when the interrupt reaches the top. The program's traceback is printed already, so the
-    second one is kept quiet; under `python -i`, which prints the SystemExit of the command, that one, too.
+    second one is kept quiet. Where python inspects (-i, PYTHONINSPECT) it prints the SystemExit of the command, which
+    is kept quiet, too, if a prompt follows; without one nothing but the exit code would be wrong, so there is none.
     """
-    if exit_code < 0 or sys.flags.interactive:
+    if exit_code >= 0 and sys.flags.inspect and not _prompt_follows():
+        _hakmem.end(exit_code)
+    if exit_code < 0 or sys.flags.inspect:
         _keep_next_exception_quiet()
     if exit_code < 0:
         raise KeyboardInterrupt
     return exit_code
+
+
+def _prompt_follows() -> bool:
+    """Tell whether python, which inspects, reads commands from standard input at the end."""
+    try:
+        return bool(sys.flags.interactive) or os.isatty(0)
+    except OSError:
+        return False
 
 
 def _keep_next_exception_quiet() -> None:
