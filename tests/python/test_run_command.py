@@ -112,6 +112,27 @@ def test_bad_usage_is_one_line_and_2(words: list[str], named: str) -> None:
     assert named in result.stderr
 
 
+@pytest.mark.parametrize("options", [[], ["--all"]])
+def test_name_of_a_program_that_is_a_module_is_told_how_to_run(options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "one.py").touch()
+    for name, has_hint in (("one", True), ("missing", False), ("one.py.old", False), ("__main__", False)):
+        stock = run([sys.executable, name], cwd=tmp_path)
+        result = run([*RUN, *options, name], cwd=tmp_path)
+        assert (result.returncode, result.stdout) == (stock.returncode, "")
+        hint = f"hakmem: {name} is the name of a module, which runs by -m: hakmem run -m {name}\n"
+        assert result.stderr == stock.stderr + (hint if has_hint else "")
+
+
+def test_package_that_runs_is_told_from_one_that_does_not(tmp_path: Path) -> None:
+    for name, file_name in (("runs", "__main__.py"), ("lacks", "other.py")):
+        (tmp_path / "site" / name).mkdir(parents=True)
+        (tmp_path / "site" / name / "__init__.py").write_text("print('imported')")
+        (tmp_path / "site" / name / file_name).touch()
+    environment = clean_environment(PYTHONPATH=str(tmp_path / "site"))
+    hints = [run([*RUN, name], cwd=tmp_path, environment=environment) for name in ("runs", "lacks")]
+    assert [(result.stdout, result.stderr.count("hakmem run -m")) for result in hints] == [("", 1), ("", 0)]
+
+
 def test_options_end_where_the_program_begins(tmp_path: Path) -> None:
     (tmp_path / "s.py").write_text("import sys\nprint(sys.argv)\n")
     for words in (["s.py", "--stats", "--help"], ["--", "s.py", "--stats", "--help"]):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from types import ModuleType, TracebackType
 
+SCRIPT_IS_MISSING = 2  # what run_file returns then, and then only: sys.exit(2) ends the process
 OWN_OPTIONS = ("--all", "--children", "--stats", "--require")
 
 
@@ -24,7 +25,8 @@ class Run(Command):
     environment it runs without hakmem. Child processes are reached if `hakmem install-startup` was done.
 
     With --all the C library's malloc is served, too: what lxml, NumPy, OpenSSL, SQLite allocate. The interpreter is
-    executed once more for that, with a library preloaded that the program's environment does not show.
+    executed once more for that, with a library preloaded that the program's environment does not show. Children that
+    execute the same interpreter, as workers do, are served as the program is; others with --children.
     """
 
     name = "run"
@@ -34,7 +36,7 @@ class Run(Command):
             "hakmem run [--all [--children]] [--stats] [--require] SCRIPT | -m MODULE | -c CODE | - [args...]"
         )
         parser.add_argument("--all", action="store_true", help="serve the C library's malloc, too")
-        parser.add_argument("--children", action="store_true", help="with --all: also that of child processes")
+        parser.add_argument("--children", action="store_true", help="with --all: also malloc of all other children")
         parser.add_argument("--stats", action="store_true", help="print the stats table on stderr at exit")
         parser.add_argument("--require", action="store_true", help="exit with 1 where hakmem cannot be enabled")
 
@@ -130,7 +132,24 @@ class Program:
             _set_path0(path, always=True)
             return _hakmem.run_module("__main__", False)
         _set_path0(os.path.dirname(_real_path(self.target)))
-        return _hakmem.run_file(_program_name(), path)
+        code = _hakmem.run_file(_program_name(), path)
+        if code == SCRIPT_IS_MISSING:
+            self._hint_at_module()
+        return code
+
+    def _hint_at_module(self) -> None:
+        """Tell who gave the name of a program, as for `hakmem exec`, how to run its module."""
+        if not self.target.isidentifier():
+            return
+        from importlib.util import find_spec
+
+        try:
+            spec = find_spec(self.target)
+        except ValueError:  # of a module that was made without one
+            return
+        folders = spec.submodule_search_locations if spec is not None else []
+        if folders is None or any(os.path.exists(os.path.join(folder, "__main__.py")) for folder in folders):
+            say(f"{self.target} is the name of a module, which runs by -m: hakmem run -m {self.target}")
 
     def _set_argv(self, first: str) -> None:
         sys.argv[:] = [first, *self.arguments]
