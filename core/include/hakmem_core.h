@@ -60,7 +60,10 @@ typedef enum hak_hook_mode {
 
 /* The functions of one core: those of hakmem.h with the same name, hak_ in front. Constant, valid as long as the
  * object that contains it is loaded. The first two members are the same in all versions; the rest may be read only
- * where `version` is HAK_CORE_VERSION. */
+ * where `version` is HAK_CORE_VERSION.
+ *
+ * This is the one list of a core's functions: a new one is a line here. tests/lint/core_functions.py makes from it the
+ * rows that fill the table of a core. */
 typedef struct hak_core {
     uint32_t version;            /* HAK_CORE_VERSION of the core */
     int (*is_started)(void);     /* 1: start() was called, directly or by the first request */

@@ -5,7 +5,10 @@
  */
 #include "control/table.h"
 
+#include <stddef.h>
+
 #include "api/hook.h"
+#include "control/functions.h"
 #include "control/heap_id.h"
 #include "heap/heap_all.h"
 #include "lifecycle/start.h"
@@ -13,59 +16,22 @@
 /* core_start adds the shared heap to the list. */
 static int is_started(void) { return LOAD_RELAXED(heap_list) != NULL; }
 
+#define NEXT_ENTRY(name, function) , .name = function
 const hak_core_t core_table = {
     .version = HAK_CORE_VERSION,
     .is_started = is_started,
     .library_version = HAK_VERSION_STRING,
-    .start = core_start,
-
-    .malloc = hak_malloc,
-    .calloc = hak_calloc,
-    .realloc = hak_realloc,
-    .free = hak_free,
-    .free_sized = hak_free_sized,
-    .aligned_alloc = hak_aligned_alloc,
-    .usable_size = hak_usable_size,
-    .owns = hak_owns,
-    .malloc_object = hak_malloc_object,
-    .malloc_align8 = hak_malloc_align8,
-    .realloc_object = hak_realloc_object,
-    .realloc_align8 = hak_realloc_align8,
-    .free_if_owned = hak_free_if_owned,
-
-    .heap_new = hak_heap_new,
-    .heap_destroy = hak_heap_destroy,
-    .heap_malloc = hak_heap_malloc,
-    .heap_realloc = hak_heap_realloc,
-    .heap_free = hak_heap_free,
-    .heap_set_limit = hak_heap_set_limit,
-    .heap_stats_get = hak_heap_stats_get,
-
-    .trim = hak_trim,
-    .thread_flush = hak_thread_flush,
-    .stats_get = hak_stats_get,
-    .stats_classes = hak_stats_classes,
-    .stats_counter = hak_stats_counter,
-    .stats_passed = hak_stats_passed,
-    .stats_served = hak_stats_served,
-    .option_info = hak_option_info,
-    .option_get = hak_option_get,
-    .option_set = hak_option_set,
-    .check = hak_check,
-
-    .heap_id_new = heap_id_new,
-    .heap_id_destroy = heap_id_destroy,
-    .heap_id_set_limit = heap_id_set_limit,
-    .heap_id_stats_get = heap_id_stats_get,
-    .heap_id_heap = heap_id_heap,
-    .heap_id_next = heap_id_next,
-    .quiesce_begin = hak_quiesce_begin,
-    .quiesce_end = hak_quiesce_end,
-
-    .hook_over = hook_over,
-    .hook_is_ours = hook_is_ours,
-    .hook_set_mode = hook_set_mode,
-    .hook_noticed = hook_noticed,
+    .start = core_start CORE_FUNCTIONS(NEXT_ENTRY),
 };
+
+/* The rows are made from the struct: after a member was added, moved or taken away, stale ones do not compile. */
+#define POSITION(name, function) POSITION_##name,
+enum { CORE_FUNCTIONS(POSITION) POSITION_COUNT };
+#define STALE "run: python tests/lint/core_functions.py --write"
+#define END_OF(member) (offsetof(hak_core_t, member) + sizeof(((hak_core_t *)NULL)->member))
+#define STARTS_AT(name) (END_OF(start) + POSITION_##name * sizeof(void (*)(void)))
+_Static_assert(sizeof(hak_core_t) == STARTS_AT(COUNT), STALE);
+#define NEXT_CHECK(name, function) _Static_assert(offsetof(hak_core_t, name) == STARTS_AT(name), STALE);
+CORE_FUNCTIONS(NEXT_CHECK)
 
 const hak_core_t *hak_published(void) { return &core_table; }
