@@ -3,6 +3,7 @@ hosts in C that are built against the installed binding."""
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import subprocess
@@ -67,6 +68,24 @@ class Build:
 
     def module(self, abi: Abi) -> Path:
         return self.tree / "bindings" / "lua" / abi.name / "hakmem.so"
+
+
+@functools.cache
+def binding_built(repository: Path) -> Build | None:
+    """The binding, built with the core's internal assertions for each Lua that is here. None: there is no Lua."""
+    build = Build(repository / "build" / "lua-test" / "tree", repository / "build" / "lua-test" / "prefix")
+    options = ["-DHAKMEM_BUILD_LUA=ON", "-DHAKMEM_WERROR=ON", "-DHAKMEM_DEBUG_CHECKS=ON", "--log-level=WARNING"]
+    configured = run(["cmake", "-S", repository, "-B", build.tree, *options])
+    if "no headers of any of" in configured.stderr:
+        return None
+    assert configured.returncode == 0, configured.stdout + configured.stderr
+    for command in (
+        ["cmake", "--build", build.tree, "--parallel", "2"],
+        ["cmake", "--install", build.tree, "--prefix", build.prefix],
+    ):
+        result = run(command)
+        assert result.returncode == 0, result.stdout + result.stderr
+    return build
 
 
 class Interpreter:
