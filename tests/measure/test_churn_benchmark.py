@@ -9,13 +9,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from weakref import WeakSet
 
 import pytest
 from bench.churn import cases, changing, contenders, report, targets
 from bench.churn.application import application
 from bench.churn.more_programs import MORE_PROGRAMS
-from bench.churn.programs import PROGRAMS, JsonDocument
+from bench.churn.programs import PROGRAMS, SERVICES, JsonDocument, as_service
 from bench.churn.results import ChurnResults
 from bench.churn.rounds import Rounds
 from bench.churn.runner import STRETCHES, ChurnSample, Start, measure, stretches
@@ -134,7 +135,7 @@ def sample(workload: str, peer: str, cpu: float, mib: float, faults: int = 1000)
 
 
 PEERS = (STOCK, LEANEST, "mimalloc", OURS, FROZEN, UNLIMITED)
-NAMES = ("json document", "growing list", "threads", "lua tables", cases.BLOCKS)
+NAMES = ("json document", "growing list", "json document in a service", "threads", "lua tables", cases.BLOCKS)
 
 
 def results(ours: Mapping[str, Mapping[str, float]] | None = None) -> ChurnResults:
@@ -171,7 +172,9 @@ PEAK = "peak: never above what was used in the last second (jemalloc decay 0) + 
 IDLE = "idle, 0.6 s after the end: at most hakmem frozen + 2 MiB everywhere"
 LARGE = "blocks of 5 to 25 MiB: processor time at most 1.3 of the better of stock and mimalloc"
 LUA = "Lua with HAKMEM_THP=never: processor time at most 1.05 of hakmem unlimited everywhere"
-ALL = {CPU_MEAN, CPU_UNLIMITED, CPU_STOCK, LIST, MEAN, PEAK, IDLE, LARGE, LUA}
+OF_PROGRAMS = {CPU_MEAN, CPU_UNLIMITED, CPU_STOCK, MEAN, PEAK, IDLE}
+OF_SERVICES = {f"services: {target}" for target in OF_PROGRAMS}
+ALL = OF_PROGRAMS | OF_SERVICES | {LIST, LARGE, LUA}
 
 
 def test_all_targets_are_met_at_their_limits() -> None:
@@ -187,6 +190,11 @@ def test_all_targets_are_met_at_their_limits() -> None:
         ("json document", {"peak_bytes": 116.1}, {PEAK}),
         ("json document", {"idle_bytes": 92.1}, {IDLE}),
         ("json document", {"faults": 9000}, set()),
+        (
+            "json document in a service",
+            {"cpu_seconds": 9, "mean_bytes": 900, "peak_bytes": 900, "idle_bytes": 900},
+            OF_SERVICES,
+        ),
         ("growing list", {"faults": 1101}, {LIST}),
         ("threads", {"cpu_seconds": 9, "mean_bytes": 900, "peak_bytes": 900, "idle_bytes": 900, "faults": 9000}, set()),
         (cases.BLOCKS, {"cpu_seconds": 1.31}, {LARGE}),
@@ -210,7 +218,8 @@ def test_targets_without_their_peer_or_option_are_not_measured() -> None:
     kept = [made for made in results().samples if made.peer not in (LEANEST, FROZEN, UNLIMITED)]
     judged = verdicts(ChurnResults(kept), {})
     not_measured = {target for target, verdict in judged.items() if verdict == "not measured"}
-    assert not_measured == {CPU_UNLIMITED, PEAK, IDLE, LUA}
+    of_peers = {CPU_UNLIMITED, PEAK, IDLE}
+    assert not_measured == of_peers | {f"services: {target}" for target in of_peers} | {LUA}
     only_threads = ChurnResults([made for made in results().samples if made.workload == "threads"])
     assert set(verdicts(only_threads).values()) == {"not measured"}
 
@@ -221,7 +230,7 @@ def test_a_program_that_failed_misses_its_targets() -> None:
         if (made.workload, made.peer) == ("growing list", OURS):
             made.failure = "exit code -6"
     judged = verdicts(found)
-    assert {target for target, verdict in judged.items() if verdict == "missed"} == ALL - {LARGE, LUA}
+    assert {target for target, verdict in judged.items() if verdict == "missed"} == {*OF_PROGRAMS, LIST}
     assert "exit code -6" in shown(found)
 
 
@@ -235,7 +244,8 @@ def shown(found: ChurnResults) -> str:
 def test_the_mean_is_that_of_the_judged_programs() -> None:
     table, _, _ = shown(results({"threads": {"cpu_seconds": 5}})).partition("the fastest run, seconds")
     rows = {line[:24].strip(): line[24:].split() for line in table.splitlines()}
-    assert rows["geometric mean of these"] == ["1.00", "1.00", "0.88", "1.00", "0.84"]
+    means = [line.split()[-5:] for line in table.splitlines() if line.startswith("geometric mean of these")]
+    assert means == [["1.00", "1.00", "0.88", "1.00", "0.84"]] * 2
     assert rows["threads"] == ["1.00", "1.00", "5.00", "1.00", "0.84"]
 
 
@@ -271,10 +281,10 @@ def test_hakmem_comes_by_its_binding_in_lua_and_by_its_malloc_in_c() -> None:
 # ---- Programs ----
 
 
-@pytest.mark.parametrize("name", [*PROGRAMS, *MORE_PROGRAMS, *changing.CHANGING])
+@pytest.mark.parametrize("name", [*PROGRAMS, *SERVICES, *MORE_PROGRAMS, *changing.CHANGING])
 def test_a_program_does_the_same_every_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changing.BurstsAndRests, "rest_seconds", 0)
-    known: dict[str, type[Workload]] = {**PROGRAMS, **MORE_PROGRAMS, **changing.CHANGING}
+    known: dict[str, type[Workload]] = {**PROGRAMS, **SERVICES, **MORE_PROGRAMS, **changing.CHANGING}
     digests = []
     for _ in range(2):
         program = known[name](0.001, Path())
@@ -311,28 +321,26 @@ class Items(Rounds):
         self.made.update(found)
         return found
 
-    def small_results(self) -> list[Item]:
-        found: list[Item] = self.held
-        return found
-
     def prepare(self) -> None:
         super().prepare()
         self.made: WeakSet[Item] = WeakSet()
 
 
-def test_all_of_a_round_but_a_few_results_is_dropped_before_the_next() -> None:
-    program = Items(1, Path())
+@pytest.mark.parametrize(("name", "kept", "lines"), [("", 0, 0), ("bytearrays", 0, 5), ("instances", 24, 5)])
+def test_all_of_a_round_but_what_a_service_keeps_is_dropped_before_the_next(name: str, kept: int, lines: int) -> None:
+    program: Any = (as_service(name, Items) if name else Items)(1, Path())
     program.prepare()
     program.grow()
-    assert program.alive == len(program.results) == 24
-    assert len(program.log) == 5
+    assert program.alive == len(getattr(program, "results", [])) == kept
+    assert len(getattr(program, "log", [])) == lines
     program.drop()
-    assert len(program.made) == 24
+    assert len(program.made) == kept
 
 
 def test_every_case_is_in_a_group() -> None:
     names = [name for group in cases.GROUPS.values() for name in group]
     assert list(cases.all_cases(1, Path(), None)) == names
+    assert all("," not in name for name in names), "they are chosen by a list with commas"
 
 
 def test_application_answers_with_a_report_or_its_process() -> None:

@@ -7,7 +7,7 @@ import os
 import pytest
 from bench.churn import cases
 from bench.churn.contenders import OURS, STOCK, UNLIMITED
-from bench.churn.programs import PROGRAMS
+from bench.churn.programs import PROGRAMS, SERVICES
 from bench.churn.runner import Start
 from bench.churn.turns import TurnResults, Turns, judge_turns, measure_by_turns, turns_table
 from bench.shared.peers import Peer
@@ -20,7 +20,7 @@ def turns(ours: float, unlimited: float, rounds: int = 20) -> TurnResults:
     return TurnResults(
         [
             Turns(name, peer, round_seconds=[own * (1 + turn % 2) for turn in range(rounds)])
-            for name in PROGRAMS
+            for name in PROGRAMS | SERVICES
             for peer, own in seconds.items()
         ]
     )
@@ -31,8 +31,8 @@ def turns(ours: float, unlimited: float, rounds: int = 20) -> TurnResults:
     [(0.88, 0.84, [True, True, True]), (0.89, 0.9, [False, True, True]), (1.06, 1.0, [False, False, False])],
 )
 def test_rounds_by_turns_are_judged(ours: float, unlimited: float, met: list[bool]) -> None:
-    verdicts = judge_turns(turns(ours, unlimited), list(PROGRAMS))
-    assert [verdict.verdict == "met" for verdict in verdicts] == met
+    verdicts = judge_turns(turns(ours, unlimited))
+    assert [verdict.verdict == "met" for verdict in verdicts] == met * 2
     output = console()
     with output.capture() as captured:
         output.print(turns_table(turns(ours, unlimited)))

@@ -13,8 +13,6 @@ from pathlib import Path
 from hakmem.measure.allocators import hakmem_options
 
 from bench.churn import cases, contenders
-from bench.churn.more_programs import MORE_PROGRAMS
-from bench.churn.programs import PROGRAMS
 from bench.churn.report import all_tables
 from bench.churn.results import ChurnResults
 from bench.churn.runner import ChurnSample, measure
@@ -54,8 +52,7 @@ def measure_all(
 
 
 def finish_by_turns(chosen: list[peers.Peer], arguments: argparse.Namespace, notes: dict[str, object]) -> int:
-    known = {**PROGRAMS, **MORE_PROGRAMS}
-    names = command.choose_workloads(words(arguments.workloads), dict.fromkeys(known, ""))
+    names = command.choose_workloads(words(arguments.workloads), dict.fromkeys(cases.BY_TURNS, ""))
     samples = []
     for name in names:
         print(name, file=sys.stderr, flush=True)
@@ -68,7 +65,7 @@ def finish_by_turns(chosen: list[peers.Peer], arguments: argparse.Namespace, not
     output.print(f"each program {arguments.scale:g} of its rounds, by turns\n", markup=False)
     output.print(turns_table(results))
     document = notes | {"scale": arguments.scale, "samples": [sample.as_json() for sample in samples]}
-    verdicts = judge_turns(results, [name for name in names if name in PROGRAMS])
+    verdicts = judge_turns(results)
     command.finish(output, arguments.out / "churn-by-turns.json", document, verdicts)
     return 1 if results.failures() else 0
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.churn.changing import CHANGING
 from bench.churn.contenders import in_c, in_lua
 from bench.churn.more_programs import MORE_PROGRAMS
-from bench.churn.programs import PROGRAMS
+from bench.churn.programs import PROGRAMS, SERVICES
 from bench.churn.runner import Start
 from bench.lua import runner as lua
 from bench.shared.peers import Peer, command_for, environment_for
@@ -27,11 +27,13 @@ LUA_ROUNDS = {"tables": 16, "closures": 24, "strings": 6, "mixed": 8}
 # By the names of the tables' parts.
 GROUPS: dict[str, list[str]] = {
     "judged": [*PROGRAMS],
+    "services": [*SERVICES],
     "more programs": [*MORE_PROGRAMS, GUNICORN],
     "Lua": [f"lua {name}" for name in LUA_ROUNDS],
     "large blocks": [BLOCKS],
     "changing load": [*CHANGING],
 }
+BY_TURNS = PROGRAMS | SERVICES | MORE_PROGRAMS
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def all_cases(scale: float, native: Path, host: Path | None) -> dict[str, Case]:
     no_program = "" if program.exists() else f"there is no {program} (make bench-native)"
     no_host = "" if host else "there is no Lua with headers (Debian: lua5.4 liblua5.4-dev)"
     no_gunicorn = "" if importlib.util.find_spec("gunicorn") else "gunicorn cannot be imported (PyPI)"
-    found = [Case(name, partial(_python, name, scale)) for name in (*PROGRAMS, *MORE_PROGRAMS)]
+    found = [Case(name, partial(_python, name, scale)) for name in BY_TURNS]
     found.append(Case(GUNICORN, partial(_gunicorn, scale), no_gunicorn))
     found += [Case(f"lua {name}", partial(_lua, host or Path(), name, scale), no_host) for name in LUA_ROUNDS]
     found.append(Case(BLOCKS, partial(_blocks, program, scale), no_program))
@@ -77,7 +79,7 @@ def by_turns(name: str, scale: float, peer: Peer) -> Start:
 
 
 def round_count(name: str, scale: float) -> int:
-    return len((PROGRAMS | MORE_PROGRAMS)[name](scale, Path()).numbers())
+    return len(BY_TURNS[name](scale, Path()).numbers())
 
 
 def _gunicorn(scale: float, peer: Peer) -> Start:

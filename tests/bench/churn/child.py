@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.churn.changing import CHANGING
 from bench.churn.more_programs import MORE_PROGRAMS
-from bench.churn.programs import PROGRAMS
+from bench.churn.programs import PROGRAMS, SERVICES
 from bench.churn.rounds import Rounds
 from bench.shared.workload import SETTLE_SECONDS, Workload, run_with_marks, stand_still
 
@@ -34,9 +34,9 @@ def run_by_turns(program: Rounds) -> None:
 def main() -> None:
     name, scale, *way = sys.argv[1:]
     if way == ["by-turns"]:
-        run_by_turns((PROGRAMS | MORE_PROGRAMS)[name](float(scale), Path()))
+        run_by_turns((PROGRAMS | SERVICES | MORE_PROGRAMS)[name](float(scale), Path()))
         return
-    known: dict[str, type[Workload]] = {**PROGRAMS, **MORE_PROGRAMS, **CHANGING}
+    known: dict[str, type[Workload]] = {**PROGRAMS, **SERVICES, **MORE_PROGRAMS, **CHANGING}
     run_with_marks(known[name](float(scale), Path()))
 
 

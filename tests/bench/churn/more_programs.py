@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bench.churn.programs import records_as_json
-from bench.churn.rounds import Rounds
+from bench.churn.rounds import Rounds, ServiceRounds
 
 
-class Threads(Rounds):
+class Threads(ServiceRounds):
     """Four threads read a document each and drop it; a tenth of it is dropped by the main thread."""
 
     rounds = 100
@@ -42,7 +42,7 @@ class Threads(Rounds):
         self.threads.shutdown()
 
 
-class CsvReport(Rounds):
+class CsvReport(ServiceRounds):
     """Reads rows, sums them up by customer, and writes a table."""
 
     rounds = 45
@@ -73,7 +73,7 @@ class CsvReport(Rounds):
         return len(self.held[1])
 
 
-class Text(Rounds):
+class Text(ServiceRounds):
     """Finds the words of a text, counts them, marks some up, and puts a page together piece by piece."""
 
     rounds = 50
@@ -100,7 +100,7 @@ class Text(Rounds):
         return len(self.held[1])
 
 
-class Tasks(Rounds):
+class Tasks(ServiceRounds):
     """asyncio: 10,000 tasks at a time, each with an answer of its own."""
 
     rounds = 25
@@ -118,7 +118,7 @@ class Tasks(Rounds):
         return asyncio.run(self.answers())
 
 
-class InvalidatedCache(Rounds):
+class InvalidatedCache(ServiceRounds):
     """A dict of dicts, of which one region after the other is dropped and filled anew."""
 
     rounds = 100

@@ -1,4 +1,4 @@
-"""The six programs by which `make bench-churn` is judged."""
+"""The six programs by which `make bench-churn` is judged: each alone, and as the work of a service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import random
 from typing import Any
 
-from bench.churn.rounds import Rounds
+from bench.churn.rounds import Rounds, ServiceRounds
 
 KILOBYTE = 1000
 
@@ -65,10 +65,6 @@ class Instances(Rounds):
     def weight(self) -> int:
         return int(self.held[-1].price)
 
-    def small_results(self) -> list[Order]:
-        found: list[Order] = self.held
-        return found
-
 
 def records_as_json(count: int) -> str:
     generator = random.Random(3)
@@ -92,10 +88,6 @@ class JsonDocument(Rounds):
     def build(self, number: int) -> Any:
         return json.loads(self.text)
 
-    def small_results(self) -> list[Any]:
-        found: list[Any] = self.held
-        return found
-
 
 class Requests(Rounds):
     """Each with 100 to 100,000 rows, as many short as long ones on a logarithmic scale."""
@@ -109,10 +101,6 @@ class Requests(Rounds):
     def build(self, number: int) -> list[tuple[int, str, list[int]]]:
         rows = int(100 * 1000 ** self.random.random())
         return [(row, f"row {row} of request {number}", [row, number]) for row in range(rows)]
-
-    def small_results(self) -> list[Any]:
-        found: list[Any] = self.held
-        return found
 
 
 class GrowingList(Rounds):
@@ -137,3 +125,11 @@ PROGRAMS: dict[str, type[Rounds]] = {
     "growing list": GrowingList,
 }
 GROWING_LIST = "growing list"
+OF_SMALL_RESULTS = ("instances", "json document", "requests of many sizes")
+
+
+def as_service(name: str, program: type[Rounds]) -> type[Rounds]:
+    return type(program.__name__ + "Service", (ServiceRounds, program), {"keeps_results": name in OF_SMALL_RESULTS})
+
+
+SERVICES = {f"{name} in a service": as_service(name, program) for name, program in PROGRAMS.items()}

@@ -1,8 +1,8 @@
-"""Tables of `make bench-churn`: a row per program, the judged ones above their mean."""
+"""Tables of `make bench-churn`: a row per program, the judged ones above their means."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from rich.console import Group, RenderableType
 
@@ -15,18 +15,18 @@ from bench.shared.figures import geometric_mean
 from bench.shared.results import MEBIBYTE
 from bench.shared.tables import number, table
 
-JUDGED = GROUPS["judged"]
+JUDGED_GROUPS = ("judged", "services")
 Cell = Callable[[str, str], str]
+Means = Callable[[str], list[str]]
 
 
-def measured(results: ChurnResults, group: str) -> list[str]:
-    return [name for name in GROUPS[group] if name in results.workloads]
+def measured(workloads: Collection[str], group: str) -> list[str]:
+    return [name for name in GROUPS[group] if name in workloads]
 
 
-def judged_mean(results: ChurnResults, peer: str, read: Figure) -> float | None:
-    """Ratio to stock, over the judged programs that were measured."""
-    names = measured(results, "judged")
-    return geometric_mean(results.figure_ratio(name, peer, STOCK, read) for name in names)
+def group_mean(results: ChurnResults, group: str, peer: str, read: Figure) -> float | None:
+    """Ratio to stock, over the group's programs that were measured."""
+    return geometric_mean(results.figure_ratio(name, peer, STOCK, read) for name in measured(results.workloads, group))
 
 
 def all_tables(results: ChurnResults) -> RenderableType:
@@ -51,25 +51,27 @@ def ratio_table(results: ChurnResults, title: str, read: Figure) -> RenderableTy
     def cell(name: str, peer: str) -> str:
         return number(results.figure_ratio(name, peer, STOCK, read), 2)
 
-    means = [number(judged_mean(results, peer, read), 2) for peer in peers]
-    return table(title, ["", *peers], _rows(results, peers, cell, ["geometric mean of these", *means]))
+    def means(group: str) -> list[str]:
+        return [number(group_mean(results, group, peer, read), 2) for peer in peers]
+
+    return table(title, ["", *peers], grouped_rows(results.workloads, peers, cell, means))
 
 
 def figure_table(results: ChurnResults, title: str, cell: Cell) -> RenderableType:
-    return table(title, ["", *results.peers], _rows(results, results.peers, cell, None))
+    return table(title, ["", *results.peers], grouped_rows(results.workloads, results.peers, cell, None))
 
 
-def _rows(results: ChurnResults, peers: list[str], cell: Cell, mean: list[str] | None) -> list[list[str]]:
-    """The groups, with an empty row between; the mean belongs to the first."""
+def grouped_rows(workloads: Collection[str], peers: Sequence[str], cell: Cell, means: Means | None) -> list[list[str]]:
+    """The groups, with an empty row between; those that are judged have a mean."""
     empty = [""] * (len(peers) + 1)
     rows: list[list[str]] = []
     for group in GROUPS:
-        names = measured(results, group)
+        names = measured(workloads, group)
         if not names:
             continue
         rows += [empty] if rows else []
         rows += [[name, *(cell(name, peer) for peer in peers)] for name in names]
-        rows += [mean] if mean and group == "judged" else []
+        rows += [["geometric mean of these", *means(group)]] if means and group in JUDGED_GROUPS else []
     return rows
 
 

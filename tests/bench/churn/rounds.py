@@ -1,4 +1,4 @@
-"""A program that does the same over and over: each round builds something and drops it but for a little."""
+"""A program that does the same over and over: each round builds something and drops it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,12 @@ RESULTS_OF_ROUND, RESULTS_KEPT = 8, 24
 
 
 class Rounds(Workload):
-    """The scale decides how many rounds there are, never how large one is. The last one is dropped by `drop`.
-
-    As a service does, it keeps a log of the last rounds and a few of the last results. They are little, but they decide
-    what stock can give back: glibc's heap ends behind the last line of the log, and a result keeps pymalloc's arena.
-    """
+    """The scale decides how many rounds there are, never how large one is. The last one is dropped by `drop`."""
 
     rounds = 0  # at scale 1: a few seconds of processor time
 
     def prepare(self) -> None:
         self.sum = 0
-        self.log: deque[str] = deque(maxlen=ROUNDS_IN_LOG)
-        self.results: deque[Any] = deque(maxlen=RESULTS_KEPT)
 
     def build(self, number: int) -> Any:
         raise NotImplementedError
@@ -33,10 +27,6 @@ class Rounds(Workload):
     def weight(self) -> int:
         """What the digest counts of a round."""
         return len(self.held)
-
-    def small_results(self) -> list[Any]:
-        """Of which a few are kept."""
-        return []
 
     def grow(self) -> None:
         self.cpu_marks.append(time.process_time())
@@ -52,12 +42,27 @@ class Rounds(Workload):
         self.held = None
         self.held = self.build(number)
         self.sum += self.weight()
-        self.keep(number)
-
-    def keep(self, number: int) -> None:
-        self.log.append(f"round {number}: {self.sum}".ljust(LINE_BYTES))
-        results = self.small_results()
-        self.results.extend(results[:: len(results) // RESULTS_OF_ROUND + 1])
 
     def digest(self) -> str:
         return str(self.sum)
+
+
+class ServiceRounds(Rounds):
+    """As a service does, it keeps a log of the last rounds and a few of the last results.
+
+    They are little, but they decide what stock can give back: glibc's heap ends behind the last line of the log, and a
+    result keeps pymalloc's arena.
+    """
+
+    keeps_results = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.log: deque[str] = deque(maxlen=ROUNDS_IN_LOG)
+        self.results: deque[Any] = deque(maxlen=RESULTS_KEPT)
+
+    def run_round(self, number: int) -> None:
+        super().run_round(number)
+        self.log.append(f"round {number}: {self.sum}".ljust(LINE_BYTES))
+        results = self.held if self.keeps_results else []
+        self.results.extend(results[:: len(results) // RESULTS_OF_ROUND + 1])

@@ -23,17 +23,25 @@ ABOVE_USED_BYTES, ABOVE_FROZEN_BYTES = 16 * MEBIBYTE, 2 * MEBIBYTE
 
 def judge(results: ChurnResults, options: Mapping[str, str]) -> list[Verdict]:
     """`options` are hakmem's in the environment."""
-    names = measured(results, "judged")
     return [
-        _mean(results, names, "processor time", figures.cpu, CPU_MEAN),
-        _each_ratio(results, names, f"processor time: each at most {CPU_EACH} of {UNLIMITED}", UNLIMITED),
-        _each_ratio(results, names, f"processor time: each at most {CPU_EACH} of {STOCK}", STOCK),
+        *_of_programs(results, "judged", ""),
+        *_of_programs(results, "services", "services: "),
         _list_faults(results),
-        _mean(results, names, "mean resident memory", figures.mean, MEMORY_MEAN),
-        _peak(results, names),
-        _idle(results, names),
         _blocks(results),
         _lua(results, options),
+    ]
+
+
+def _of_programs(results: ChurnResults, group: str, prefix: str) -> list[Verdict]:
+    names = measured(results.workloads, group)
+    each = f"{prefix}processor time: each at most {CPU_EACH} of"
+    return [
+        _mean(results, names, f"{prefix}processor time", figures.cpu, CPU_MEAN),
+        _each_ratio(results, names, f"{each} {UNLIMITED}", UNLIMITED),
+        _each_ratio(results, names, f"{each} {STOCK}", STOCK),
+        _mean(results, names, f"{prefix}mean resident memory", figures.mean, MEMORY_MEAN),
+        _peak(results, names, prefix),
+        _idle(results, names, prefix),
     ]
 
 
@@ -89,15 +97,15 @@ def _above(results: ChurnResults, peer: str, read: Figure, limit_bytes: float) -
     return excess
 
 
-def _peak(results: ChurnResults, names: Sequence[str]) -> Verdict:
+def _peak(results: ChurnResults, names: Sequence[str], prefix: str) -> Verdict:
     """A round takes less than a second, so a program's peak is what it used at most within one; the peer that keeps
     nothing shows it."""
-    target = f"peak: never above what was used in the last second ({LEANEST}) + 16 MiB"
+    target = f"{prefix}peak: never above what was used in the last second ({LEANEST}) + 16 MiB"
     return _each(results, names, target, LEANEST, _above(results, LEANEST, figures.peak, ABOVE_USED_BYTES))
 
 
-def _idle(results: ChurnResults, names: Sequence[str]) -> Verdict:
-    target = f"idle, 0.6 s after the end: at most {FROZEN} + 2 MiB everywhere"
+def _idle(results: ChurnResults, names: Sequence[str], prefix: str) -> Verdict:
+    target = f"{prefix}idle, 0.6 s after the end: at most {FROZEN} + 2 MiB everywhere"
     return _each(results, names, target, FROZEN, _above(results, FROZEN, figures.idle, ABOVE_FROZEN_BYTES))
 
 
@@ -117,4 +125,4 @@ def _lua(results: ChurnResults, options: Mapping[str, str]) -> Verdict:
     target = f"Lua with HAKMEM_THP=never: processor time at most {CPU_EACH} of {UNLIMITED} everywhere"
     if options.get("HAKMEM_THP") != "never":
         return Verdict(target, "not measured", "HAKMEM_THP=never make bench-churn does")
-    return _each_ratio(results, measured(results, "Lua"), target, UNLIMITED)
+    return _each_ratio(results, measured(results.workloads, "Lua"), target, UNLIMITED)

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from rich.console import Group, RenderableType
 
 from bench.churn.contenders import OURS, STOCK, UNLIMITED
+from bench.churn.report import grouped_rows, measured
 from bench.churn.runner import Start
 from bench.churn.targets import CPU_EACH, CPU_MEAN
 from bench.shared.child import Child, ChildFailed
@@ -107,12 +108,18 @@ class TurnResults:
 
 def turns_table(results: TurnResults) -> RenderableType:
     peers = results.peers[1:]
-    rows = [[name, *(_cell(results.ratios(name, peer, STOCK)) for peer in peers)] for name in results.workloads]
-    means = [geometric_mean(results.ratio(name, peer, STOCK) for name in results.workloads) for peer in peers]
-    rows.append(["geometric mean", *(number(mean, 3) for mean in means)])
+
+    def cell(name: str, peer: str) -> str:
+        return _cell(results.ratios(name, peer, STOCK))
+
+    def means(group: str) -> list[str]:
+        names = measured(results.workloads, group)
+        return [number(geometric_mean(results.ratio(name, peer, STOCK) for name in names), 3) for peer in peers]
+
+    rows = grouped_rows(results.workloads, peers, cell, means)
     title = f"processor time of a round, ratio to {STOCK}: median, and the middle half"
     failed = [f"{sample.workload}, {sample.peer}: {sample.failure}" for sample in results.failures()]
-    return Group(table(title, ["", *peers], rows, last_rows=1), *failed, "")
+    return Group(table(title, ["", *peers], rows), *failed, "")
 
 
 def _cell(ratios: Sequence[float]) -> str:
@@ -122,18 +129,22 @@ def _cell(ratios: Sequence[float]) -> str:
     return f"{middle:.3f} ({low:.2f} to {high:.2f})"
 
 
-def judge_turns(results: TurnResults, names: Sequence[str]) -> list[Verdict]:
-    """On the judged programs."""
+def judge_turns(results: TurnResults) -> list[Verdict]:
+    return [*_judge_group(results, "judged", ""), *_judge_group(results, "services", "services: ")]
+
+
+def _judge_group(results: TurnResults, group: str, prefix: str) -> list[Verdict]:
+    names = measured(results.workloads, group)
 
     def at_most(peer: str) -> Verdict:
         def excess(name: str) -> tuple[bool, str] | None:
             found = results.ratio(name, OURS, peer)
             return None if found is None else (found <= CPU_EACH, f"{found:.3f}")
 
-        target = f"processor time: each at most {CPU_EACH} of {peer}"
+        target = f"{prefix}processor time: each at most {CPU_EACH} of {peer}"
         lack = "" if {OURS, peer} <= set(results.peers) else f"{OURS} or {peer} is not there"
         return Verdict(target, "not measured", lack) if lack else each_of(names, target, excess)
 
-    mean = f"processor time: geometric mean at most {CPU_MEAN:.2f} of {STOCK}"
+    mean = f"{prefix}processor time: geometric mean at most {CPU_MEAN:.2f} of {STOCK}"
     ratios = [results.ratio(name, OURS, STOCK) for name in names]
     return [mean_at_most(mean, ratios, CPU_MEAN), at_most(UNLIMITED), at_most(STOCK)]
