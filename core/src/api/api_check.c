@@ -97,6 +97,10 @@ static void check_superslab(Findings *findings, SuperSlab *superslab, bool is_ac
     EXPECT_EQUAL(findings, "I11", superslab, superslab->backed_free_slabs & ~superslab->free_slabs, 0);
     EXPECT_EQUAL(findings, "I11", superslab, (superslab->backed_free_slabs | superslab->backed_tails) != 0,
                  superslab->is_queued);
+    for (uint32_t rest = superslab->backed_free_slabs | superslab->backed_tails; rest != 0; rest &= rest - 1) {
+        uint32_t since_ms = superslab->slab[lowest_bit_index(rest)].purge_since_ms;
+        EXPECT_EQUAL(findings, "I11", superslab, (int32_t)(superslab->queue_since_ms - since_ms) > 0, false);
+    }
     for (unsigned index = 0; index < SLABS_PER_SUPERSLAB; index++) {
         Slab *slab = &superslab->slab[index];
         bool has_owner = LOAD_RELAXED(slab->owner) != NULL;

@@ -78,7 +78,7 @@ typedef struct Slab {
         struct Slab *purge_previous;
         struct Slab *large_previous;
     };
-    uint32_t purge_since_ms; /* when it entered the purge queue; lower half of os_now_ms */
+    uint32_t purge_since_ms; /* when it entered the purge queue, or it or its tail became free; as os_now_ms */
     uint16_t used_blocks;
     OsPageSet available_pages;
     OsPageSet free_pages;

@@ -72,21 +72,11 @@ static SuperSlab *take(SuperSlab *mapping, size_t block_bytes) {
     return front;
 }
 
-/* Gives a mapping that may have come to the queue again its former age: younger ones go behind it. */
+/* Gives a mapping that may have come to the queue again its former age. */
 static void restore_age(SuperSlab *mapping, uint32_t since_ms) {
     if (!mapping->is_queued) return;
-    mapping->queue_since_ms = since_ms;
-    SuperSlab *younger = mapping, *previous;
-    while ((previous = younger->queue_previous) != NULL && (int32_t)(previous->queue_since_ms - since_ms) > 0)
-        younger = previous;
-    while (younger != mapping) {
-        SuperSlab *next = younger->queue_next;
-        uint32_t younger_since_ms = younger->queue_since_ms;
-        supply_queue_remove(&supply.mapping_queue, younger);
-        supply_queue_append(&supply.mapping_queue, younger);
-        younger->queue_since_ms = younger_since_ms;
-        younger = next;
-    }
+    supply_queue_remove(&supply.mapping_queue, mapping);
+    supply_queue_insert(&supply.mapping_queue, mapping, since_ms);
 }
 
 static SuperSlab *resize_or_move(SuperSlab *mapping, size_t bytes, bool *lacks_room);

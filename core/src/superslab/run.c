@@ -207,6 +207,7 @@ bool run_resize(Slab *first, size_t bytes) {
     (void)set_used_pages(first, count > old_count ? count : old_count, bytes);
     superslab->backed_tails &= ~slab_mask(first->slab_index, old_count);
     if (count < old_count) (void)supply_slabs_join(superslab, slab_mask(first->slab_index + count, old_count - count));
+    if (!is_growing) supply_slabs_are_young(superslab, slab_mask(first->slab_index + count - 1, 1)); /* its tail */
     first->used_blocks = (uint16_t)count;
     ADD_RELAXED(supply.large_bytes, bytes - first->run_bytes);
     first->run_bytes = bytes;

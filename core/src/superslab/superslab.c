@@ -63,30 +63,6 @@ static void spare_insert_refused(SuperSlab *superslab) {
     supply.lists_in_use |= 1;
 }
 
-void supply_queue_append(SupplyQueue *queue, SuperSlab *superslab) {
-    superslab->is_queued = true;
-    superslab->queue_since_ms = (uint32_t)os_now_ms();
-    superslab->queue_next = NULL;
-    superslab->queue_previous = queue->newest;
-    if (queue->newest != NULL)
-        queue->newest->queue_next = superslab;
-    else
-        queue->oldest = superslab;
-    queue->newest = superslab;
-}
-
-void supply_queue_remove(SupplyQueue *queue, SuperSlab *superslab) {
-    superslab->is_queued = false;
-    if (superslab->queue_previous != NULL)
-        superslab->queue_previous->queue_next = superslab->queue_next;
-    else
-        queue->oldest = superslab->queue_next;
-    if (superslab->queue_next != NULL)
-        superslab->queue_next->queue_previous = superslab->queue_previous;
-    else
-        queue->newest = superslab->queue_previous;
-}
-
 /* ---- Birth ---- */
 
 /* Maps 2 MiB, aligned to 2 MiB: at a hint if the kernel agrees, else cut out of 4 MiB. 0: no memory. */
@@ -161,6 +137,7 @@ static SuperSlab *superslab_new(void) {
         STORE_RELAXED(slab->owner, NULL);
     }
     if (is_huge) {
+        supply_slabs_are_young(superslab, UINT32_MAX);
         atomic_fetch_add(&backed_free_bytes, (int64_t)SUPERSLAB_BYTES);
         first_touched(SUPERSLAB_BYTES);
     }
@@ -191,12 +168,6 @@ static SuperSlab *superslab_with_free_slab(void) {
         candidates &= ~((uint64_t)1 << used);
     }
     return superslab_allocate();
-}
-
-void supply_queue_update(SuperSlab *superslab) {
-    bool belongs_in_queue = (superslab->backed_free_slabs | superslab->backed_tails) != 0;
-    if (belongs_in_queue && !superslab->is_queued) supply_queue_append(&supply.queue, superslab);
-    if (!belongs_in_queue && superslab->is_queued) supply_queue_remove(&supply.queue, superslab);
 }
 
 bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs) {
@@ -252,6 +223,7 @@ static bool superslab_free(SuperSlab *superslab) {
 bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs) {
     list_remove(superslab);
     superslab->free_slabs |= slabs;
+    supply_slabs_are_young(superslab, slabs);
     for (uint32_t rest = slabs; rest != 0; rest &= rest - 1) {
         Slab *slab = &superslab->slab[lowest_bit_index(rest)];
         slab->free_pages = os_page_set_all();
@@ -331,7 +303,8 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
         spare_insert_refused(superslab);
     } else {
         atomic_fetch_add(&backed_free_bytes, backed_bytes);
-        supply_queue_update(superslab); /* queued as of now: the kernel is asked again later */
+        supply_slabs_are_young(superslab, UINT32_MAX); /* the kernel is asked again later */
+        supply_queue_update(superslab);
         list_insert(superslab);
     }
     detached_end();

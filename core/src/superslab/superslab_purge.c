@@ -28,11 +28,11 @@ static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
     return refused;
 }
 
-/* Purges the backed tails of runs. Keeps the lock, because a block may grow into its tail at any time; each system
- * call is for less than a slab. Returns the bytes. */
-static size_t purge_tails(SuperSlab *superslab) {
+/* Purges backed tails of runs. Keeps the lock, because a block may grow into its tail at any time; each system call is
+ * for less than a slab. Returns the bytes. */
+static size_t purge_tails(SuperSlab *superslab, uint32_t tails) {
     int64_t purged_bytes = 0;
-    for (uint32_t rest = superslab->backed_tails; rest != 0; rest &= rest - 1) {
+    for (uint32_t rest = tails; rest != 0; rest &= rest - 1) {
         Slab *last = &superslab->slab[lowest_bit_index(rest)];
         size_t used_bytes = (size_t)lowest_bit_index(last->free_pages) << os_page_shift;
         if (!os_purge((void *)(slab_address(last) + used_bytes), SLAB_BYTES - used_bytes)) continue;
@@ -56,7 +56,8 @@ static size_t purge_finish(SuperSlab *superslab, uint32_t slabs, uint32_t refuse
     detached_end();
     superslab->purging_slabs &= ~slabs;
     superslab->free_slabs |= slabs;
-    superslab->backed_free_slabs |= refused; /* queued as of now: the kernel is asked again later */
+    superslab->backed_free_slabs |= refused;
+    supply_slabs_are_young(superslab, refused); /* the kernel is asked again later */
     supply_queue_update(superslab);
     ADD_RELAXED(supply.purged_bytes, (uint64_t)purged_bytes);
     atomic_fetch_sub_explicit(&backed_free_bytes, purged_bytes, memory_order_relaxed);
@@ -95,28 +96,27 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) 
     while (atomic_load(&backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
         SuperSlab *superslab = supply.queue.oldest;
         if (superslab == NULL || !os_has_aged(now_ms, superslab->queue_since_ms, age_ms)) break;
-        if (supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0) {
+        uint32_t slabs = supply_slabs_aged(superslab, superslab->backed_free_slabs, now_ms, age_ms);
+        bool is_all = slabs == superslab->backed_free_slabs;
+        if (is_all && supply_used_slabs(superslab) == 0 && superslab->purging_slabs == 0) {
             size_t before_bytes = given_back_bytes;
             if (!release(superslab, &given_back_bytes) && given_back_bytes == before_bytes) break;
             continue;
         }
-        uint32_t slabs = superslab->backed_free_slabs;
         if (slabs == 0) { /* tails only; under the lock, without which another thread could release the SuperSlab */
-            huge_pages_split(superslab);
-            given_back_bytes += purge_tails(superslab);
-            if (superslab->backed_tails == 0) {
-                supply_queue_update(superslab);
-                continue;
-            }
-            /* the kernel refused: to the end of the queue, asked again later */
-            supply_queue_remove(&supply.queue, superslab);
-            supply_queue_append(&supply.queue, superslab);
-            break;
+            uint32_t tails = supply_slabs_aged(superslab, superslab->backed_tails, now_ms, age_ms);
+            if (tails != 0) huge_pages_split(superslab);
+            given_back_bytes += purge_tails(superslab, tails);
+            uint32_t refused = superslab->backed_tails & tails;
+            supply_slabs_are_young(superslab, refused); /* the kernel is asked again later */
+            supply_queue_renew(superslab);
+            if (refused != 0) break;
+            continue;
         }
-        superslab->backed_free_slabs = 0;
+        superslab->backed_free_slabs &= ~slabs;
         superslab->free_slabs &= ~slabs;
         superslab->purging_slabs |= slabs;
-        supply_queue_update(superslab);
+        supply_queue_renew(superslab);
         detached_begin();
         lock_release(&supply_lock);
         huge_pages_split(superslab);

@@ -68,12 +68,20 @@ bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs);
 /* supply_slabs_join, and the release if it is due. Called with the lock; returns without it. */
 void supply_slabs_return(SuperSlab *superslab, uint32_t slabs);
 
-/* Either queue, of a SuperSlab or a mapping. Append sets queue_since_ms to now. */
+/* Either queue, of a SuperSlab or a mapping. Insert: younger ones stay behind it. Append: as of now. */
+void supply_queue_insert(SupplyQueue *queue, SuperSlab *superslab, uint32_t since_ms);
 void supply_queue_append(SupplyQueue *queue, SuperSlab *superslab);
 void supply_queue_remove(SupplyQueue *queue, SuperSlab *superslab);
 
-/* Restores I11 after a change of backed_free_slabs or backed_tails. */
+/* Restores I11 after a change of backed_free_slabs or backed_tails. Renew: also its place, after the oldest went. */
 void supply_queue_update(SuperSlab *superslab);
+void supply_queue_renew(SuperSlab *superslab);
+
+/* `slabs` are free, or have a tail that is, as of now. */
+void supply_slabs_are_young(SuperSlab *superslab, uint32_t slabs);
+
+/* Those of `slabs`, which are free or have a free tail, that have been so for `age_ms`; 0: all. */
+uint32_t supply_slabs_aged(const SuperSlab *superslab, uint32_t slabs, uint32_t now_ms, uint32_t age_ms);
 
 /* Headers of SuperSlabs and mappings. Take: contents undefined; NULL: no memory. Return: contents are lost. */
 SuperSlab *supply_header_take(void);
