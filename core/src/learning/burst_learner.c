@@ -35,12 +35,12 @@ static void note_demand(BurstLearner *learner, const BurstSight *now, int64_t pu
     *most_bytes = larger(*most_bytes, now->used_bytes + now->free_bytes - unused_bytes);
 }
 
-/* Blocks do not fill their OS pages, and each time others: an eighth more, 8 MiB at most. */
+/* Blocks do not fill their OS pages, and each time others: a quarter more, 8 MiB at most. */
 int64_t burst_learner_limit_bytes(const BurstLearner *learner) {
     const int64_t more_bytes_max = (int64_t)8 << 20;
     int64_t bytes = 0;
     for (unsigned index = 0; index < BURST_BUCKETS; index++) bytes = larger(bytes, learner->demand_bytes[index]);
-    return bytes + smaller(bytes / 8, more_bytes_max);
+    return bytes + smaller(bytes / 4, more_bytes_max);
 }
 
 /* The bytes went right after the last sight. */
@@ -79,7 +79,8 @@ static void save(BurstLearner *learner, const BurstSight *now, int64_t purged_by
     int64_t left_bytes = above_zero(now->free_bytes - last->fixed_bytes);
     int64_t milliseconds = milliseconds_held(last, now);
     int64_t touch_ns_per_mib = smaller((int64_t)now->touch_ns_per_mib, BURST_TOUCH_NS_PER_MIB_MAX);
-    int64_t reused_bytes = above_zero(held_bytes - left_bytes - otherwise_gone_bytes);
+    int64_t least_bytes = smaller(left_bytes, above_zero(now->least_free_bytes - last->fixed_bytes));
+    int64_t reused_bytes = above_zero(held_bytes - least_bytes - otherwise_gone_bytes);
     learner->savings_ns += times_mib(reused_bytes, touch_ns_per_mib);
     learner->savings_ns -= times_mib((held_bytes + left_bytes) / 2, milliseconds * BURST_PRICE_NS_PER_MIB_MS);
     int64_t enough_ns = times_mib(learner->level_bytes, 1000 * BURST_PRICE_NS_PER_MIB_MS);

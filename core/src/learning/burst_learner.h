@@ -10,7 +10,8 @@
  *            bytes that nobody used in between are no demand
  *   regret = bytes that were touched first while as many had been purged for the burst bound a moment before: within
  *            the time for which free memory may stay, and within a second
- *   gain   = bytes that were reused of what was held above the fixed bound, times the time of a first touch
+ *   gain   = bytes that were reused of what was held above the fixed bound, times the time of a first touch: down to
+ *            the least that was free since the last look
  *   price  = bytes that were held above the fixed bound, times time, at BURST_PRICE_NS_PER_MIB_MS
  *
  * Regret raises the level by as much, for a window: the canary. After it the level is kept if the gain is at least the

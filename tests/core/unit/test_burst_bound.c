@@ -57,7 +57,7 @@ static void begin_a_trial(void) {
 
 static void large_blocks_take_room(void *unused) {
     (void)unused;
-    enum { MORE_MIB = 8 }; /* an eighth of 64 MiB */
+    enum { MORE_MIB = 8 }; /* a quarter of 64 MiB, and 8 at most */
     stats_option_set("learn", "window");
     stats_option_set("purge_delay_ms", "3600000");
     take_blocks();
