@@ -20,7 +20,8 @@ struct CMUnitTest {
 #define print_error(...) fprintf(stderr, __VA_ARGS__)
 #define print_message(...) fprintf(stderr, __VA_ARGS__)
 
-static jmp_buf cmocka_skipped;
+/* One for the program, which files that skip a test share. */
+__attribute__((weak)) jmp_buf cmocka_skipped;
 
 #define skip() longjmp(cmocka_skipped, 1)
 
@@ -32,7 +33,7 @@ static jmp_buf cmocka_skipped;
         }                                                                                                 \
     } while (0)
 
-static int cmocka_run_tests(const struct CMUnitTest *tests, size_t count) {
+static inline int cmocka_run_tests(const struct CMUnitTest *tests, size_t count) {
     fprintf(stderr, "[==========] Running %zu test(s).\n", count);
     for (size_t number = 0; number < count; number++) {
         void *state = NULL;
