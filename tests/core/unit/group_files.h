@@ -1,6 +1,6 @@
 /*
  * unit/group_files.h - /proc/self/cgroup and files of /sys/fs/cgroup with the text that a case gives them; who opens
- * them is counted. For unit/test_memory_pressure.c, whose link wraps the C library's syscall.
+ * them is counted. For unit/test_memory_pressure.c, whose link wraps os_call.
  */
 #ifndef UNIT_GROUP_FILES_H
 #define UNIT_GROUP_FILES_H
@@ -74,8 +74,7 @@ static bool is_answered(long number, const long *argument, long *answer) {
             *answer = open_text(files[index].text);
             return true;
         }
-    errno = ENOENT;
-    *answer = -1;
+    *answer = -ENOENT;
     return true;
 }
 

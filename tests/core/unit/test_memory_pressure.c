@@ -2,8 +2,8 @@
  * unit/test_memory_pressure.c - whether memory is short for the control group of this process, as the kernel's files
  * say it; where it is, nothing is held for a burst.
  *
- * In unit because the link wraps the C library's syscall, through which the core opens files: those of
- * /proc/self/cgroup and of /sys/fs/cgroup have the text that a case gives them.
+ * In unit because the link wraps os_call, through which the core opens files: those of /proc/self/cgroup and of
+ * /sys/fs/cgroup have the text that a case gives them.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -343,7 +343,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_is_held_while_memory_is_short),
         cmocka_unit_test(test_nothing_is_asked_where_nothing_is_learned),
     };
-    if (__real_syscall(CLOSE_RANGE, ~0u, ~0u, 0) != 0) return 0; /* before Linux 5.9 the helper does not ask */
-    hak_free(hak_malloc(1)); /* the core starts, so that each child knows that it is one */
+    if (syscall(CLOSE_RANGE, ~0u, ~0u, 0) != 0) return 0; /* before Linux 5.9 the helper does not ask */
+    hak_free(hak_malloc(1));                              /* the core starts, so that each child knows that it is one */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,8 +2,8 @@
  * unit/test_unkept_purges.c - a kernel that answers a purge with success and does nothing, as emulators do: what
  * hak_calloc gives is zero, the memory goes back another way, and the figures stay exact.
  *
- * In unit because the link wraps the C library's syscall, which process_madvise is called through. For madvise a filter
- * makes the kernel itself answer 0. Each case is a process of its own.
+ * In unit because the link wraps os_call, which process_madvise is called through. For madvise a filter makes the
+ * kernel itself answer 0. Each case is a process of its own.
  */
 #include <errno.h>
 #include <string.h>

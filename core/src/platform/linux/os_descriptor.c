@@ -8,9 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/linux/os_call.h"
 #include "platform/linux/os_helper.h"
 #include "platform/os.h"
 
@@ -31,7 +31,7 @@ static _Atomic uint64_t left_by_thread; /* the last thread that has left the pro
  * its table, so they stay. */
 bool os_helper_leave_descriptors(void) {
     const unsigned long first = 0, last = UINT32_MAX, unshare_before = 2; /* CLOSE_RANGE_UNSHARE */
-    bool has_left = os_helper_is_calling() && syscall(SYS_close_range, first, last, unshare_before) == 0;
+    bool has_left = os_helper_is_calling() && OS_CALL(SYS_close_range, first, last, unshare_before) == 0;
     if (has_left) STORE_RELAXED(left_by_thread, os_thread_id());
     return has_left;
 }
@@ -41,11 +41,11 @@ bool os_helper_leave_descriptors(void) {
 /* The first thread has the program's table. A sandbox may forbid to take a descriptor from it; opening it anew works
  * for all but sockets. */
 static long open_stderr(void) {
-    long process = syscall(SYS_pidfd_open, getpid(), 0);
-    long file = syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
-    (void)syscall(SYS_close, process);
+    long process = OS_CALL(SYS_pidfd_open, OS_CALL(SYS_getpid), 0);
+    long file = OS_CALL(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
+    (void)OS_CALL(SYS_close, process);
     const int flags = O_WRONLY | O_APPEND | O_NOCTTY;
-    return file >= 0 ? file : syscall(SYS_openat, AT_FDCWD, "/proc/self/fd/2", flags);
+    return file >= 0 ? file : OS_CALL(SYS_openat, AT_FDCWD, "/proc/self/fd/2", flags);
 }
 
 /* For the calling thread, if it is the helper and has left the program's descriptors. -1: it has standard error. */
@@ -56,16 +56,14 @@ static long borrow_stderr(void) {
 
 /* By system call: the C library's write is a cancellation point, and the caller may hold a lock. */
 void os_write_error(const char *text, size_t bytes) {
-    int saved = errno;
     long borrowed = borrow_stderr(), file = borrowed >= 0 ? borrowed : STDERR_FILENO;
     while (bytes > 0) {
-        long written = syscall(SYS_write, file, text, bytes);
-        if (written <= 0 && errno != EINTR) break;
+        long written = OS_CALL(SYS_write, file, text, bytes);
+        if (written <= 0 && written != -EINTR) break;
         if (written > 0) {
             text += written;
             bytes -= (size_t)written;
         }
     }
-    if (borrowed >= 0) (void)syscall(SYS_close, borrowed);
-    errno = saved;
+    if (borrowed >= 0) (void)OS_CALL(SYS_close, borrowed);
 }

@@ -1,7 +1,7 @@
 /*
  * platform/linux/os_descriptor.h - the helper thread's descriptors, which are not the program's.
  *
- * Layer: platform, for the files of this folder. Thread rule: any thread. Errno is not kept.
+ * Layer: platform, for the files of this folder. Thread rule: any thread. Errno is kept.
  */
 #ifndef HAK_PLATFORM_LINUX_OS_DESCRIPTOR_H
 #define HAK_PLATFORM_LINUX_OS_DESCRIPTOR_H

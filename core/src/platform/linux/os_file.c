@@ -8,14 +8,14 @@
 #include "platform/linux/os_file.h"
 
 #include <fcntl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "platform/linux/os_call.h"
 
 bool os_file_read(const char *path, char *text, size_t bytes) {
-    long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    long file = OS_CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return false;
-    long length = syscall(SYS_read, file, text, bytes - 1);
-    (void)syscall(SYS_close, file);
+    long length = OS_CALL(SYS_read, file, text, bytes - 1);
+    (void)OS_CALL(SYS_close, file);
     text[length > 0 ? length : 0] = '\0';
     return length > 0;
 }

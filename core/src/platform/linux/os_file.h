@@ -1,7 +1,7 @@
 /*
  * platform/linux/os_file.h - reads files in which the kernel says something.
  *
- * Layer: platform, for the files of this folder. Thread rule: any thread. Errno is not kept.
+ * Layer: platform, for the files of this folder. Thread rule: any thread. Errno is kept.
  */
 #ifndef HAK_PLATFORM_LINUX_OS_FILE_H
 #define HAK_PLATFORM_LINUX_OS_FILE_H

@@ -11,10 +11,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/linux/os_call.h"
 #include "platform/os.h"
 
 static _Atomic uint64_t helper_process_id, helper_thread_id;
@@ -25,8 +25,8 @@ static void (*helper_function)(void);
 /* Also where the main thread has ended: its number is the process's. */
 static void use_processors_of_process(void) {
     unsigned long processors[1024 / sizeof(unsigned long)]; /* 8192 of them */
-    long bytes = syscall(SYS_sched_getaffinity, getpid(), sizeof processors, processors);
-    if (bytes > 0) (void)syscall(SYS_sched_setaffinity, 0, (size_t)bytes, processors);
+    long bytes = OS_CALL(SYS_sched_getaffinity, OS_CALL(SYS_getpid), sizeof processors, processors);
+    if (bytes > 0) (void)OS_CALL(SYS_sched_setaffinity, 0, (size_t)bytes, processors);
 }
 
 static void *helper_main(void *unused) {
@@ -48,7 +48,7 @@ int os_helper_start(void (*run)(void)) {
     helper_function = run;
     atomic_store(&helper_thread_id, 0);
     atomic_store(&helper_has_ended, 0);
-    atomic_store(&helper_process_id, (uint64_t)getpid());
+    atomic_store(&helper_process_id, (uint64_t)OS_CALL(SYS_getpid));
     if (pthread_attr_init(&attributes) != 0) {
         errno = saved;
         return ENOMEM;
@@ -79,7 +79,7 @@ int os_helper_start(void (*run)(void)) {
 bool os_helper_is_calling(void) { return os_thread_id() == atomic_load(&helper_thread_id); }
 
 static bool helper_is_known_to_kernel(pid_t thread_id) {
-    return syscall(SYS_tgkill, (pid_t)atomic_load(&helper_process_id), thread_id, 0) == 0;
+    return OS_CALL(SYS_tgkill, (pid_t)atomic_load(&helper_process_id), thread_id) == 0;
 }
 
 /* Whose process has ended did not end by itself: other processes may run in its memory (CLONE_VM). Perhaps it did not
@@ -97,13 +97,11 @@ static void await_end(void) {
 
 void os_helper_await_gone(void) {
     enum { EXIT_MS_MAX = 100, POLL_US = 20 }; /* then the id may be another thread's */
-    int saved = errno;
     await_end();
     uint64_t end_ms = atomic_load(&helper_end_ms);
     static _Atomic uint32_t nobody_wakes;
     struct timespec poll_interval = {0, POLL_US * 1000L};
     while (os_now_ms() - end_ms < EXIT_MS_MAX && !os_process_is_copy() &&
            helper_is_known_to_kernel((pid_t)atomic_load(&helper_thread_id)))
-        (void)syscall(SYS_futex, (void *)&nobody_wakes, FUTEX_WAIT_PRIVATE, 0, &poll_interval, NULL, 0);
-    errno = saved;
+        (void)OS_CALL(SYS_futex, &nobody_wakes, FUTEX_WAIT_PRIVATE, 0, &poll_interval);
 }

@@ -10,11 +10,10 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "platform/linux/os_call.h"
+#include "platform/linux/os_clock.h"
 #include "platform/linux/os_file.h"
 #include "platform/os_memory_tool.h"
 
@@ -60,7 +59,8 @@ void os_initialize(bool are_calls_plain) {
     os_calls_are_plain = are_calls_plain;
     huge_pages_are_off = are_calls_plain || read_huge_pages_are_off();
     STORE_RELAXED(purges_together, !are_calls_plain);
-    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    os_clock_initialize();
+    size_t bytes = (size_t)getauxval(AT_PAGESZ);
     errno = saved;
 #ifdef HAK_FORCE_OS_PAGE_BYTES
     if (bytes < HAK_FORCE_OS_PAGE_BYTES) bytes = HAK_FORCE_OS_PAGE_BYTES;
@@ -168,7 +168,7 @@ static unsigned purge_together(const OsRange *ranges, unsigned count) {
     enum { THIS_PROCESS = -10000 }; /* PIDFD_SELF */
     static _Atomic bool is_known;
     Probe probe = probe_begin(ranges[0].address, LOAD_RELAXED(is_known));
-    long purged_bytes = syscall(SYS_process_madvise, THIS_PROCESS, ranges, (size_t)count, MADV_DONTNEED, 0);
+    long purged_bytes = OS_CALL(SYS_process_madvise, THIS_PROCESS, ranges, count, MADV_DONTNEED);
     unsigned done = 0;
     for (; done < count && purged_bytes >= (long)ranges[done].bytes; done++) purged_bytes -= (long)ranges[done].bytes;
     if (done == 0) probe_restore(probe);
@@ -246,12 +246,6 @@ void os_populate(void *address, size_t bytes) {
 
 /* ---- First touches ---- */
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Of PAGES each, the fastest of ROUNDS: in the others something else may have run on this processor. */
 uint64_t os_touch_ns_per_mib(void) {
     enum { ROUNDS = 4, PAGES = 4 };
@@ -262,9 +256,9 @@ uint64_t os_touch_ns_per_mib(void) {
     if (memory != MAP_FAILED) {
         os_huge_pages_forbid((void *)memory, bytes); /* one touch would back the OS pages of the next ones, too */
         for (volatile char *page = memory; page < memory + bytes;) {
-            uint64_t begin_ns = now_ns();
+            uint64_t begin_ns = os_clock_now_ns();
             for (unsigned touched = 0; touched < PAGES; touched++, page += os_page_bytes) *page = 1;
-            uint64_t ns = now_ns() - begin_ns;
+            uint64_t ns = os_clock_now_ns() - begin_ns;
             if (ns < fastest_ns) fastest_ns = ns;
         }
         (void)munmap((void *)memory, bytes);
@@ -273,7 +267,7 @@ uint64_t os_touch_ns_per_mib(void) {
     return memory == MAP_FAILED ? 0 : fastest_ns * ((1u << 20) / (PAGES * os_page_bytes));
 }
 
-/* ---- Random bits, time ---- */
+/* ---- Random bits ---- */
 
 uint64_t os_random_bits(void) {
     int saved = errno;
@@ -286,12 +280,4 @@ uint64_t os_random_bits(void) {
         bits ^= from_kernel;
     }
     return bits * 0x9E3779B97F4A7C15u; /* mixed, because the stack's canary is made of the kernel's bits, too */
-}
-
-uint64_t os_now_us(void) { return now_ns() / 1000u; }
-
-uint64_t os_now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }

@@ -9,8 +9,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
+#include "platform/linux/os_call.h"
 #include "platform/os.h"
 
 #ifndef MADV_WIPEONFORK
@@ -28,7 +28,7 @@ typedef struct Mark {
 static Mark unwiped = {MARK_CLAIMED, 0};
 static Mark *_Atomic process_mark = &unwiped;
 
-static uint32_t process_id_now(void) { return os_calls_are_plain ? 0 : (uint32_t)getpid(); }
+static uint32_t process_id_now(void) { return os_calls_are_plain ? 0 : (uint32_t)OS_CALL(SYS_getpid); }
 
 void os_process_mark(void) {
     if (LOAD_RELAXED(process_mark) != &unwiped) return;

@@ -12,23 +12,17 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "platform/linux/os_call.h"
 
 /* ---- Sleeping ---- */
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected, const struct timespec *timeout) {
-    int saved = errno;
-    syscall(SYS_futex, (void *)word, FUTEX_WAIT_PRIVATE, expected, timeout, NULL, 0);
-    errno = saved;
+    (void)OS_CALL(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout);
 }
 
-static void futex_wake(_Atomic uint32_t *word, int count) {
-    int saved = errno;
-    syscall(SYS_futex, (void *)word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-    errno = saved;
-}
+static void futex_wake(_Atomic uint32_t *word, int count) { (void)OS_CALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, count); }
 
 void os_wait(_Atomic uint32_t *word, uint32_t expected) { futex_wait(word, expected, NULL); }
 
@@ -78,19 +72,16 @@ extern char __libc_single_threaded __attribute__((weak)); /* glibc's from 2.32 o
 
 bool os_has_one_thread_ever(void) { return &__libc_single_threaded != NULL && __libc_single_threaded != 0; }
 
-uint64_t os_thread_id(void) { return (uint64_t)syscall(SYS_gettid); }
+uint64_t os_thread_id(void) { return (uint64_t)OS_CALL(SYS_gettid); }
 
 bool os_barrier_in_all_threads(void) {
     static _Atomic int state; /* 0: not registered yet. 1: registered. -1: the kernel refused */
-    int saved = errno;
     if (os_calls_are_plain) return false;
     if (LOAD_RELAXED(state) == 0) {
-        long registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+        long registered = OS_CALL(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
         STORE_RELAXED(state, registered == 0 ? 1 : -1);
     }
-    bool done = LOAD_RELAXED(state) == 1 && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
-    errno = saved;
-    return done;
+    return LOAD_RELAXED(state) == 1 && OS_CALL(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
 }
 
 /* ---- Processes ---- */
