@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "follow.h"
@@ -19,14 +18,16 @@
 
 extern char **environ;
 
-/* A system call and no more in every C library, which a child made by vfork may make without looking anything up. */
+/* The original was looked up before main, so a child made by vfork looks nothing up. */
 INTERPOSE int execve(const char *path, char *const arguments[], char *const variables[]) {
+    int (*original)(const char *, char *const[], char *const[]) =
+        (int (*)(const char *, char *const[], char *const[]))original_function(ORIGINAL_EXECVE);
     size_t count = follow_count(path, variables, false);
-    if (count == 0) return (int)syscall(SYS_execve, path, arguments, variables);
+    if (count == 0) return original(path, arguments, variables);
     char *filled[count];
     FollowTexts texts;
     follow_fill(filled, &texts, variables);
-    return (int)syscall(SYS_execve, path, arguments, filled);
+    return original(path, arguments, filled);
 }
 
 INTERPOSE int execv(const char *path, char *const arguments[]) { return execve(path, arguments, environ); }

@@ -17,9 +17,12 @@ static const char *const names[ORIGINAL_COUNT] = {
     [ORIGINAL_REALLOC] = "realloc",
     [ORIGINAL_USABLE_SIZE] = "malloc_usable_size",
     [ORIGINAL_DLOPEN] = "dlopen",
+    [ORIGINAL_EXECVE] = "execve",
     [ORIGINAL_EXECVPE] = "execvpe",
     [ORIGINAL_POSIX_SPAWN] = "posix_spawn",
     [ORIGINAL_POSIX_SPAWNP] = "posix_spawnp",
+    [ORIGINAL_UNSHARE] = "unshare",
+    [ORIGINAL_SETNS] = "setns",
 };
 
 static _Atomic(OriginalFunction) found[ORIGINAL_COUNT]; /* two threads that look one up find the same */
