@@ -1,5 +1,6 @@
 """The C library's functions that libhakmem-malloc.so calls. One that allocates comes back into malloc, so it must not
-be called while a lock is held or the core is starting. A new call belongs into one of the two lists."""
+be called while a lock is held or the core is starting. A new call belongs into one of the two lists: into the first one
+also where other preloaded libraries wrap the function, and allocate there (test_wrapped_functions.py)."""
 
 from __future__ import annotations
 
@@ -19,21 +20,23 @@ MAY_ALLOCATE = {
     "PyMem_SetAllocator": "the same",
     "_Py_DecRefShared": "never called: says by its presence that the interpreter is free-threaded",
     "fprintf": "bindings/libc/src/figures.c, after the figures are read",
+    "getpid": "bindings/libc/src/follow.c, by a constructor and where a program is executed",
+    "sysconf": "platform/linux/os_helper.c, where the helper is made",
 }
 NEVER_ALLOCATE = {
     *("memcmp", "memcpy", "memmove", "memset", "strcmp", "strcspn", "strlen", "strncmp", "strspn", "strstr"),
-    *("mmap", "munmap", "mremap", "madvise", "syscall", "write", "getpid", "sysconf", "getauxval", "clock_gettime"),
+    *("mmap", "munmap", "mremap", "madvise", "write", "getauxval"),
     *("pthread_attr_init", "pthread_attr_destroy", "pthread_attr_setdetachstate", "pthread_attr_setinheritsched"),
     *("pthread_attr_setschedparam", "pthread_attr_setschedpolicy", "pthread_attr_setstacksize"),
     *("pthread_key_create", "pthread_setcancelstate", "pthread_sigmask", "sigfillset", "flockfile", "funlockfile"),
     *("open", "close", "pread", "stat", "fstat", "access", "stpcpy", "mempcpy", "strchr", "strcpy", "strcat"),
     *("fgetxattr", "getuid", "getgid", "memmem", "writev", "strtol", "strtoll"),
     *("_IO_list_lock", "_IO_list_resetlock", "_IO_list_unlock"),
-    *("getenv", "abort", "_exit", "environ", "stderr", "__libc_single_threaded"),
+    *("getenv", "abort", "_exit", "environ", "errno", "stderr", "__libc_single_threaded"),
 }
 # The compiler's and the linker's own, and other names of the same functions.
 OF_TOOL_CHAIN = {"_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__gmon_start__", "__cxa_finalize"}
-OTHER_NAMES = {"__environ": "environ", "__register_atfork": "pthread_atfork", "__errno_location": "sysconf"}
+OTHER_NAMES = {"__environ": "environ", "__register_atfork": "pthread_atfork", "__errno_location": "errno"}
 
 
 def called_functions(library: Library) -> set[str]:
