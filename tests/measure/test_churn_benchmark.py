@@ -15,7 +15,7 @@ from weakref import WeakSet
 import pytest
 from bench.churn import cases, changing, contenders, report, targets
 from bench.churn.application import application
-from bench.churn.more_programs import MORE_PROGRAMS
+from bench.churn.more_programs import MORE_PROGRAMS, RestedByteArrays, RestedDocument
 from bench.churn.programs import PROGRAMS, SERVICES, JsonDocument, as_service
 from bench.churn.results import ChurnResults
 from bench.churn.rounds import Rounds
@@ -283,7 +283,8 @@ def test_hakmem_comes_by_its_binding_in_lua_and_by_its_malloc_in_c() -> None:
 
 @pytest.mark.parametrize("name", [*PROGRAMS, *SERVICES, *MORE_PROGRAMS, *changing.CHANGING])
 def test_a_program_does_the_same_every_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changing.BurstsAndRests, "rest_seconds", 0)
+    for rested in (changing.BurstsAndRests, RestedByteArrays, RestedDocument):
+        monkeypatch.setattr(rested, "rest_seconds", 0)
     known: dict[str, type[Workload]] = {**PROGRAMS, **SERVICES, **MORE_PROGRAMS, **changing.CHANGING}
     digests = []
     for _ in range(2):

@@ -9,11 +9,12 @@ import io
 import json
 import random
 import re
+import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bench.churn.programs import records_as_json
+from bench.churn.programs import ByteArrays, JsonDocument, records_as_json
 from bench.churn.rounds import Rounds, ServiceRounds
 
 
@@ -145,10 +146,34 @@ class InvalidatedCache(ServiceRounds):
         self.cache.clear()
 
 
+class RestedByteArrays(ByteArrays):
+    """As between the requests of a service that is not busy: free memory grows older, but is not idle."""
+
+    rounds = 60
+    rest_seconds = 0.06
+
+    def build(self, number: int) -> list[bytearray]:
+        time.sleep(self.rest_seconds)
+        return super().build(number)
+
+
+class RestedDocument(JsonDocument):
+    """The same."""
+
+    rounds = 60
+    rest_seconds = 0.06
+
+    def build(self, number: int) -> Any:
+        time.sleep(self.rest_seconds)
+        return super().build(number)
+
+
 MORE_PROGRAMS: dict[str, type[Rounds]] = {
     "threads": Threads,
     "csv report": CsvReport,
     "text": Text,
     "asyncio tasks": Tasks,
     "invalidated cache": InvalidatedCache,
+    "bytearrays and rests": RestedByteArrays,
+    "documents and rests": RestedDocument,
 }
