@@ -153,8 +153,8 @@ void os_objects_ask(const char *symbol, OsObjectVisit visit, void *context);
 
 /* ---- Time, text, end ---- */
 
-uint64_t os_now_ms(void); /* monotonic, with the resolution of the kernel's tick (1 to 10 ms), cheap */
-uint64_t os_now_us(void); /* monotonic, exact */
+uint64_t os_now_ms(void);    /* monotonic, with the resolution of the kernel's tick (1 to 10 ms), cheap */
+uint64_t os_thread_us(void); /* processor time of the calling thread, exact; a system call */
 
 /* At `now_ms`, have at least `age_ms` passed since `since_ms`? Both are lower halves of os_now_ms, so their
  * difference wraps at 2^32. A difference in the last hour before 2^32 means that `since_ms` is later than `now_ms`:

@@ -12,10 +12,11 @@
  * most 16384 of the 65530 mappings of a process (vm.max_map_count). */
 enum { HUGE_SUPERSLABS_MAX = 8192 };
 
-/* A first touch clears 2 MiB, in 0.1 to 0.2 ms. One of SLOW_TOUCH_US takes longer than the faults of all OS pages
- * would: the kernel had to compact memory, or the host of a virtual machine had to find some. Back-off with
- * thp=auto: after a slow touch the next BIRTHS_SKIPPED_MIN SuperSlabs that would get a huge page do without; that
- * number doubles with each slow touch, up to BIRTHS_SKIPPED_MAX, and halves with each fast one. */
+/* A first touch clears 2 MiB, in 0.1 to 0.2 ms of processor time. One of SLOW_TOUCH_US takes longer than the faults of
+ * all OS pages would: the kernel had to compact memory, or the host of a virtual machine had to find some. (By the
+ * clock a thread that had to wait for a processor would count as slow, too.) Back-off with thp=auto: after a slow touch
+ * the next BIRTHS_SKIPPED_MIN SuperSlabs that would get a huge page do without; that number doubles with each slow
+ * touch, up to BIRTHS_SKIPPED_MAX, and halves with each fast one. */
 enum { SLOW_TOUCH_US = 600, BIRTHS_SKIPPED_MIN = 32, BIRTHS_SKIPPED_MAX = 1024 };
 
 static _Atomic bool is_dense_expected;
@@ -47,10 +48,10 @@ bool huge_pages_begin(SuperSlab *superslab) {
 }
 
 void huge_pages_touch(void *address) {
-    uint64_t start_us = os_now_us();
+    uint64_t start_us = os_thread_us();
     os_populate(address, os_page_bytes);
     uint32_t skip = LOAD_RELAXED(next_births_to_skip);
-    if (os_now_us() - start_us >= SLOW_TOUCH_US) {
+    if (os_thread_us() - start_us >= SLOW_TOUCH_US) {
         STORE_RELAXED(births_to_skip, skip);
         if (skip < BIRTHS_SKIPPED_MAX) STORE_RELAXED(next_births_to_skip, skip * 2);
     } else if (skip > BIRTHS_SKIPPED_MIN) {

@@ -154,8 +154,8 @@ uint64_t os_calls_start_ms(void) { return machine.is_clock_near_wrap ? ((uint64_
 __typeof__(os_now_ms) WRAP(os_now_ms);
 uint64_t WRAP(os_now_ms)(void) { return threads_clock_us() / 1000; }
 
-__typeof__(os_now_us) WRAP(os_now_us);
-uint64_t WRAP(os_now_us)(void) { return threads_clock_us(); }
+__typeof__(os_thread_us) WRAP(os_thread_us);
+uint64_t WRAP(os_thread_us)(void) { return threads_clock_us(); }
 
 /* ---- Waiting ---- */
 

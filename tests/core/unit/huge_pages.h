@@ -1,6 +1,6 @@
 /*
  * unit/huge_pages.h - what both tests of huge pages begin with: a clock of their own that times the first touches (the
- * link wraps os_now_us), growing, and the question whether this machine gives huge pages at all.
+ * link wraps os_thread_us), growing, and the question whether this machine gives huge pages at all.
  */
 #ifndef UNIT_HUGE_PAGES_H
 #define UNIT_HUGE_PAGES_H
@@ -26,8 +26,8 @@ enum { QUICK_US = 100, SLOW_US = 600 };
 static _Atomic unsigned touch_count;
 static _Atomic uint64_t touch_us = QUICK_US;
 
-uint64_t __wrap_hak_core_os_now_us(void);
-uint64_t __wrap_hak_core_os_now_us(void) {
+uint64_t __wrap_hak_core_os_thread_us(void);
+uint64_t __wrap_hak_core_os_thread_us(void) {
     static _Thread_local unsigned reads;
     if (reads++ % 2 == 0) return 1000000;
     atomic_fetch_add(&touch_count, 1);

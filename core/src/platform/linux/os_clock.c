@@ -61,7 +61,10 @@ uint64_t os_clock_now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t os_now_us(void) { return os_clock_now_ns() / 1000u; }
+uint64_t os_thread_us(void) {
+    struct timespec used = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    return (uint64_t)used.tv_sec * 1000000u + (uint64_t)used.tv_nsec / 1000u;
+}
 
 uint64_t os_now_ms(void) {
     struct timespec now = read_clock(CLOCK_MONOTONIC_COARSE);
