@@ -18,22 +18,22 @@
 #include "superslab/run.h"
 
 /* `room_bytes` more than `size_bytes`: for a block that grows. */
-static void *take(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
+static void *take(size_t size_bytes, size_t room_bytes, size_t alignment, size_t *dirty_bytes) {
     if (size_bytes <= RUN_BYTES_MAX && alignment <= RUN_BYTES_MAX) {
         if (room_bytes > RUN_BYTES_MAX) room_bytes = RUN_BYTES_MAX;
-        Slab *first = run_take(size_bytes, room_bytes, alignment, is_zero);
+        bool is_zero = false;
+        Slab *first = run_take(size_bytes, room_bytes, alignment, &is_zero);
+        if (dirty_bytes != NULL) *dirty_bytes = is_zero ? 0 : size_bytes;
         return first != NULL ? (void *)slab_address(first) : NULL;
     }
-    SuperSlab *mapping = mapping_take(size_bytes, alignment, room_bytes > size_bytes, is_zero);
+    SuperSlab *mapping = mapping_take(size_bytes, alignment, room_bytes > size_bytes, dirty_bytes);
     return mapping != NULL ? (void *)mapping->base : NULL;
 }
 
-static void *large_malloc_with_room(size_t size_bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
-    bool is_known_zero = false;
-    void *block = take(size_bytes, room_bytes, alignment, &is_known_zero);
+static void *large_malloc_with_room(size_t size_bytes, size_t room_bytes, size_t alignment, size_t *dirty_bytes) {
+    void *block = take(size_bytes, room_bytes, alignment, dirty_bytes);
     if (HAK_UNLIKELY(block == NULL) && retention_make_room(NULL))
-        block = take(size_bytes, size_bytes, alignment, &is_known_zero);
-    if (is_zero != NULL) *is_zero = is_known_zero;
+        block = take(size_bytes, size_bytes, alignment, dirty_bytes);
     if (block == NULL) {
         heap_count_if_on(heap_of_thread, COUNTER_early_return_out_of_memory, 1);
         errno = ENOMEM;
@@ -45,8 +45,12 @@ static void *large_malloc_with_room(size_t size_bytes, size_t room_bytes, size_t
     return block;
 }
 
-void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero) {
-    return large_malloc_with_room(size_bytes, size_bytes, alignment, is_zero);
+void *large_malloc(size_t size_bytes, size_t alignment) {
+    return large_malloc_with_room(size_bytes, size_bytes, alignment, NULL);
+}
+
+void *large_malloc_for_zeros(size_t size_bytes, size_t *dirty_bytes) {
+    return large_malloc_with_room(size_bytes, size_bytes, os_page_bytes, dirty_bytes);
 }
 
 void *large_malloc_growing(size_t size_bytes) {

@@ -8,9 +8,11 @@
 
 #include "base/types.h"
 
-/* `alignment` is a power of two. `*is_zero`, unless NULL: all bytes are known to be zero. Returns NULL, errno ENOMEM:
- * no memory. */
-void *large_malloc(size_t size_bytes, size_t alignment, bool *is_zero);
+/* `alignment` is a power of two. Returns NULL, errno ENOMEM: no memory. */
+void *large_malloc(size_t size_bytes, size_t alignment);
+
+/* Behind the first `*dirty_bytes`, which may be more than the block has, all bytes are zero. */
+void *large_malloc_for_zeros(size_t size_bytes, size_t *dirty_bytes);
 
 /* For a block that outgrew its place and may grow on: is put where there is room behind it. */
 void *large_malloc_growing(size_t size_bytes);

@@ -42,7 +42,7 @@ HAK_NOINLINE void *malloc_slow(size_t size_bytes, SizeClassAlignment alignment) 
         return NULL;
     }
     unsigned class_index = size_class_of(size_bytes, alignment);
-    if (class_index == 0) return large_malloc(size_bytes, os_page_bytes, NULL);
+    if (class_index == 0) return large_malloc(size_bytes, os_page_bytes);
     Heap *heap = heap_of_thread;
     if (size_bytes == 0) heap_count_if_on(heap, COUNTER_early_return_zero_size, 1);
     if (HAK_UNLIKELY(slab_is_guarded())) check_if_due(heap);
@@ -69,10 +69,10 @@ HAK_INLINE void *calloc_with(size_t count, size_t size_bytes, void *(*allocate)(
     size_t bytes;
     if (__builtin_mul_overflow(count, size_bytes, &bytes)) bytes = SIZE_MAX;
     if (bytes > SLAB_CLASS_BYTES_MAX && bytes <= PTRDIFF_MAX) {
-        bool is_zero;
+        size_t dirty_bytes;
         core_start();
-        void *block = large_malloc(bytes, os_page_bytes, &is_zero);
-        if (block != NULL && !is_zero) memset(block, 0, bytes);
+        void *block = large_malloc_for_zeros(bytes, &dirty_bytes);
+        if (block != NULL) memset(block, 0, dirty_bytes < bytes ? dirty_bytes : bytes);
         return block;
     }
     void *block = allocate(bytes);
@@ -96,7 +96,7 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
     size_t class_bytes = alignment, canary_bytes = size_class_canary_bytes();
     while (class_bytes < size_bytes + canary_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) class_bytes *= 2;
     if (class_bytes <= SLAB_CLASS_BYTES_MAX) return hak_malloc(class_bytes - canary_bytes);
-    return large_malloc(size_bytes, alignment, NULL);
+    return large_malloc(size_bytes, alignment);
 }
 
 /* ---- Free ---- */

@@ -18,7 +18,7 @@ void *host_heap_malloc(hak_heap_t *heap, size_t size_bytes) {
     unsigned class_index = host_heap_class_of(heap, size_bytes);
     void *block;
     if (class_index == 0) {
-        block = large_malloc(size_bytes, os_page_bytes, NULL);
+        block = large_malloc(size_bytes, os_page_bytes);
         if (block != NULL && heap->private_heap != NULL) private_heap_large_add(heap->private_heap, block);
         return block;
     }

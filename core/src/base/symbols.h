@@ -151,6 +151,7 @@
 #pragma redefine_extname large_free_outgrown hak_core_large_free_outgrown
 #pragma redefine_extname large_free_purged hak_core_large_free_purged
 #pragma redefine_extname large_malloc hak_core_large_malloc
+#pragma redefine_extname large_malloc_for_zeros hak_core_large_malloc_for_zeros
 #pragma redefine_extname large_malloc_growing hak_core_large_malloc_growing
 #pragma redefine_extname large_resize hak_core_large_resize
 #pragma redefine_extname large_usable_bytes hak_core_large_usable_bytes

@@ -95,21 +95,21 @@ static SuperSlab *extend_free(SuperSlab *mapping, size_t bytes, uint32_t since_m
     return NULL;
 }
 
-SuperSlab *mapping_take(size_t bytes, size_t alignment, bool is_growing, bool *is_zero) {
+SuperSlab *mapping_take(size_t bytes, size_t alignment, bool is_growing, size_t *dirty_bytes) {
     if (alignment < SUPERSLAB_BYTES) alignment = SUPERSLAB_BYTES;
     if (bytes > PTRDIFF_MAX - 2 * SUPERSLAB_BYTES || alignment > PTRDIFF_MAX - bytes) return NULL;
     size_t block_bytes = round_up_bytes(bytes, os_page_bytes);
     lock_acquire(&supply_lock);
     SuperSlab *mapping = mapping_find_free(block_bytes, alignment, is_growing);
-    *is_zero = mapping == NULL;
+    if (mapping != NULL && mapping->mapping_bytes < block_bytes && dirty_bytes != NULL) mapping = NULL;
     bool is_too_short = mapping != NULL && mapping->mapping_bytes < block_bytes;
+    if (dirty_bytes != NULL) *dirty_bytes = mapping != NULL ? mapping->backed_bytes : 0;
     uint32_t since_ms = is_too_short ? mapping->queue_since_ms : 0;
     if (mapping != NULL)
         mapping = is_too_short ? take_whole(mapping, mapping->block_bytes) : take(mapping, block_bytes);
     lock_release(&supply_lock);
     if (is_too_short) mapping = extend_free(mapping, bytes, since_ms);
     if (mapping != NULL) return mapping;
-    *is_zero = true;
     /* Whole units merge with their neighbours, and leave room to grow. The second try is for when room is short. */
     mapping = mapping_new(round_up_bytes(bytes, SUPERSLAB_BYTES), alignment, 0);
     if (mapping == NULL) mapping = mapping_new(round_up_bytes(bytes, SLAB_BYTES), alignment, 0);

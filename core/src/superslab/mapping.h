@@ -15,9 +15,10 @@
 #include "superslab/superslab.h"
 
 /* A mapping for a block of `bytes`, at `base`. `alignment` is a power of two; each mapping lies on SUPERSLAB_BYTES.
- * `is_growing`: longer blocks will follow, so it is put where most OS pages are free. Sets `is_zero`: whether all bytes
- * of the block are known to be zero. NULL: no memory, or the sum of both is near PTRDIFF_MAX. */
-SuperSlab *mapping_take(size_t bytes, size_t alignment, bool is_growing, bool *is_zero);
+ * `is_growing`: longer blocks will follow, so it is put where most OS pages are free. Sets `dirty_bytes`, unless NULL:
+ * behind as many all bytes of the block are zero; and makes no free mapping longer then, of which all would have to be
+ * cleared. NULL: no memory, or the sum of both is near PTRDIFF_MAX. */
+SuperSlab *mapping_take(size_t bytes, size_t alignment, bool is_growing, size_t *dirty_bytes);
 
 /* False: `block` does not live in it any more, because another thread has freed it. */
 bool mapping_return(SuperSlab *mapping, const void *block);

@@ -266,6 +266,25 @@ static void resize_or_trim(void *seed_pointer, size_t number) {
         resize_with_pattern(*(uint64_t *)seed_pointer);
 }
 
+/* ---- Zeros ---- */
+
+/* Of a longer block than the last one: what is new in it is zero without being touched. */
+static void long_zeros_are_not_touched(void *unused) {
+    enum { FORMER_BYTES = 12 << 20, LONG_BYTES = 48 << 20 };
+    (void)unused;
+    hak_free(pattern_dirty_block(FORMER_BYTES, KEY));
+    char *zeros = hak_calloc(1, LONG_BYTES);
+    REQUIRE_AT_MOST(resident_bytes_in(zeros, LONG_BYTES), FORMER_BYTES);
+    REQUIRE(pattern_is_zero(zeros, LONG_BYTES));
+    hak_free(zeros);
+    stats_require_all_returned();
+}
+
+static void test_long_zeros_are_not_touched(void **state) {
+    (void)state;
+    resident_run(long_zeros_are_not_touched, NULL);
+}
+
 static void resizes_while_another_trims(void *unused) {
     (void)unused;
     uint64_t seed = random_seed();
@@ -285,6 +304,7 @@ int main(void) {
         cmocka_unit_test(test_tail_goes_with_its_block),
         cmocka_unit_test(test_many_tails),
         cmocka_unit_test(test_reused_is_zero),
+        cmocka_unit_test(test_long_zeros_are_not_touched),
         cmocka_unit_test(test_resizes_while_another_trims),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
