@@ -26,16 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from hakmem._types import ClassStats, OptionInfo, Stats
+    from hakmem._types import ArraysReport, ClassStats, OptionInfo, Stats
     from hakmem.errors import UnknownOptionError, UnsupportedError
 
 __all__ = [
+    "ArraysReport",
     "ClassStats",
     "OptionInfo",
     "Stats",
     "UnknownOptionError",
     "UnsupportedError",
     "__version__",
+    "arrays",
     "disable",
     "enable",
     "get_option",
@@ -50,21 +52,33 @@ __all__ = [
 
 __version__: str = _hakmem.version
 
+ARRAYS_CHOICES = ("auto", "on", "off")
+# By CPython's raw domain, by NumPy's data handler, by the whole of malloc.
+SERVED_ARRAYS = ("raw", "handler", "malloc")
+REASONS_OF_ARRAYS = {"awaited": "NumPy is not imported", "off": "the option arrays is off"}
+
 _exit_table_is_planned = False
 _quiesce_minds_forks = False
 _mark_listener: "Callable[[str], None] | None" = None  # measure/marks.py, where somebody records
 
 
-def enable() -> bool:
-    """Let new blocks of CPython's objects be hakmem's.
+def enable(arrays: str = "auto") -> bool:
+    """Let new blocks of CPython's objects be hakmem's, and NumPy's array data.
 
     True when the swap is in force, also when it was before. False when the environment says HAKMEM=0, which always
     wins. Raises UnsupportedError with the reason, and changes nothing, where swapping would be unsafe. Whether it is,
     is decided by the first call that swaps: what is started on top of hakmem later may be there.
+
+    `arrays` is about NumPy, imported before or later. "auto": as the option of that name says, which is "auto", too,
+    unless it was set: arrays are served where that is safe. "off" sets the option, and so does "on", by which it is an
+    error where they cannot be served; one warning, where NumPy is imported later. HAKMEM_ARRAYS=off wins over both.
     """
+    if arrays not in ARRAYS_CHOICES:
+        raise ValueError(f"arrays is {arrays!r}, which is not one of {', '.join(ARRAYS_CHOICES)}")
     if os.environ.get("HAKMEM") == "0":
         return False
-    reason = _hakmem.enable()
+    was_enabled = _hakmem.is_enabled()
+    reason = _hakmem.enable() or _serve_arrays(arrays, was_enabled)
     if reason is not None:
         from hakmem.errors import UnsupportedError
 
@@ -73,6 +87,16 @@ def enable() -> bool:
     if get_option("stats_socket") == 1 and _hakmem.is_main_interpreter():
         _serve_stats()
     return True
+
+
+def arrays() -> "ArraysReport":
+    """Tell who serves new array data of NumPy's, and why hakmem does not, if so."""
+    way, reason = _hakmem.arrays_state()
+    if way in SERVED_ARRAYS:
+        return {"served_by": way, "reason": None}
+    if not _hakmem.is_enabled():
+        reason = "hakmem is not enabled"
+    return {"served_by": None, "reason": reason or REASONS_OF_ARRAYS[way]}
 
 
 def disable() -> None:
@@ -176,6 +200,34 @@ def mark(text: str) -> None:
         _mark_listener(text)
 
 
+class _NumpyNotice:
+    """First in sys.meta_path once hakmem is enabled; finds nothing.
+
+    NumPy looks for more of itself after its C part was imported: that is the moment to look at it. So nothing of the
+    import is replaced or wrapped, and other finders are asked as ever. It stays there: a list that others walk must not
+    get shorter meanwhile.
+    """
+
+    find_spec = staticmethod(_hakmem.find_numpy)
+
+
+def _serve_arrays(choice: str, was_enabled: bool) -> "str | None":
+    """Do as enable() says. The reason, where they were to be on and cannot be; then nothing has changed."""
+    former = get_option("arrays")
+    if choice != "auto" and os.environ.get("HAKMEM_ARRAYS") != "off":
+        _hakmem.option_set("arrays", choice)
+    reason = _hakmem.settle_arrays()
+    if reason is not None and choice == "on" and get_option("arrays") == "on":
+        _hakmem.option_set("arrays", former)
+        if not was_enabled:
+            _hakmem.disable()
+        return f"NumPy's arrays cannot be served: {reason}"
+    is_awaited = _hakmem.arrays_state()[0] == "awaited" and _hakmem.is_main_interpreter()
+    if is_awaited and _NumpyNotice not in sys.meta_path:
+        sys.meta_path.insert(0, _NumpyNotice)
+    return None
+
+
 def _plan_exit_table() -> None:
     """Have the stats table printed when the interpreter ends, if the option stats_at_exit says so by then."""
     global _exit_table_is_planned  # noqa: PLW0603 - once per interpreter
@@ -208,7 +260,7 @@ def __getattr__(name: str) -> object:
         from hakmem import errors
 
         return getattr(errors, name)
-    if name in ("ClassStats", "OptionInfo", "Stats"):
+    if name in ("ArraysReport", "ClassStats", "OptionInfo", "Stats"):
         from hakmem import _types
 
         return getattr(_types, name)

@@ -42,6 +42,17 @@ def disable() -> None:
     pass
 
 
+settle_arrays = obstacle
+
+
+def arrays_state() -> "tuple[str, str | None]":
+    return "off", obstacle()
+
+
+def find_numpy(*arguments: object) -> None:
+    pass
+
+
 def is_enabled() -> bool:
     return False
 

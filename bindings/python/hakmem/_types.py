@@ -57,6 +57,13 @@ class HeapStats(TypedDict):
     hard_refusals: int
 
 
+class ArraysReport(TypedDict):
+    """hakmem.arrays(). served_by: "raw" (CPython's raw domain), "handler" (NumPy's data handler), "malloc", or None."""
+
+    served_by: str | None
+    reason: str | None
+
+
 class OptionInfo(TypedDict):
     """One row of hakmem.options(). minimum and maximum are None unless kind is "integer"."""
 

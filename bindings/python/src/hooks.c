@@ -44,6 +44,8 @@ static _Atomic bool enabled;   /* a relaxed atomic: read without the lock */
 static bool installed;
 static hak_hook_mode_t mode;
 static bool domain_is_served[DOMAIN_COUNT];
+static bool raw_is_wanted;    /* beside the option `domains` */
+static hak_hook_t before_raw; /* what the raw hooks were installed over; of none where another one installed them */
 
 static bool option_is(const char *name, const char *value) {
     char current[64];
@@ -53,6 +55,7 @@ static bool option_is(const char *name, const char *value) {
 static void read_domains(void) {
     char chosen[64];
     memset(domain_is_served, 0, sizeof domain_is_served);
+    domain_is_served[DOMAIN_RAW] = raw_is_wanted;
     if (core->option_get("domains", chosen, sizeof chosen) != 0) return;
     char *rest = chosen;
     for (const char *word = strtok_r(chosen, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest))
@@ -94,6 +97,7 @@ static void install(void) {
     read_domains();
     for (Domain domain = 0; domain < DOMAIN_COUNT; domain++) {
         hak_hook_t found = current_entry(domain);
+        if (domain == DOMAIN_RAW) before_raw = found;
         set_entry(domain, core->hook_over(domain_rows[domain].entry, &found, domain_is_served[domain]));
     }
     installed = true;
@@ -165,6 +169,47 @@ void hooks_disable(void) {
     pthread_mutex_lock(&install_lock);
     switch_to(false);
     pthread_mutex_unlock(&install_lock);
+}
+
+/* A thread without a GIL may read half of the change: the hooks of both kinds have the same context, and know the
+ * blocks of the core. */
+bool hooks_serve_raw(bool is_wanted) {
+    pthread_mutex_lock(&install_lock);
+    bool was_served = domain_is_served[DOMAIN_RAW];
+    raw_is_wanted = is_wanted;
+    if (installed) read_domains();
+    bool is_served = domain_is_served[DOMAIN_RAW];
+    bool can_change = before_raw.malloc != NULL && entry_points_here(DOMAIN_RAW);
+    if (is_served != was_served && can_change) {
+        set_entry(DOMAIN_RAW, core->hook_over(HAK_HOOK_FIRST, &before_raw, is_served));
+    } else if (is_served != was_served) {
+        raw_is_wanted = !is_wanted;
+        domain_is_served[DOMAIN_RAW] = was_served;
+    }
+    bool is_done = domain_is_served[DOMAIN_RAW] == is_served;
+    pthread_mutex_unlock(&install_lock);
+    return is_done;
+}
+
+bool hooks_notice(void (*request)(void *argument), void *argument) {
+    pthread_mutex_lock(&install_lock);
+    bool is_noticed = false;
+    if (installed) {
+        core->hook_set_mode(HAK_HOOK_NOTICE);
+        uint64_t before = core->hook_noticed();
+        request(argument);
+        is_noticed = core->hook_noticed() != before;
+        core->hook_set_mode(mode);
+    }
+    pthread_mutex_unlock(&install_lock);
+    return is_noticed;
+}
+
+hak_hook_mode_t hooks_mode(void) {
+    pthread_mutex_lock(&install_lock);
+    hak_hook_mode_t current = mode;
+    pthread_mutex_unlock(&install_lock);
+    return current;
 }
 
 bool hooks_are_enabled(void) { return atomic_load_explicit(&enabled, memory_order_relaxed); }

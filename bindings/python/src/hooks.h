@@ -7,6 +7,7 @@
 #ifndef HAKMEM_PYTHON_HOOKS_H
 #define HAKMEM_PYTHON_HOOKS_H
 
+#include <hakmem_core.h>
 #include <stdbool.h>
 
 /* Installs the hooks unless they are in place, and serves new requests. NULL: enabled. Else the reason why not, in
@@ -18,6 +19,16 @@ const char *hooks_enable(void);
 void hooks_disable(void);
 
 bool hooks_are_enabled(void);
+
+/* Where new blocks come from. */
+hak_hook_mode_t hooks_mode(void);
+
+/* Serves CPython's raw domain although the option `domains` leaves it out, or no longer. False: nothing has changed,
+ * because another tool has hooked that domain since. */
+bool hooks_serve_raw(bool is_wanted);
+
+/* True: a malloc of `request` comes to a hook of a served domain. It neither forks nor releases a GIL. */
+bool hooks_notice(void (*request)(void *argument), void *argument);
 
 /* True: CPython calls the hooks directly, enabled or not, and no other tool has been installed on top. */
 bool hooks_are_in_place(void);

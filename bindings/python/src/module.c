@@ -8,6 +8,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "arrays.h"
 #include "detect.h"
 #include "events.h"
 #include "hooks.h"
@@ -36,6 +37,7 @@ static PyObject *module_enable(PyObject *module, PyObject *unused) {
 static PyObject *module_disable(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     hooks_disable();
+    (void)arrays_settle();
     Py_RETURN_NONE;
 }
 
@@ -85,7 +87,18 @@ static PyObject *module_check(PyObject *module, PyObject *unused) {
 static PyObject *module_notice_options(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     hooks_notice_options();
+    (void)arrays_settle();
     Py_RETURN_NONE;
+}
+
+static PyObject *module_settle_arrays(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return reason_or_none(arrays_settle());
+}
+
+static PyObject *module_arrays_state(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return Py_BuildValue("sz", arrays_way(), arrays_refusal());
 }
 
 static PyObject *module_note_collection(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
@@ -105,6 +118,9 @@ static PyMethodDef module_methods[] = {
     {"library_is_loaded", module_library_is_loaded, METH_O, NULL},
     {"check", module_check, METH_NOARGS, NULL},
     {"notice_options", module_notice_options, METH_NOARGS, NULL},
+    {"settle_arrays", module_settle_arrays, METH_NOARGS, NULL},
+    {"arrays_state", module_arrays_state, METH_NOARGS, NULL},
+    {"find_numpy", (PyCFunction)(void (*)(void))arrays_find_spec, METH_FASTCALL | METH_KEYWORDS, NULL},
     {"run_file", launch_file, METH_VARARGS, NULL},
     {"run_module", launch_module, METH_VARARGS, NULL},
     {"run_command", launch_command, METH_VARARGS, NULL},

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arrays.h"
 #include "events.h"
 #include "hooks.h"
 
@@ -163,8 +164,9 @@ static void tell(const Answer *answer, const char *identity, const char *stats, 
     char begin[256];
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    snprintf(begin, sizeof begin, "{\"pid\": %ld, \"is_enabled\": %s, \"monotonic\": %lld.%06ld, ", (long)getpid(),
-             hooks_are_enabled() ? "true" : "false", (long long)now.tv_sec, now.tv_nsec / 1000);
+    snprintf(begin, sizeof begin, "{\"pid\": %ld, \"is_enabled\": %s, \"arrays\": \"%s\", \"monotonic\": %lld.%06ld, ",
+             (long)getpid(), hooks_are_enabled() ? "true" : "false", arrays_way(), (long long)now.tv_sec,
+             now.tv_nsec / 1000);
     (void)(send_text(answer, begin) && send_text(answer, identity) && send_text(answer, ", ") &&
            send_text(answer, events) && send_text(answer, ", \"stats\": ") && send_text(answer, stats) &&
            send_text(answer, "}"));

@@ -46,6 +46,8 @@ enum { OPTION_AT_START = 1, OPTION_ANY_TIME = 0 };
         "CPython: answer 'hakmem stats' and 'hakmem doctor' on a socket of this user's alone")                      \
     ROW(domains, DOMAINS, HAK_OPTION_SET, "mem,obj", 0, 0, "raw,mem,obj", "", OPTION_AT_START,                      \
         "CPython's allocator domains that are served")                                                              \
+    ROW(arrays, ARRAYS, HAK_OPTION_CHOICE, "auto", 0, 0, "auto,on,off", "", OPTION_ANY_TIME,                        \
+        "NumPy's array data: auto: served where that is safe; on: the same, and says where not; off: not served") \
     ROW(debug, DEBUG, HAK_OPTION_CHOICE, "0", 0, 0, "0,1,2", "", OPTION_AT_START,                                   \
         "1: check sizes given to sized free; 2: also canaries, poisoned free blocks, all invariants (slow)")        \
     ROW(system_calls, SYSTEM_CALLS, HAK_OPTION_CHOICE, "all", 0, 0, "all,plain", "", OPTION_AT_START,               \

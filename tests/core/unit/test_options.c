@@ -28,6 +28,7 @@ static void test_table_is_complete(void **state) {
         "stats_at_exit",
         "stats_socket",
         "domains",
+        "arrays",
         "debug",
         "tiny_use_superslab",
         "system_calls",

@@ -1,0 +1,307 @@
+"""NumPy's array data are served, by the way that the installed version has; where they are not, it is said why."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from arrays_support import AFTER, BEFORE, BOTH, START, way_of
+from python_support import HAKMEM, clean_environment, json_of, output_of, run, run_code
+
+numpy = pytest.importorskip("numpy", reason="NumPy is not here: pip install numpy")
+
+WAY = way_of(numpy.__version__)
+
+
+def test_report_is_asked_without_numpy() -> None:
+    reports = json_of(
+        START
+        + """
+reports = [hakmem.arrays()]
+hakmem.enable()
+reports.append(hakmem.arrays())
+print(json.dumps([reports, "numpy" in sys.modules]))
+"""
+    )
+    reasons = ["hakmem is not enabled", "NumPy is not imported"]
+    assert reports == [[{"served_by": None, "reason": reason} for reason in reasons], False]
+
+
+@BOTH
+def test_arrays_are_served(start: str) -> None:
+    report, main, thread, task, small = json_of(
+        start
+        + """
+import asyncio
+found = []
+thread = threading.Thread(target=lambda: found.append(is_served()))
+thread.start()
+thread.join()
+async def measure():
+    return await asyncio.create_task(asyncio.to_thread(is_served)), is_served()
+small_bytes = served_bytes(lambda: [numpy.zeros(count % 50) for count in range(20_000)])
+print(json.dumps([hakmem.arrays(), is_served(), found[0], asyncio.run(measure()), small_bytes]))
+"""
+    )
+    assert report == {"served_by": WAY, "reason": None}
+    assert main is True
+    assert thread is True
+    assert task == [True, True]
+    assert small > 20_000 * 25 * 8
+
+
+@BOTH
+def test_children_are_served(start: str) -> None:
+    assert json_of(
+        start
+        + """
+kept = numpy.arange(MIB)
+reading, writing = os.pipe()
+child = os.fork()
+if child == 0:
+    kept[:] = 1
+    del kept
+    os.write(writing, json.dumps(is_served()).encode())
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0 and kept[-1] == MIB - 1
+print(os.read(reading, 100).decode())
+"""
+    )
+
+
+@pytest.mark.parametrize("switched", ["", 'hakmem.set_option("arrays", "off")', "hakmem.disable()"])
+def test_arrays_of_before_go_back_where_they_came_from(switched: str) -> None:
+    """The C library ends the process where they do not; the contents move along."""
+    code = f"""{AFTER}
+new = [numpy.full(count, 3.0) for count in (1, 90, 5000, MIB)]
+{switched}
+for array in old + new:
+    count = len(array)
+    for wanted in (count + 5, 3 * count, 40_000, 2 * MIB, 10, count):
+        array.resize(wanted, refcheck=False)
+        assert array[: min(count, 10)].tolist() == [3.0] * min(count, 10)
+        assert not array[10:].any() or wanted > 10
+del array, old, new
+served = is_served()
+hakmem.enable()
+hakmem.set_option("arrays", "auto")
+print(json.dumps([served, is_served(), hakmem._hakmem.check()]))
+"""
+    assert json_of(code) == [not switched, True, 0]
+
+
+@BOTH
+def test_data_are_aligned_and_zeros_are_zero(start: str) -> None:
+    assert (
+        json_of(
+            start
+            + """
+sizes = [*range(1, 300), 1000, 1024, 5000, 40_000, MIB, 3 * MIB, 9 * MIB]
+faults = []
+for size in sizes:
+    dirty = [numpy.full(size, 255, dtype=numpy.uint8) for _ in range(3)]
+    alignment = 16 if size > 8 or hakmem.arrays()["served_by"] == "handler" else 8
+    faults += [(size, "alignment") for array in dirty if array.ctypes.data % alignment]
+    del dirty
+    zeros = [numpy.zeros(size, dtype=numpy.uint8) for _ in range(3)]
+    faults += [(size, "zeros") for array in zeros if array.any() or array.ctypes.data % alignment]
+print(json.dumps(faults))
+"""
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("switch", ["", "NUMPY_MADVISE_HUGEPAGE", "HAKMEM_THP", "HAKMEM_SYSTEM_CALLS"])
+def test_large_arrays_ask_for_huge_pages(switch: str) -> None:
+    """NumPy asks for them, too; its faults are three times as many without."""
+    if not os.path.exists("/sys/kernel/mm/transparent_hugepage/enabled"):
+        pytest.skip("this kernel has no huge pages")
+    off = {"": {}, "NUMPY_MADVISE_HUGEPAGE": {switch: "0"}, "HAKMEM_THP": {switch: "never"}}
+    variables = off.get(switch, {switch: "plain"})
+    flags = json_of(
+        BEFORE
+        + """
+array, small = numpy.ones(2 * MIB), numpy.ones(MIB // 8)
+zeros = numpy.zeros(2 * MIB)
+def flags_of(address):
+    is_here = False
+    with open("/proc/self/smaps") as file:
+        for line in file:
+            first, _, last = line.split()[0].partition("-")
+            if last:
+                is_here = int(first, 16) <= address < int(last, 16)
+            elif is_here and line.startswith("VmFlags:"):
+                return "hg" in line.split()
+print(json.dumps([flags_of(array.ctypes.data + 8 * MIB), flags_of(small.ctypes.data),
+                  flags_of(zeros.ctypes.data + 8 * MIB)]))
+""",
+        environment=clean_environment(HAKMEM_DOMAINS="mem,obj", **variables),
+    )
+    assert flags == ([True, False, True] if not switch else [False, False, False])
+
+
+@BOTH
+def test_requests_for_too_much_are_memory_errors(start: str) -> None:
+    assert json_of(
+        start
+        + """
+failures = 0
+for make in (numpy.empty, numpy.zeros):
+    for count in (1 << 55, (1 << 60) - 1):
+        try:
+            make(count)
+        except (MemoryError, ValueError):
+            failures += 1
+array = numpy.arange(1000)
+try:
+    array.resize(1 << 55, refcheck=False)
+except MemoryError:
+    failures += 1
+print(json.dumps([failures, array.tolist() == list(range(1000)), is_served()]))
+"""
+    ) == [5, True, True]
+
+
+@pytest.mark.parametrize(
+    ("variables", "argument"),
+    [({"HAKMEM_ARRAYS": "off"}, ""), ({"HAKMEM_ARRAYS": "off"}, 'arrays="on"'), ({}, 'arrays="off"')],
+)
+def test_it_can_be_switched_off(variables: dict[str, str], argument: str) -> None:
+    first, second, is_noticed = json_of(
+        f"""{START}
+assert hakmem.enable({argument})
+is_noticed = hakmem._NumpyNotice in sys.meta_path
+import numpy
+first = [is_served(), hakmem.arrays()]
+hakmem.enable()
+print(json.dumps([first, [is_served(), hakmem.arrays()], is_noticed]))
+""",
+        environment=clean_environment(**variables),
+    )
+    assert first == second == [False, {"served_by": None, "reason": "the option arrays is off"}]
+    assert is_noticed is False
+
+
+def test_it_can_be_switched_while_the_program_runs() -> None:
+    assert json_of(
+        BEFORE
+        + """
+seen = [is_served()]
+for change in (lambda: hakmem.enable(arrays="off"), lambda: hakmem.set_option("arrays", "on"), hakmem.disable,
+               hakmem.enable, lambda: hakmem.set_option("arrays", "off"), lambda: hakmem.enable(arrays="on")):
+    change()
+    seen.append(is_served())
+print(json.dumps(seen))
+"""
+    ) == [True, False, True, False, True, False, True]
+
+
+def test_another_interpreter_switches_for_all() -> None:
+    """It is not looked at for a NumPy of its own."""
+    assert json_of(
+        BEFORE
+        + """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+seen = []
+for call in ("disable", "enable"):
+    other = interpreters.create()
+    (interpreters.exec if hasattr(interpreters, "exec") else interpreters.run_string)(
+        other, f"import hakmem; hakmem.{call}()")
+    interpreters.destroy(other)
+    seen.append([hakmem.arrays()["served_by"] is not None, is_served()])
+print(json.dumps(seen))
+"""
+    ) == [[False, False], [True, True]]
+
+
+def test_another_word_is_refused() -> None:
+    result = run_code("import hakmem; hakmem.enable(arrays='always')")
+    assert "ValueError: arrays is 'always', which is not one of auto, on, off" in result.stderr
+
+
+def test_import_is_noticed_and_left_alone() -> None:
+    """Other finders are asked as ever, also by who looks for a part of NumPy that does not exist."""
+    assert json_of(
+        START
+        + """
+import importlib.util
+class Witness:
+    names = []
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        cls.names.append(name)
+sys.meta_path.insert(0, Witness)
+former = list(sys.meta_path)
+hakmem.enable()
+hakmem.enable()
+added = [finder for finder in sys.meta_path if finder not in former]
+assert sys.meta_path[1:] == former and added[0].find_spec("numpy", None) is None
+import numpy, numpy.linalg
+assert "numpy.linalg" in Witness.names and importlib.util.find_spec("numpy.nothing") is None
+assert added[0].find_spec(name="numpy.x", path=None) is None and added[0].find_spec() is None
+assert added[0].find_spec("numpy.\\udc80", None) is None and added[0].find_spec(7, None) is None
+hakmem.enable()
+print(json.dumps([len(added), hakmem.arrays()["served_by"], sys.meta_path[1:] == former]))
+"""
+    ) == [1, WAY, True]
+
+
+def test_domains_that_the_user_names_stay() -> None:
+    """Also from NumPy 2.5 on: then its data handler is taken."""
+    report, is_served, raw_bytes = json_of(
+        f"""{BEFORE}
+raw = ctypes.pythonapi.PyMem_RawMalloc
+raw.restype, raw.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+print(json.dumps([hakmem.arrays(), is_served(), served_bytes(lambda: raw(MIB))]))
+""",
+        environment=clean_environment(HAKMEM_DOMAINS="mem,obj"),
+    )
+    assert report == {"served_by": "handler", "reason": None}
+    assert is_served is True
+    assert raw_bytes < 1 << 20
+
+
+@pytest.mark.parametrize("switch", ["", 'hakmem.set_option("arrays", "off")'])
+def test_raw_domain_is_served_for_arrays_alone(switch: str) -> None:
+    raw_bytes = json_of(
+        f"""{BEFORE}
+raw = ctypes.pythonapi.PyMem_RawMalloc
+raw.restype, raw.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+{switch}
+print(json.dumps(served_bytes(lambda: raw(MIB))))
+"""
+    )
+    assert (raw_bytes >= 1 << 20) == (WAY == "raw" and not switch)
+
+
+def test_tracemalloc_on_top_is_no_obstacle() -> None:
+    report, is_served, traced_bytes = json_of(
+        f"""{START}
+import tracemalloc
+hakmem.enable()
+tracemalloc.start()
+import numpy
+before = tracemalloc.get_traced_memory()[0]
+kept = numpy.ones(MIB)
+traced_bytes = tracemalloc.get_traced_memory()[0] - before
+del kept
+print(json.dumps([hakmem.arrays(), is_served(), traced_bytes]))
+tracemalloc.stop()
+kept = numpy.ones(MIB)
+"""
+    )
+    assert report == {"served_by": "handler", "reason": None}
+    assert is_served is True
+    assert 8 << 20 <= traced_bytes < 9 << 20, "counted once"
+
+
+def test_whole_process_is_served_once() -> None:
+    code = f"{START}\nimport numpy\nprint(json.dumps([hakmem.arrays(), is_served()]))"
+    report, is_served = json.loads(output_of(run([*HAKMEM, "run", "--all", "-c", code])))
+    assert report == {"served_by": "malloc", "reason": None}
+    assert is_served is True
