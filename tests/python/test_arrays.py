@@ -305,3 +305,32 @@ def test_whole_process_is_served_once() -> None:
     report, is_served = json.loads(output_of(run([*HAKMEM, "run", "--all", "-c", code])))
     assert report == {"served_by": "malloc", "reason": None}
     assert is_served is True
+
+
+def test_status_says_which_way_it_is() -> None:
+    def status(*words: str, **variables: str) -> str:
+        return output_of(run([*HAKMEM, "status", *words], environment=clean_environment(**variables)))
+
+    texts = {"handler": "NumPy's data handler", "raw": "CPython's raw domain"}
+    assert f"arrays           served by {texts[WAY]} (NumPy {numpy.__version__})" in status()
+    arrays = json.loads(status("--json"))["arrays"]
+    assert arrays == {"numpy": numpy.__version__, "served_by": WAY, "reason": None}
+    text = f"arrays           not served: the option arrays is off (NumPy {numpy.__version__})"
+    assert text in status(HAKMEM_ARRAYS="off")
+    code = "from hakmem.cli.numpy_here import arrays_status as told; print(told())"
+    told = output_of(run([*HAKMEM, "run", "--all", "-c", code]))
+    assert "'served_by': 'malloc'" in told
+
+
+def test_status_without_numpy() -> None:
+    code = """
+import importlib.metadata, hakmem.cli.numpy_here as here
+def version(name):
+    raise importlib.metadata.PackageNotFoundError(name)
+importlib.metadata.version = version
+print(here.arrays_text(here.arrays_status()))
+importlib.metadata.version = lambda name: "1.21.6"
+print(here.arrays_text(here.arrays_status()))
+"""
+    texts = ["no NumPy here", "not served: NumPy before 1.22 has no data handler (NumPy 1.21.6)"]
+    assert output_of(run_code(code)).splitlines() == texts

@@ -24,7 +24,7 @@ class Run(Command):
     under `python`. Where swapping is not safe it runs all the same, after one line that says why. With HAKMEM=0 in the
     environment it runs without hakmem. Child processes are reached if `hakmem install-startup` was done.
 
-    With --all the C library's malloc is served, too: what lxml, NumPy, OpenSSL, SQLite allocate. The interpreter is
+    With --all the C library's malloc is served, too: what lxml, OpenSSL, SQLite allocate. The interpreter is
     executed once more for that, with a library preloaded that the program's environment does not show. Children that
     execute the same interpreter, as workers do, are served as the program is; others with --children.
     """

@@ -9,6 +9,7 @@ from typing import TypedDict
 import hakmem
 from hakmem import _hakmem, startup_files
 from hakmem.cli.command import Command
+from hakmem.cli.numpy_here import ArraysStatus, arrays_status, arrays_text
 from hakmem.shown import shown_on
 
 TYPE_CHECKING = False
@@ -41,6 +42,7 @@ class StatusReport(TypedDict):
     enabled: bool
     allocator: str | None
     malloc_is_served: bool
+    arrays: ArraysStatus
     startup_files: list[str]
     changed_options: dict[str, ChangedOption]
 
@@ -75,6 +77,7 @@ def collect_status() -> "StatusReport":
         "enabled": hakmem.is_enabled(),
         "allocator": _hakmem.allocator_name(),
         "malloc_is_served": _hakmem.malloc_is_served(),
+        "arrays": arrays_status(),
         "startup_files": startup_files.installed_files(),
         "changed_options": {
             row["name"]: {"value": row["value"], "default": row["default"]}
@@ -99,6 +102,7 @@ def status_text(status: "StatusReport") -> str:
         ("enabled", "yes" if status["enabled"] else "no"),
         ("allocator", status["allocator"] or "a hook of a tool"),
         ("malloc", "hakmem" if status["malloc_is_served"] else "the C library's (hakmem run --all serves it)"),
+        ("arrays", arrays_text(status["arrays"])),
         ("startup file", ", ".join(status["startup_files"]) or "none (hakmem install-startup puts one there)"),
         ("changed options", changed or "none"),
     ]

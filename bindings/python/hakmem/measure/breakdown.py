@@ -34,6 +34,17 @@ LABELS = {
 }
 
 
+# By the word that the process tells (bindings/python/src/arrays.h).
+ARRAYS_TEXTS = {
+    "raw": "served by hakmem, in CPython's raw domain",
+    "handler": "served by hakmem, by NumPy's data handler",
+    "malloc": "served by hakmem, as malloc is",
+    "awaited": "not served: NumPy was not imported in the main interpreter",
+    "off": "not served: HAKMEM_ARRAYS=off, enable(arrays='off') or disable()",
+    "refused": "not served: hakmem.arrays() in the program says why",
+}
+
+
 @dataclass
 class Breakdown:
     """The rows, in bytes, by the names of LABELS; they sum to rss_bytes. The rest are parts of them, or hints."""
@@ -55,6 +66,7 @@ class Breakdown:
     blind_spots: list[str] = field(default_factory=list)
     locked_bytes: int = 0
     malloc_is_served: bool = False  # the preloaded library is there
+    arrays_way: str = ""  # who serves NumPy's array data (ARRAYS_TEXTS), where the process tells it
     out_of_reach: list[str] = field(default_factory=list)  # of hakmem, also where malloc is served
 
     def as_json(self) -> dict[str, Any]:
@@ -68,7 +80,7 @@ def break_down(process_id: int) -> Breakdown:
     mappings = kernel.mappings(process_id)
     paths = {mapping.path for mapping in mappings if mapping.path.startswith("/")}
     has_hakmem = any("/_hakmem" in path or "libhakmem" in path or path.endswith("/hakmem.so") for path in paths)
-    stats, why_untold = _own_figures(process_id) if has_hakmem else (None, "")
+    stats, arrays_way, why_untold = _own_figures(process_id) if has_hakmem else (None, "", "")
     rows = dict.fromkeys(LABELS, 0)
     blind_spots = []
     inside: _Inside | None = None
@@ -113,6 +125,7 @@ def break_down(process_id: int) -> Breakdown:
         blind_spots=blind_spots,
         locked_bytes=_sum([mapping for mapping in mappings if mapping.is_locked], "Rss"),
         malloc_is_served=any(LIBRARY_NAME in path for path in paths),
+        arrays_way=arrays_way,
         out_of_reach=reach.out_of_reach(paths, languages.executable_of(process_id)),
     )
 
@@ -166,15 +179,17 @@ class _Inside:
 
 def _sort_mappings(mappings: list[Mapping], has_hakmem: bool, rows: dict[str, int], inside: _Inside | None) -> None:
     before: Mapping | None = None
+    is_ours = False
     for mapping in mappings:
-        rss_bytes = mapping.sizes.get("Rss", 0)
-        if rss_bytes:
-            _sort_mapping(mapping, before, has_hakmem, rows, inside)
+        is_behind_ours = is_ours and before is not None and before.end == mapping.start
+        is_ours = has_hakmem and is_superslab(mapping, is_behind_ours)
+        if mapping.sizes.get("Rss", 0):
+            _sort_mapping(mapping, before, is_ours, rows, inside)
         before = mapping
 
 
 def _sort_mapping(
-    mapping: Mapping, before: Mapping | None, has_hakmem: bool, rows: dict[str, int], inside: _Inside | None
+    mapping: Mapping, before: Mapping | None, is_ours: bool, rows: dict[str, int], inside: _Inside | None
 ) -> None:
     rss_bytes = mapping.sizes.get("Rss", 0)
     if mapping.path == "[heap]":
@@ -190,7 +205,7 @@ def _sort_mapping(
         rows["files"] += rss_bytes
     elif is_thread_stack(mapping, before):
         rows["stacks"] += rss_bytes
-    elif has_hakmem and is_superslab(mapping):
+    elif is_ours:
         rows["hakmem_untold"] += rss_bytes
     elif inside is None:
         rows["other_anonymous"] += rss_bytes
@@ -202,9 +217,12 @@ def _sort_mapping(
             inside.split_anonymous(mapping, rows)
 
 
-def is_superslab(mapping: Mapping) -> bool:
-    """Tell whether a mapping of a process with hakmem in it is hakmem's: aligned, and with a word on huge pages."""
-    return mapping.start % SUPERSLAB_BYTES == 0 and bool(mapping.flags & {"nh", "hg"})
+def is_superslab(mapping: Mapping, is_behind_one: bool) -> bool:
+    """Tell whether a mapping of a process with hakmem in it is hakmem's: aligned, and with a word on huge pages.
+
+    Or behind such a one: NumPy 2.5 has a word of its own on huge pages, for what is between the ends of an array.
+    """
+    return (mapping.start % SUPERSLAB_BYTES == 0 or is_behind_one) and bool(mapping.flags & {"nh", "hg"})
 
 
 def is_thread_stack(mapping: Mapping, before: Mapping | None) -> bool:
@@ -219,17 +237,18 @@ def is_thread_stack(mapping: Mapping, before: Mapping | None) -> bool:
     )
 
 
-def _own_figures(process_id: int) -> tuple[dict[str, Any] | None, str]:
-    """Return hakmem's stats of a process that tells them, else why not."""
+def _own_figures(process_id: int) -> tuple[dict[str, Any] | None, str, str]:
+    """Return hakmem's stats and its word on arrays of a process that tells them, else why not."""
     if process_id == os.getpid():
         import hakmem
+        from hakmem import _hakmem
 
-        return dict(hakmem.stats()), ""
+        return dict(hakmem.stats()), _hakmem.arrays_state()[0], ""
     try:
-        stats: dict[str, Any] = client.ask(process_id)["stats"]
+        told = client.ask(process_id)
     except MeasureError as error:
-        return None, f"what is live and what is free in hakmem cannot be told apart: {error}"
-    return stats, ""
+        return None, "", f"what is live and what is free in hakmem cannot be told apart: {error}"
+    return told["stats"], told["arrays"] if told.get("arrays") in ARRAYS_TEXTS else "", ""
 
 
 def _split_hakmem(rows: dict[str, int], stats: dict[str, Any] | None) -> None:

@@ -43,7 +43,8 @@ ANY_CACHE_ADVICE = (
     f" or set {GLIBC_OPTIONS}"
 )
 OUTSIDE_ADVICE = (
-    "arrays, buffers and extension modules use malloc, which hakmem run --all serves, and mappings of their own"
+    "hakmem run serves NumPy's arrays; other buffers and extension modules use malloc, which hakmem run --all serves,"
+    " and mappings of their own"
 )
 OUTSIDE_ADVICE_IF_SERVED = (
     "malloc is served by hakmem already; the rest are mappings that the program or its libraries make"

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from hakmem.measure import tables
-from hakmem.measure.breakdown import LABELS, Breakdown, break_down
+from hakmem.measure.breakdown import ARRAYS_TEXTS, LABELS, Breakdown, break_down
 from hakmem.measure.diagnosis import Diagnosis, diagnose
 from hakmem.shown import shown
 
@@ -61,6 +61,8 @@ def print_report(first: Breakdown, second: Breakdown | None, diagnosis: Diagnosi
     tables.print_plain(f"PSS {now.pss_bytes / MEBIBYTE:.1f} MiB{''.join(f'; {text}' for text in named)}")
     if text := _what_all_would_give_back(now):
         tables.print_plain(text)
+    if "numpy" in now.heavy_libraries and now.arrays_way:
+        tables.print_plain(f"NumPy's arrays: {ARRAYS_TEXTS[now.arrays_way]}")
     for text in now.out_of_reach:
         tables.print_plain(f"out of reach of hakmem: {text}")
     for text in now.blind_spots:
