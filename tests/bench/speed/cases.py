@@ -20,7 +20,7 @@ LOOP_BATCHES = 7
 LOOP_PAIRS = 1_000_000
 INSTRUCTION_PAIRS = 100_000
 THREAD_PROFILES = ("private", "larson", "cross")
-THREAD_COUNTS = (1, 2, 4)
+THREAD_COUNTS = (1, 2, 4, 64)
 
 
 def pattern_names(folder: Path) -> list[str]:

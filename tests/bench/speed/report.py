@@ -56,6 +56,7 @@ FORMATS: dict[str, Callable[[float | None, str], str]] = {
 }
 # Threads that got less than this share of a processor each were disturbed by the rest of the machine.
 PROCESSORS_WANTED = 0.95
+CONTENDING_THREADS, CONTENTION_LIMIT = 64, 1.5
 
 Pick = Callable[[Sequence[float]], float | None]
 
@@ -173,6 +174,7 @@ def judge(results: Results) -> list[Verdict]:
         *_programs(results),
         *(_suite_against(results, peer) for peer in (STOCK, *PLUGGED_IN)),
         _scaling(results),
+        _contention(results),
     ]
 
 
@@ -237,3 +239,19 @@ def _scaling(results: Results) -> Verdict:
     if min(for_one, for_two / 2) < PROCESSORS_WANTED:
         return Verdict(target, "not measured", f"{detail}: the machine was busy; by cpu time per pair {by_cpu:.2f}")
     return Verdict(target, "met" if gain >= 1.8 else "missed", detail)
+
+
+def _contention(results: Results) -> Verdict:
+    """Far more threads than processors: whoever holds a lock may wait for a processor meanwhile."""
+    target = f"core: {CONTENDING_THREADS} threads at most {CONTENTION_LIMIT} of the best peer (private, cross)"
+    found: dict[str, float | None] = {}
+    for case in (f"private, {CONTENDING_THREADS}", f"cross, {CONTENDING_THREADS}"):
+        if case in results.cases("threads"):
+            others = (
+                results.value("threads", case, peer, smallest) for peer in results.peers("threads") if peer != OURS
+            )
+            best = smallest([value for value in others if value is not None])
+            found[case] = ratio(results.value("threads", case, OURS, smallest), best)
+    detail = "; ".join(f"{case}: {number(value, 2, 'failed')}" for case, value in found.items())
+    misses = [detail] if any(value is None or value > CONTENTION_LIMIT for value in found.values()) else []
+    return _verdict(target, misses, len(found), detail)
