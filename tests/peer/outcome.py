@@ -22,6 +22,10 @@ class Outcome:
     end: str
     tests: dict[str, str] = field(default_factory=dict)
 
+    def ended_early(self) -> bool:
+        """It was ended: for its time, by a signal, by the kernel for want of memory."""
+        return not self.end.startswith("exit code")
+
     def count(self, how: str) -> int:
         return sum(outcome == how for outcome in self.tests.values())
 

@@ -62,13 +62,17 @@ def report(title: str, results: list[Comparison]) -> int:
         for name, outcome in found.stock.tests.items():
             if f"{found.file} {name}" in found.listed.known and name not in found.differences and outcome != "skipped":
                 print(f"{found.file} {name}: {outcome} under both, though listed as different")
+    not_compared = [found for found in results if found.stock.ended_early()]
+    for found in not_compared:
+        print(f"{found.file}: {found.stock.end} under stock: NOT COMPARED")
     unexpected = sum(len(found.unexpected) for found in results)
     ran = sum(len(found.stock.tests) for found in results)
     passed_stock = sum(found.stock.count("passed") for found in results)
     passed_hakmem = sum(found.hakmem.count("passed") for found in results)
     print(
         f"{title}: {len(results)} files, {ran} tests; "
-        f"passed: stock {passed_stock}, hakmem {passed_hakmem}; not expected: {unexpected}"
+        f"passed: stock {passed_stock}, hakmem {passed_hakmem}; not expected: {unexpected}; "
+        f"files not compared: {len(not_compared)}"
     )
     return 1 if unexpected else 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from peer.compare import Listed
-from peer.outcome import Outcome
+from peer.outcome import TOO_LONG, Outcome
 from peer.packages.__main__ import nothing_ran, run_file
 from peer.packages.suites import LISTED, NO_SETTINGS, Suite
 from peer.side_by_side import compare_file, report
@@ -48,6 +48,19 @@ def test_what_ends_differently_is_seen(tmp_path: Path, capsys: pytest.CaptureFix
     found.listed = Listed({f"test_one.py {name}": "looks at the allocator"})
     assert report("it", [found]) == 0
     assert nothing_ran("it", [found]) == 0
+
+
+@pytest.mark.parametrize("end", [TOO_LONG, "killed by SIGKILL"])
+def test_file_that_stock_did_not_finish_is_named(end: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once under stock and once under hakmem: no difference stays, and nothing of the file was compared."""
+    whole, cut = Outcome("exit code 0", {"test": "passed"}), Outcome(end)
+    runs = iter([whole, cut, cut, whole])
+    found = compare_file(lambda file, is_hakmem: next(runs), "test_one.py", LISTED)
+    assert report("it", [found]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"test_one.py: {end} under stock: NOT COMPARED",
+        f"it: 1 files, 0 tests; passed: stock 0, hakmem {int(end != TOO_LONG)}; not expected: 0; files not compared: 1",
+    ]
 
 
 def test_suite_that_does_not_start_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
