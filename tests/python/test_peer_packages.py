@@ -50,6 +50,15 @@ def test_what_ends_differently_is_seen(tmp_path: Path, capsys: pytest.CaptureFix
     assert nothing_ran("it", [found]) == 0
 
 
+def test_run_writes_into_a_folder_of_its_own(tmp_path: Path) -> None:
+    """SQLAlchemy's tests share database files of the folder that they run in, and files are run at the same time."""
+    (tmp_path / "test_one.py").write_text("def test_it():\n    open('left', 'x')\n")
+    suite = Suite([], ["test_*.py"], options=NO_SETTINGS)
+    ends = [run_file(sys.executable, suite, tmp_path, "test_one.py", False).end for _ in range(2)]
+    assert ends == ["exit code 0"] * 2
+    assert [each.name for each in tmp_path.iterdir()] == ["test_one.py"]
+
+
 @pytest.mark.parametrize("end", [TOO_LONG, "killed by SIGKILL"])
 def test_file_that_stock_did_not_finish_is_named(end: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Once under stock and once under hakmem: no difference stays, and nothing of the file was compared."""

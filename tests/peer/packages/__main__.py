@@ -9,6 +9,7 @@ in both runs. The exit code is 1 when a difference is not among those to be expe
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
@@ -27,6 +28,8 @@ UNDER_HAKMEM = ["-m", "hakmem", "run", "--all", "--children", "--require"]
 
 def run_file(python: str, suite: Suite, folder: Path, file: str, is_hakmem: bool) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="peer-packages-") as scratch:
+        if not suite.is_installed:  # its tests write into their folder, and others run at the same time
+            folder = shutil.copytree(folder, Path(scratch, "suite"), symlinks=True)
         junit = Path(scratch, "report.xml")
         command = [python, *(UNDER_HAKMEM if is_hakmem else []), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += [f"--junit-xml={junit}", f"--basetemp={scratch}/tmp", f"--rootdir={folder}"]
