@@ -18,8 +18,14 @@ MAY_ALLOCATE = {
     "dladdr": "bindings/libc: process.c and follow.c, by a constructor",
     "PyMem_GetAllocator": "bindings/libc/src/interpreter.c, by a constructor; weak",
     "PyMem_SetAllocator": "the same",
+    **dict.fromkeys(
+        ("Py_IsInitialized", "PySys_AddAuditHook", "PyImport_ImportModule", "PyObject_CallMethod", "Py_DecRef"),
+        "bindings/libc/src/interpreter_start.c, before a request is the core's, and when the program begins; weak",
+    ),
+    **dict.fromkeys(("PyErr_ExceptionMatches", "PyErr_Clear", "PyExc_Exception"), "the same"),
     "_Py_DecRefShared": "never called: says by its presence that the interpreter is free-threaded",
     "fprintf": "bindings/libc/src/figures.c, after the figures are read",
+    "snprintf": "bindings/libc/src/environment.c, by a constructor",
     "getpid": "bindings/libc/src/follow.c, by a constructor and where a program is executed",
     "sysconf": "platform/linux/os_helper.c, where the helper is made",
 }
