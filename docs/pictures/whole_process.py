@@ -26,7 +26,7 @@ MARKS = {
     LEANEST: ("#d1242f", "o", 7),
     OURS: ("#1a7f37", "o", 9),
 }
-NAMES = {STOCK: "glibc", "hakmem": "hakmem, objects alone", OURS: "hakmem, all"}
+NAMES = {STOCK: "glibc", "hakmem": "hakmem run, without --all", OURS: "hakmem, all"}
 
 
 def read(path: Path, kept_percent: str) -> Results:
