@@ -189,7 +189,11 @@ static void test_mlockall(void **state) {
 
 /* ---- A process that never had a thread ---- */
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+#ifndef __GLIBC_PREREQ /* another C library */
+#define __GLIBC_PREREQ(major, minor) 0
+#endif
+
+#if __GLIBC_PREREQ(2, 32)
 
 static void drop_from(size_t count, size_t kept_interval) {
     blocks_take(blocks, count, BLOCK_BYTES);
