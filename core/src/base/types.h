@@ -78,7 +78,9 @@ typedef struct Slab {
         struct Slab *purge_previous;
         struct Slab *large_previous;
     };
-    uint32_t purge_since_ms; /* when it entered the purge queue, or it or its tail became free; as os_now_ms */
+    /* When it entered its heap's purge queue; of a free slab, or of one with a free tail: when that became free. Lower
+     * half of os_now_ms. */
+    uint32_t purge_since_ms;
     uint16_t used_blocks;
     OsPageSet available_pages;
     OsPageSet free_pages;
@@ -134,7 +136,7 @@ struct SuperSlab {
     uint64_t origin;         /* mapping: neighbours of the same origin lie in one kernel mapping */
     bool is_free;            /* mapping: no block lives in it */
     bool is_mapping;         /* it has no slabs */
-    uint32_t queue_since_ms; /* when it entered the queue; lower half of os_now_ms */
+    uint32_t queue_since_ms; /* no later than its oldest free piece became free; lower half of os_now_ms */
     uint32_t free_slabs;
     uint32_t backed_free_slabs;
     uint32_t backed_tails;
