@@ -32,7 +32,7 @@ static void note_demand(BurstLearner *learner, const BurstSight *now, int64_t pu
     int64_t *most_bytes = &learner->demand_bytes[learner->bucket % BURST_BUCKETS];
     int64_t left_bytes = above_zero(learner->last.free_bytes - purged_bytes); /* after the last sight */
     int64_t unused_bytes = smaller(smaller(now->least_free_bytes, left_bytes), now->free_bytes);
-    *most_bytes = larger(*most_bytes, now->used_bytes + now->free_bytes - unused_bytes);
+    *most_bytes = larger(*most_bytes, now->used_bytes + now->cacheable_bytes + now->free_bytes - unused_bytes);
 }
 
 /* Blocks do not fill their OS pages, and each time others: a quarter more, 8 MiB at most. */

@@ -7,7 +7,8 @@
  * level: how many bytes of free OS pages are worth holding.
  *
  *   demand = most used bytes of the last second: those of now, and what has become free since the last look. Free
- *            bytes that nobody used in between are no demand
+ *            bytes that nobody used in between are no demand. And what all caches hold when they are full: what is
+ *            free in one thread's slabs of a class serves neither another thread nor another class
  *   regret = bytes that were touched first while as many had been purged for the burst bound a moment before: within
  *            the time for which free memory may stay, and within a second
  *   gain   = bytes that were reused of what was held above the fixed bound, times the time of a first touch: down to
@@ -46,6 +47,7 @@ typedef struct BurstSight {
     bool is_window;            /* the demand alone */
     uint64_t now_ms;           /* not 0 */
     int64_t used_bytes;        /* in blocks, cached ones too */
+    int64_t cacheable_bytes;   /* what all caches hold when they are full */
     int64_t free_bytes;        /* in free OS pages that are resident */
     int64_t least_free_bytes;  /* the least since the last sight, or more */
     int64_t fixed_bytes;       /* what may be free without a learner; at most 2^61 */

@@ -90,6 +90,7 @@ void burst_see(int64_t used_bytes) {
     sight.is_window = is_window();
     sight.now_ms = os_now_ms();
     sight.used_bytes = used_bytes_with_large(used_bytes);
+    sight.cacheable_bytes = LOAD_RELAXED(magazine_capacity_bytes);
     sight.free_bytes = LOAD_RELAXED(backed_free_bytes);
     sight.least_free_bytes = LOAD_RELAXED(burst_least_free_bytes);
     STORE_RELAXED(burst_least_free_bytes, INT64_MAX);

@@ -1,6 +1,7 @@
 /*
- * unit/test_burst_bound.c - the burst bound as the core asks the learner for it: large blocks take their room, OS pages
- * that went for their age are no gain, and a child learns although its parent was in the middle of it.
+ * unit/test_burst_bound.c - the burst bound as the core asks the learner for it: large blocks take their room, full
+ * caches are demand, OS pages that went for their age are no gain, and a child learns although its parent was in the
+ * middle of it.
  *
  * In unit because it tells the learner of purges and of first touches that did not happen.
  */
@@ -72,6 +73,25 @@ static void large_blocks_take_room(void *unused) {
 static void test_large_blocks_take_room(void **state) {
     (void)state;
     child_must_succeed(large_blocks_take_room, NULL);
+}
+
+static void full_caches_are_demand(void *unused) {
+    enum { CACHEABLE_MIB = 32 };
+    (void)unused;
+    stats_option_set("learn", "window");
+    stats_option_set("purge_delay_ms", "3600000");
+    take_blocks();
+    int64_t used_bytes = heap_used_bytes_all(), capacity_bytes = LOAD_RELAXED(magazine_capacity_bytes);
+    atomic_fetch_add(&magazine_capacity_bytes, CACHEABLE_MIB * MIB);
+    burst_see(used_bytes);
+    atomic_store(&magazine_capacity_bytes, capacity_bytes);
+    free_blocks(BLOCKS);
+    REQUIRE_AT_LEAST(burst_bound(used_bytes).bytes, (ALL_MIB + CACHEABLE_MIB) * MIB);
+}
+
+static void test_full_caches_are_demand(void **state) {
+    (void)state;
+    child_must_succeed(full_caches_are_demand, NULL);
 }
 
 static void plain_calls_learn_nothing(void *unused) {
@@ -161,8 +181,11 @@ static void test_child_of_a_thread_that_learns(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large_blocks_take_room),           cmocka_unit_test(test_plain_calls_learn_nothing),
-        cmocka_unit_test(test_nothing_is_gained_without_a_time), cmocka_unit_test(test_age_is_no_gain),
+        cmocka_unit_test(test_large_blocks_take_room),
+        cmocka_unit_test(test_full_caches_are_demand),
+        cmocka_unit_test(test_plain_calls_learn_nothing),
+        cmocka_unit_test(test_nothing_is_gained_without_a_time),
+        cmocka_unit_test(test_age_is_no_gain),
         cmocka_unit_test(test_child_of_a_thread_that_learns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

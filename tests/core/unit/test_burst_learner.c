@@ -49,17 +49,35 @@ static void test_use_between_two_looks_is_a_gain(void **state) {
     REQUIRE_EQUAL(process.learner.taken_back, 0);
 }
 
-/* Memory of another kind, which what is free does not serve: the process does not get larger by it. */
-static void test_free_memory_is_no_demand(void **state) {
-    (void)state;
-    begin();
-    build_and_drop(64, 20);
+/* A process that holds 64 MiB, and builds and drops as much of another kind, which what it holds does not serve. */
+static void build_another_kind(void) {
     process.most_bytes = 0;
     for (unsigned round = 0; round < 20; round++) {
         change(touch_mib, 64, 30);
         drop(64, 10);
     }
+}
+
+/* It does not get larger by what is free. */
+static void test_free_memory_is_no_demand(void **state) {
+    (void)state;
+    begin();
+    build_and_drop(64, 20);
+    build_another_kind();
     REQUIRE_AT_MOST(process.most_bytes, (64 + FIXED_MIB + 2) * (int64_t)MIB); /* a poll comes after each MiB */
+}
+
+/* It holds more by what full caches hold. */
+static void test_full_caches_are_demand(void **state) {
+    enum { CACHEABLE_MIB = 32 };
+    (void)state;
+    begin();
+    process.sight.cacheable_bytes = CACHEABLE_MIB * (int64_t)MIB;
+    build_and_drop(64, 20);
+    pass_ms(POLL_MS); /* the next look finds all of it free */
+    build_another_kind();
+    REQUIRE_AT_MOST(process.most_bytes, (64 + 8 + CACHEABLE_MIB + 4) * (int64_t)MIB);
+    REQUIRE_AT_LEAST(process.most_bytes, (64 + CACHEABLE_MIB) * (int64_t)MIB);
 }
 
 /* A smaller load does not hold what the larger one did, after a second. */
@@ -330,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_larger_load_is_learned_on_top),
         cmocka_unit_test(test_use_between_two_looks_is_a_gain),
         cmocka_unit_test(test_free_memory_is_no_demand),
+        cmocka_unit_test(test_full_caches_are_demand),
         cmocka_unit_test(test_demand_of_last_second_limits),
         cmocka_unit_test(test_what_is_within_the_fixed_bound_teaches_nothing),
         cmocka_unit_test(test_one_drop_teaches_nothing),
