@@ -48,7 +48,6 @@ static HAK_NOINLINE void push_into_closed(Heap *heap, void *block, unsigned clas
     if (heap->cache.is_closed) magazines_open(heap);
     bool is_pushed = magazine_push(heap, class_index, block);
     HAK_ASSERT(is_pushed);
-    (void)is_pushed;
     lock_release(&heap->lock);
 }
 

@@ -33,7 +33,7 @@ _Noreturn void message_assert_failed(const char *file, int line, const char *exp
             message_assert_failed(__FILE__, __LINE__, #left " " #operation " " #right, left_value, right_value); \
     } while (0)
 #else
-#define HAK_ASSERT_OP(left, operation, right) ((void)0)
+#define HAK_ASSERT_OP(left, operation, right) ((void)sizeof((uint64_t)(left) operation (uint64_t)(right)))
 #endif
 #define HAK_ASSERT(condition) HAK_ASSERT_OP(!!(condition), ==, 1)
 

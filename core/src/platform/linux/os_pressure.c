@@ -13,7 +13,8 @@
 
 enum { FILE_BYTES = 4096, PATH_BYTES = 512, LEVELS_MAX = 8 };
 
-static const char cgroup_root[] = "/sys/fs/cgroup", longest_name[] = "/memory.pressure";
+static const char cgroup_root[] = "/sys/fs/cgroup";
+#define LONGEST_NAME "/memory.pressure"
 
 /* A control group's folder, and room for the name of a file in it. */
 typedef struct Group {
@@ -29,7 +30,7 @@ static bool find_group(Group *group) {
     if (line == NULL) return false;
     const char *name = strchr(line, '/');
     size_t name_length = strcspn(name, "\n"), root_length = sizeof cgroup_root - 1;
-    if (root_length + name_length + sizeof longest_name > sizeof group->path) return false;
+    if (root_length + name_length + sizeof LONGEST_NAME > sizeof group->path) return false;
     memcpy(group->path, cgroup_root, root_length);
     memcpy(group->path + root_length, name, name_length);
     group->length = root_length + (name_length > 1 ? name_length : 0); /* "/" is the root itself */
