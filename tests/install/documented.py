@@ -103,7 +103,7 @@ README_LINES = {
     "hakmem run script.py arguments...": "tests/python/test_run_command.py::test_options_end_where_the_program_begins",
     "hakmem run -m module arguments...": "tests/python/test_run_command.py::test_options_end_where_the_program_begins",
     "hakmem run --stats script.py": "tests/python/test_run_command.py::test_stats_prints_the_table_at_exit",
-    "hakmem run --all script.py": "tests/python/test_run_all.py::test_what_malloc_held_goes_back",
+    "hakmem run --all script.py arguments...": "tests/python/test_run_all.py::test_what_malloc_held_goes_back",
     "hakmem exec -- ruby app.rb": EXEC,
     "import hakmem": PYTHON_BLOCK,
     "hakmem.enable()": PYTHON_BLOCK,
