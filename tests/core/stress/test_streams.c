@@ -23,15 +23,7 @@ static uint8_t streams[THREADS][RECORDS * RECORD_BYTES];
 static void run_stream(void *unused, size_t number) {
     Actor actor = {&references[number], NULL};
     (void)unused;
-    for (size_t index = 0; index < RECORDS; index++) {
-        Record record = record_at(streams[number] + index * RECORD_BYTES);
-        const Operation *operation = operation_of(&record);
-        if (!operation->is_alone)
-            operation->run(&actor, &record);
-        else
-            REQUIRE_EQUAL(hak_check(), 0);
-    }
-    reference_check(&references[number]);
+    operations_run_stream(&actor, streams[number], RECORDS);
 }
 
 static void free_all_of(size_t number) {

@@ -62,6 +62,18 @@ const Operation *operation_of(const Record *record) {
     return &operations[OPERATIONS - 1];
 }
 
+void operations_run_stream(Actor *actor, const uint8_t *stream, size_t records) {
+    for (size_t index = 0; index < records; index++) {
+        Record record = record_at(stream + index * RECORD_BYTES);
+        const Operation *operation = operation_of(&record);
+        if (!operation->is_alone)
+            operation->run(actor, &record);
+        else
+            REQUIRE_EQUAL(hak_check(), 0);
+    }
+    reference_check(actor->reference);
+}
+
 /* ---- Begin and end ---- */
 
 void operations_begin(Actor *actor, size_t os_page_bytes, unsigned hooks) {

@@ -41,6 +41,10 @@ typedef struct Operation {
 /* The operation of a record. */
 const Operation *operation_of(const Record *record);
 
+/* Runs a stream of records while other threads may do the same, and compares all at its end. In place of an operation
+ * that has to be alone it calls hak_check. */
+void operations_run_stream(Actor *actor, const uint8_t *stream, size_t records);
+
 /* ---- At the start and at the end, while no other thread is inside ---- */
 
 /* Nothing lives. `hooks` is for operations_hook. The figures of the process begin at 0. */
