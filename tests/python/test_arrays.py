@@ -118,6 +118,7 @@ def test_large_arrays_ask_for_huge_pages(switch: str) -> None:
     """NumPy asks for them, too; its faults are three times as many without."""
     if not os.path.exists("/sys/kernel/mm/transparent_hugepage/enabled"):
         pytest.skip("this kernel has no huge pages")
+    are_zeros_huge = tuple(map(int, numpy.__version__.split(".")[:2])) >= (2, 2)
     off = {"": {}, "NUMPY_MADVISE_HUGEPAGE": {switch: "0"}, "HAKMEM_THP": {switch: "never"}}
     variables = off.get(switch, {switch: "plain"})
     flags = json_of(
@@ -139,7 +140,7 @@ print(json.dumps([flags_of(array.ctypes.data + 8 * MIB), flags_of(small.ctypes.d
 """,
         environment=clean_environment(HAKMEM_DOMAINS="mem,obj", **variables),
     )
-    assert flags == ([True, False, True] if not switch else [False, False, False])
+    assert flags == ([True, False, are_zeros_huge] if not switch else [False, False, False])
 
 
 @BOTH
@@ -162,93 +163,6 @@ except MemoryError:
 print(json.dumps([failures, array.tolist() == list(range(1000)), is_served()]))
 """
     ) == [5, True, True]
-
-
-@pytest.mark.parametrize(
-    ("variables", "argument"),
-    [({"HAKMEM_ARRAYS": "off"}, ""), ({"HAKMEM_ARRAYS": "off"}, 'arrays="on"'), ({}, 'arrays="off"')],
-)
-def test_it_can_be_switched_off(variables: dict[str, str], argument: str) -> None:
-    first, second, is_noticed = json_of(
-        f"""{START}
-assert hakmem.enable({argument})
-is_noticed = hakmem._NumpyNotice in sys.meta_path
-import numpy
-first = [is_served(), hakmem.arrays()]
-hakmem.enable()
-print(json.dumps([first, [is_served(), hakmem.arrays()], is_noticed]))
-""",
-        environment=clean_environment(**variables),
-    )
-    assert first == second == [False, {"served_by": None, "reason": "the option arrays is off"}]
-    assert is_noticed is False
-
-
-def test_it_can_be_switched_while_the_program_runs() -> None:
-    assert json_of(
-        BEFORE
-        + """
-seen = [is_served()]
-for change in (lambda: hakmem.enable(arrays="off"), lambda: hakmem.set_option("arrays", "on"), hakmem.disable,
-               hakmem.enable, lambda: hakmem.set_option("arrays", "off"), lambda: hakmem.enable(arrays="on")):
-    change()
-    seen.append(is_served())
-print(json.dumps(seen))
-"""
-    ) == [True, False, True, False, True, False, True]
-
-
-def test_another_interpreter_switches_for_all() -> None:
-    """It is not looked at for a NumPy of its own."""
-    assert json_of(
-        BEFORE
-        + """
-try:
-    import _interpreters as interpreters
-except ImportError:
-    import _xxsubinterpreters as interpreters
-seen = []
-for call in ("disable", "enable"):
-    other = interpreters.create()
-    (interpreters.exec if hasattr(interpreters, "exec") else interpreters.run_string)(
-        other, f"import hakmem; hakmem.{call}()")
-    interpreters.destroy(other)
-    seen.append([hakmem.arrays()["served_by"] is not None, is_served()])
-print(json.dumps(seen))
-"""
-    ) == [[False, False], [True, True]]
-
-
-def test_another_word_is_refused() -> None:
-    result = run_code("import hakmem; hakmem.enable(arrays='always')")
-    assert "ValueError: arrays is 'always', which is not one of auto, on, off" in result.stderr
-
-
-def test_import_is_noticed_and_left_alone() -> None:
-    """Other finders are asked as ever, also by who looks for a part of NumPy that does not exist."""
-    assert json_of(
-        START
-        + """
-import importlib.util
-class Witness:
-    names = []
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        cls.names.append(name)
-sys.meta_path.insert(0, Witness)
-former = list(sys.meta_path)
-hakmem.enable()
-hakmem.enable()
-added = [finder for finder in sys.meta_path if finder not in former]
-assert sys.meta_path[1:] == former and added[0].find_spec("numpy", None) is None
-import numpy, numpy.linalg
-assert "numpy.linalg" in Witness.names and importlib.util.find_spec("numpy.nothing") is None
-assert added[0].find_spec(name="numpy.x", path=None) is None and added[0].find_spec() is None
-assert added[0].find_spec("numpy.\\udc80", None) is None and added[0].find_spec(7, None) is None
-hakmem.enable()
-print(json.dumps([len(added), hakmem.arrays()["served_by"], sys.meta_path[1:] == former]))
-"""
-    ) == [1, WAY, True]
 
 
 def test_domains_that_the_user_names_stay() -> None:
@@ -317,7 +231,13 @@ def test_status_says_which_way_it_is() -> None:
     assert arrays == {"numpy": numpy.__version__, "served_by": WAY, "reason": None}
     text = f"arrays           not served: the option arrays is off (NumPy {numpy.__version__})"
     assert text in status(HAKMEM_ARRAYS="off")
-    code = "from hakmem.cli.numpy_here import arrays_status as told; print(told())"
+    for variable in ("HAKMEM", "PYTHONTRACEMALLOC"):
+        text = f"arrays           not served: hakmem cannot be enabled here (NumPy {numpy.__version__})"
+        assert text in status(**{variable: "0" if variable == "HAKMEM" else "1"})
+    assert "not served: the option tiny_use_superslab is 0" in status(HAKMEM_TINY_USE_SUPERSLAB="0")
+    assert f"served by {texts['handler']}" in status(HAKMEM_DOMAINS="mem,obj")
+    assert f"served by {texts[WAY]}" in status(HAKMEM_DOMAINS="raw,mem,obj")
+    code = "from hakmem.cli.numpy_here import arrays_status as told; print(told(None))"
     told = output_of(run([*HAKMEM, "run", "--all", "-c", code]))
     assert "'served_by': 'malloc'" in told
 
@@ -328,9 +248,9 @@ import importlib.metadata, hakmem.cli.numpy_here as here
 def version(name):
     raise importlib.metadata.PackageNotFoundError(name)
 importlib.metadata.version = version
-print(here.arrays_text(here.arrays_status()))
+print(here.arrays_text(here.arrays_status(None)))
 importlib.metadata.version = lambda name: "1.21.6"
-print(here.arrays_text(here.arrays_status()))
+print(here.arrays_text(here.arrays_status(None)))
 """
     texts = ["no NumPy here", "not served: NumPy before 1.22 has no data handler (NumPy 1.21.6)"]
     assert output_of(run_code(code)).splitlines() == texts

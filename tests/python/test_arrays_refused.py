@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
-from arrays_support import BEFORE, HANDLERS, OLD_NUMPY, START, way_of
+from arrays_support import AFTER, BEFORE, HANDLERS, OLD_NUMPY, START, way_of
 from python_support import json_of, output_of, run_code
 
 numpy = pytest.importorskip("numpy", reason="NumPy is not here: pip install numpy")
@@ -70,6 +72,59 @@ print(json.dumps(hakmem.arrays()["reason"]))
 """
     )
     assert re.fullmatch("NumPy's default data handler has functions of .*libc.*", reason)
+
+
+def test_handler_of_a_task_does_not_stop_the_others() -> None:
+    """It is looked at once: whoever switches arrays off and on later may have one of its own."""
+    assert json_of(
+        f"""{BEFORE}
+{HANDLERS}
+import contextvars
+def switch():
+    set_handler(capsule)
+    hakmem.set_option("arrays", "off")
+    hakmem.set_option("arrays", "on")
+contextvars.copy_context().run(switch)
+print(json.dumps([hakmem.arrays()["served_by"], is_served()]))
+"""
+    ) == [WAY, True]
+
+
+def test_default_handler_that_lost_one_function_is_not_served() -> None:
+    report = json_of(
+        f"""{BEFORE}
+{HANDLERS}
+words = (ctypes.c_void_p * 5).from_address(default_address + 128)
+own = words[1]
+words[1] = ctypes.cast(ctypes.CDLL(None).malloc, ctypes.c_void_p).value
+hakmem.enable()
+words[1] = own
+print(json.dumps(hakmem.arrays()))
+"""
+    )
+    assert report["served_by"] is None
+    assert "NumPy's default data handler has functions of " in report["reason"]
+
+
+@pytest.mark.skipif(WAY != "handler", reason="the raw domain is of all copies")
+def test_second_copy_of_numpy_is_left_alone(tmp_path: Path) -> None:
+    """The data of the first copy go back by its own functions."""
+    folder = Path(numpy.__file__).parent
+    for name in (folder.name, f"{folder.name}.libs"):
+        if (folder.parent / name).is_dir():
+            shutil.copytree(folder.parent / name, tmp_path / name)
+    assert json_of(
+        f"""{AFTER}
+for name in [name for name in sys.modules if name.partition(".")[0] == "numpy"]:
+    del sys.modules[name]
+sys.path.insert(0, {str(tmp_path)!r})
+import numpy as second
+hakmem.enable()
+del old
+gc.collect()
+print(json.dumps([second.__file__ != numpy.__file__, hakmem.arrays(), second.ones(9).tolist()]))
+"""
+    ) == [True, {"served_by": None, "reason": "another copy of NumPy in this process is served"}, [1.0] * 9]
 
 
 def test_numpy_without_a_data_handler() -> None:

@@ -55,7 +55,7 @@ __version__: str = _hakmem.version
 ARRAYS_CHOICES = ("auto", "on", "off")
 # By CPython's raw domain, by NumPy's data handler, by the whole of malloc.
 SERVED_ARRAYS = ("raw", "handler", "malloc")
-REASONS_OF_ARRAYS = {"awaited": "NumPy is not imported", "off": "the option arrays is off"}
+REASONS_OF_ARRAYS = {"awaited": "NumPy is not imported", "off": "the option tiny_use_superslab is 0"}
 
 _exit_table_is_planned = False
 _quiesce_minds_forks = False
@@ -91,12 +91,20 @@ def enable(arrays: str = "auto") -> bool:
 
 def arrays() -> "ArraysReport":
     """Tell who serves new array data of NumPy's, and why hakmem does not, if so."""
+    if _hakmem.arrays_state()[0] == "awaited":
+        _settle_arrays()  # it may have been imported unnoticed
     way, reason = _hakmem.arrays_state()
     if way in SERVED_ARRAYS:
         return {"served_by": way, "reason": None}
+    return {"served_by": None, "reason": reason or _reason_of_arrays(way)}
+
+
+def _reason_of_arrays(way: str) -> str:
     if not _hakmem.is_enabled():
-        reason = "hakmem is not enabled"
-    return {"served_by": None, "reason": reason or REASONS_OF_ARRAYS[way]}
+        return "hakmem is not enabled"
+    if get_option("arrays") == "off":
+        return "the option arrays is off"
+    return REASONS_OF_ARRAYS[way]
 
 
 def disable() -> None:
@@ -153,6 +161,7 @@ def set_option(name: str, value: "int | float | str") -> None:
 
         raise UnknownOptionError(error.args[0]) from None
     _hakmem.notice_options()
+    _settle_arrays()
 
 
 def options() -> "list[OptionInfo]":
@@ -205,7 +214,7 @@ class _NumpyNotice:
 
     NumPy looks for more of itself after its C part was imported: that is the moment to look at it. So nothing of the
     import is replaced or wrapped, and other finders are asked as ever. It stays there: a list that others walk must not
-    get shorter meanwhile.
+    get shorter meanwhile. Where a finder in front of it finds NumPy, arrays() notices it.
     """
 
     find_spec = staticmethod(_hakmem.find_numpy)
@@ -216,16 +225,28 @@ def _serve_arrays(choice: str, was_enabled: bool) -> "str | None":
     former = get_option("arrays")
     if choice != "auto" and os.environ.get("HAKMEM_ARRAYS") != "off":
         _hakmem.option_set("arrays", choice)
+    reason = _settle_arrays()
+    if choice != "on" or get_option("arrays") != "on":
+        return None
+    way = _hakmem.arrays_state()[0]
+    if way == "off":
+        reason = _reason_of_arrays(way)
+    if reason is None:
+        return None
+    _hakmem.option_set("arrays", former)
+    if not was_enabled:
+        _hakmem.disable()
+    return f"NumPy's arrays cannot be served: {reason}"
+
+
+def _settle_arrays() -> "str | None":
+    """Look at NumPy, and be there when it is imported. The reason, where its arrays are to be served and cannot be."""
     reason = _hakmem.settle_arrays()
-    if reason is not None and choice == "on" and get_option("arrays") == "on":
-        _hakmem.option_set("arrays", former)
-        if not was_enabled:
-            _hakmem.disable()
-        return f"NumPy's arrays cannot be served: {reason}"
-    is_awaited = _hakmem.arrays_state()[0] == "awaited" and _hakmem.is_main_interpreter()
-    if is_awaited and _NumpyNotice not in sys.meta_path:
+    if _hakmem.arrays_state()[0] != "awaited" or not _hakmem.is_main_interpreter():
+        return reason
+    if _NumpyNotice not in sys.meta_path:
         sys.meta_path.insert(0, _NumpyNotice)
-    return None
+    return _hakmem.settle_arrays()  # another thread may have imported it before the finder was there
 
 
 def _plan_exit_table() -> None:

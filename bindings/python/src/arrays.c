@@ -20,6 +20,7 @@
 static const char *_Atomic way = "awaited";
 static char reason[NUMPY_REASON_BYTES];
 static bool says_refusal = true; /* once */
+static bool has_served;          /* then only the default handler counts, whatever this task has set for itself */
 
 static bool option_is(const hak_core_t *core, const char *name, const char *value) {
     char current[64];
@@ -35,7 +36,9 @@ static void follow_hooks(void) {
 }
 
 static const char *go(const char *chosen) {
-    if (strcmp(chosen, "raw") != 0) (void)hooks_serve_raw(false);
+    bool is_raw = strcmp(chosen, "raw") == 0;
+    if (!is_raw) (void)hooks_serve_raw(false);
+    has_served |= is_raw || strcmp(chosen, "handler") == 0;
     atomic_store(&way, chosen);
     follow_hooks();
     return arrays_refusal();
@@ -51,9 +54,8 @@ static bool data_come_from_raw(void) {
 static const char *settle_in_main(const hak_core_t *core) {
     if (detect_malloc_is_served()) return go("malloc");
     if (!numpy_handler_is_there()) return go("awaited");
-    bool was_served = strcmp(arrays_way(), "raw") == 0 || strcmp(arrays_way(), "handler") == 0;
     if (!numpy_handler_find(reason)) return go("refused");
-    if (!was_served && !numpy_handler_is_in_force(reason)) return go("refused");
+    if (!has_served && !numpy_handler_is_in_force(reason)) return go("refused");
     if (data_come_from_raw()) return go("raw");
     return go(numpy_handler_take(core, reason) ? "handler" : "refused");
 }

@@ -87,7 +87,6 @@ static PyObject *module_check(PyObject *module, PyObject *unused) {
 static PyObject *module_notice_options(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     hooks_notice_options();
-    (void)arrays_settle();
     Py_RETURN_NONE;
 }
 

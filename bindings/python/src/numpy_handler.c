@@ -50,7 +50,7 @@ static void **table;
 
 static const hak_core_t *core;  /* this and the next two are constant once the handler is taken */
 static NumpyAllocator previous; /* NumPy's own */
-static size_t huge_pages_from_bytes = SIZE_MAX;
+static size_t huge_pages_from_bytes = SIZE_MAX, huge_zeros_from_bytes = SIZE_MAX;
 static _Atomic hak_hook_mode_t mode = HAK_HOOK_PASS; /* relaxed: a request that reads an old value is served by it */
 
 enum { ALIGNMENT = 16, HUGE_PAGE_BYTES = 2 << 20, LONG_BYTES = 1 << 20 };
@@ -60,12 +60,11 @@ static hak_hook_mode_t current_mode(void) { return atomic_load_explicit(&mode, m
 /* The core's blocks of less lie on 8. */
 static size_t at_least_aligned(size_t size_bytes) { return size_bytes < ALIGNMENT ? ALIGNMENT : size_bytes; }
 
-/* As NumPy does it in its own functions (for zeros from 2.2 on), without which large arrays would be slower: the faults
- * of a huge page take a third of the time. The core's large blocks lie on 2 MiB; what is left at their end stays
- * without. */
-static void use_huge_pages(void *data, size_t size_bytes) {
+/* As NumPy does it in its own functions, without which large arrays would be slower: the faults of a huge page take a
+ * third of the time. The core's large blocks lie on 2 MiB; what is left at their end stays without. */
+static void use_huge_pages(void *data, size_t size_bytes, size_t from_bytes) {
     size_t whole_bytes = size_bytes & ~(size_t)(HUGE_PAGE_BYTES - 1);
-    if (size_bytes >= huge_pages_from_bytes && (uintptr_t)data % HUGE_PAGE_BYTES == 0)
+    if (size_bytes >= from_bytes && (uintptr_t)data % HUGE_PAGE_BYTES == 0)
         (void)madvise(data, whole_bytes, MADV_HUGEPAGE);
 }
 
@@ -83,7 +82,7 @@ static void *array_malloc(void *context, size_t size_bytes) {
     if (current_mode() == HAK_HOOK_PASS) return pass_malloc(context, size_bytes);
     void *data = core->malloc(at_least_aligned(size_bytes));
     if (data == NULL) return pass_malloc(context, size_bytes); /* the C library may have room left */
-    use_huge_pages(data, size_bytes);
+    use_huge_pages(data, size_bytes, huge_pages_from_bytes);
     return served(data, size_bytes);
 }
 
@@ -106,7 +105,7 @@ static void *array_calloc(void *context, size_t count, size_t size_bytes) {
         core->stats_passed(is_possible ? total_bytes : SIZE_MAX);
         return previous.calloc(context, count, size_bytes);
     }
-    use_huge_pages(data, total_bytes);
+    use_huge_pages(data, total_bytes, huge_zeros_from_bytes);
     return served(data, total_bytes);
 }
 
@@ -186,7 +185,11 @@ static bool has_own_functions(char *reason) {
     return true;
 }
 
-bool numpy_handler_is_taken(void) { return handler->allocator.free == array_free; }
+bool numpy_handler_is_taken(void) {
+    const NumpyAllocator *own = &handler->allocator;
+    return own->malloc == array_malloc && own->calloc == array_calloc && own->realloc == array_realloc &&
+           own->free == array_free;
+}
 
 bool numpy_handler_find(char *reason) {
     table = numpy_table();
@@ -252,6 +255,19 @@ static bool huge_pages_are_wanted(void) {
     return core->option_get("system_calls", value, sizeof value) != 0 || strcmp(value, "plain") != 0;
 }
 
+/* NumPy asks for huge pages for zeros from 2.2 on. Before, a sparse array of zeros has the OS pages that were written
+ * to. False: this NumPy is older, or does not say so. */
+static bool zeros_get_huge_pages(void) {
+    PyObject *version = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy.version");
+    PyObject *text = version != NULL ? PyObject_GetAttrString(version, "version") : NULL;
+    const char *numbers = text != NULL && PyUnicode_Check(text) ? PyUnicode_AsUTF8(text) : NULL;
+    unsigned major = 0, minor = 0;
+    bool is_known = numbers != NULL && sscanf(numbers, "%u.%u", &major, &minor) == 2;
+    Py_XDECREF(text);
+    PyErr_Clear();
+    return is_known && (major > 2 || (major == 2 && minor >= 2));
+}
+
 static bool can_be_changed(void) {
     uintptr_t place = (uintptr_t)handler;
     const char *path;
@@ -262,13 +278,20 @@ static bool can_be_changed(void) {
 /* The context stays. A request that another thread makes meanwhile finds functions that know the data of both. */
 bool numpy_handler_take(const hak_core_t *serving_core, char *reason) {
     if (numpy_handler_is_taken()) return true;
+    if (previous.malloc != NULL) { /* its arrays go back by these functions */
+        snprintf(reason, NUMPY_REASON_BYTES, "another copy of NumPy in this process is served");
+        return false;
+    }
     if (!can_be_changed()) {
         snprintf(reason, NUMPY_REASON_BYTES, "this NumPy's default data handler cannot be changed");
         return false;
     }
     core = serving_core;
     previous = handler->allocator;
-    if (huge_pages_are_wanted()) huge_pages_from_bytes = 2 * HUGE_PAGE_BYTES;
+    if (huge_pages_are_wanted()) {
+        huge_pages_from_bytes = 2 * HUGE_PAGE_BYTES;
+        if (zeros_get_huge_pages()) huge_zeros_from_bytes = huge_pages_from_bytes;
+    }
     atomic_thread_fence(memory_order_seq_cst);
     handler->allocator.free = array_free;
     handler->allocator.realloc = array_realloc;

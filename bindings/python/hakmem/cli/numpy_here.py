@@ -1,5 +1,6 @@
 """Which NumPy this environment has, and how hakmem serves its array data: for `hakmem status`. Imports no NumPy."""
 
+import os
 import re
 from typing import TypedDict
 
@@ -18,12 +19,12 @@ class ArraysStatus(TypedDict):
     reason: "str | None"
 
 
-def arrays_status() -> ArraysStatus:
-    """Say what enable() will do, in an interpreter that has not imported NumPy."""
+def arrays_status(obstacle: "str | None") -> ArraysStatus:
+    """Say what enable() will do, in an interpreter that has not imported NumPy. `obstacle`: why it refuses, if so."""
     version = _numpy_version()
     if version is None:
         return {"numpy": None, "served_by": None, "reason": "there is no NumPy in this environment"}
-    way, reason = _way_of(version)
+    way, reason = (None, "hakmem cannot be enabled here") if obstacle is not None else _way_of(version)
     return {"numpy": version, "served_by": way, "reason": reason}
 
 
@@ -38,15 +39,16 @@ def _numpy_version() -> "str | None":
 
 def _way_of(version: str) -> "tuple[str | None, str | None]":
     numbers = tuple(int(number) for number in re.findall("[0-9]+", version)[:2])
-    if not hakmem.options():
-        return None, _hakmem.obstacle()
     if _hakmem.malloc_is_served():
         return "malloc", None
     if hakmem.get_option("arrays") == "off":
         return None, "the option arrays is off"
+    if hakmem.get_option("tiny_use_superslab") == 0:
+        return None, "the option tiny_use_superslab is 0"
     if numbers < FIRST_WITH_HANDLER:
         return None, "NumPy before 1.22 has no data handler"
-    return ("handler" if numbers < FIRST_ON_RAW else "raw"), None
+    has_raw = "HAKMEM_DOMAINS" not in os.environ or "raw" in str(hakmem.get_option("domains")).split(",")
+    return ("raw" if numbers >= FIRST_ON_RAW and has_raw else "handler"), None
 
 
 TEXTS = {"raw": "CPython's raw domain", "handler": "NumPy's data handler", "malloc": "malloc"}

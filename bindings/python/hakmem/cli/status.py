@@ -77,7 +77,7 @@ def collect_status() -> "StatusReport":
         "enabled": hakmem.is_enabled(),
         "allocator": _hakmem.allocator_name(),
         "malloc_is_served": _hakmem.malloc_is_served(),
-        "arrays": arrays_status(),
+        "arrays": arrays_status(reason),
         "startup_files": startup_files.installed_files(),
         "changed_options": {
             row["name"]: {"value": row["value"], "default": row["default"]}

@@ -39,8 +39,8 @@ ARRAYS_TEXTS = {
     "raw": "served by hakmem, in CPython's raw domain",
     "handler": "served by hakmem, by NumPy's data handler",
     "malloc": "served by hakmem, as malloc is",
-    "awaited": "not served: NumPy was not imported in the main interpreter",
-    "off": "not served: HAKMEM_ARRAYS=off, enable(arrays='off') or disable()",
+    "awaited": "not served: hakmem saw no import of NumPy in the main interpreter; hakmem.arrays() there looks again",
+    "off": "not served: HAKMEM_ARRAYS=off, enable(arrays='off'), disable() or HAKMEM_TINY_USE_SUPERSLAB=0",
     "refused": "not served: hakmem.arrays() in the program says why",
 }
 
