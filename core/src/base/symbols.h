@@ -157,6 +157,7 @@
 #pragma redefine_extname large_usable_bytes hak_core_large_usable_bytes
 #pragma redefine_extname lock_acquire_slow hak_core_lock_acquire_slow
 #pragma redefine_extname lock_hands_count hak_core_lock_hands_count
+#pragma redefine_extname lock_holds_all hak_core_lock_holds_all
 #pragma redefine_extname lock_order_enter hak_core_lock_order_enter
 #pragma redefine_extname lock_order_leave hak_core_lock_order_leave
 #pragma redefine_extname lock_order_suspend hak_core_lock_order_suspend

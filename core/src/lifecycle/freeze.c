@@ -27,7 +27,11 @@ static void unlock_all(void) {
 /* Each purge of another thread is brief, but where threads purge all the time one may always be on its way. */
 enum { WAITS_MAX = 100, WAIT_MS = 1 };
 
+/* A hook of somebody else, between the core's and the fork, may check the core. */
+static _Thread_local unsigned freezes HAK_TLS_MODEL;
+
 void core_freeze(void) {
+    if (freezes++ > 0) return;
     purge_to_idle_bound(); /* before the others have to wait */
     helper_stop();
     lock_all();
@@ -36,9 +40,12 @@ void core_freeze(void) {
         os_sleep_ms(WAIT_MS);
         lock_all();
     }
+    lock_holds_all = true;
 }
 
 void core_release_locks(void) {
+    if (--freezes > 0) return;
+    lock_holds_all = false;
     unlock_all();
     helper_allow();
 }

@@ -2,7 +2,7 @@
  * lifecycle/freeze.h - holds the whole core still: for a fork, and for a check of all invariants.
  *
  * Layer: lifecycle. Thread rule: any thread, no lock held by the caller. Slow paths of other threads wait; their fast
- * paths go on, within their own magazines.
+ * paths go on, within their own magazines. The thread itself may call anything meanwhile, these functions, too.
  */
 #ifndef HAK_LIFECYCLE_FREEZE_H
 #define HAK_LIFECYCLE_FREEZE_H

@@ -27,7 +27,8 @@ void pool_lock_at_rest(Heap *heap, Lock *outer) {
 
 Heap *pool_take(HeapKind kind) {
     lock_acquire(&heap_list_lock);
-    Heap *heap = pool;
+    /* While this thread holds all locks it waits for nobody, and a new heap begins with its lock held, as all are. */
+    Heap *heap = lock_holds_all ? NULL : pool;
     if (heap != NULL) {
         pool = heap->next_pooled;
     } else {
@@ -35,6 +36,7 @@ Heap *pool_take(HeapKind kind) {
         if (heap != NULL) {
             heap->lock.rank = LOCK_RANK_HEAP;
             heap_list_add(heap);
+            if (lock_holds_all) lock_acquire(&heap->lock);
         }
     }
     lock_release(&heap_list_lock);

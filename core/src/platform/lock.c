@@ -18,6 +18,7 @@ static void cpu_pause(void) {
 
 void lock_acquire_slow(Lock *lock) {
     enum { SPIN_COUNT = 100 }; /* a critical section takes less than 1 us, a sleep 10 us */
+    if (lock_holds_all) return;
     for (int spin = 0; spin < SPIN_COUNT; spin++) {
         if (LOAD_RELAXED(lock->state) == 0 && lock_try_acquire(lock)) return;
         cpu_pause();
@@ -34,6 +35,7 @@ void lock_reset(Lock *lock) {
 }
 
 _Thread_local _Atomic uint64_t lock_hands_count HAK_TLS_MODEL;
+_Thread_local bool lock_holds_all HAK_TLS_MODEL;
 
 /* ---- The order ---- */
 

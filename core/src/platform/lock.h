@@ -53,6 +53,10 @@ HAK_INLINE void lock_hand_empties(void) {
 
 HAK_INLINE bool lock_is_hand_empty(void) { return LOAD_RELAXED(lock_hands_count) == 0; }
 
+/* The calling thread holds all locks (lifecycle/freeze.c): what it does meanwhile takes and releases none. The hooks of
+ * others come between the core's and the fork itself, and may allocate. */
+extern _Thread_local bool lock_holds_all HAK_TLS_MODEL;
+
 /* Unlocks, whoever holds it: for a child whose holder is a thread that it does not have. Wakes all who wait. */
 void lock_reset(Lock *lock);
 
@@ -75,7 +79,9 @@ HAK_INLINE void lock_acquire(Lock *lock) {
 HAK_INLINE void lock_release(Lock *lock) {
     lock_order_leave(lock);
     /* release; pairs with the acquire in lock_try_acquire and lock_acquire_slow */
-    if (HAK_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2)) lock_release_slow(lock);
+    if (HAK_LIKELY(!lock_holds_all) &&
+        HAK_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2))
+        lock_release_slow(lock);
     lock_hand_empties();
 }
 

@@ -112,11 +112,11 @@ static void start(uint32_t now_ms) {
 
 /* A futile helper counts as woken: a purge by the caller would be as futile. One that has ended before the thread that
  * makes it came back cannot be replaced yet, so the caller gives back. So does a guest in the memory of another
- * process: a helper that it started would end with it, at any moment. */
+ * process: a helper that it started would end with it, at any moment. And so does a thread that forks. */
 bool helper_wake(void) {
     enum { BROKEN_RETRY_MS = 1000, FUTILE_RETRY_MS = 30000 };
     inherited_put_right();
-    if (os_process_is_guest()) return false;
+    if (os_process_is_guest() || lock_holds_all) return false;
     lock_acquire(&helper_lock);
     uint32_t now_ms = (uint32_t)os_now_ms();
     bool is_to_retry = (helper_state == HELPER_BROKEN && os_has_aged(now_ms, helper_tried_ms, BROKEN_RETRY_MS)) ||
