@@ -68,7 +68,7 @@ def test_zero_wins(library: Library) -> None:
     assert output_of(library.exec(sys.executable, "-c", SHOW_MAPS, HAKMEM="0")) == "False\n"
     required = library.exec("--require", "true", HAKMEM="0")
     assert required.returncode == 1
-    assert required.stderr == "hakmem: error: HAKMEM=0 is set\n"
+    assert required.stderr == "hakmem: error: HAKMEM=0 is set, so true would run without hakmem; unset it\n"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,8 @@ def test_zero_wins(library: Library) -> None:
         (["--wrong", "true"], 2, "there is no option --wrong"),
         (["no-such-program"], 127, "there is no program no-such-program"),
         (["/no/such/program"], 127, "there is no program /no/such/program"),
+        (["/etc/passwd"], 126, "/etc/passwd is no program that may be executed"),
+        (["/etc/"], 126, "/etc/ is no program that may be executed"),
     ],
 )
 def test_bad_usage_is_one_line(library: Library, arguments: list[str], code: int, words: str) -> None:
@@ -86,6 +88,30 @@ def test_bad_usage_is_one_line(library: Library, arguments: list[str], code: int
     assert result.stderr.startswith("hakmem: error: ")
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+EXECUTE = ("execve", "execv", "execvp", "execvpe", "execl", "execlp", "execle", "fexecve")
+# The least that a thread may have; the program's own is 0.
+STACKS = (0, 16384)
+
+
+@pytest.mark.parametrize("stack_bytes", STACKS)
+@pytest.mark.parametrize("function", EXECUTE)
+def test_process_that_goes_on_as_another_program_stays_served(
+    library: Library, programs: Programs, function: str, stack_bytes: int
+) -> None:
+    if os.sysconf("SC_THREAD_STACK_MIN") > STACKS[1]:
+        pytest.skip("threads have larger stacks here")
+    result = library.exec(programs("executes"), function, str(stack_bytes))
+    assert library.file.name in output_of(result)
+
+
+@pytest.mark.parametrize("stack_bytes", STACKS)
+@pytest.mark.parametrize("function", ["posix_spawn", "posix_spawnp"])
+def test_child_runs_as_it_is(library: Library, programs: Programs, function: str, stack_bytes: int) -> None:
+    program = programs("executes")
+    assert library.file.name not in output_of(library.exec(program, function, str(stack_bytes)))
+    assert library.file.name in output_of(library.run(program, function, str(stack_bytes)))
 
 
 def require_not_served(library: Library, words: str, *command: str | Path, prints: str) -> None:

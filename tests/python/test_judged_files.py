@@ -52,6 +52,7 @@ CONTENTS = {
     "msan": (elf(OWN_LOADER, tail=b"\0__msan_init\0"), SANITIZED),
     "hwasan": (elf(OWN_LOADER, tail=b"\0__hwasan_init\0"), SANITIZED),
     "far behind": (elf(OWN_LOADER, tail=bytes(1_000_003) + b"__asan_init\0"), SANITIZED),
+    "a compiler's": (elf(OWN_LOADER, tail=b"\0__builtin___asan_init\0"), ""),
     "no sanitizer's": (elf(OWN_LOADER, tail=b"\0my_san_init\0"), ""),
     "cut": (PROGRAM[:70], ""),
     "cut in its loader": (PROGRAM[:125], ""),

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,19 +19,51 @@
 
 extern char **environ;
 
+/* ---- By path ---- */
+
+typedef int Execute(const char *name, char *const arguments[], char *const variables[]);
+
 /* The original was looked up before main, so a child made by vfork looks nothing up. */
+static int execute(Original original_name, const char *name, char *const arguments[], char *const variables[],
+                   FollowSize size) {
+    Execute *original = (Execute *)original_function(original_name);
+    if (size.pointers == 0) return original(name, arguments, variables);
+    char *filled[size.pointers], preload[size.preload_bytes];
+    follow_fill(filled, preload, variables);
+    return original(name, arguments, filled);
+}
+
 INTERPOSE int execve(const char *path, char *const arguments[], char *const variables[]) {
-    int (*original)(const char *, char *const[], char *const[]) =
-        (int (*)(const char *, char *const[], char *const[]))original_function(ORIGINAL_EXECVE);
-    size_t count = follow_count(path, variables, false);
-    if (count == 0) return original(path, arguments, variables);
-    char *filled[count];
-    FollowTexts texts;
-    follow_fill(filled, &texts, variables);
-    return original(path, arguments, filled);
+    return execute(ORIGINAL_EXECVE, path, arguments, variables, follow_size(path, variables, false));
 }
 
 INTERPOSE int execv(const char *path, char *const arguments[]) { return execve(path, arguments, environ); }
+
+/* ---- By descriptor ---- */
+
+enum { DESCRIPTOR_PATH_BYTES = sizeof "/proc/self/fd/" + 10 };
+
+/* Not by snprintf, which may allocate. */
+static void path_of_descriptor(char path[DESCRIPTOR_PATH_BYTES], int descriptor) {
+    char *end = stpcpy(path, "/proc/self/fd/");
+    unsigned divisor = 1, number = (unsigned)descriptor;
+    while (number / divisor >= 10) divisor *= 10;
+    for (; divisor > 0; divisor /= 10) *end++ = (char)('0' + number / divisor % 10);
+    *end = '\0';
+}
+
+INTERPOSE int fexecve(int descriptor, char *const arguments[], char *const variables[]) {
+    int (*original)(int, char *const[], char *const[]) =
+        (int (*)(int, char *const[], char *const[]))original_function(ORIGINAL_FEXECVE);
+    char path[DESCRIPTOR_PATH_BYTES];
+    if (descriptor < 0) return original(descriptor, arguments, variables);
+    path_of_descriptor(path, descriptor);
+    FollowSize size = follow_size(path, variables, false);
+    if (size.pointers == 0) return original(descriptor, arguments, variables);
+    char *filled[size.pointers], preload[size.preload_bytes];
+    follow_fill(filled, preload, variables);
+    return original(descriptor, arguments, filled);
+}
 
 /* ---- By name ---- */
 
@@ -54,19 +87,62 @@ static bool find(const char *name, char path[PATH_MAX]) {
     }
 }
 
-INTERPOSE int execvpe(const char *name, char *const arguments[], char *const variables[]) {
-    int (*original)(const char *, char *const[], char *const[]) =
-        (int (*)(const char *, char *const[], char *const[]))original_function(ORIGINAL_EXECVPE);
+/* Its stack is free again before the original function, which needs as much, is called. */
+static __attribute__((noinline)) FollowSize size_by_name(const char *name, char *const variables[], bool by_child) {
     char path[PATH_MAX];
-    size_t count = follow_is_on(false) && find(name, path) ? follow_count(path, variables, false) : 0;
-    if (count == 0) return original(name, arguments, variables);
-    char *filled[count];
-    FollowTexts texts;
-    follow_fill(filled, &texts, variables);
-    return original(name, arguments, filled);
+    bool is_found = follow_is_on(by_child) && find(name, path);
+    return is_found ? follow_size(path, variables, by_child) : (FollowSize){0, 1};
+}
+
+INTERPOSE int execvpe(const char *name, char *const arguments[], char *const variables[]) {
+    return execute(ORIGINAL_EXECVPE, name, arguments, variables, size_by_name(name, variables, false));
 }
 
 INTERPOSE int execvp(const char *name, char *const arguments[]) { return execvpe(name, arguments, environ); }
+
+/* ---- By a list of arguments ---- */
+
+static size_t count_arguments(const char *first, va_list list) {
+    size_t count = 1;
+    for (const char *argument = first; argument != NULL; argument = va_arg(list, const char *)) count++;
+    return count; /* with the NULL */
+}
+
+/* What comes behind the NULL is left. */
+static void take_arguments(char **arguments, const char *first, va_list *list) {
+    const char *argument = first;
+    for (; argument != NULL; argument = va_arg(*list, const char *)) *arguments++ = (char *)argument;
+    *arguments = NULL;
+}
+
+/* Declares `arguments`, and `list` behind them. */
+#define TAKE_LIST(first)                                   \
+    va_list list;                                          \
+    va_start(list, first);                                 \
+    size_t arguments_count = count_arguments(first, list); \
+    va_end(list);                                          \
+    char *arguments[arguments_count];                      \
+    va_start(list, first);                                 \
+    take_arguments(arguments, first, &list)
+
+INTERPOSE int execl(const char *path, const char *first, ...) {
+    TAKE_LIST(first);
+    va_end(list);
+    return execve(path, arguments, environ);
+}
+
+INTERPOSE int execlp(const char *name, const char *first, ...) {
+    TAKE_LIST(first);
+    va_end(list);
+    return execvpe(name, arguments, environ);
+}
+
+INTERPOSE int execle(const char *path, const char *first, ...) {
+    TAKE_LIST(first);
+    char *const *variables = va_arg(list, char *const *);
+    va_end(list);
+    return execve(path, arguments, variables);
+}
 
 /* ---- In a child ---- */
 
@@ -76,16 +152,13 @@ typedef int Spawn(pid_t *child, const char *name, const posix_spawn_file_actions
 static int spawn(Original original_name, pid_t *child, const char *name, const posix_spawn_file_actions_t *actions,
                  const posix_spawnattr_t *attributes, char *const arguments[], char *const variables[]) {
     Spawn *original = (Spawn *)original_function(original_name);
-    char found[PATH_MAX];
     int saved = errno;
     bool is_path = original_name == ORIGINAL_POSIX_SPAWN;
-    bool is_found = follow_is_on(true) && (is_path || find(name, found));
-    size_t count = is_found ? follow_count(is_path ? name : found, variables, true) : 0;
+    FollowSize size = is_path ? follow_size(name, variables, true) : size_by_name(name, variables, true);
     errno = saved;
-    if (count == 0) return original(child, name, actions, attributes, arguments, variables);
-    char *filled[count];
-    FollowTexts texts;
-    follow_fill(filled, &texts, variables);
+    if (size.pointers == 0) return original(child, name, actions, attributes, arguments, variables);
+    char *filled[size.pointers], preload[size.preload_bytes];
+    follow_fill(filled, preload, variables);
     return original(child, name, actions, attributes, arguments, filled);
 }
 

@@ -19,7 +19,14 @@
 #include "message.h"
 #include "program_file.h"
 
-enum { VARIABLES_MAX = 4096 };
+enum { VARIABLES_MAX = 4096, PRELOAD_BYTES_MAX = 8192 };
+
+static const char *const obstacles[] = {
+    [PROGRAM_STATIC] = " runs without hakmem: it is static, with its malloc inside\n",
+    [PROGRAM_PROTECTED] = " runs without hakmem: it has the rights of another user, so the loader preloads nothing\n",
+    [PROGRAM_SANITIZED] = " runs without hakmem: it is built with a sanitizer, which has a malloc of its own\n",
+    [PROGRAM_FOREIGN] = " runs without hakmem: it is for another machine, word size or C library\n",
+};
 
 /* Constant after follow_begin. */
 static struct {
@@ -63,41 +70,40 @@ bool follow_is_on(bool by_child) {
     return launched.library != NULL && (launched.follows_itself || is_same_process(by_child));
 }
 
-size_t follow_count(const char *path, char *const *variables, bool by_child) {
+FollowSize follow_size(const char *path, char *const *variables, bool by_child) {
     static char *const none[] = {NULL};
-    if (!follow_is_on(by_child) || path == NULL) return 0;
+    const FollowSize as_it_is = {0, 1};
+    if (!follow_is_on(by_child) || path == NULL) return as_it_is;
     if (variables == NULL) variables = none;
     bool is_own_file = is_itself(path);
-    if (!is_own_file && !is_same_process(by_child)) return 0;
-    if (environment_is_switched_off(variables, launched.follows_itself)) return 0;
-    if (environment_find(LAUNCH_VARIABLE, variables) != NULL) return 0;
+    if (!is_own_file && !is_same_process(by_child)) return as_it_is;
+    if (environment_is_switched_off(variables, launched.follows_itself)) return as_it_is;
+    if (environment_find(LAUNCH_VARIABLE, variables) != NULL) return as_it_is;
     ProgramKind kind = is_own_file ? PROGRAM_SERVABLE : program_file_kind(path); /* it is being served */
-    if (kind == PROGRAM_ABSENT) return 0;
+    if (kind == PROGRAM_ABSENT) return as_it_is;
     size_t count = 0;
     while (variables[count] != NULL) count++;
     const char *preload = environment_find(PRELOAD_VARIABLE, variables);
     size_t preload_bytes = strlen(launched.library) + (preload == NULL ? 0 : strlen(preload)) + sizeof PRELOAD_VARIABLE;
-    if (kind == PROGRAM_UNSERVABLE)
-        warn(path,
-             " runs without hakmem: it is static, has the rights of another user, is built with a sanitizer, or is"
-             " for another machine or C library\n");
-    else if (count > VARIABLES_MAX || preload_bytes >= sizeof(FollowTexts))
+    if (kind != PROGRAM_SERVABLE)
+        warn(path, obstacles[kind]);
+    else if (count > VARIABLES_MAX || preload_bytes >= PRELOAD_BYTES_MAX)
         warn(path, " runs without hakmem: its environment is too large; preload the library by LD_PRELOAD\n");
     else
-        return count + 3; /* two more variables, and NULL */
-    return 0;
+        return (FollowSize){count + 3, preload_bytes + 1}; /* two more variables, and NULL; a colon */
+    return as_it_is;
 }
 
-void follow_fill(char **filled, FollowTexts *texts, char *const *variables) {
+void follow_fill(char **filled, char *preload, char *const *variables) {
     bool had_preload = false;
-    char *end = stpcpy(stpcpy(texts->preload, PRELOAD_VARIABLE), launched.library);
+    char *end = stpcpy(stpcpy(preload, PRELOAD_VARIABLE), launched.library);
     for (; variables != NULL && *variables != NULL; variables++) {
         const char *former = had_preload ? NULL : environment_value(*variables, PRELOAD_VARIABLE);
         if (former != NULL) stpcpy(stpcpy(end, ":"), former);
         had_preload |= former != NULL;
-        *filled++ = former != NULL ? texts->preload : *variables;
+        *filled++ = former != NULL ? preload : *variables;
     }
-    if (!had_preload) *filled++ = texts->preload;
+    if (!had_preload) *filled++ = preload;
     *filled++ = had_preload ? launched.words : launched.words_unset;
     *filled = NULL;
 }

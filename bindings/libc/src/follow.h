@@ -7,7 +7,6 @@
 #ifndef HAKMEM_LIBC_FOLLOW_H
 #define HAKMEM_LIBC_FOLLOW_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,13 +17,16 @@ void follow_begin(const Launch *launch);
 /* False: this process executes no program that is followed. `by_child`: another process than this one executes it. */
 bool follow_is_on(bool by_child);
 
-/* How many pointers follow_fill writes, NULL included. 0: the program at `path` gets `variables` as they are. */
-size_t follow_count(const char *path, char *const *variables, bool by_child);
+/* What follow_fill writes: pointers, NULL included, and the text of LD_PRELOAD. The caller has both on its stack, which
+ * may be a small one. 0 pointers: the program gets its variables as they are. */
+typedef struct FollowSize {
+    size_t pointers, preload_bytes;
+} FollowSize;
+
+/* For the program at `path`. */
+FollowSize follow_size(const char *path, char *const *variables, bool by_child);
 
 /* The variables of a program that is followed. The library puts them back to the caller's before main. */
-typedef struct FollowTexts {
-    char preload[PATH_MAX + 4096];
-} FollowTexts;
-void follow_fill(char **filled, FollowTexts *texts, char *const *variables);
+void follow_fill(char **filled, char *preload, char *const *variables);
 
 #endif

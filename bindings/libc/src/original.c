@@ -19,6 +19,7 @@ static const char *const names[ORIGINAL_COUNT] = {
     [ORIGINAL_DLOPEN] = "dlopen",
     [ORIGINAL_EXECVE] = "execve",
     [ORIGINAL_EXECVPE] = "execvpe",
+    [ORIGINAL_FEXECVE] = "fexecve",
     [ORIGINAL_POSIX_SPAWN] = "posix_spawn",
     [ORIGINAL_POSIX_SPAWNP] = "posix_spawnp",
     [ORIGINAL_UNSHARE] = "unshare",

@@ -14,11 +14,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 2048, SCRIPTS_MAX = 4, PART_BYTES = 8192, SANITIZER_BYTES_MAX = 16 };
+enum { HEAD_BYTES = 2048, SCRIPTS_MAX = 4, PART_BYTES = 1 << 16, SANITIZER_BYTES_MAX = 32 };
+
+/* What is read of a file: too much for a thread's stack. */
+typedef struct Contents {
+    char head[HEAD_BYTES]; /* the beginning, and, where it is a script, the path of its interpreter */
+    char loader[PATH_MAX];
+    char part[PART_BYTES];
+} Contents;
 
 #ifdef __GLIBC__
 static const bool library_is_for_musl = false;
@@ -51,43 +59,46 @@ static bool gives_rights(int file, const struct stat *status) {
     return getuid() != 0 && fgetxattr(file, "security.capability", NULL, 0) > 0;
 }
 
-static ProgramKind kind_by_loader(int file, const ElfW(Ehdr) * elf) {
-    char loader[PATH_MAX];
+static ProgramKind kind_by_loader(int file, const ElfW(Ehdr) * elf, Contents *contents) {
+    char *loader = contents->loader;
     for (size_t index = 0; index < elf->e_phnum; index++) {
         ElfW(Phdr) header;
         off_t offset = (off_t)(elf->e_phoff + index * elf->e_phentsize);
         if (pread(file, &header, sizeof header, offset) != (ssize_t)sizeof header) return PROGRAM_ABSENT;
         if (header.p_type != PT_INTERP) continue;
-        size_t bytes = header.p_filesz < sizeof loader ? header.p_filesz : sizeof loader - 1;
+        size_t bytes = header.p_filesz < PATH_MAX ? header.p_filesz : PATH_MAX - 1;
         ssize_t length = pread(file, loader, bytes, (off_t)header.p_offset);
         if (length < 0) return PROGRAM_ABSENT;
         loader[length] = '\0';
-        return (strstr(loader, "ld-musl") != NULL) == library_is_for_musl ? PROGRAM_SERVABLE : PROGRAM_UNSERVABLE;
+        return (strstr(loader, "ld-musl") != NULL) == library_is_for_musl ? PROGRAM_SERVABLE : PROGRAM_FOREIGN;
     }
-    return PROGRAM_UNSERVABLE;
+    return PROGRAM_STATIC;
 }
 
-static bool ends_with(const char *begin, const char *end, const char *word) {
-    size_t bytes = strlen(word);
+/* Are the `bytes` bytes before `end` those of `word`? */
+static bool ends_with(const char *begin, const char *end, const char *word, size_t bytes) {
     return (size_t)(end - begin) >= bytes && memcmp(end - bytes, word, bytes) == 0;
 }
 
-/* A sanitizer ends its program where another malloc was preloaded. The parts that are read overlap by a name. */
-static bool has_sanitizer(int file) {
-    static const char start[] = "san_init"; /* behind __a, __t, __m, __hwa; with the NUL */
-    char part[PART_BYTES];
+/* A sanitizer ends its program where another malloc was preloaded. Its name stands alone between two NULs, as names of
+ * symbols do: a compiler has it in a longer one. The parts that are read overlap by a name. */
+static bool has_sanitizer(int file, char *part) {
+    static const char rest[] = "san_init"; /* with the NUL */
+    static const struct {
+        char word[8];
+        size_t bytes;
+    } starts[] = {{"\0__a", 4}, {"\0__t", 4}, {"\0__m", 4}, {"\0__hwa", 6}};
     ssize_t length;
-    for (off_t offset = 0; (length = pread(file, part, sizeof part, offset)) > SANITIZER_BYTES_MAX;
+    for (off_t offset = 0; (length = pread(file, part, PART_BYTES, offset)) > SANITIZER_BYTES_MAX;
          offset += length - SANITIZER_BYTES_MAX)
-        for (char *at = part; (at = memmem(at, (size_t)(part + length - at), start, sizeof start)) != NULL; at++)
-            if (ends_with(part, at, "__a") || ends_with(part, at, "__t") || ends_with(part, at, "__m") ||
-                ends_with(part, at, "__hwa"))
-                return true;
+        for (char *at = part; (at = memmem(at, (size_t)(part + length - at), rest, sizeof rest)) != NULL; at++)
+            for (size_t index = 0; index < sizeof starts / sizeof *starts; index++)
+                if (ends_with(part, at, starts[index].word, starts[index].bytes)) return true;
     return false;
 }
 
-/* `head` is the beginning of the file, and, where it is a script, becomes the path of its interpreter. */
-static ProgramKind kind_of_open_file(int file, char *head, bool *is_script) {
+static ProgramKind kind_of_open_file(int file, Contents *contents, bool *is_script) {
+    char *head = contents->head;
     struct stat status;
     ssize_t length = pread(file, head, HEAD_BYTES - 1, 0);
     if (length < 2 || fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return PROGRAM_ABSENT;
@@ -97,21 +108,30 @@ static ProgramKind kind_of_open_file(int file, char *head, bool *is_script) {
     ElfW(Ehdr) header;
     if ((size_t)length < sizeof header || memcmp(head, ELFMAG, SELFMAG) != 0) return PROGRAM_ABSENT;
     memcpy(&header, head, sizeof header);
-    if (!is_for_this_machine(&header) || gives_rights(file, &status)) return PROGRAM_UNSERVABLE;
-    ProgramKind kind = kind_by_loader(file, &header);
-    return kind == PROGRAM_SERVABLE && has_sanitizer(file) ? PROGRAM_UNSERVABLE : kind;
+    if (!is_for_this_machine(&header)) return PROGRAM_FOREIGN;
+    if (gives_rights(file, &status)) return PROGRAM_PROTECTED;
+    ProgramKind kind = kind_by_loader(file, &header, contents);
+    return kind == PROGRAM_SERVABLE && has_sanitizer(file, contents->part) ? PROGRAM_SANITIZED : kind;
 }
 
-ProgramKind program_file_kind(const char *path) {
-    char head[HEAD_BYTES];
+static ProgramKind kind_of_path(const char *path, Contents *contents) {
     for (int scripts = 0; scripts <= SCRIPTS_MAX; scripts++) {
         bool is_script = false;
         int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (file < 0) return PROGRAM_ABSENT;
-        ProgramKind kind = kind_of_open_file(file, head, &is_script);
+        ProgramKind kind = kind_of_open_file(file, contents, &is_script);
         close(file);
         if (!is_script) return kind;
-        path = head;
+        path = contents->head;
     }
     return PROGRAM_ABSENT;
+}
+
+/* Without memory for that it is not looked at, and runs as it is. */
+ProgramKind program_file_kind(const char *path) {
+    Contents *contents = mmap(NULL, sizeof *contents, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (contents == MAP_FAILED) return PROGRAM_ABSENT;
+    ProgramKind kind = kind_of_path(path, contents);
+    (void)munmap(contents, sizeof *contents);
+    return kind;
 }

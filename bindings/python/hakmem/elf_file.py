@@ -12,8 +12,9 @@ MAGIC = b"\x7fELF"
 LOADER_HEADER = 3  # PT_INTERP
 HEADERS_MAX = 1024
 PATH_BYTES_MAX = 4096
-SANITIZERS = (b"__a", b"__t", b"__m", b"__hwa")  # and behind it:
-SANITIZER_START = b"san_init\0"
+# A name of a symbol stands alone between two NULs; a compiler has it in longer ones.
+SANITIZERS = (b"\0__a", b"\0__t", b"\0__m", b"\0__hwa")  # and behind it:
+SANITIZER_REST = b"san_init\0"
 
 
 class ElfFile:
@@ -57,11 +58,11 @@ def read(path: str) -> "ElfFile | None":
 def has_sanitizer(path: str) -> bool:
     """Tell whether a file calls the run-time library of a sanitizer that brings a malloc. Raises OSError."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as contents:
-        place = contents.find(SANITIZER_START)
+        place = contents.find(SANITIZER_REST)
         while place >= 0:
-            if contents[max(place - 5, 0) : place].endswith(SANITIZERS):
+            if contents[max(place - 6, 0) : place].endswith(SANITIZERS):
                 return True
-            place = contents.find(SANITIZER_START, place + 1)
+            place = contents.find(SANITIZER_REST, place + 1)
     return False
 
 
