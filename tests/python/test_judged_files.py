@@ -20,20 +20,35 @@ REASON_OF_LIBRARY = " runs without hakmem: "
 NOBODY = 65534
 
 
-def elf(loader: bytes = b"", kind: bytes = b"\x02\x01", machine: int = 0, tail: bytes = b"") -> bytes:
-    """The head of a program: the machine's own where nothing else is said."""
+def elf(
+    loader: bytes = b"", kind: bytes = b"\x02\x01", machine: int = 0, tail: bytes = b"", sections_at: int = 0
+) -> bytes:
+    """The head of a program: the machine's own where nothing else is said. `sections_at`: of SECTIONS of them."""
     own = elf_file.read(sys.executable)
     assert own is not None
     head = b"\x7fELF" + kind + b"\x01" + bytes(9)
     order = "<" if kind[1:] == b"\x01" else ">"
     head += struct.pack(
-        order + "HHIQQQIHHHHHH", 2, machine or own.machine, 1, 0, 64, 0, 0, 64, 56, bool(loader), 0, 0, 0
+        order + "HHIQQQIHHHHHH",
+        *(2, machine or own.machine, 1, 0, 64, sections_at, 0, 64, 56, bool(loader)),
+        *((SECTION_BYTES, SECTIONS, 0) if sections_at else (0, 0, 0)),
     )
     if loader:
         head += struct.pack(order + "IIQQQQQQ", 3, 4, 120, 0, 0, len(loader) + 1, len(loader) + 1, 1)
     return head + loader + b"\0" + tail
 
 
+def elf_with_sections(tables_kind: int, names: bytes, size_bytes: int | None = None) -> bytes:
+    """A program with the names in its first section: of this kind (3: a string table) and size."""
+    names_at = len(elf(OWN_LOADER, sections_at=1))
+    sections_at = names_at + len(names)
+    size_bytes = len(names) if size_bytes is None else size_bytes
+    kinds = (tables_kind, *[8] * (SECTIONS - 1))
+    table = [struct.pack("<IIQQQQIIQQ", 0, kind, 0, 0, names_at, size_bytes, 0, 0, 1, 0) for kind in kinds]
+    return elf(OWN_LOADER, tail=names, sections_at=sections_at) + b"".join(table)
+
+
+SECTIONS, SECTION_BYTES = 3, 64
 OWN_LOADER = os.fsencode((elf_file.read(sys.executable) or elf_file.ElfFile(b"", 0, "")).loader)
 PROGRAM = elf(OWN_LOADER)
 SANITIZED = " is built with a sanitizer, which has a malloc of its own"
@@ -52,6 +67,12 @@ CONTENTS = {
     "msan": (elf(OWN_LOADER, tail=b"\0__msan_init\0"), SANITIZED),
     "hwasan": (elf(OWN_LOADER, tail=b"\0__hwasan_init\0"), SANITIZED),
     "far behind": (elf(OWN_LOADER, tail=bytes(1_000_003) + b"__asan_init\0"), SANITIZED),
+    "asan's symbol": (elf_with_sections(3, b"\0main\0__asan_init\0"), SANITIZED),
+    "a table that ends nowhere": (elf_with_sections(3, b"\0__asan_init\0", 1 << 62), SANITIZED),
+    "sections cut": (elf_with_sections(3, b"\0__asan_init\0")[:-70], SANITIZED),
+    "sections nowhere": (elf(OWN_LOADER, sections_at=1 << 40), ""),
+    "sections beyond every file": (elf(OWN_LOADER, sections_at=(1 << 64) - 1), ""),
+    "on the edge of a part": (elf_with_sections(3, bytes(65533) + b"__asan_init\0"), SANITIZED),
     "a compiler's": (elf(OWN_LOADER, tail=b"\0__builtin___asan_init\0"), ""),
     "no sanitizer's": (elf(OWN_LOADER, tail=b"\0my_san_init\0"), ""),
     "cut": (PROGRAM[:70], ""),
@@ -84,6 +105,11 @@ def errors_of(*command: str | Path) -> str:
     return subprocess.run(words, capture_output=True, text=True, timeout=60, env=clean_environment()).stderr
 
 
+def warns_by_library(launcher: Path, path: Path) -> bool:
+    """Whether the library says that it cannot serve the program, where a served process executes it."""
+    return f"hakmem: warning: {path}{REASON_OF_LIBRARY}" in errors_of(launcher, "sh", "-c", 'exec "$0"', path)
+
+
 def require_judged(launcher: Path, path: Path, reason: str) -> None:
     by_python = preload.obstacle_of_program(str(path))
     assert by_python.startswith(f"{path}{reason}") if reason else by_python == ""
@@ -93,8 +119,7 @@ def require_judged(launcher: Path, path: Path, reason: str) -> None:
     else:  # the kernel, or the shell that executes it, may say something
         assert all(str(path) in line for line in by_shell.splitlines()), by_shell
         assert "hakmem: " not in by_shell
-    by_library = errors_of(launcher, "sh", "-c", 'exec "$0"', path)
-    assert (f"hakmem: warning: {path}{REASON_OF_LIBRARY}" in by_library) == bool(reason), by_library
+    assert warns_by_library(launcher, path) == bool(reason)
 
 
 @pytest.fixture
@@ -118,8 +143,22 @@ def test_script_is_judged_by_its_interpreter(launcher: Path, tmp_path: Path, nam
     assert bool(found) == bool(reason)
     by_shell = errors_of(launcher, "--require", script)
     assert by_shell.startswith(f"hakmem: error: {interpreter}{reason}") if reason else "hakmem: " not in by_shell
-    by_library = errors_of(launcher, "sh", "-c", 'exec "$0"', script)
-    assert (f"hakmem: warning: {script}{REASON_OF_LIBRARY}" in by_library) == bool(reason), by_library
+    assert warns_by_library(launcher, script) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        elf_with_sections(1, b"\0__asan_init\0"),
+        elf_with_sections(3, b"\0main\0__asan_init\0", len(b"\0main\0__asan")),
+    ],
+    ids=["a text of the program", "behind its string table"],
+)
+def test_name_outside_of_string_tables(launcher: Path, tmp_path: Path, content: bytes) -> None:
+    """It is no symbol. The script, which cannot look at sections, takes it for one."""
+    path = executable(tmp_path / "program", content)
+    assert preload.obstacle_of_program(str(path)) == ""
+    assert not warns_by_library(launcher, path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")

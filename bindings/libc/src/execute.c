@@ -91,7 +91,7 @@ static bool find(const char *name, char path[PATH_MAX]) {
 static __attribute__((noinline)) FollowSize size_by_name(const char *name, char *const variables[], bool by_child) {
     char path[PATH_MAX];
     bool is_found = follow_is_on(by_child) && find(name, path);
-    return is_found ? follow_size(path, variables, by_child) : (FollowSize){0, 1};
+    return is_found ? follow_size(path, variables, by_child) : (FollowSize){0};
 }
 
 INTERPOSE int execvpe(const char *name, char *const arguments[], char *const variables[]) {

@@ -72,7 +72,7 @@ bool follow_is_on(bool by_child) {
 
 FollowSize follow_size(const char *path, char *const *variables, bool by_child) {
     static char *const none[] = {NULL};
-    const FollowSize as_it_is = {0, 1};
+    const FollowSize as_it_is = {0};
     if (!follow_is_on(by_child) || path == NULL) return as_it_is;
     if (variables == NULL) variables = none;
     bool is_own_file = is_itself(path);

@@ -80,20 +80,39 @@ static bool ends_with(const char *begin, const char *end, const char *word, size
     return (size_t)(end - begin) >= bytes && memcmp(end - bytes, word, bytes) == 0;
 }
 
-/* A sanitizer ends its program where another malloc was preloaded. Its name stands alone between two NULs, as names of
- * symbols do: a compiler has it in a longer one. The parts that are read overlap by a name. */
-static bool has_sanitizer(int file, char *part) {
+/* Does the name of a symbol that every sanitizer has stand alone, between two NULs, in this range? The parts that are
+ * read overlap by a name. */
+static bool has_sanitizer_name(int file, off_t begin, off_t end, char *part) {
     static const char rest[] = "san_init"; /* with the NUL */
     static const struct {
         char word[8];
         size_t bytes;
     } starts[] = {{"\0__a", 4}, {"\0__t", 4}, {"\0__m", 4}, {"\0__hwa", 6}};
     ssize_t length;
-    for (off_t offset = 0; (length = pread(file, part, PART_BYTES, offset)) > SANITIZER_BYTES_MAX;
-         offset += length - SANITIZER_BYTES_MAX)
+    for (off_t offset = begin; offset < end; offset += length - SANITIZER_BYTES_MAX) {
+        size_t wanted = end - offset < PART_BYTES ? (size_t)(end - offset) : PART_BYTES;
+        if ((length = pread(file, part, wanted, offset)) <= 0) return false;
         for (char *at = part; (at = memmem(at, (size_t)(part + length - at), rest, sizeof rest)) != NULL; at++)
             for (size_t index = 0; index < sizeof starts / sizeof *starts; index++)
                 if (ends_with(part, at, starts[index].word, starts[index].bytes)) return true;
+        if (length <= SANITIZER_BYTES_MAX) return false;
+    }
+    return false;
+}
+
+/* A sanitizer ends its program where another malloc was preloaded. Names of symbols are in string tables; a file that
+ * has no table of its sections is searched as a whole. */
+static bool has_sanitizer(int file, const ElfW(Ehdr) * elf, off_t file_bytes, char *part) {
+    ElfW(Shdr) section;
+    if (elf->e_shnum == 0 || elf->e_shentsize != sizeof section) return has_sanitizer_name(file, 0, file_bytes, part);
+    for (size_t index = 0; index < elf->e_shnum; index++) {
+        off_t offset = (off_t)(elf->e_shoff + index * sizeof section);
+        if (pread(file, &section, sizeof section, offset) != (ssize_t)sizeof section) return false;
+        off_t begin = (off_t)section.sh_offset;
+        if (section.sh_type != SHT_STRTAB || begin < 0 || begin > file_bytes) continue;
+        off_t end = section.sh_size < (size_t)(file_bytes - begin) ? begin + (off_t)section.sh_size : file_bytes;
+        if (has_sanitizer_name(file, begin, end, part)) return true;
+    }
     return false;
 }
 
@@ -111,7 +130,8 @@ static ProgramKind kind_of_open_file(int file, Contents *contents, bool *is_scri
     if (!is_for_this_machine(&header)) return PROGRAM_FOREIGN;
     if (gives_rights(file, &status)) return PROGRAM_PROTECTED;
     ProgramKind kind = kind_by_loader(file, &header, contents);
-    return kind == PROGRAM_SERVABLE && has_sanitizer(file, contents->part) ? PROGRAM_SANITIZED : kind;
+    bool is_sanitized = kind == PROGRAM_SERVABLE && has_sanitizer(file, &header, status.st_size, contents->part);
+    return is_sanitized ? PROGRAM_SANITIZED : kind;
 }
 
 static ProgramKind kind_of_path(const char *path, Contents *contents) {

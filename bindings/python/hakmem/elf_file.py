@@ -4,17 +4,24 @@ The preloaded library judges by the same rules (bindings/libc/src/program_file.c
 the program alone, since a process with it has a second core.
 """
 
-import mmap
 import os
 import struct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
 MAGIC = b"\x7fELF"
 LOADER_HEADER = 3  # PT_INTERP
+STRING_TABLE = 3  # SHT_STRTAB
 HEADERS_MAX = 1024
 PATH_BYTES_MAX = 4096
+PART_BYTES = 1 << 16
 # A name of a symbol stands alone between two NULs; a compiler has it in longer ones.
 SANITIZERS = (b"\0__a", b"\0__t", b"\0__m", b"\0__hwa")  # and behind it:
 SANITIZER_REST = b"san_init\0"
+SANITIZER_BYTES_MAX = 32
 
 
 class ElfFile:
@@ -33,8 +40,7 @@ def read(path: str) -> "ElfFile | None":
         head = file.read(64)
         if head[:4] != MAGIC or len(head) < 52 or head[4] not in (1, 2) or head[5] not in (1, 2):
             return None
-        order = "<" if head[5] == 1 else ">"
-        is_64_bit = head[4] == 2
+        is_64_bit, order = _layout(head)
         if is_64_bit and len(head) < 64:
             return None
         (machine,) = struct.unpack_from(f"{order}H", head, 18)
@@ -56,13 +62,46 @@ def read(path: str) -> "ElfFile | None":
 
 
 def has_sanitizer(path: str) -> bool:
-    """Tell whether a file calls the run-time library of a sanitizer that brings a malloc. Raises OSError."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as contents:
-        place = contents.find(SANITIZER_REST)
+    """Tell whether an ELF file calls the run-time library of a sanitizer that brings a malloc. Raises OSError."""
+    with open(path, "rb") as file:
+        return any(_has_sanitizer_name(file, begin, end) for begin, end in _string_tables(file))
+
+
+def _layout(head: bytes) -> "tuple[bool, str]":
+    """Tell whether the words have 64 bits, and the byte order as struct wants it."""
+    return head[4] == 2, "<" if head[5] == 1 else ">"
+
+
+def _string_tables(file: "BinaryIO") -> "Iterator[tuple[int, int]]":
+    """Tell where names of symbols begin and end; all of a file without a table of its sections."""
+    file_bytes = os.fstat(file.fileno()).st_size
+    head = file.read(64)
+    is_64_bit, order = _layout(head)
+    (offset,) = struct.unpack_from(f"{order}{'Q' if is_64_bit else 'I'}", head, 40 if is_64_bit else 32)
+    header_bytes, count = struct.unpack_from(f"{order}HH", head, 58 if is_64_bit else 46)
+    layout = struct.Struct(f"{order}4xI16xQQ" if is_64_bit else f"{order}4xI8xII")
+    if count == 0 or header_bytes != layout.size + (24 if is_64_bit else 16):
+        yield 0, file_bytes
+        return
+    for index in range(count):
+        file.seek(offset + index * header_bytes)
+        header = file.read(layout.size)
+        if len(header) < layout.size:
+            return
+        kind, begin, size_bytes = layout.unpack(header)
+        if kind == STRING_TABLE:
+            yield begin, min(begin + size_bytes, file_bytes)
+
+
+def _has_sanitizer_name(file: "BinaryIO", begin: int, end: int) -> bool:
+    for offset in range(begin, end, PART_BYTES):
+        file.seek(offset)
+        part = file.read(min(PART_BYTES + SANITIZER_BYTES_MAX, end - offset))
+        place = part.find(SANITIZER_REST)
         while place >= 0:
-            if contents[max(place - 6, 0) : place].endswith(SANITIZERS):
+            if part.endswith(SANITIZERS, max(place - 6, 0), place):
                 return True
-            place = contents.find(SANITIZER_REST, place + 1)
+            place = part.find(SANITIZER_REST, place + 1)
     return False
 
 

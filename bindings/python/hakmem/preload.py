@@ -47,7 +47,7 @@ def obstacle_of_program(path: str) -> str:
             interpreter = _interpreter_of(path)
             if not interpreter:
                 return _obstacle_of_rights(path) or _obstacle_of_contents(path)
-        except (OSError, ValueError):
+        except (OSError, ValueError, OverflowError):  # the last one: a table lies beyond every file
             return ""  # it can be executed without being read
         path = interpreter
     return ""
