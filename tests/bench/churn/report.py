@@ -41,7 +41,7 @@ def all_tables(results: ChurnResults) -> RenderableType:
         figure_table(results, "page faults, thousands", _thousands(results, figures.faults)),
     ]
     if results.failures():
-        tables.append(memory_tables.failure_table(results))
+        tables.append(memory_tables.failure_table(results.failures()))
     return Group(*(part for made in tables for part in (made, "")))
 
 

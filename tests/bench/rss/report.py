@@ -77,5 +77,5 @@ def all_tables(results: Results) -> RenderableType:
     if OURS in results.peers:
         tables.append(floor_table(results))
     if results.failures():
-        tables.append(memory_tables.failure_table(results))
+        tables.append(memory_tables.failure_table(results.failures()))
     return Group(*(part for made in tables for part in (made, "")))

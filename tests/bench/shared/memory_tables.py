@@ -69,6 +69,6 @@ def cpu_tables(results: Results) -> list[RenderableType]:
     return [cpu_table(results), *spread, cpu_ratio_table(results)]
 
 
-def failure_table(results: Results) -> RenderableType:
-    rows = [[sample.workload, sample.peer, sample.failure] for sample in results.failures()]
+def failure_table(failures: Sequence[Sample]) -> RenderableType:
+    rows = [[sample.workload, sample.peer, sample.failure] for sample in failures]
     return table("failed", ["workload", "peer", "why"], rows)
