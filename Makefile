@@ -7,6 +7,7 @@ PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST_ARGS ?=
 RUNS ?= 3
+NUMPY ?=
 SHORT ?=
 BENCH_ARGS ?=
 CHECK_ARGS ?=
@@ -24,7 +25,7 @@ ifeq ($(python_tag)$(filter python3,$(PYTHON)),)
 $(error PYTHON=$(PYTHON) is not a Python that runs; name one, as in: make $(firstword $(MAKECMDGOALS)) PYTHON=python3)
 endif
 endif
-venv := $(CURDIR)/build/venv/$(python_tag)
+venv := $(CURDIR)/build/venv/$(python_tag)$(addprefix -numpy-,$(NUMPY))
 venv_python := $(venv)/bin/python
 pip := $(venv_python) -m pip --quiet --disable-pip-version-check
 
@@ -41,7 +42,7 @@ package_sources := $(shell find core swig bindings/libc bindings/python cmake CM
 	check-python check-lua check-core \
 	demo-here wheel-here bench-rss bench-rss-here bench-speed bench-speed-here bench-trace bench-trace-here \
 	bench-tuning bench-tuning-here bench-native bench-lua bench-lua-here bench-process bench-process-here \
-	bench-churn bench-churn-here
+	bench-churn bench-churn-here bench-arrays bench-arrays-here
 
 help: ## Show this list
 	@echo "make TARGET [PYTHON=$(PYTHON)] [JOBS=$(JOBS)]"
@@ -107,6 +108,10 @@ bench-process: ## Whole programs with libraries in C: memory and time against th
 	@.ci/check-system $(bench_python) python bench tcmalloc-wanted
 	@$(MAKE) --no-print-directory bench-process-here PYTHON=$(bench_python)
 
+bench-arrays: ## NumPy's arrays: memory after a drop, time by size (NUMPY=1.26.4, RUNS=3, SHORT=1)
+	@.ci/check-system $(bench_python) python bench
+	@$(MAKE) --no-print-directory bench-arrays-here PYTHON=$(bench_python)
+
 bench-churn: ## Programs that build and drop over and over: time and memory against the peers (RUNS=3, SHORT=1)
 	@.ci/check-system $(bench_python) python lua-wanted bench
 	@$(MAKE) --no-print-directory bench-churn-here PYTHON=$(bench_python)
@@ -168,6 +173,10 @@ bench-lua-here: $(venv)/bench-tools-installed $(venv)/build-tools-installed buil
 bench-process-here: $(venv)/bench-tools-installed $(venv)/process-libraries-installed build/bench/mimalloc/fetched
 	@PYTHONPATH=tests $(venv_python) -m bench.process --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
 
+bench-arrays-here: $(venv)/bench-tools-installed $(venv)/process-libraries-installed \
+		$(venv)/churn-libraries-installed build/bench/mimalloc/fetched
+	@PYTHONPATH=tests $(venv_python) -m bench.arrays --runs $(RUNS) $(if $(SHORT),--short) $(BENCH_ARGS)
+
 # Without Lua its programs are left out, with a word.
 bench-churn-here: $(venv)/bench-tools-installed $(venv)/churn-libraries-installed build/bench/mimalloc/fetched bench-native
 	@if found=$$(bindings/lua/find-lua "$(LUA)" 2>/dev/null) && abi=$${found#* } && $(bench_lua_host); then :; else host=; fi; \
@@ -224,10 +233,11 @@ $(venv)/bench-tools-installed: $(venv)/hakmem-installed
 # Not for every interpreter there are all of them; workloads without theirs are left out, with a word.
 $(venv)/process-libraries-installed: pyproject.toml $(venv)/created
 	@echo "Installing the libraries of the workloads"
-	@if $(pip) install --only-binary :all: --group process; then touch $@; fi
+	@if $(pip) install --only-binary :all: --group process $(if $(NUMPY),&& $(pip) install --only-binary :all: numpy==$(NUMPY)); \
+		then touch $@; fi
 
 $(venv)/churn-libraries-installed: pyproject.toml $(venv)/created
-	@echo "Installing gunicorn, of which one program is a worker"
+	@echo "Installing gunicorn, of which some programs are workers"
 	@if $(pip) install --only-binary :all: --group churn; then touch $@; fi
 
 # A peer of the benchmarks, the newest there is; without a network the benchmarks say that it is not there.

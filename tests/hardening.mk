@@ -55,7 +55,7 @@ test-aarch64: ## Run the C tests for aarch64, in an emulator
 peer-cpython: check-python ## Run CPython's own test suite on hakmem and on stock (FULL=1, ALL=1: malloc too)
 	@$(MAKE) --no-print-directory peer-cpython-here
 
-peer-packages: check-python ## Run the own tests of NumPy, lxml and SQLAlchemy under `hakmem run --all` and on stock
+peer-packages: check-python ## Run the own tests of NumPy, pandas, lxml, SQLAlchemy under `hakmem run --all` and on stock
 	@$(MAKE) --no-print-directory peer-packages-here
 
 # No test takes the time of the other test runs.

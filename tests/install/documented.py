@@ -42,6 +42,12 @@ TARGETS = {
     "make bench-process": Row(
         LONG, f'make bench-process SHORT=1 BENCH_ARGS="--kept 1 --peers hakmem-all {OUT}"', "process.json", 900
     ),
+    "make bench-arrays": Row(
+        LONG,
+        f'make bench-arrays SHORT=1 BENCH_ARGS="--workloads memory,times --peers hakmem {OUT}"',
+        "arrays.json",
+        900,
+    ),
     "make bench-churn": Row(
         HERE,
         'make bench-churn RUNS=1 BENCH_ARGS="--scale 0.02 --peers hakmem'

@@ -19,9 +19,10 @@ from bench.churn.more_programs import MORE_PROGRAMS, RestedByteArrays, RestedDoc
 from bench.churn.programs import PROGRAMS, SERVICES, JsonDocument, as_service
 from bench.churn.results import ChurnResults
 from bench.churn.rounds import Rounds
-from bench.churn.runner import STRETCHES, ChurnSample, Start, measure, stretches
+from bench.churn.runner import STRETCHES, ChurnSample, measure, stretches
 from bench.lua import runner as lua
 from bench.shared import command
+from bench.shared.child import Start
 from bench.shared.peers import Peer, clean_environment
 from bench.shared.results import MEBIBYTE
 from bench.shared.tables import console

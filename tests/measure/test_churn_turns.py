@@ -8,10 +8,11 @@ import pytest
 from bench.churn import cases
 from bench.churn.contenders import OURS, STOCK, UNLIMITED
 from bench.churn.programs import PROGRAMS, SERVICES
-from bench.churn.runner import Start
-from bench.churn.turns import TurnResults, Turns, judge_turns, measure_by_turns, turns_table
+from bench.churn.turns import TurnResults, judge_turns, turns_table
+from bench.shared.child import Start
 from bench.shared.peers import Peer
 from bench.shared.tables import console
+from bench.shared.turns import Turns, measure_by_turns
 
 
 def turns(ours: float, unlimited: float, rounds: int = 20) -> TurnResults:

@@ -10,6 +10,7 @@ import json
 import sys
 from typing import Any
 
+import psutil
 import pytest
 from python_support import clean_environment, output_of, run
 
@@ -24,6 +25,7 @@ if sys.argv[1] == "hakmem":
     hakmem.enable()
 import numpy
 peak_bytes = 0
+free_bytes = []  # of the machine, where a story notes them
 def resident_bytes():
     with open("/proc/self/smaps_rollup") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith("Rss:"))
@@ -70,14 +72,26 @@ def in_child(story):
     global base_bytes
     base_bytes = resident_bytes()
     return story()
+def free_of_machine():
+    with open("/proc/meminfo") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemFree:"))
+def large_ones():
+    free_bytes.append(free_of_machine())
+    rows = [numpy.ones(mebibytes << 17) for mebibytes in (4, 8, 40) for _ in range(800 // mebibytes)]
+    free_bytes.append(free_of_machine())
 resident_bytes()
 base_bytes = resident_bytes()
 kept = globals()[sys.argv[3]](globals()[sys.argv[2]])
 gc.collect()
 time.sleep(0.8)  # well above purge_delay_ms, and nothing calls the allocator meanwhile
-print(json.dumps([base_bytes, peak_bytes, resident_bytes(), hakmem.arrays()["served_by"]]))
+figures = [base_bytes, peak_bytes, resident_bytes(), hakmem.arrays()["served_by"]]
+print(json.dumps([*free_bytes, free_of_machine()] if free_bytes else figures))
 sys.stdout.flush()
 """
+
+
+def free_bytes() -> int:
+    return psutil.virtual_memory().free
 
 
 def figures_of(allocator: str, story: str, place: str) -> Any:
@@ -105,3 +119,13 @@ def test_scattered_survivors_pin_little(place: str) -> None:
     assert (way in ("raw", "handler"), stock_way) == (True, None)
     assert peak - base > 300 * MIB
     assert idle - base <= 0.25 * (stock_idle - stock_base), (base, idle, stock_base, stock_idle)
+
+
+@pytest.mark.skipif(free_bytes() < 4 << 30, reason="the machine has less than 4 GiB of free memory")
+@PLACES
+def test_dropped_arrays_are_free_memory_of_the_machine(place: str) -> None:
+    """Resident memory that the kernel may take later, as by MADV_FREE, would not be."""
+    before, at_peak, after = figures_of("hakmem", "large_ones", place)
+    held = before - at_peak
+    assert held > 1500 * MIB
+    assert before - after <= 0.25 * held, (before, at_peak, after)

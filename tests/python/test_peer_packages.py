@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from peer.compare import Listed
 from peer.outcome import TOO_LONG, Outcome
-from peer.packages.__main__ import nothing_ran, run_file
+from peer.packages.__main__ import UNDER_HAKMEM, WITH_MALLOC, nothing_ran, run_file
 from peer.packages.suites import LISTED, NO_SETTINGS, Suite
 from peer.side_by_side import compare_file, report
 
@@ -32,7 +32,7 @@ def test_of_values(value):
 
 
 def run(folder: Path, file: str, is_hakmem: bool) -> Outcome:
-    return run_file(sys.executable, SUITE, folder, file, is_hakmem)
+    return run_file(sys.executable, SUITE, folder, file, [*UNDER_HAKMEM, *WITH_MALLOC] if is_hakmem else [])
 
 
 def test_what_ends_differently_is_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,11 +50,17 @@ def test_what_ends_differently_is_seen(tmp_path: Path, capsys: pytest.CaptureFix
     assert nothing_ran("it", [found]) == 0
 
 
+def test_objects_alone_are_served_without_malloc(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text("import hakmem\n\ndef test_it():\n    assert hakmem.is_enabled()\n" + TESTS)
+    found = run_file(sys.executable, SUITE, tmp_path, "test_one.py", UNDER_HAKMEM)
+    assert (found.end, found.count("passed")) == ("exit code 0", 4)
+
+
 def test_run_writes_into_a_folder_of_its_own(tmp_path: Path) -> None:
     """SQLAlchemy's tests share database files of the folder that they run in, and files are run at the same time."""
     (tmp_path / "test_one.py").write_text("def test_it():\n    open('left', 'x')\n")
     suite = Suite([], ["test_*.py"], options=NO_SETTINGS)
-    ends = [run_file(sys.executable, suite, tmp_path, "test_one.py", False).end for _ in range(2)]
+    ends = [run_file(sys.executable, suite, tmp_path, "test_one.py", []).end for _ in range(2)]
     assert ends == ["exit code 0"] * 2
     assert [each.name for each in tmp_path.iterdir()] == ["test_one.py"]
 

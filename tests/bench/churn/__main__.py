@@ -17,10 +17,11 @@ from bench.churn.report import all_tables
 from bench.churn.results import ChurnResults
 from bench.churn.runner import ChurnSample, measure
 from bench.churn.targets import judge
-from bench.churn.turns import TurnResults, judge_turns, measure_by_turns, turns_table
+from bench.churn.turns import TurnResults, judge_turns, turns_table
 from bench.shared import command, machine, peers, tables
 from bench.shared.command import words
 from bench.shared.results import compare_digests
+from bench.shared.turns import measure_by_turns
 
 
 def parse_arguments() -> argparse.Namespace:

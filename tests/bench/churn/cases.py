@@ -14,8 +14,8 @@ from bench.churn.changing import CHANGING
 from bench.churn.contenders import in_c, in_lua
 from bench.churn.more_programs import MORE_PROGRAMS
 from bench.churn.programs import PROGRAMS, SERVICES
-from bench.churn.runner import Start
 from bench.lua import runner as lua
+from bench.shared.child import Start
 from bench.shared.peers import Peer, command_for, environment_for
 
 PYTHON_PATH = Path(__file__).resolve().parents[2]

@@ -7,21 +7,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from bench.churn.watch import mean_until_line, used_by
-from bench.shared.child import Child, started
+from bench.shared.child import Child, Start, started
 from bench.shared.runner import TIMEOUT_SECONDS, Sample, follow_to_drop, follow_to_end
 
 IDLE_SECONDS = 0.6
 STRETCHES = 12  # of a program's rounds: a quarter of a second each
 DIGEST = ("digest", "survivors", "sum")  # what a child's last line has of it: Python's, then Lua's
-
-
-@dataclass
-class Start:
-    """How a program is started under a peer, and what must be among its mappings then."""
-
-    command: Sequence[str]
-    environment: dict[str, str]
-    mapped_file: str
 
 
 @dataclass

@@ -166,6 +166,19 @@ class ShrinkingCache(Workload):
         self.survivors = [(key, entry[0], len(entry[1])) for key, entry in self.cache.items()]
 
 
+class ChurnThenDrop(Workload):
+    """Builds 60 MB and drops it over and over, ten seconds long: an allocator may learn to hold them. Then all goes."""
+
+    rounds = 400
+
+    def grow(self) -> None:
+        pick = random.Random(9).randrange
+        sizes_bytes = [pick(1000, 1501) for _ in range(50_000)]
+        for _ in range(self.count(self.rounds)):
+            self.held = None
+            self.held = [bytes(size_bytes) for size_bytes in sizes_bytes]
+
+
 # ---- Threads ----
 
 
@@ -260,6 +273,7 @@ WORKLOADS: dict[str, type[Workload]] = {
     "bytes 700..2048 1 %": BytesSurvivors,
     "growing lists": GrowingLists,
     "shrinking cache": ShrinkingCache,
+    "churn and a drop": ChurnThenDrop,
     "through a queue": ThroughQueue,
     "blocked threads": BlockedThreads,
 }

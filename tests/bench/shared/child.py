@@ -14,12 +14,22 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 
 class ChildFailed(Exception):
     """The child ended badly, hung, or was not what it was started as."""
+
+
+@dataclass
+class Start:
+    """How a program is started under a peer, and what must be among its mappings then."""
+
+    command: Sequence[str]
+    environment: dict[str, str]
+    mapped_file: str
 
 
 class Child:

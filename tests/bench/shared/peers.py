@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hakmem.measure.allocators import LEAN, LIBRARY_FOLDERS, find_library, hakmem_options, python_allocators, word_of
+from hakmem.measure.allocators import (
+    LEAN,
+    LIBRARY_FOLDERS,
+    WHOLE,
+    find_library,
+    hakmem_options,
+    python_allocators,
+    word_of,
+)
 
 from bench.shared.command import check_names, refuse
 
@@ -142,11 +150,18 @@ def process_peers(mimalloc_folder: Path) -> list[Peer]:
     ]
 
 
+def array_peers(mimalloc_folder: Path) -> list[Peer]:
+    """Those that give memory of arrays back, or are said to: the C library does with fixed thresholds."""
+    names = ("glibc", "glibc trim 64 KiB", LEAN["jemalloc"][0], LEAN["mimalloc"][0], "hakmem", WHOLE)
+    known = {peer.name: peer for peer in process_peers(mimalloc_folder)}
+    stock, *others = [known[name] for name in names]
+    return [stock, _python_mimalloc(), *others]
+
+
 def _hakmem_for_all() -> Peer:
     """The C library's malloc, too, as `hakmem compare` starts it."""
-    name = "hakmem, all"
-    found = next(row for row in python_allocators(sys.executable) if row.name == name)
-    return Peer(name, found.launcher, found.environment, found.mapped_file, found.version, found.missing)
+    found = next(row for row in python_allocators(sys.executable) if row.name == WHOLE)
+    return Peer(WHOLE, found.launcher, found.environment, found.mapped_file, found.version, found.missing)
 
 
 def pass_through_peer(extension_folder: Path) -> Peer:

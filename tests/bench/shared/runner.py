@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.shared.child import Child, started
+from bench.shared.child import Child, Start, started
 from bench.shared.peers import Peer, command_for, environment_for
 
 TIMEOUT_SECONDS = 240
@@ -39,10 +39,14 @@ class Sample:
 
 
 def measure(workload: str, peer: Peer, program: Sequence[str], python_path: Path, idle_seconds: float) -> Sample:
-    sample = Sample(workload, peer.name)
-    command, environment = command_for(peer, program), environment_for(peer, python_path)
-    with started(command, environment, TIMEOUT_SECONDS, sample) as child:
-        sample.base_bytes = child.begin(peer.mapped_file)
+    start = Start(command_for(peer, program), environment_for(peer, python_path), peer.mapped_file)
+    return measure_start(workload, peer.name, start, idle_seconds)
+
+
+def measure_start(workload: str, peer_name: str, start: Start, idle_seconds: float) -> Sample:
+    sample = Sample(workload, peer_name)
+    with started(start.command, start.environment, TIMEOUT_SECONDS, sample) as child:
+        sample.base_bytes = child.begin(start.mapped_file)
         dropped_at = follow_to_drop(child, sample)
         sample.digest = follow_to_end(child, sample, dropped_at, idle_seconds)["digest"]
     if not sample.failure:

@@ -34,6 +34,10 @@ static const char *const settings[][2] = {
     {"first_thread_bytes", "9223372036854775807"},
     {"first_thread_bytes", "0"},
     {"deepbind", "keep"},
+    {"learn", "0"},
+    {"learn", "window"},
+    {"learn", "burst"},
+    {"learn", "1"},
 };
 
 void do_option(Actor *actor, const Record *record) {

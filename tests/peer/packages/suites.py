@@ -33,6 +33,12 @@ SUITES = {
         is_installed=True,
         options=NO_SETTINGS,
     ),
+    "pandas": Suite(
+        ["pandas", "hypothesis"],
+        ["pandas/tests/groupby/**/test_*.py", "pandas/tests/io/parser/**/test_*.py"],
+        is_installed=True,
+        options=NO_SETTINGS,
+    ),
     "lxml": Suite(["lxml"], ["src/lxml/tests/test_*.py"], without=["src/lxml/__init__.py"], options=NO_SETTINGS),
     # Its conftest.py prefers the sdist's sources to the installed package unless user sites are off. The tests that it
     # marks so itself measure time and objects, or run another program's suite.

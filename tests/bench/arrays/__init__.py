@@ -1,0 +1,1 @@
+"""`make bench-arrays`: memory and time of NumPy's arrays, under hakmem and its peers."""
