@@ -13,11 +13,14 @@
 enum { HUGE_SUPERSLABS_MAX = 8192 };
 
 /* A first touch clears 2 MiB, in 0.1 to 0.2 ms of processor time. One of SLOW_TOUCH_US takes longer than the faults of
- * all OS pages would: the kernel had to compact memory, or the host of a virtual machine had to find some. (By the
- * clock a thread that had to wait for a processor would count as slow, too.) Back-off with thp=auto: after a slow touch
- * the next BIRTHS_SKIPPED_MIN SuperSlabs that would get a huge page do without; that number doubles with each slow
- * touch, up to BIRTHS_SKIPPED_MAX, and halves with each fast one. */
-enum { SLOW_TOUCH_US = 600, BIRTHS_SKIPPED_MIN = 32, BIRTHS_SKIPPED_MAX = 1024 };
+ * all OS pages would: the kernel had to compact memory, or the host of a virtual machine had to find some, which may
+ * take 5 ms. (By the clock a thread that had to wait for a processor would count as slow, too.)
+ *
+ * Back-off with thp=auto: after a slow touch some SuperSlabs that would get a huge page do without, at least
+ * BIRTHS_SKIPPED_MIN, and one for each TOUCH_US_PER_BIRTH that the touch took. So slow touches take at most a fortieth
+ * of the time of page faults. The number doubles with each slow touch, up to BIRTHS_SKIPPED_MAX, and halves with each
+ * fast one. */
+enum { SLOW_TOUCH_US = 600, TOUCH_US_PER_BIRTH = 20, BIRTHS_SKIPPED_MIN = 32, BIRTHS_SKIPPED_MAX = 1024 };
 
 static _Atomic bool is_dense_expected;
 static _Atomic uint32_t huge_superslabs; /* number of SuperSlabs with has_huge_pages */
@@ -47,16 +50,22 @@ bool huge_pages_begin(SuperSlab *superslab) {
     return is_huge;
 }
 
+static void note_touch(uint64_t touch_us) {
+    uint32_t skip = LOAD_RELAXED(next_births_to_skip); /* at most BIRTHS_SKIPPED_MAX */
+    if (touch_us >= SLOW_TOUCH_US) {
+        uint64_t births = touch_us / TOUCH_US_PER_BIRTH;
+        if (births > skip) skip = births < BIRTHS_SKIPPED_MAX ? (uint32_t)births : BIRTHS_SKIPPED_MAX;
+        STORE_RELAXED(births_to_skip, skip);
+        STORE_RELAXED(next_births_to_skip, skip < BIRTHS_SKIPPED_MAX / 2 ? skip * 2 : BIRTHS_SKIPPED_MAX);
+    } else {
+        STORE_RELAXED(next_births_to_skip, skip / 2 > BIRTHS_SKIPPED_MIN ? skip / 2 : BIRTHS_SKIPPED_MIN);
+    }
+}
+
 void huge_pages_touch(void *address) {
     uint64_t start_us = os_thread_us();
     os_populate(address, os_page_bytes);
-    uint32_t skip = LOAD_RELAXED(next_births_to_skip);
-    if (os_thread_us() - start_us >= SLOW_TOUCH_US) {
-        STORE_RELAXED(births_to_skip, skip);
-        if (skip < BIRTHS_SKIPPED_MAX) STORE_RELAXED(next_births_to_skip, skip * 2);
-    } else if (skip > BIRTHS_SKIPPED_MIN) {
-        STORE_RELAXED(next_births_to_skip, skip / 2);
-    }
+    note_touch(os_thread_us() - start_us);
 }
 
 void huge_pages_end(SuperSlab *superslab) {

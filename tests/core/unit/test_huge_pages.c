@@ -128,20 +128,24 @@ static void test_slow_touches(void **state) {
     run(slow_touches, NULL);
 }
 
+/* Touches that take so long, and how many births are skipped before each. */
+typedef struct Touches {
+    unsigned us, count, skipped[9];
+} Touches;
+
 /* Without SuperSlabs, for a thousand of them each time would be much. */
-static void slower_and_slower(void *unused) {
-    (void)unused;
+static void slower_and_slower(void *touches_pointer) {
+    const Touches *touches_of = touches_pointer;
     begin_with("auto");
     hak_free(hak_malloc(1));
     static SuperSlab superslab;
     char *area = mmap(NULL, 2 * SUPERSLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(area != MAP_FAILED);
     superslab.base = round_up_bytes((uintptr_t)area, SUPERSLAB_BYTES);
-    atomic_store(&touch_us, SLOW_US);
+    atomic_store(&touch_us, touches_of->us);
     REQUIRE(!huge_pages_begin(&superslab)); /* nobody has said that the heap is dense */
-    static const unsigned skipped[] = {0, 32, 64, 128, 256, 512, 1024, 1024, 1024};
-    for (size_t index = 0; index < sizeof skipped / sizeof *skipped; index++) {
-        for (unsigned birth = 0; birth < skipped[index]; birth++) {
+    for (unsigned index = 0; index < touches_of->count; index++) {
+        for (unsigned birth = 0; birth < touches_of->skipped[index]; birth++) {
             huge_pages_expect_dense(true);
             REQUIRE(!huge_pages_begin(&superslab));
         }
@@ -155,7 +159,11 @@ static void slower_and_slower(void *unused) {
 
 static void test_slower_and_slower(void **state) {
     (void)state;
-    run(slower_and_slower, NULL);
+    static Touches touches_of[] = {{SLOW_US, 9, {0, 32, 64, 128, 256, 512, 1024, 1024, 1024}},
+                                   {4500, 5, {0, 225, 450, 900, 1024}},
+                                   {1000000, 3, {0, 1024, 1024}}};
+    for (size_t index = 0; index < sizeof touches_of / sizeof *touches_of; index++)
+        run(slower_and_slower, &touches_of[index]);
 }
 
 /* ---- A thread that is cancelled while it holds the supply's lock would hold it for ever ---- */
