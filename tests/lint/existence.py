@@ -24,7 +24,7 @@ import text_rules
 # Why it is not ours: the names.
 FOREIGN_IDENTIFIERS = {
     "the kernel's": (
-        "CLOSE_RANGE_UNSHARE MAP_NORESERVE MemFree PIDFD_SELF Private_Dirty RLIMIT_MEMLOCK close_range max_map_count"
+        "CLOSE_RANGE_UNSHARE MAP_NORESERVE PIDFD_SELF Private_Dirty RLIMIT_MEMLOCK close_range max_map_count"
         " pidfd_getfd pidfd_open process_madvise ptrace_scope"
     ),
     "C's and the C library's": (

@@ -84,12 +84,18 @@ def _preloaded(name: str, library: str | Path | None, version_code: str, missing
     return Peer(name, (), environment, Path(library).name, version, is_variant=is_variant)
 
 
+def _command(*words: str) -> tuple[str, ...]:
+    """`hakmem ...` as users give it: by the script that pip puts beside the interpreter."""
+    script = Path(sys.executable).with_name("hakmem")
+    return (str(script), *words) if script.exists() else ("-m", "hakmem", *words)
+
+
 def _hakmem() -> Peer:
     version = _ask("import hakmem; hakmem.enable(); print(hakmem.stats() and hakmem.__version__)", {})
     if version is None:
         return Peer("hakmem", absent="the package is not installed for this interpreter")
-    launcher = ("-m", "hakmem", "run", "--require")
-    return Peer("hakmem", launcher, hakmem_options(), "_hakmem", version, worker_environment={"HAKMEM": "1"})
+    launcher, in_worker = _command("run", "--require"), {"HAKMEM": "1"}
+    return Peer("hakmem", launcher, hakmem_options(), "_hakmem", version, worker_environment=in_worker)
 
 
 def _python_mimalloc() -> Peer:
@@ -159,9 +165,10 @@ def array_peers(mimalloc_folder: Path) -> list[Peer]:
 
 
 def _hakmem_for_all() -> Peer:
-    """The C library's malloc, too, as `hakmem compare` starts it."""
+    """The C library's malloc, too; where it cannot be served, `hakmem compare` knows why."""
     found = next(row for row in python_allocators(sys.executable) if row.name == WHOLE)
-    return Peer(WHOLE, found.launcher, found.environment, found.mapped_file, found.version, found.missing)
+    launcher = _command("run", "--require", "--all")
+    return Peer(WHOLE, launcher, found.environment, found.mapped_file, found.version, found.missing)
 
 
 def pass_through_peer(extension_folder: Path) -> Peer:
