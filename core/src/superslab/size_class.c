@@ -22,15 +22,19 @@ static size_t step_bytes(size_t block_bytes) {
     return power_of_two / 8;
 }
 
+static uint16_t magazine_blocks_of(size_t block_bytes) {
+    size_t blocks = MAGAZINE_BYTES_MAX / block_bytes;
+    if (blocks == 0) return 1;
+    return (uint16_t)(blocks < MAGAZINE_BLOCKS_MAX ? blocks : MAGAZINE_BLOCKS_MAX);
+}
+
 static void fill_class(SizeClass *size_class, size_t block_bytes, size_t canary_bytes) {
     size_class->block_bytes = (uint32_t)block_bytes;
     size_class->reciprocal = (uint32_t)((((uint64_t)1 << 32) + block_bytes - 1) / block_bytes);
     size_t blocks_that_fit = SLAB_BYTES / block_bytes;
     size_class->blocks_per_slab =
         (uint16_t)(blocks_that_fit < BLOCKS_PER_SLAB_MAX ? blocks_that_fit : BLOCKS_PER_SLAB_MAX);
-    size_t magazine_blocks = canary_bytes == 0 ? MAGAZINE_BYTES_MAX / block_bytes : 0;
-    size_class->magazine_blocks =
-        (uint16_t)(magazine_blocks < MAGAZINE_BLOCKS_MAX ? magazine_blocks : MAGAZINE_BLOCKS_MAX);
+    size_class->magazine_blocks = canary_bytes == 0 ? magazine_blocks_of(block_bytes) : 0;
     size_t block_count = size_class->blocks_per_slab;
     for (size_t page = 0; page <= OS_PAGES_PER_SLAB_MAX; page++) {
         size_t starting = (page * os_page_bytes + block_bytes - 1) / block_bytes;

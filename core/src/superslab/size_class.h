@@ -17,7 +17,7 @@
 
 /* Capacities of magazines (cache/magazine.h), which each class has in magazine_blocks. */
 #define MAGAZINE_BLOCKS_MAX 256u
-#define MAGAZINE_BYTES_MAX 16384u  /* of blocks in a full magazine */
+#define MAGAZINE_BYTES_MAX 16384u  /* of blocks in a full magazine; one block where none is so small */
 #define MAGAZINE_SMALL_BLOCKS 8u   /* at first, until it grows */
 #define MAGAZINE_SLOTS_TOTAL 6144u /* at least the sum over all classes */
 

@@ -19,7 +19,7 @@ enum {
     FIXED_MIB = 16,
     SMALL_BYTES = 1200,
     LARGE_BYTES = 300 << 10,
-    WITHOUT_MAGAZINE_BYTES = 20000,
+    SMALL_MAGAZINE_BYTES = 20000,
     WORKERS = 3,
     BLOCKS_MAX = 48000
 };
@@ -151,7 +151,7 @@ static void test_process_is_no_larger_than_it_was(void **state) {
     (void)state;
     if (learns_nothing_here()) skip();
     child_must_succeed(stays_within_demand, NULL);
-    static size_t sizes[] = {SMALL_BYTES, WITHOUT_MAGAZINE_BYTES};
+    static size_t sizes[] = {SMALL_BYTES, SMALL_MAGAZINE_BYTES};
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++)
         child_must_succeed(stays_within_demand_of_both, &sizes[index]);
 }

@@ -110,6 +110,15 @@ static void story_tls_sll(void *unused) {
     REQUIRE_EQUAL(stats_counter("ss_remote"), 0);
 }
 
+static void story_tls_sll_of_the_largest(void *unused) {
+    (void)unused;
+    stats_counters_on();
+    hold(2, SLAB_CLASS_BYTES_MAX, blocks);
+    release(1, blocks);
+    REQUIRE_EQUAL(stats_counter("tls_sll"), 1);
+    REQUIRE_EQUAL(stats_counter("ss_local"), 0);
+}
+
 static void story_ss_local(void *unused) {
     (void)unused;
     stats_counters_on();
@@ -139,6 +148,7 @@ static void story_ss_remote(void *unused) {
 static void test_ways_of_a_free(void **state) {
     (void)state;
     child_must_succeed(story_tls_sll, NULL);
+    child_must_succeed(story_tls_sll_of_the_largest, NULL);
     child_must_succeed(story_ss_local, NULL);
     child_must_succeed(story_ss_remote, NULL);
 }
