@@ -1,6 +1,6 @@
 """Memory and time of NumPy's arrays: what goes back when they are dropped, and what that costs at each size.
 
-make bench-arrays       (NUMPY=1.26.4 RUNS=3 SHORT=1 BENCH_ARGS="--parts times --peers hakmem")
+make bench-arrays       (NUMPY=1.26.4 RUNS=3 SHORT=1 BENCH_ARGS="--workloads times --peers hakmem")
 """
 
 from __future__ import annotations

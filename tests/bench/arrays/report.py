@@ -13,7 +13,7 @@ from bench.shared.targets import each_of
 from bench.shared.verdicts import Verdict
 
 STOCK, OURS, LEANEST = "glibc", "hakmem", "jemalloc decay 0"
-WORKER = "gunicorn worker, CSV"
+WORKER = "gunicorn worker with CSV"
 SURVIVORS = "one in a hundred survives"
 IDLE = "idle 0.8 s after the drop"
 PHASES: dict[str, Read] = {
