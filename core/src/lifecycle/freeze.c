@@ -27,11 +27,15 @@ static void unlock_all(void) {
 /* Each purge of another thread is brief, but where threads purge all the time one may always be on its way. */
 enum { WAITS_MAX = 100, WAIT_MS = 1 };
 
-/* A hook of somebody else, between the core's and the fork, may check the core. */
+/* Of a core that is held: a hook of somebody else, between the core's and the fork, may check it. A signal handler that
+ * forks before all locks are held freezes by itself. */
 static _Thread_local unsigned freezes HAK_TLS_MODEL;
 
 void core_freeze(void) {
-    if (freezes++ > 0) return;
+    if (lock_holds_all) {
+        freezes++;
+        return;
+    }
     purge_to_idle_bound(); /* before the others have to wait */
     helper_stop();
     lock_all();
@@ -40,6 +44,7 @@ void core_freeze(void) {
         os_sleep_ms(WAIT_MS);
         lock_all();
     }
+    freezes = 1;
     lock_holds_all = true;
 }
 

@@ -27,9 +27,9 @@ void pool_lock_at_rest(Heap *heap, Lock *outer) {
 
 Heap *pool_take(HeapKind kind) {
     lock_acquire(&heap_list_lock);
+    Heap *heap = pool;
     /* While this thread holds all locks it waits for nobody, and a new heap begins with its lock held, as all are. */
-    Heap *heap = lock_holds_all ? NULL : pool;
-    if (heap != NULL) {
+    if (heap != NULL && !(lock_holds_all && heap->slabs.purging_slabs != 0)) {
         pool = heap->next_pooled;
     } else {
         heap = metadata_map(sizeof *heap);
