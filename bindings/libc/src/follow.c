@@ -23,7 +23,7 @@ enum { VARIABLES_MAX = 4096, PRELOAD_BYTES_MAX = 8192 };
 
 static const char *const obstacles[] = {
     [PROGRAM_STATIC] = " runs without hakmem: it is static, with its malloc inside\n",
-    [PROGRAM_PROTECTED] = " runs without hakmem: it has the rights of another user, so the loader preloads nothing\n",
+    [PROGRAM_PROTECTED] = " runs without hakmem: it gives rights of its own, so the loader preloads nothing\n",
     [PROGRAM_SANITIZED] = " runs without hakmem: it is built with a sanitizer, which has a malloc of its own\n",
     [PROGRAM_FOREIGN] = " runs without hakmem: it is for another machine, word size or C library\n",
 };

@@ -1,8 +1,8 @@
 /*
  * program_file.c - see program_file.h.
  *
- * Layer: bindings/libc, bottom. hakmem-exec and the package hakmem (elf_file.py) judge by the same rules, and name the
- * reason; tests/python/test_judged_files.py holds the three together.
+ * Layer: bindings/libc, bottom. hakmem-exec and the package hakmem (elf_file.py) judge by the same rules;
+ * tests/python/test_judged_files.py holds the three together.
  */
 #define _GNU_SOURCE
 #include "program_file.h"

@@ -18,7 +18,7 @@ STRING_TABLE = 3  # SHT_STRTAB
 HEADERS_MAX = 1024
 PATH_BYTES_MAX = 4096
 PART_BYTES = 1 << 16
-# A name of a symbol stands alone between two NULs; a compiler has it in longer ones.
+# A name of a symbol stands alone between two NULs; GCC's compilers have it in longer ones.
 SANITIZERS = (b"\0__a", b"\0__t", b"\0__m", b"\0__hwa")  # and behind it:
 SANITIZER_REST = b"san_init\0"
 SANITIZER_BYTES_MAX = 32

@@ -17,9 +17,8 @@ enum { HUGE_SUPERSLABS_MAX = 8192 };
  * take 5 ms. (By the clock a thread that had to wait for a processor would count as slow, too.)
  *
  * Back-off with thp=auto: after a slow touch some SuperSlabs that would get a huge page do without, at least
- * BIRTHS_SKIPPED_MIN, and one for each TOUCH_US_PER_BIRTH that the touch took. So slow touches take at most a fortieth
- * of the time of page faults. The number doubles with each slow touch, up to BIRTHS_SKIPPED_MAX, and halves with each
- * fast one. */
+ * BIRTHS_SKIPPED_MIN, and one for each TOUCH_US_PER_BIRTH that the touch took: little beside the faults of a birth's OS
+ * pages. The number doubles with each slow touch, up to BIRTHS_SKIPPED_MAX, and halves with each fast one. */
 enum { SLOW_TOUCH_US = 600, TOUCH_US_PER_BIRTH = 20, BIRTHS_SKIPPED_MIN = 32, BIRTHS_SKIPPED_MAX = 1024 };
 
 static _Atomic bool is_dense_expected;
