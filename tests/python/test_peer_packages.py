@@ -16,6 +16,11 @@ from peer.packages.__main__ import UNDER_HAKMEM, WITH_MALLOC, nothing_ran, run_f
 from peer.packages.suites import LISTED, NO_SETTINGS, Suite
 from peer.side_by_side import compare_file, report
 
+OBJECTS_ALONE = """
+def test_objects():
+    import hakmem
+    assert hakmem.is_enabled()
+"""
 SUITE = Suite([], ["test_*.py"], is_installed=True, options=NO_SETTINGS)
 TESTS = """
 from hakmem import _hakmem
@@ -51,7 +56,7 @@ def test_what_ends_differently_is_seen(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_objects_alone_are_served_without_malloc(tmp_path: Path) -> None:
-    (tmp_path / "test_one.py").write_text("import hakmem\n\ndef test_it():\n    assert hakmem.is_enabled()\n" + TESTS)
+    (tmp_path / "test_one.py").write_text(TESTS + OBJECTS_ALONE)
     found = run_file(sys.executable, SUITE, tmp_path, "test_one.py", UNDER_HAKMEM)
     assert (found.end, found.count("passed")) == ("exit code 0", 4)
 

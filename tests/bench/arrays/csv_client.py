@@ -24,7 +24,9 @@ def main() -> None:
     scale, folder, *command = sys.argv[1:]
     path = Path(folder) / f"rows-{scale}.csv"
     if not path.exists():
-        write_file(path, int(FILE_BYTES * float(scale)))
+        unfinished = path.with_suffix(".part")
+        write_file(unfinished, int(FILE_BYTES * float(scale)))
+        unfinished.rename(path)
     os.environ[FILE_VARIABLE] = str(path)
     with gunicorn(command, "bench.arrays.csv_application", ["--threads", str(THREADS)]) as server:
         time.sleep(SETTLE_SECONDS)

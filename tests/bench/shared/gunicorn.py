@@ -62,11 +62,13 @@ def gunicorn(command: Sequence[str], application: str, options: Sequence[str] = 
             stdout=sys.stderr,
             preexec_fn=_end_with_us,  # noqa: PLW1509 - there is one thread here
         )
-        server = Gunicorn(path)
-        server.worker = _worker_of(process, server)
-        yield server
-        process.terminate()
-        process.wait()
+        try:
+            server = Gunicorn(path)
+            server.worker = _worker_of(process, server)
+            yield server
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def _end_with_us() -> None:
