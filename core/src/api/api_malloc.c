@@ -92,9 +92,11 @@ void *hak_aligned_alloc(size_t alignment, size_t size_bytes) {
     if (size_bytes > PTRDIFF_MAX) return hak_malloc(size_bytes);
     core_start();
     if (size_bytes == 0) size_bytes = 1;
-    /* Slabs are 64 KiB-aligned, so blocks of a power-of-two size are aligned to their size. */
+    /* Slabs are 64 KiB-aligned, so blocks of a power-of-two size are aligned to their size, but for shifted ones. */
     size_t class_bytes = alignment, canary_bytes = size_class_canary_bytes();
-    while (class_bytes < size_bytes + canary_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) class_bytes *= 2;
+    while ((class_bytes < size_bytes + canary_bytes && class_bytes <= SLAB_CLASS_BYTES_MAX) ||
+           class_bytes == SHIFTED_CLASS_BYTES)
+        class_bytes *= 2;
     if (class_bytes <= SLAB_CLASS_BYTES_MAX) return hak_malloc(class_bytes - canary_bytes);
     return large_malloc(size_bytes, alignment);
 }

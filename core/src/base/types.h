@@ -22,10 +22,12 @@ typedef struct SuperSlab SuperSlab;
 /* A set of OS pages of one slab: bit i is OS page i. 16 bits suffice: OS_PAGES_PER_SLAB_MAX is 16. */
 typedef uint16_t OsPageSet;
 
-/* Blocks are indexed from 0 in order of address. Constant after size_class_initialize. */
+/* Blocks are indexed from 0 in order of address: block i lies first_block_offset + i * block_bytes behind the start of
+ * its slab. Constant after size_class_initialize. */
 typedef struct SizeClass {
     uint32_t block_bytes;
-    uint32_t reciprocal; /* offset * reciprocal >> 32 = offset / block_bytes for every offset in a slab */
+    uint32_t first_block_offset; /* 0, or SHIFT_BYTES (superslab/size_class.h) */
+    uint32_t reciprocal;         /* offset * reciprocal >> 32 = offset / block_bytes for every offset in a slab */
     uint16_t blocks_per_slab;
     uint16_t magazine_blocks; /* capacity of a grown magazine; 0: no magazine, always the slow path */
     OsPageSet starting_pages; /* OS pages in which a block starts */

@@ -74,7 +74,7 @@ bool heap_block_is_used(Heap *freeing, const void *block) {
     owner_lock_move(&held, slab);
     if (held.owner == NULL) return false;
     const SizeClass *size_class = &size_classes[slab->class_index];
-    size_t offset = (uintptr_t)block % SLAB_BYTES;
+    size_t offset = size_class_offset(size_class, (uintptr_t)block % SLAB_BYTES);
     unsigned index = size_class_block_index(size_class, offset);
     bool is_forbidden = freeing != NULL && owner_lock_forbids_free(&held);
     bool is_used = !is_forbidden && index < size_class->blocks_per_slab &&

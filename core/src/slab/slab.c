@@ -92,7 +92,8 @@ static bool take_range(uint64_t *bits, uintptr_t base, unsigned block_bytes, uns
 unsigned slab_take_blocks(Slab *slab, void **end, unsigned want) {
     const SizeClass *size_class = &size_classes[slab->class_index];
     uint64_t *bits = slab_free_bits(slab);
-    uintptr_t base = slab_address(slab);
+    size_t first_offset = size_class->first_block_offset;
+    uintptr_t base = slab_address(slab) + first_offset;
     unsigned block_bytes = size_class->block_bytes;
     Taking taking = {end, 0, 0};
     HAK_ASSERT_OP(slab->purging_pages, ==, 0);
@@ -106,7 +107,7 @@ unsigned slab_take_blocks(Slab *slab, void **end, unsigned want) {
         if (take_range(bits, base, block_bytes, size_class->first_starting[page], size_class->first_starting[page + 1],
                        want, &taking))
             slab->available_pages &= (OsPageSet)~(1u << page);
-        size_t last_page = ((size_t)taking.last_block * block_bytes + block_bytes - 1) >> os_page_shift;
+        size_t last_page = (first_offset + ((size_t)taking.last_block + 1) * block_bytes - 1) >> os_page_shift;
         unsigned touched = page_span(page, last_page) & slab->free_pages;
         if (touched != 0) {
             int64_t reused_bytes = os_page_set_bytes((OsPageSet)(touched & ~(unsigned)slab->unbacked_pages));
@@ -167,10 +168,11 @@ typedef struct Returning {
     unsigned returned;
 } Returning;
 
-/* Counts `count` neighbouring blocks, the lowest at `offset`, and marks the OS pages in which they start and those
- * that they touch. */
-static void mark_pages(Returning *returning, size_t offset, unsigned count) {
+/* Counts `count` neighbouring blocks, `lowest` and those behind it, and marks the OS pages in which they start and
+ * those that they touch. */
+static void mark_pages(Returning *returning, unsigned lowest, unsigned count) {
     size_t block_bytes = returning->size_class->block_bytes;
+    size_t offset = returning->size_class->first_block_offset + lowest * block_bytes;
     size_t first_page = offset >> os_page_shift;
     size_t last_start_page = (offset + (count - 1) * block_bytes) >> os_page_shift;
     size_t last_page = (offset + count * block_bytes - 1) >> os_page_shift;
@@ -181,7 +183,8 @@ static void mark_pages(Returning *returning, size_t offset, unsigned count) {
 
 HAK_INLINE void return_one(Returning *returning, const void *pointer) {
     const SizeClass *size_class = returning->size_class;
-    size_t offset = (uintptr_t)pointer - returning->base;
+    size_t offset_in_slab = (uintptr_t)pointer - returning->base;
+    size_t offset = size_class_offset(size_class, offset_in_slab);
     unsigned block = size_class_block_index(size_class, offset);
     bool is_start = block * (size_t)size_class->block_bytes == offset && block < size_class->blocks_per_slab;
     uint64_t *bits = returning->bits + block / 64, word = *bits, bit = (uint64_t)1 << (block % 64);
@@ -190,8 +193,8 @@ HAK_INLINE void return_one(Returning *returning, const void *pointer) {
         return;
     }
     *bits = word | bit;
-    returning->started_pages |= 1u << (offset >> os_page_shift);
-    returning->ended_pages |= 1u << ((offset + size_class->block_bytes - 1) >> os_page_shift);
+    returning->started_pages |= 1u << (offset_in_slab >> os_page_shift);
+    returning->ended_pages |= 1u << ((offset_in_slab + size_class->block_bytes - 1) >> os_page_shift);
     returning->returned++;
 }
 
@@ -204,7 +207,7 @@ HAK_INLINE unsigned return_neighbours(Returning *returning, void *const *blocks,
     size_t stride = (uintptr_t)blocks[1] - (uintptr_t)blocks[0];
     bool is_ascending = stride == block_bytes;
     if (!is_ascending && stride != 0 - block_bytes) return 0;
-    size_t offset = (uintptr_t)blocks[0] - returning->base;
+    size_t offset = size_class_offset(returning->size_class, (uintptr_t)blocks[0] - returning->base);
     unsigned first = size_class_block_index(returning->size_class, offset);
     if (first * block_bytes != offset || first >= returning->size_class->blocks_per_slab) return 0;
     unsigned run = stride_run(blocks, count, stride);
@@ -212,7 +215,7 @@ HAK_INLINE unsigned return_neighbours(Returning *returning, void *const *blocks,
     if (run > room) run = room; /* the others lie in the neighbouring slab */
     unsigned lowest = is_ascending ? first : first + 1u - run;
     if (!bits_set_clear_range(returning->bits, lowest, run)) return 0;
-    mark_pages(returning, lowest * block_bytes, run);
+    mark_pages(returning, lowest, run);
     return run;
 }
 

@@ -106,8 +106,8 @@ void slab_guard_end(void *block, unsigned class_index) {
 void slab_guard_discard(Slab *slab) {
     const SizeClass *size_class = &size_classes[slab->class_index];
     if (!os_memory_tool_is_present()) return;
+    uint8_t *first_block = (uint8_t *)slab_address(slab) + size_class->first_block_offset;
     for (unsigned block = 0; block < size_class->blocks_per_slab; block++)
         if ((slab_free_bits(slab)[block / 64] >> (block % 64) & 1) == 0)
-            os_memory_tool_end((uint8_t *)slab_address(slab) + (size_t)block * size_class->block_bytes,
-                               size_class->block_bytes);
+            os_memory_tool_end(first_block + (size_t)block * size_class->block_bytes, size_class->block_bytes);
 }

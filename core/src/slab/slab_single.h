@@ -22,9 +22,10 @@ typedef struct SlabSingle {
 /* Only one branch, for misuse: scattered blocks are random, so a branch on their position would be mispredicted. */
 HAK_INLINE SlabSingle slab_single_find(SuperSlab *superslab, unsigned slab_index, SlabRows rows,
                                        const SizeClass *size_class, const void *pointer) {
-    size_t offset = (uintptr_t)pointer % SLAB_BYTES, block_bytes = size_class->block_bytes;
+    size_t offset_in_slab = (uintptr_t)pointer % SLAB_BYTES, block_bytes = size_class->block_bytes;
+    size_t offset = size_class_offset(size_class, offset_in_slab);
     unsigned block = size_class_block_index(size_class, offset);
-    size_t page = offset >> os_page_shift, last_page = (offset + block_bytes - 1) >> os_page_shift;
+    size_t page = offset_in_slab >> os_page_shift, last_page = (offset_in_slab + block_bytes - 1) >> os_page_shift;
     unsigned first = size_class->first_touching[page], end = size_class->first_starting[page + 1];
     if (HAK_UNLIKELY(block * block_bytes != offset || block >= end)) return (SlabSingle){NULL, NULL, 0, 0, 0};
     Slab *slab = &superslab->slab[slab_index];
@@ -43,7 +44,8 @@ HAK_INLINE SlabSingle slab_single_find(SuperSlab *superslab, unsigned slab_index
 static HAK_NOINLINE bool slab_single_pages_stay_in_use(const SlabSingle *single, const SizeClass *size_class) {
     const uint64_t *bits = slab_free_bits(single->slab);
     size_t block = (size_t)(single->word - bits) * 64 + lowest_bit_index(single->bit);
-    size_t first_byte = block * size_class->block_bytes, last_byte = first_byte + size_class->block_bytes - 1;
+    size_t first_byte = size_class->first_block_offset + block * size_class->block_bytes;
+    size_t last_byte = first_byte + size_class->block_bytes - 1;
     for (size_t page = first_byte >> os_page_shift; page <= last_byte >> os_page_shift; page++)
         if (bits_are_all_set(bits, size_class->first_touching[page], size_class->first_starting[page + 1]))
             return false;

@@ -31,14 +31,17 @@ static uint16_t magazine_blocks_of(size_t block_bytes) {
 static void fill_class(SizeClass *size_class, size_t block_bytes, size_t canary_bytes) {
     size_class->block_bytes = (uint32_t)block_bytes;
     size_class->reciprocal = (uint32_t)((((uint64_t)1 << 32) + block_bytes - 1) / block_bytes);
-    size_t blocks_that_fit = SLAB_BYTES / block_bytes;
+    size_t first_offset = block_bytes == SHIFTED_CLASS_BYTES ? SHIFT_BYTES : 0;
+    size_class->first_block_offset = (uint32_t)first_offset;
+    size_t blocks_that_fit = (SLAB_BYTES - first_offset) / block_bytes;
     size_class->blocks_per_slab =
         (uint16_t)(blocks_that_fit < BLOCKS_PER_SLAB_MAX ? blocks_that_fit : BLOCKS_PER_SLAB_MAX);
     size_class->magazine_blocks = canary_bytes == 0 ? magazine_blocks_of(block_bytes) : 0;
     size_t block_count = size_class->blocks_per_slab;
     for (size_t page = 0; page <= OS_PAGES_PER_SLAB_MAX; page++) {
-        size_t starting = (page * os_page_bytes + block_bytes - 1) / block_bytes;
-        size_t touching = page * os_page_bytes / block_bytes;
+        size_t bytes_before = page > 0 ? page * os_page_bytes - first_offset : 0; /* from the first block on */
+        size_t starting = (bytes_before + block_bytes - 1) / block_bytes;
+        size_t touching = bytes_before / block_bytes;
         size_class->first_starting[page] = (uint16_t)(starting < block_count ? starting : block_count);
         if (page < OS_PAGES_PER_SLAB_MAX)
             size_class->first_touching[page] = (uint16_t)(touching < block_count ? touching : block_count);

@@ -15,6 +15,18 @@
 
 #define SIZE_CLASS_TABLE_BYTES_MAX 1024u /* size_class_small serves sizes up to here, size_class_medium larger ones */
 
+/*
+ * Blocks of a cache line begin SHIFT_BYTES behind a multiple of it; those of all other classes lie at multiples of
+ * their size from the slab's start.
+ *
+ * CPython's collector walks a list through the 16 bytes in front of each object, and looks at the object. In blocks of
+ * 64 bytes (dict, list, tuples of 2 and 3) these 16 bytes are then the end of one cache line, and the object is all of
+ * the next one. So the look at an object loads the line with the link of the next block, before the walk gets there.
+ * pymalloc's pools, whose header has 48 bytes, have the same effect.
+ */
+#define SHIFTED_CLASS_BYTES CACHE_LINE_BYTES
+#define SHIFT_BYTES 48u
+
 /* Capacities of magazines (cache/magazine.h), which each class has in magazine_blocks. */
 #define MAGAZINE_BLOCKS_MAX 256u
 #define MAGAZINE_BYTES_MAX 16384u  /* of blocks in a full magazine; one block where none is so small */
@@ -71,10 +83,15 @@ HAK_INLINE unsigned size_class_of(size_t size_bytes, SizeClassAlignment alignmen
     return size_class_in(size_class_small[alignment], size_bytes);
 }
 
-/* The index of the block in which a byte of the slab lies. It may be blocks_per_slab or more: behind the last
- * block. */
-HAK_INLINE unsigned size_class_block_index(const SizeClass *size_class, size_t offset_in_slab) {
-    return (unsigned)((offset_in_slab * size_class->reciprocal) >> 32);
+/* How far a byte of a slab lies behind the start of the first block; if it lies before it, as behind the last block. */
+HAK_INLINE size_t size_class_offset(const SizeClass *size_class, size_t offset_in_slab) {
+    return (offset_in_slab - size_class->first_block_offset) % SLAB_BYTES;
+}
+
+/* The index of the block in which the byte at a size_class_offset lies. It may be blocks_per_slab or more: behind the
+ * last block. */
+HAK_INLINE unsigned size_class_block_index(const SizeClass *size_class, size_t offset) {
+    return (unsigned)((offset * size_class->reciprocal) >> 32);
 }
 
 #endif

@@ -14,7 +14,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { BLOCKS = 2000 };
+enum { BLOCKS = 2000, SLAB_BYTES = 65536 };
 
 static void *blocks[BLOCKS];
 static void *offender; /* for the threads of a case */
@@ -148,24 +148,42 @@ static void double_free_into_released_superslab(void) {
     hak_thread_flush();
 }
 
+static char *start_of(char *block) { return block; }
+static char *inside_of(char *block) { return block + 8; }
+static char *before_first_block(char *block) { return block - (uintptr_t)block % SLAB_BYTES + 16; }
+static char *behind_last_block(char *block) { return block - (uintptr_t)block % SLAB_BYTES + SLAB_BYTES - 16; }
+
 /* Frees blocks of many slabs in an order in which neighbours lie in different ones, and once more an
  * address in one of them, so many blocks after that. */
-static void free_among_scattered(size_t inner_offset, int distance) {
+static void free_among_scattered(size_t block_bytes, char *(*address_in)(char *block), int distance) {
     enum { MANY = 100000, STEP = 7919 };
     static char *many[MANY];
-    for (size_t number = 0; number < MANY; number++) many[number] = hak_malloc(40);
-    char *block = misuse_laundered(many[(size_t)MANY / 2 * STEP % MANY]);
-    misuse_announce(block + inner_offset);
+    for (size_t number = 0; number < MANY; number++) many[number] = hak_malloc(block_bytes);
+    char *address = misuse_laundered(address_in(many[(size_t)MANY / 2 * STEP % MANY]));
+    misuse_announce(address);
     for (int number = 0; number < MANY; number++) {
         hak_free(many[(size_t)number * STEP % MANY]);
-        if (number == MANY / 2 + distance) hak_free(block + inner_offset);
+        if (number == MANY / 2 + distance) hak_free(address);
     }
     hak_thread_flush();
 }
 
-static void double_free_among_scattered(void) { free_among_scattered(0, 1); }
-static void double_free_among_scattered_much_later(void) { free_among_scattered(0, 5000); }
-static void free_of_inner_pointer_among_scattered(void) { free_among_scattered(8, -300); }
+static void double_free_among_scattered(void) { free_among_scattered(40, start_of, 1); }
+static void double_free_among_scattered_much_later(void) { free_among_scattered(40, start_of, 5000); }
+static void free_of_inner_pointer_among_scattered(void) { free_among_scattered(40, inside_of, -300); }
+static void free_before_first_block_among_scattered(void) { free_among_scattered(64, before_first_block, -300); }
+static void free_behind_last_block_among_scattered(void) { free_among_scattered(64, behind_last_block, -300); }
+
+static void free_in_slab_of_64(char *(*address_in)(char *block)) {
+    char *block = hak_malloc(64);
+    misuse_announce(address_in(block));
+    hak_free(misuse_laundered(address_in(block)));
+    hak_thread_flush();
+    hak_free(block);
+}
+
+static void free_before_first_block(void) { free_in_slab_of_64(before_first_block); }
+static void free_behind_last_block(void) { free_in_slab_of_64(behind_last_block); }
 
 static void free_of_inner_pointer(void) {
     char *block = hak_malloc(96);
@@ -291,6 +309,10 @@ static const MisuseCase cases[] = {
     MISUSE_CASE("double free", double_free_among_scattered),
     MISUSE_CASE("double free", double_free_among_scattered_much_later),
     MISUSE_CASE("invalid free", free_of_inner_pointer_among_scattered),
+    MISUSE_CASE("invalid free", free_before_first_block_among_scattered),
+    MISUSE_CASE("invalid free", free_behind_last_block_among_scattered),
+    MISUSE_CASE("invalid free", free_before_first_block),
+    MISUSE_CASE("invalid free", free_behind_last_block),
     MISUSE_CASE("invalid free", free_of_inner_pointer),
     MISUSE_CASE("invalid free", free_of_misaligned_pointer),
     MISUSE_CASE("invalid free", free_of_stack_pointer),
