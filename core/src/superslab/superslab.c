@@ -19,50 +19,6 @@
 #include "superslab/registry.h"
 #include "superslab/supply.h"
 
-/* ---- Lists ---- */
-
-static SuperSlab **list_of(const SuperSlab *superslab) {
-    unsigned used = supply_used_slabs(superslab);
-    return used == 0 ? &supply.spare : &supply.active_by_used[used];
-}
-
-static void list_insert(SuperSlab *superslab) {
-    SuperSlab **head = list_of(superslab);
-    superslab->previous = NULL;
-    superslab->next = *head;
-    if (*head != NULL) (*head)->previous = superslab;
-    if (head == &supply.spare && *head == NULL) supply.spare_last = superslab;
-    *head = superslab;
-    supply.lists_in_use |= (uint64_t)1 << supply_used_slabs(superslab);
-}
-
-static void list_remove(SuperSlab *superslab) {
-    SuperSlab **head = list_of(superslab);
-    if (superslab->previous != NULL)
-        superslab->previous->next = superslab->next;
-    else
-        *head = superslab->next;
-    if (superslab->next != NULL) superslab->next->previous = superslab->previous;
-    if (superslab == supply.spare_last) supply.spare_last = superslab->previous;
-    if (superslab == supply.spare_refused) supply.spare_refused = superslab->next;
-    if (*head == NULL) supply.lists_in_use &= ~((uint64_t)1 << supply_used_slabs(superslab));
-}
-
-static void spare_insert_refused(SuperSlab *superslab) {
-    superslab->next = supply.spare_refused;
-    superslab->previous = superslab->next != NULL ? superslab->next->previous : supply.spare_last;
-    if (superslab->previous != NULL)
-        superslab->previous->next = superslab;
-    else
-        supply.spare = superslab;
-    if (superslab->next != NULL)
-        superslab->next->previous = superslab;
-    else
-        supply.spare_last = superslab;
-    supply.spare_refused = superslab;
-    supply.lists_in_use |= 1;
-}
-
 /* ---- Birth ---- */
 
 /* Maps 2 MiB, aligned to 2 MiB: at a hint if the kernel agrees, else cut out of 4 MiB. 0: no memory. */
@@ -143,7 +99,7 @@ static SuperSlab *superslab_new(void) {
     }
     supply_queue_update(superslab);
     supply.mapped_count++;
-    list_insert(superslab);
+    supply_list_insert(superslab);
     return superslab;
 }
 
@@ -173,11 +129,11 @@ static SuperSlab *superslab_with_free_slab(void) {
 bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs) {
     bool is_born = supply_used_slabs(superslab) == 0;
     HAK_ASSERT_OP(slabs & ~superslab->free_slabs, ==, 0);
-    list_remove(superslab);
+    supply_list_remove(superslab);
     superslab->free_slabs &= ~slabs;
     superslab->backed_free_slabs &= ~slabs;
     supply_queue_update(superslab);
-    list_insert(superslab);
+    supply_list_insert(superslab);
     supply.born += is_born;
     return is_born;
 }
@@ -212,7 +168,7 @@ Slab *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source)
 static bool superslab_free(SuperSlab *superslab) {
     enum { SPARE_BACKED_SLABS_MIN = 8 };
     supply.died++;
-    list_insert(superslab);
+    supply_list_insert(superslab);
     bool is_only_spare = superslab->next == supply.spare_refused; /* not counting refused ones; both may be NULL */
     bool is_worth_keeping = is_only_spare || __builtin_popcount(superslab->backed_free_slabs) >= SPARE_BACKED_SLABS_MIN;
     if (superslab->purging_slabs != 0 || (is_worth_keeping && superslab->backed_free_slabs != 0)) return false;
@@ -221,19 +177,10 @@ static bool superslab_free(SuperSlab *superslab) {
 }
 
 bool supply_slabs_join(SuperSlab *superslab, uint32_t slabs) {
-    list_remove(superslab);
-    superslab->free_slabs |= slabs;
-    supply_slabs_are_young(superslab, slabs);
-    for (uint32_t rest = slabs; rest != 0; rest &= rest - 1) {
-        Slab *slab = &superslab->slab[lowest_bit_index(rest)];
-        slab->free_pages = os_page_set_all();
-        if (slab->unbacked_pages != os_page_set_all()) superslab->backed_free_slabs |= (uint32_t)1 << slab->slab_index;
-        registry_slab_class_set(slab_address(slab), SLAB_CLASS_FREE);
-        STORE_RELAXED(slab->owner, NULL);
-    }
+    supply_slabs_free(superslab, slabs, (uint32_t)os_now_ms());
     supply_queue_update(superslab);
     if (supply_used_slabs(superslab) == 0) return superslab_free(superslab);
-    list_insert(superslab);
+    supply_list_insert(superslab);
     return false;
 }
 
@@ -279,7 +226,7 @@ void supply_release_begin(SuperSlab *superslab) {
     HAK_ASSERT_OP(supply_used_slabs(superslab), ==, 0);
     HAK_ASSERT_OP(superslab->purging_slabs, ==, 0);
     if (superslab->is_queued) supply_queue_remove(&supply.queue, superslab);
-    list_remove(superslab);
+    supply_list_remove(superslab);
     registry_remove_begin(superslab, superslab->base, SUPERSLAB_BYTES);
     supply.mapped_count--;
     detached_begin();
@@ -300,12 +247,12 @@ static void superslab_to_spare(SuperSlab *superslab, int64_t backed_bytes, size_
         superslab->backed_free_slabs = 0;
         ADD_RELAXED(supply.purged_bytes, (uint64_t)backed_bytes);
         *given_back_bytes += (size_t)backed_bytes;
-        spare_insert_refused(superslab);
+        supply_list_insert_refused(superslab);
     } else {
         atomic_fetch_add(&backed_free_bytes, backed_bytes);
         supply_slabs_are_young(superslab, UINT32_MAX); /* the kernel is asked again later */
         supply_queue_update(superslab);
-        list_insert(superslab);
+        supply_list_insert(superslab);
     }
     detached_end();
     lock_release(&supply_lock);

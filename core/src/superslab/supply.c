@@ -1,7 +1,7 @@
 /*
- * superslab/supply.c - the supply's state, its sums, and a walk through its SuperSlabs.
+ * superslab/supply.c - the supply's state, and those of its sums that are read without the lock.
  *
- * Layer: superslab. Changes nothing. Thread rule: functions take the supply lock, except those that read one sum.
+ * Layer: superslab. Changes nothing. Thread rule: any thread, no lock.
  */
 #include "superslab/supply.h"
 
@@ -13,39 +13,7 @@ _Atomic uint64_t first_touched_bytes;
 _Atomic uint32_t detached_count;
 Supply supply;
 
-/* Under the supply lock. */
-static SupplyCounts counts_now(void) {
-    return (SupplyCounts){.active = supply.born - supply.died,
-                          .spare = supply.mapped_count - (supply.born - supply.died),
-                          .born = supply.born,
-                          .died = supply.died,
-                          .mapped_bytes = supply.mapped_count * SUPERSLAB_BYTES + supply.mapping_bytes,
-                          .large_bytes = LOAD_RELAXED(supply.large_bytes),
-                          .large_blocks = supply.large_count,
-                          .mapping_free_bytes = LOAD_RELAXED(supply.mapping_free_bytes),
-                          .mapping_unbacked_bytes = supply.mapping_unbacked_bytes,
-                          .purged_bytes = LOAD_RELAXED(supply.purged_bytes)};
-}
-
 uint64_t superslab_large_bytes(void) { return LOAD_RELAXED(supply.large_bytes); }
 uint64_t superslab_purged_bytes(void) { return LOAD_RELAXED(supply.purged_bytes); }
 uint64_t superslab_discarded_bytes(void) { return LOAD_RELAXED(supply.discarded_bytes); }
 uint64_t superslab_mapping_free_bytes(void) { return LOAD_RELAXED(supply.mapping_free_bytes); }
-
-SupplyCounts superslab_counts(void) {
-    lock_acquire(&supply_lock);
-    SupplyCounts counts = counts_now();
-    lock_release(&supply_lock);
-    return counts;
-}
-
-SupplyCounts superslab_walk(void (*visit)(SuperSlab *superslab, void *context), void *context) {
-    lock_acquire(&supply_lock);
-    for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
-        SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
-        for (; superslab != NULL; superslab = superslab->next) visit(superslab, context);
-    }
-    SupplyCounts counts = counts_now();
-    lock_release(&supply_lock);
-    return counts;
-}

@@ -55,6 +55,15 @@ HAK_INLINE unsigned supply_used_slabs(const SuperSlab *superslab) {
     return SLABS_PER_SUPERSLAB - (unsigned)__builtin_popcount(superslab->free_slabs | superslab->purging_slabs);
 }
 
+/* The list of its number of used slabs. Refused: a spare one, behind all others. */
+void supply_list_insert(SuperSlab *superslab);
+void supply_list_insert_refused(SuperSlab *superslab);
+void supply_list_remove(SuperSlab *superslab);
+
+/* Makes slabs without used blocks free, as of `since_ms`. The SuperSlab is in no list then, and the caller restores
+ * I11. */
+void supply_slabs_free(SuperSlab *superslab, uint32_t slabs, uint32_t since_ms);
+
 /* A SuperSlab without used slabs: a spare one, else a new one. NULL: no memory. */
 SuperSlab *superslab_allocate(void);
 
