@@ -197,6 +197,16 @@ static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
                      (uintptr_t)mapping);
 }
 
+static void check_cached_runs(Findings *findings) {
+    for (unsigned index = 0; index < supply.cached_run_count; index++) {
+        Slab *first = supply.cached_runs[index].first;
+        EXPECT_EQUAL(findings, "I18", first, (uintptr_t)LOAD_RELAXED(first->owner), (uintptr_t)RUN_OWNER);
+        EXPECT_EQUAL(findings, "I18", first, first->used_blocks, supply.cached_runs[index].slabs);
+        EXPECT_EQUAL(findings, "I18", first, registry_slab_class((void *)slab_address(first)), SLAB_CLASS_FREE);
+        findings->backed_free_bytes += (int64_t)first->run_bytes;
+    }
+}
+
 /* Ends where a link is wrong. */
 static void check_slack_mappings(Findings *findings) {
     const SuperSlab *before = NULL;
@@ -238,6 +248,7 @@ size_t hak_check(void) {
     }
     EXPECT_EQUAL(&findings, "I17", &supply, supply.lists_in_use, lists_in_use);
     check_lists(&findings);
+    check_cached_runs(&findings);
     for (SuperSlab *mapping = supply.mapping_queue.oldest; mapping != NULL; mapping = mapping->queue_next)
         check_queued_mapping(&findings, mapping);
     check_slack_mappings(&findings);

@@ -124,6 +124,8 @@ _Static_assert(sizeof(Slab) <= CACHE_LINE_BYTES, "one cache line of metadata a s
  *   I16 a mapping: block_bytes <= backed_bytes <= mapping_bytes
  *       is_queued (the mappings' queue) <=> is_free or block_bytes < backed_bytes
  *       it is in supply.mapping_slack   <=> not is_free, and block_bytes in whole SLAB_BYTES < mapping_bytes
+ *   I18 a cached run (supply.cached_runs) is a run like those with a block, but that the registry's class of its first
+ *       slab is SLAB_CLASS_FREE, and backed_free_bytes has its run_bytes
  */
 #define LARGE_BLOCK_ROW_BLOCKS 448u   /* suffices for blocks of 160 bytes and more */
 #define MEDIUM_BLOCK_ROW_BLOCKS 2048u /* suffices for blocks of 32 bytes and more */

@@ -8,11 +8,10 @@
 
 #include "superslab/huge_pages.h"
 #include "superslab/registry.h"
+#include "superslab/run_cache.h"
 #include "superslab/supply.h"
 
 static unsigned slabs_of(size_t bytes) { return (unsigned)((bytes + SLAB_BYTES - 1) >> SLAB_SHIFT); }
-
-static uint32_t slab_mask(unsigned first, unsigned count) { return (uint32_t)((((uint64_t)1 << count) - 1) << first); }
 
 /* The OS pages that a block of `bytes` uses in slab `index` of its run. */
 static OsPageSet pages_of_block(size_t bytes, unsigned index) {
@@ -118,29 +117,47 @@ static void slabs_to_run(Slab *first, unsigned from, unsigned to) {
     }
 }
 
-Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
+/* Of `count` free slabs. NULL: no memory. */
+static Slab *run_of_free_slabs(unsigned count, size_t alignment) {
     FreeRun found;
-    bytes = round_up_bytes(bytes, os_page_bytes);
-    unsigned count = slabs_of(bytes);
-    lock_acquire(&supply_lock);
-    if (room_bytes > bytes && find_free_run(slabs_of(room_bytes), alignment, &found)) {
-        count = slabs_of(room_bytes);
-    } else if (!find_free_run(count, alignment, &found)) {
-        lock_release(&supply_lock);
-        return NULL;
-    }
+    if (!find_free_run(count, alignment, &found)) return NULL;
     Slab *first = &found.superslab->slab[found.first];
-    (void)supply_slabs_leave(found.superslab, slab_mask(found.first, count));
+    (void)supply_slabs_leave(found.superslab, slab_set(found.first, count));
     slabs_to_run(first, 0, count);
-    *is_zero = set_used_pages(first, count, bytes);
     first->used_blocks = (uint16_t)count;
-    first->run_bytes = bytes;
+    first->run_bytes = 0;
+    return first;
+}
+
+Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero) {
+    bytes = round_up_bytes(bytes, os_page_bytes);
+    unsigned count = slabs_of(bytes), count_with_room = room_bytes > bytes ? slabs_of(room_bytes) : count;
+    lock_acquire(&supply_lock);
+    Slab *first = run_cache_take(count_with_room, alignment);
+    *is_zero = false;
+    if (first == NULL) {
+        run_cache_flush();
+        first = run_of_free_slabs(count_with_room, alignment);
+        if (first == NULL && count_with_room != count) first = run_of_free_slabs(count, alignment);
+        if (first == NULL) {
+            lock_release(&supply_lock);
+            return NULL;
+        }
+    }
+    if (first->run_bytes != bytes) {
+        unsigned slabs = first->used_blocks;
+        bool is_cached = first->run_bytes != 0;
+        *is_zero = set_used_pages(first, slabs, bytes) && !is_cached;
+        first->run_bytes = bytes;
+        if (is_cached) supply_slabs_are_young(superslab_of_slab(first), slab_set(first->slab_index, slabs));
+        tails_update(first, slabs);
+    }
     first->large_heap = NULL;
-    tails_update(first, count);
     supply.large_count++;
     ADD_RELAXED(supply.large_bytes, bytes);
-    bool is_first_touch = found.superslab->is_huge_untouched;
-    found.superslab->is_huge_untouched = false;
+    SuperSlab *superslab = superslab_of_slab(first);
+    bool is_first_touch = superslab->is_huge_untouched;
+    superslab->is_huge_untouched = false;
     lock_release(&supply_lock);
     if (is_first_touch) huge_pages_touch((void *)slab_address(first));
     return first;
@@ -151,31 +168,31 @@ static void purged_pages_to_free(Slab *slab) {
     slab->free_pages = os_page_set_all();
 }
 
-/* Called with the lock; returns without it. False: another thread has returned it. */
-static bool end_run(Slab *first, const void *block) {
-    SuperSlab *superslab = superslab_of_slab(first);
-    if (registry_slab_class(block) != SLAB_CLASS_LARGE || ptr_to_superslab(block) != superslab) {
-        lock_release(&supply_lock);
-        return false;
-    }
-    unsigned count = first->used_blocks;
+static bool is_live_run(Slab *first, const void *block) {
+    return registry_slab_class(block) == SLAB_CLASS_LARGE && ptr_to_superslab(block) == superslab_of_slab(first);
+}
+
+static void count_returned(const Slab *first) {
     supply.large_count--;
     ADD_RELAXED(supply.large_bytes, -(uint64_t)first->run_bytes);
-    (void)set_used_pages(first, count, 0);
-    superslab->backed_tails &= ~slab_mask(first->slab_index, count);
-    supply_slabs_return(superslab, slab_mask(first->slab_index, count));
-    return true;
 }
 
 bool run_return(Slab *first, const void *block) {
     lock_acquire(&supply_lock);
-    return end_run(first, block);
+    bool is_live = is_live_run(first, block); /* else another thread has returned it */
+    if (is_live) {
+        count_returned(first);
+        run_cache_put(first);
+    }
+    lock_release(&supply_lock);
+    return is_live;
 }
 
 /* The run is the caller's alone until it ends, so the kernel works without the lock. Its OS pages are given back and it
  * ends under one lock: who looks in between, and a child that is forked then, would find live bytes without memory. */
 void run_return_purged(Slab *first) {
-    huge_pages_split(superslab_of_slab(first));
+    SuperSlab *superslab = superslab_of_slab(first);
+    huge_pages_split(superslab);
     bool is_purged = os_purge((void *)slab_address(first), first->run_bytes);
     lock_acquire(&supply_lock);
     if (is_purged) {
@@ -183,7 +200,11 @@ void run_return_purged(Slab *first) {
         ADD_RELAXED(supply.discarded_bytes, first->run_bytes);
         for (unsigned index = 0; index < first->used_blocks; index++) purged_pages_to_free(first + index);
     }
-    (void)end_run(first, (void *)slab_address(first));
+    unsigned count = first->used_blocks;
+    count_returned(first);
+    (void)set_used_pages(first, count, 0);
+    superslab->backed_tails &= ~slab_set(first->slab_index, count);
+    supply_slabs_return(superslab, slab_set(first->slab_index, count));
 }
 
 bool run_resize(Slab *first, size_t bytes) {
@@ -194,7 +215,8 @@ bool run_resize(Slab *first, size_t bytes) {
     unsigned old_count = first->used_blocks; /* with the room that run_take gave a growing block */
     bool is_growing = bytes >= first->run_bytes;
     if (count > old_count) {
-        uint32_t more = slab_mask(first->slab_index + old_count, count - old_count);
+        run_cache_flush();
+        uint32_t more = slab_set(first->slab_index + old_count, count - old_count);
         if (first->slab_index + count > SLABS_PER_SUPERSLAB || (superslab->free_slabs & more) != more) {
             lock_release(&supply_lock);
             return false;
@@ -205,9 +227,9 @@ bool run_resize(Slab *first, size_t bytes) {
         count = old_count;
     }
     (void)set_used_pages(first, count > old_count ? count : old_count, bytes);
-    superslab->backed_tails &= ~slab_mask(first->slab_index, old_count);
-    if (count < old_count) (void)supply_slabs_join(superslab, slab_mask(first->slab_index + count, old_count - count));
-    if (!is_growing) supply_slabs_are_young(superslab, slab_mask(first->slab_index + count - 1, 1)); /* its tail */
+    superslab->backed_tails &= ~slab_set(first->slab_index, old_count);
+    if (count < old_count) (void)supply_slabs_join(superslab, slab_set(first->slab_index + count, old_count - count));
+    if (!is_growing) supply_slabs_are_young(superslab, slab_set(first->slab_index + count - 1, 1)); /* its tail */
     first->used_blocks = (uint16_t)count;
     ADD_RELAXED(supply.large_bytes, bytes - first->run_bytes);
     first->run_bytes = bytes;

@@ -4,7 +4,8 @@
  * Layer: superslab. Thread rule: any thread; each function takes the supply lock.
  *
  * A run takes whole slabs of address space, but only the OS pages of its block: those behind the block's end, its
- * tail, are free. A returned run is free slabs again, for any class.
+ * tail, are free. A returned run is cached for the next block of as many slabs, until anything else is asked of the
+ * supply: then it is free slabs again, for any class.
  */
 #ifndef HAK_SUPERSLAB_RUN_H
 #define HAK_SUPERSLAB_RUN_H

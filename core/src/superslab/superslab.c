@@ -17,6 +17,7 @@
 #include "superslab/huge_pages.h"
 #include "superslab/metadata.h"
 #include "superslab/registry.h"
+#include "superslab/run_cache.h"
 #include "superslab/supply.h"
 
 /* ---- Birth ---- */
@@ -140,6 +141,7 @@ bool supply_slabs_leave(SuperSlab *superslab, uint32_t slabs) {
 
 Slab *superslab_slab_take(Heap *owner, unsigned class_index, SlabSource *source) {
     lock_acquire(&supply_lock);
+    run_cache_flush();
     SuperSlab *superslab = superslab_with_free_slab();
     if (superslab == NULL) {
         lock_release(&supply_lock);

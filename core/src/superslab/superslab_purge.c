@@ -7,6 +7,7 @@
  */
 #include "platform/os.h"
 #include "superslab/huge_pages.h"
+#include "superslab/run_cache.h"
 #include "superslab/superslab.h"
 #include "superslab/supply.h"
 
@@ -93,6 +94,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max) 
     size_t given_back_bytes = 0;
     uint32_t now_ms = (uint32_t)os_now_ms();
     lock_acquire(&supply_lock);
+    run_cache_flush();
     while (atomic_load(&backed_free_bytes) > target_bytes && given_back_bytes < bytes_max) {
         SuperSlab *superslab = supply.queue.oldest;
         if (superslab == NULL || !os_has_aged(now_ms, superslab->queue_since_ms, age_ms)) break;

@@ -28,12 +28,22 @@ typedef struct SupplyQueue {
     SuperSlab *oldest, *newest;
 } SupplyQueue;
 
+/* I18 */
+typedef struct CachedRun {
+    Slab *first;
+    unsigned slabs;
+} CachedRun;
+
+#define CACHED_RUNS_MAX 8u
+
 typedef struct Supply {
     SuperSlab *active_by_used[SLABS_PER_SUPERSLAB + 1]; /* [n]: active with n used slabs; [0] stays NULL */
     SuperSlab *spare, *spare_last;                      /* one list: ordinary, newest first; then refused ones, */
     SuperSlab *spare_refused;                           /* which the kernel did not unmap: the one refused last */
-    uint64_t lists_in_use; /* bit n > 0: active_by_used[n] is not empty; bit 0: spare is not empty */
-    SupplyQueue queue;     /* the purge queue (I11) */
+    uint64_t lists_in_use;                  /* bit n > 0: active_by_used[n] is not empty; bit 0: spare is not empty */
+    SupplyQueue queue;                      /* the purge queue (I11) */
+    CachedRun cached_runs[CACHED_RUNS_MAX]; /* newest last */
+    unsigned cached_run_count;
     HeaderStack *unused_headers;
     uint64_t mapped_count;            /* SuperSlabs, active and spare */
     uint64_t born, died;              /* active = born - died */
@@ -53,6 +63,11 @@ extern Supply supply;
 /* Used: owned by a heap or part of a run. A slab in purging_slabs is neither used nor free. */
 HAK_INLINE unsigned supply_used_slabs(const SuperSlab *superslab) {
     return SLABS_PER_SUPERSLAB - (unsigned)__builtin_popcount(superslab->free_slabs | superslab->purging_slabs);
+}
+
+/* `count` neighbours, from slab `first` on, as a set. */
+HAK_INLINE uint32_t slab_set(unsigned first, unsigned count) {
+    return (uint32_t)((((uint64_t)1 << count) - 1) << first);
 }
 
 /* The list of its number of used slabs. Refused: a spare one, behind all others. */

@@ -1,8 +1,9 @@
 /*
  * superslab/supply_walk.c - the supply's counts of one moment, and a walk through its SuperSlabs.
  *
- * Layer: superslab. Changes nothing. Thread rule: both take the supply lock.
+ * Layer: superslab. Changes nothing but that it flushes the cached runs. Thread rule: both take the supply lock.
  */
+#include "superslab/run_cache.h"
 #include "superslab/superslab.h"
 #include "superslab/supply.h"
 
@@ -22,6 +23,7 @@ static SupplyCounts counts_now(void) {
 
 SupplyCounts superslab_counts(void) {
     lock_acquire(&supply_lock);
+    run_cache_flush();
     SupplyCounts counts = counts_now();
     lock_release(&supply_lock);
     return counts;
@@ -29,6 +31,7 @@ SupplyCounts superslab_counts(void) {
 
 SupplyCounts superslab_walk(void (*visit)(SuperSlab *superslab, void *context), void *context) {
     lock_acquire(&supply_lock);
+    run_cache_flush();
     for (unsigned list = 0; list <= SLABS_PER_SUPERSLAB; list++) {
         SuperSlab *superslab = list == 0 ? supply.spare : supply.active_by_used[list];
         for (; superslab != NULL; superslab = superslab->next) visit(superslab, context);
