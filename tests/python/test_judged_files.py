@@ -165,10 +165,8 @@ def test_script_is_judged_by_its_interpreter(launcher: Path, tmp_path: Path, nam
     ids=["a text of the program", "behind its string table"],
 )
 def test_name_outside_of_string_tables(launcher: Path, tmp_path: Path, content: bytes) -> None:
-    """It is no symbol. The script, which cannot look at sections, takes it for one."""
-    path = executable(tmp_path / "program", content)
-    assert preload.obstacle_of_program(str(path)) == ""
-    require_warned_by_library(launcher, path, "")
+    """It is no symbol."""
+    require_judged(launcher, executable(tmp_path / "program", content), "")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
