@@ -29,7 +29,7 @@ static int execute(Original original_name, const char *name, char *const argumen
     Execute *original = (Execute *)original_function(original_name);
     if (size.pointers == 0) return original(name, arguments, variables);
     char *filled[size.pointers], preload[size.preload_bytes];
-    follow_fill(filled, preload, variables);
+    follow_fill(filled, preload, size, variables);
     return original(name, arguments, filled);
 }
 
@@ -61,7 +61,7 @@ INTERPOSE int fexecve(int descriptor, char *const arguments[], char *const varia
     FollowSize size = follow_size(path, variables, false);
     if (size.pointers == 0) return original(descriptor, arguments, variables);
     char *filled[size.pointers], preload[size.preload_bytes];
-    follow_fill(filled, preload, variables);
+    follow_fill(filled, preload, size, variables);
     return original(descriptor, arguments, filled);
 }
 
@@ -158,7 +158,7 @@ static int spawn(Original original_name, pid_t *child, const char *name, const p
     errno = saved;
     if (size.pointers == 0) return original(child, name, actions, attributes, arguments, variables);
     char *filled[size.pointers], preload[size.preload_bytes];
-    follow_fill(filled, preload, variables);
+    follow_fill(filled, preload, size, variables);
     return original(child, name, actions, attributes, arguments, filled);
 }
 

@@ -19,7 +19,7 @@
 #include "message.h"
 #include "program_file.h"
 
-enum { VARIABLES_MAX = 4096, PRELOAD_BYTES_MAX = 8192 };
+enum { VARIABLES_MAX = 4096, PRELOAD_BYTES_MAX = 8192, MORE_POINTERS = 3 /* two variables, and NULL */ };
 
 static const char *const obstacles[] = {
     [PROGRAM_STATIC] = " runs without hakmem: it is static, with its malloc inside\n",
@@ -90,16 +90,17 @@ FollowSize follow_size(const char *path, char *const *variables, bool by_child) 
     else if (count > VARIABLES_MAX || preload_bytes >= PRELOAD_BYTES_MAX)
         warn(path, " runs without hakmem: its environment is too large; preload the library by LD_PRELOAD\n");
     else
-        return (FollowSize){count + 3, preload_bytes + 1}; /* two more variables, and NULL; a colon */
+        return (FollowSize){count + MORE_POINTERS, preload_bytes + 1}; /* a colon */
     return as_it_is;
 }
 
-void follow_fill(char **filled, char *preload, char *const *variables) {
+void follow_fill(char **filled, char *preload, FollowSize size, char *const *variables) {
     bool had_preload = false;
-    char *end = stpcpy(stpcpy(preload, PRELOAD_VARIABLE), launched.library);
-    for (; variables != NULL && *variables != NULL; variables++) {
+    char *end = stpcpy(stpcpy(preload, PRELOAD_VARIABLE), launched.library), *last = preload + size.preload_bytes - 1;
+    size_t left = size.pointers - MORE_POINTERS;
+    for (; left > 0 && variables != NULL && *variables != NULL; variables++, left--) {
         const char *former = had_preload ? NULL : environment_value(*variables, PRELOAD_VARIABLE);
-        if (former != NULL) stpcpy(stpcpy(end, ":"), former);
+        if (former != NULL && strlen(former) < (size_t)(last - end)) stpcpy(stpcpy(end, ":"), former);
         had_preload |= former != NULL;
         *filled++ = former != NULL ? preload : *variables;
     }

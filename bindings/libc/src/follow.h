@@ -26,7 +26,8 @@ typedef struct FollowSize {
 /* For the program at `path`. */
 FollowSize follow_size(const char *path, char *const *variables, bool by_child);
 
-/* The variables of a program that is followed. The library puts them back to the caller's before main. */
-void follow_fill(char **filled, char *preload, char *const *variables);
+/* The variables of a program that is followed. The library puts them back to the caller's before main. What another
+ * thread has added to them since `size` was found is left out. */
+void follow_fill(char **filled, char *preload, FollowSize size, char *const *variables);
 
 #endif
