@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from arrays_support import BEFORE, BOTH, START, way_of
+from arrays_support import BEFORE, BOTH, HANDLERS, START, way_of
 from python_support import clean_environment, json_of, run_code
 
 numpy = pytest.importorskip("numpy", reason="NumPy is not here: pip install numpy")
@@ -42,6 +42,27 @@ print(json.dumps([first, [is_served(), hakmem.arrays()], is_noticed]))
 def test_it_can_be_switched_on_before_the_import(variables: dict[str, str], calls: list[str]) -> None:
     code = "\n".join([START, *calls, "import numpy", "print(json.dumps([is_served(), hakmem.arrays()]))"])
     assert json_of(code, environment=clean_environment(**variables)) == [True, {"served_by": WAY, "reason": None}]
+
+
+@pytest.mark.skipif(WAY != "handler", reason="this NumPy's arrays come from CPython's raw domain")
+def test_functions_that_were_put_back_are_replaced_again() -> None:
+    """Somebody saves NumPy's default data handler, and puts it back over hakmem's functions."""
+    assert json_of(
+        START
+        + "import numpy"
+        + HANDLERS
+        + """
+own = ctypes.string_at(default_address, HANDLER_BYTES)
+hakmem.enable()
+kept = [numpy.full(5000, 3.0), numpy.full(MIB, 3.0)]
+ctypes.memmove(default_address, own, HANDLER_BYTES)
+found = [is_served()]
+hakmem.enable()
+found += [hakmem.arrays(), is_served(), float(sum(map(numpy.sum, kept))) == 3.0 * (5000 + MIB)]
+del kept
+print(json.dumps(found))
+"""
+    ) == [False, {"served_by": "handler", "reason": None}, True, True]
 
 
 def test_import_behind_another_finder_is_noticed_when_asked() -> None:

@@ -55,7 +55,9 @@ __version__: str = _hakmem.version
 ARRAYS_CHOICES = ("auto", "on", "off")
 # By CPython's raw domain, by NumPy's data handler, by the whole of malloc.
 SERVED_ARRAYS = ("raw", "handler", "malloc")
-REASONS_OF_ARRAYS = {"awaited": "NumPy is not imported", "off": "the option tiny_use_superslab is 0"}
+ARRAYS_ARE_OFF = "the option arrays is off"
+TINY_IS_OFF = "the option tiny_use_superslab is 0"
+REASONS_OF_ARRAYS = {"awaited": "NumPy is not imported", "off": TINY_IS_OFF}
 
 _exit_table_is_planned = False
 _quiesce_minds_forks = False
@@ -103,7 +105,7 @@ def _reason_of_arrays(way: str) -> str:
     if not _hakmem.is_enabled():
         return "hakmem is not enabled"
     if get_option("arrays") == "off":
-        return "the option arrays is off"
+        return ARRAYS_ARE_OFF
     return REASONS_OF_ARRAYS[way]
 
 

@@ -43,12 +43,13 @@ typedef struct NumpyHandler {
 enum { API_FEATURE_VERSION = 211, API_GET_HANDLER = 305, API_DEFAULT_HANDLER = 306 };
 enum { FEATURES_OF_1_22 = 0x0f };
 
-static NumpyHandler *handler; /* NULL until it is found */
+static NumpyHandler *handler;     /* NULL until it is found */
+static const NumpyHandler *taken; /* the one that got our functions; NULL: none yet */
 static void **table;
 
 /* ---- The functions ---- */
 
-static const hak_core_t *core;  /* this and the next two are constant once the handler is taken */
+static const hak_core_t *core;  /* each time the handler is taken, this and the next two get the same values */
 static NumpyAllocator previous; /* NumPy's own */
 static size_t huge_pages_from_bytes = SIZE_MAX, huge_zeros_from_bytes = SIZE_MAX;
 static _Atomic hak_hook_mode_t mode = HAK_HOOK_PASS; /* relaxed: a request that reads an old value is served by it */
@@ -278,7 +279,7 @@ static bool can_be_changed(void) {
 /* The context stays. A request that another thread makes meanwhile finds functions that know the data of both. */
 bool numpy_handler_take(const hak_core_t *serving_core, char *reason) {
     if (numpy_handler_is_taken()) return true;
-    if (previous.malloc != NULL) { /* its arrays go back by these functions */
+    if (taken != NULL && taken != handler) { /* its arrays go back by `previous` */
         snprintf(reason, NUMPY_REASON_BYTES, "another copy of NumPy in this process is served");
         return false;
     }
@@ -287,6 +288,7 @@ bool numpy_handler_take(const hak_core_t *serving_core, char *reason) {
         return false;
     }
     core = serving_core;
+    taken = handler;
     previous = handler->allocator;
     if (huge_pages_are_wanted()) {
         huge_pages_from_bytes = 2 * HUGE_PAGE_BYTES;

@@ -42,9 +42,9 @@ def _way_of(version: str) -> "tuple[str | None, str | None]":
     if _hakmem.malloc_is_served():
         return "malloc", None
     if hakmem.get_option("arrays") == "off":
-        return None, "the option arrays is off"
+        return None, hakmem.ARRAYS_ARE_OFF
     if hakmem.get_option("tiny_use_superslab") == 0:
-        return None, "the option tiny_use_superslab is 0"
+        return None, hakmem.TINY_IS_OFF
     if numbers < FIRST_WITH_HANDLER:
         return None, "NumPy before 1.22 has no data handler"
     has_raw = "HAKMEM_DOMAINS" not in os.environ or "raw" in str(hakmem.get_option("domains")).split(",")
