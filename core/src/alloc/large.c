@@ -98,16 +98,16 @@ void large_free_outgrown(void *block) {
     bool is_run = place.run != NULL && place.run->large_heap == NULL;
     /* Without free mappings and tails of live ones, which are no holes: the next block that grows finds the same places
      * as this one, and a block grows into its tail. */
-    if (is_run && LOAD_RELAXED(backed_free_bytes) - (int64_t)superslab_mapping_free_bytes() > bounds_idle_bytes())
-        run_return_purged(place.run);
-    else
-        large_free(block);
+    bool is_purged = is_run &&
+                     LOAD_RELAXED(backed_free_bytes) - (int64_t)superslab_mapping_free_bytes() > bounds_idle_bytes() &&
+                     run_return_purged(place.run, block);
+    if (!is_purged) large_free(block);
 }
 
 void large_free_purged(void *block) {
     LargePlace place = place_of(block);
     if (place.run != NULL) {
-        run_return_purged(place.run);
+        (void)run_return_purged(place.run, block);
     } else if (place.mapping != NULL && mapping_return(place.mapping, block)) {
         (void)mapping_purge(0, 0, SIZE_MAX);
     }

@@ -198,8 +198,12 @@ static void check_queued_mapping(Findings *findings, const SuperSlab *mapping) {
 }
 
 static void check_cached_runs(Findings *findings) {
-    for (unsigned index = 0; index < supply.cached_run_count; index++) {
+    expect(findings, supply.cached_run_count <= CACHED_RUNS_MAX, "I18", &supply, supply.cached_run_count,
+           CACHED_RUNS_MAX);
+    for (unsigned index = 0; index < supply.cached_run_count && index < CACHED_RUNS_MAX; index++) {
         Slab *first = supply.cached_runs[index].first;
+        for (unsigned before = 0; before < index; before++)
+            EXPECT_EQUAL(findings, "I18", first, supply.cached_runs[before].first == first, false);
         EXPECT_EQUAL(findings, "I18", first, (uintptr_t)LOAD_RELAXED(first->owner), (uintptr_t)RUN_OWNER);
         EXPECT_EQUAL(findings, "I18", first, first->used_blocks, supply.cached_runs[index].slabs);
         EXPECT_EQUAL(findings, "I18", first, registry_slab_class((void *)slab_address(first)), SLAB_CLASS_FREE);

@@ -16,10 +16,10 @@
  *                 (superslab/run.h)
  *   mapping       address space of its own for one larger block (superslab/mapping.h)
  *   live          of a block: held by a caller (base/types.h)
- *   cached        of a block: in a magazine (cache/magazine.h)
+ *   cached        of a block: in a magazine. Of a run: without a block, and kept as it is (I18) (cache/magazine.h)
  *   used          of a block: live or cached. Of a slab: owned by a heap, or part of a run (base/types.h)
- *   free          of a block or a slab: not used. Of a mapping: without a block. Of an OS page: touched by no used
- *                 block (base/types.h)
+ *   free          of a block or a slab: not used. Of a mapping or a run: without a block. Of an OS page: touched by
+ *                 no used block (base/types.h)
  *   backed        of an OS page: with memory behind it, as far as is known. Unbacked: never touched, or purged
  *                 (base/types.h)
  *   supply        all SuperSlabs and mappings, under one lock; hands out free slabs and takes empty ones back
@@ -34,7 +34,8 @@
  *                 (cache/magazine.h)
  *   TLS slab      the slab from which a heap refills the magazine of one size class (heap/heap_take.h)
  *   refill        blocks of a slab go into an empty magazine (alloc/malloc.c)
- *   flush         blocks of a magazine go back to their slabs (cache/flush.h, alloc/free.c)
+ *   flush         blocks of a magazine go back to their slabs; cached runs become free slabs (cache/flush.h,
+ *                 alloc/free.c)
  *   cold class    a size class of which a heap has taken few blocks: fewer than COLD_BLOCKS_MIN, or less than an OS
  *                 page's worth (alloc/malloc.c)
  *   shared heap   the heap that owns the slabs that ended threads left, and those from which cold classes take their

@@ -38,7 +38,7 @@ typedef struct SizeClass {
 /* The registry's class for each 64 KiB of address space: a size class, 1 .. SIZE_CLASS_COUNT, or one of: */
 enum {
     SLAB_CLASS_FOREIGN = 0,                 /* not hakmem's */
-    SLAB_CLASS_FREE = SIZE_CLASS_COUNT + 1, /* no live block: a free slab, the start of a free mapping */
+    SLAB_CLASS_FREE = SIZE_CLASS_COUNT + 1, /* no live block: a free slab, the start of a free mapping or cached run */
     SLAB_CLASS_LARGE,                       /* a live large block starts at its first byte */
     SLAB_CLASS_LARGE_INNER,                 /* any other slab of a run or a mapping */
     SLAB_CLASS_COUNT
@@ -124,8 +124,8 @@ _Static_assert(sizeof(Slab) <= CACHE_LINE_BYTES, "one cache line of metadata a s
  *   I16 a mapping: block_bytes <= backed_bytes <= mapping_bytes
  *       is_queued (the mappings' queue) <=> is_free or block_bytes < backed_bytes
  *       it is in supply.mapping_slack   <=> not is_free, and block_bytes in whole SLAB_BYTES < mapping_bytes
- *   I18 a cached run (supply.cached_runs) is a run like those with a block, but that the registry's class of its first
- *       slab is SLAB_CLASS_FREE, and backed_free_bytes has its run_bytes
+ *   I18 a cached run (supply.cached_runs) has no block, and its slabs have the owner RUN_OWNER all the same. The
+ *       registry's class of its first slab is SLAB_CLASS_FREE, and backed_free_bytes has its run_bytes
  */
 #define LARGE_BLOCK_ROW_BLOCKS 448u   /* suffices for blocks of 160 bytes and more */
 #define MEDIUM_BLOCK_ROW_BLOCKS 2048u /* suffices for blocks of 32 bytes and more */

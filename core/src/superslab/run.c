@@ -125,7 +125,7 @@ static Slab *run_of_free_slabs(unsigned count, size_t alignment) {
     (void)supply_slabs_leave(found.superslab, slab_set(found.first, count));
     slabs_to_run(first, 0, count);
     first->used_blocks = (uint16_t)count;
-    first->run_bytes = 0;
+    first->run_bytes = 0; /* new, and no OS page of it in use */
     return first;
 }
 
@@ -177,34 +177,48 @@ static void count_returned(const Slab *first) {
     ADD_RELAXED(supply.large_bytes, -(uint64_t)first->run_bytes);
 }
 
+/* Called with the lock; returns without it. */
+static void end_run(Slab *first) {
+    SuperSlab *superslab = superslab_of_slab(first);
+    uint32_t slabs = slab_set(first->slab_index, first->used_blocks);
+    run_cache_flush(); /* the SuperSlab may die */
+    (void)set_used_pages(first, first->used_blocks, 0);
+    superslab->backed_tails &= ~slabs;
+    supply_slabs_return(superslab, slabs);
+}
+
 bool run_return(Slab *first, const void *block) {
     lock_acquire(&supply_lock);
-    bool is_live = is_live_run(first, block); /* else another thread has returned it */
-    if (is_live) {
-        count_returned(first);
-        run_cache_put(first);
+    if (!is_live_run(first, block)) { /* another thread has returned it */
+        lock_release(&supply_lock);
+        return false;
     }
-    lock_release(&supply_lock);
-    return is_live;
+    count_returned(first);
+    if (run_cache_put(first))
+        lock_release(&supply_lock);
+    else
+        end_run(first);
+    return true;
 }
 
 /* The run is the caller's alone until it ends, so the kernel works without the lock. Its OS pages are given back and it
  * ends under one lock: who looks in between, and a child that is forked then, would find live bytes without memory. */
-void run_return_purged(Slab *first) {
-    SuperSlab *superslab = superslab_of_slab(first);
-    huge_pages_split(superslab);
+bool run_return_purged(Slab *first, const void *block) {
+    huge_pages_split(superslab_of_slab(first));
     bool is_purged = os_purge((void *)slab_address(first), first->run_bytes);
     lock_acquire(&supply_lock);
+    if (!is_live_run(first, block)) {
+        lock_release(&supply_lock);
+        return false;
+    }
     if (is_purged) {
         ADD_RELAXED(supply.purged_bytes, first->run_bytes);
         ADD_RELAXED(supply.discarded_bytes, first->run_bytes);
         for (unsigned index = 0; index < first->used_blocks; index++) purged_pages_to_free(first + index);
     }
-    unsigned count = first->used_blocks;
     count_returned(first);
-    (void)set_used_pages(first, count, 0);
-    superslab->backed_tails &= ~slab_set(first->slab_index, count);
-    supply_slabs_return(superslab, slab_set(first->slab_index, count));
+    end_run(first);
+    return true;
 }
 
 bool run_resize(Slab *first, size_t bytes) {
@@ -215,9 +229,10 @@ bool run_resize(Slab *first, size_t bytes) {
     unsigned old_count = first->used_blocks; /* with the room that run_take gave a growing block */
     bool is_growing = bytes >= first->run_bytes;
     if (count > old_count) {
-        run_cache_flush();
         uint32_t more = slab_set(first->slab_index + old_count, count - old_count);
-        if (first->slab_index + count > SLABS_PER_SUPERSLAB || (superslab->free_slabs & more) != more) {
+        bool is_inside = first->slab_index + count <= SLABS_PER_SUPERSLAB;
+        if (is_inside) run_cache_flush();
+        if (!is_inside || (superslab->free_slabs & more) != more) {
             lock_release(&supply_lock);
             return false;
         }

@@ -4,8 +4,8 @@
  * Layer: superslab. Thread rule: any thread; each function takes the supply lock.
  *
  * A run takes whole slabs of address space, but only the OS pages of its block: those behind the block's end, its
- * tail, are free. A returned run is cached for the next block of as many slabs, until anything else is asked of the
- * supply: then it is free slabs again, for any class.
+ * tail, are free. A returned run is cached for the next block of as many slabs (run_cache.h), and then free slabs
+ * again, for any class.
  */
 #ifndef HAK_SUPERSLAB_RUN_H
 #define HAK_SUPERSLAB_RUN_H
@@ -23,8 +23,8 @@ Slab *run_take(size_t bytes, size_t room_bytes, size_t alignment, bool *is_zero)
  * freed it. */
 bool run_return(Slab *first, const void *block);
 
-/* Gives the OS pages of a live run to the OS, then returns it. */
-void run_return_purged(Slab *first);
+/* Gives the OS pages of a live run to the OS, then returns it. False as of run_return. */
+bool run_return_purged(Slab *first, const void *block);
 
 /* Grows or shrinks a live run in place, to a block of `bytes`, 1 to RUN_BYTES_MAX. The slabs behind a block that
  * shrank go back to the supply. False: the slabs behind the run are not free. */

@@ -21,25 +21,40 @@ Slab *run_cache_take(unsigned slabs, size_t alignment) {
     return NULL;
 }
 
-void run_cache_put(Slab *first) {
-    if (supply.cached_run_count == CACHED_RUNS_MAX) run_cache_flush();
+/* Has the SuperSlab no used slabs but those of cached runs and of `run`? */
+static bool is_last_of_superslab(Slab *run) {
+    const SuperSlab *superslab = superslab_of_slab(run);
+    unsigned slabs = run->used_blocks;
+    for (unsigned index = 0; index < supply.cached_run_count; index++)
+        if (superslab_of_slab(supply.cached_runs[index].first) == superslab) slabs += supply.cached_runs[index].slabs;
+    return supply_used_slabs(superslab) == slabs;
+}
+
+static void flush_oldest(unsigned count) {
+    for (unsigned index = 0; index < count; index++) { /* in the order in which they came */
+        CachedRun cached = supply.cached_runs[index];
+        SuperSlab *superslab = superslab_of_slab(cached.first);
+        uint32_t slabs = slab_set(cached.first->slab_index, cached.slabs), since_ms = cached.first->purge_since_ms;
+        superslab->backed_tails &= ~slabs;
+        supply_slabs_free(superslab, slabs, since_ms);
+        supply_queue_update_since(superslab, since_ms);
+        supply.died += supply_used_slabs(superslab) == 0; /* stays spare, until a purge finds it */
+        supply_list_insert(superslab);
+    }
+    supply.cached_run_count -= count;
+    for (unsigned index = 0; index < supply.cached_run_count; index++)
+        supply.cached_runs[index] = supply.cached_runs[index + count];
+}
+
+bool run_cache_put(Slab *first) {
+    bool has_spare = supply.spare != supply.spare_refused;
+    if (has_spare && is_last_of_superslab(first)) return false;
+    if (supply.cached_run_count == CACHED_RUNS_MAX) flush_oldest(CACHED_RUNS_MAX / 2);
     supply.cached_runs[supply.cached_run_count++] = (CachedRun){first, first->used_blocks};
     registry_slab_class_set(slab_address(first), SLAB_CLASS_FREE);
     supply_slabs_are_young(superslab_of_slab(first), slab_set(first->slab_index, 1));
     atomic_fetch_add(&backed_free_bytes, (int64_t)first->run_bytes);
+    return true;
 }
 
-void run_cache_flush(void) {
-    unsigned count = supply.cached_run_count;
-    supply.cached_run_count = 0;
-    for (unsigned index = 0; index < count; index++) { /* oldest first, as they would have come back */
-        CachedRun cached = supply.cached_runs[index];
-        SuperSlab *superslab = superslab_of_slab(cached.first);
-        uint32_t slabs = slab_set(cached.first->slab_index, cached.slabs);
-        superslab->backed_tails &= ~slabs;
-        supply_slabs_free(superslab, slabs, cached.first->purge_since_ms);
-        supply_queue_renew(superslab);                    /* it may be queued as of later */
-        supply.died += supply_used_slabs(superslab) == 0; /* stays spare, until a purge finds it */
-        supply_list_insert(superslab);
-    }
-}
+void run_cache_flush(void) { flush_oldest(supply.cached_run_count); }

@@ -20,9 +20,9 @@
  * their size from the slab's start.
  *
  * CPython's collector walks a list through the 16 bytes in front of each object, and looks at the object. In blocks of
- * 64 bytes (dict, list, tuples of 2 and 3) these 16 bytes are then the end of one cache line, and the object is all of
- * the next one. So the look at an object loads the line with the link of the next block, before the walk gets there.
- * pymalloc's pools, whose header has 48 bytes, have the same effect.
+ * 64 bytes (dict, list, tuples of 2 and 3) these 16 bytes are the end of one cache line, and the object is in the next
+ * one, whose end are the 16 bytes of the next block. So the look at an object loads the line with the next block's
+ * link, before the walk gets there. pymalloc's pools, whose header has 48 bytes, have the same effect.
  */
 #define SHIFTED_CLASS_BYTES CACHE_LINE_BYTES
 #define SHIFT_BYTES 48u

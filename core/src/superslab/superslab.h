@@ -9,7 +9,7 @@
  *
  * States of a SuperSlab and their transitions:
  *   unmapped -superslab_allocate-> spare -supply_slabs_leave-> active     birth: its first slab is taken
- *   active   -supply_slabs_join, superslab_free-> spare                   death: its last used slab comes back
+ *   active   -supply_slabs_join, run_cache_flush-> spare                  death: its last used slab comes back
  *   spare    -supply_release_begin, supply_release_finish-> unmapped      or spare again, where the kernel refuses
  */
 #ifndef HAK_SUPERSLAB_SUPERSLAB_H
@@ -91,6 +91,7 @@ size_t superslab_purge(uint32_t age_ms, int64_t target_bytes, size_t bytes_max);
 /* In a forked child, which lacks the threads that were purging: their slabs are free and backed again. */
 void superslab_purge_abandon(void);
 
+/* These two flush the cached runs before (run_cache.h). */
 SupplyCounts superslab_counts(void);
 
 /* Calls `visit` for each SuperSlab (no mappings), spare ones first, under the supply lock; returns the counts of

@@ -97,8 +97,10 @@ void supply_queue_insert(SupplyQueue *queue, SuperSlab *superslab, uint32_t sinc
 void supply_queue_append(SupplyQueue *queue, SuperSlab *superslab);
 void supply_queue_remove(SupplyQueue *queue, SuperSlab *superslab);
 
-/* Restores I11 after a change of backed_free_slabs or backed_tails. Renew: also its place, after the oldest went. */
+/* Restores I11 after a change of backed_free_slabs or backed_tails. Since: where pieces have been free since then.
+ * Renew: also its place, after the oldest went. */
 void supply_queue_update(SuperSlab *superslab);
+void supply_queue_update_since(SuperSlab *superslab, uint32_t since_ms);
 void supply_queue_renew(SuperSlab *superslab);
 
 /* `slabs` are free, or have a tail that is, as of now. */

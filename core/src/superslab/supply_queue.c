@@ -65,6 +65,13 @@ void supply_queue_renew(SuperSlab *superslab) {
     supply_queue_update(superslab);
 }
 
+void supply_queue_update_since(SuperSlab *superslab, uint32_t since_ms) {
+    if (superslab->is_queued && is_later(superslab->queue_since_ms, since_ms))
+        supply_queue_renew(superslab);
+    else
+        supply_queue_update(superslab);
+}
+
 void supply_slabs_are_young(SuperSlab *superslab, uint32_t slabs) {
     uint32_t now_ms = (uint32_t)os_now_ms();
     for (; slabs != 0; slabs &= slabs - 1) superslab->slab[lowest_bit_index(slabs)].purge_since_ms = now_ms;

@@ -4,6 +4,7 @@
  *
  * In unit because it looks into the cache, and the test is the clock.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "platform/os.h"
@@ -13,6 +14,7 @@
 #include "support/child.h"
 #include "support/stats.h"
 #include "support/suite.h"
+#include "support/threads.h"
 
 enum { RUN_BYTES = 3 * (int)SLAB_BYTES, AGE_MS = 188, LONG_MS = 200 };
 
@@ -108,7 +110,7 @@ static void many_are_taken_apart(void *unused) {
     for (size_t number = 0; number < BLOCKS; number++) block[number] = touched_block(RUN_BYTES);
     for (size_t number = 0; number < BLOCKS; number++) {
         hak_free(block[number]);
-        REQUIRE(supply.cached_run_count > 0 && supply.cached_run_count <= CACHED_RUNS_MAX);
+        REQUIRE_AT_MOST(supply.cached_run_count, CACHED_RUNS_MAX);
         REQUIRE_EQUAL(hak_check(), 0);
     }
     stats_require_all_returned();
@@ -130,6 +132,83 @@ static void age_is_kept(void *unused) {
     REQUIRE_EQUAL(stats_checked().free_resident_bytes, 0);
 }
 
+/* A run that comes back to the SuperSlab with the oldest free slab does not make that one wait behind the others. */
+static void order_is_kept(void *unused) {
+    (void)unused;
+    enum { BLOCK_BYTES = 256 << 10, IN_SUPERSLAB = (int)(SUPERSLAB_BYTES / BLOCK_BYTES), SUPERSLABS = 80 };
+    static char *block[SUPERSLABS][IN_SUPERSLAB];
+    no_purge_but_the_tests();
+    for (size_t number = 0; number < SUPERSLABS; number++)
+        for (size_t part = 0; part < IN_SUPERSLAB; part++) block[number][part] = touched_block(BLOCK_BYTES);
+    hak_free(block[0][0]);
+    passed_ms += LONG_MS;
+    for (size_t number = 1; number < SUPERSLABS; number++) hak_free(block[number][0]);
+    (void)stats_checked();
+    hak_free(block[0][5]);
+    (void)stats_checked();
+    REQUIRE(supply.queue.oldest == ptr_to_superslab(block[0][1]));
+    REQUIRE_EQUAL(purge_run(AGE_MS, 0, SIZE_MAX), BLOCK_BYTES);
+}
+
+/* Where one more comes than fit, the oldest half goes. */
+static void newest_stay(void *unused) {
+    (void)unused;
+    char *block[CACHED_RUNS_MAX + 1];
+    for (size_t number = 0; number <= CACHED_RUNS_MAX; number++) block[number] = touched_block(RUN_BYTES);
+    for (size_t number = 0; number <= CACHED_RUNS_MAX; number++) hak_free(block[number]);
+    REQUIRE_EQUAL(supply.cached_run_count, CACHED_RUNS_MAX / 2 + 1);
+    for (size_t number = CACHED_RUNS_MAX; number >= CACHED_RUNS_MAX / 2; number--)
+        REQUIRE(hak_malloc(RUN_BYTES) == block[number]);
+}
+
+/* Those with few backed slabs do not all stay spare: of many that die one at a time, as many as were cached at most. */
+static void superslabs_die(void *unused) {
+    (void)unused;
+    enum { BLOCKS = 80, IN_SUPERSLAB = 2 };
+    char *block[BLOCKS];
+    no_purge_but_the_tests();
+    for (size_t number = 0; number < BLOCKS; number++) {
+        REQUIRE((block[number] = hak_aligned_alloc(SUPERSLAB_BYTES / IN_SUPERSLAB, SLAB_BYTES)) != NULL);
+        block[number][0] = 1;
+    }
+    for (size_t number = 0; number < BLOCKS; number++) hak_free(block[number]);
+    hak_stats_t stats = stats_checked();
+    REQUIRE_EQUAL(stats.superslabs_active, 0);
+    REQUIRE_AT_MOST(stats.superslabs_spare, CACHED_RUNS_MAX);
+}
+
+/* Threads that free and take at once, and children that are forked meanwhile, which check what they have. */
+static void take_and_free(void *unused, size_t number) {
+    (void)unused;
+    enum { BLOCKS = 12, TURNS = 20000, SIZES = 5 };
+    char *block[BLOCKS] = {NULL};
+    for (size_t turn = 0; turn < TURNS; turn++) {
+        size_t place = turn * (number + 5) % BLOCKS;
+        hak_free(block[place]);
+        REQUIRE((block[place] = hak_malloc(SLAB_BYTES * (1 + turn % SIZES) - number * 1000)) != NULL);
+        block[place][0] = 1;
+    }
+    for (size_t place = 0; place < BLOCKS; place++) hak_free(block[place]);
+}
+
+static void check_and_use(void *unused) {
+    REQUIRE_EQUAL(hak_check(), 0);
+    take_and_free(unused, 0);
+    REQUIRE_EQUAL(hak_check(), 0);
+}
+
+static void *fork_and_check(void *unused) {
+    for (size_t times = 0; times < 20; times++) child_must_succeed(check_and_use, unused);
+    return NULL;
+}
+
+static void threads_and_forks(void *unused) {
+    pthread_t forking = threads_start(fork_and_check, unused);
+    threads_run(3, take_and_free, unused);
+    threads_join(forking);
+    stats_require_all_returned();
+}
+
 static void damage_is_found(void *unused) {
     (void)unused;
     char *block = touched_block(RUN_BYTES);
@@ -143,7 +222,8 @@ static void damage_is_found(void *unused) {
 
 static void test_cache(void **state) {
     (void)state;
-    void (*const stories[])(void *) = {newest_serves, zeros_are_zero, others_flush, many_are_taken_apart, age_is_kept};
+    void (*const stories[])(void *) = {newest_serves, zeros_are_zero, others_flush,   many_are_taken_apart, age_is_kept,
+                                       order_is_kept, newest_stay,    superslabs_die, threads_and_forks};
     for (size_t index = 0; index < sizeof stories / sizeof *stories; index++) child_must_succeed(stories[index], NULL);
 }
 

@@ -1,6 +1,6 @@
 /*
  * unit/test_shifted_class.c - where the blocks of each size class lie in their slab: those of a cache line so that the
- * first 16 bytes are the end of one and the rest is in the next.
+ * first 16 bytes are the end of one, and the rest begins the next.
  *
  * In unit because it reads the class table and the metadata of slabs.
  */
@@ -54,7 +54,7 @@ static void test_index_of_each_byte(void **state) {
     }
 }
 
-static void test_object_fills_a_cache_line(void **state) {
+static void test_object_begins_a_cache_line(void **state) {
     (void)state;
     enum { HEADER_BYTES = 16 };
     for (size_t bytes = SHIFTED_CLASS_BYTES - 7; bytes <= SHIFTED_CLASS_BYTES; bytes++) {
@@ -89,6 +89,6 @@ static int start(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks_of_each_class), cmocka_unit_test(test_index_of_each_byte),
-        cmocka_unit_test(test_object_fills_a_cache_line), cmocka_unit_test(test_aligned_requests_are_aligned)};
+        cmocka_unit_test(test_object_begins_a_cache_line), cmocka_unit_test(test_aligned_requests_are_aligned)};
     return cmocka_run_group_tests(tests, start, NULL);
 }
