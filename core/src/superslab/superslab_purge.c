@@ -19,7 +19,7 @@ static uint32_t purge_slabs(SuperSlab *superslab, uint32_t slabs) {
     while (slabs != 0) {
         unsigned first = lowest_bit_index(slabs);
         unsigned count = (unsigned)__builtin_ctzll(~((uint64_t)slabs >> first));
-        runs[range_count] = (uint32_t)((((uint64_t)1 << count) - 1) << first);
+        runs[range_count] = slab_set(first, count);
         ranges[range_count] = (OsRange){(void *)(superslab->base + first * SLAB_BYTES), count * SLAB_BYTES};
         slabs &= ~runs[range_count++];
     }
