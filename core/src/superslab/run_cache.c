@@ -52,7 +52,7 @@ bool run_cache_put(Slab *first) {
     if (supply.cached_run_count == CACHED_RUNS_MAX) flush_oldest(CACHED_RUNS_MAX / 2);
     supply.cached_runs[supply.cached_run_count++] = (CachedRun){first, first->used_blocks};
     registry_slab_class_set(slab_address(first), SLAB_CLASS_FREE);
-    supply_slabs_are_young(superslab_of_slab(first), slab_set(first->slab_index, 1));
+    first->purge_since_ms = (uint32_t)os_now_ms();
     atomic_fetch_add(&backed_free_bytes, (int64_t)first->run_bytes);
     return true;
 }

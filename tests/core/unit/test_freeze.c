@@ -2,33 +2,22 @@
  * unit/test_freeze.c - a fork in a signal handler that interrupts a freeze before anything is held freezes by itself;
  * what is done while all is held takes no more heaps than before.
  */
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "heap/heap_all.h"
 #include "lifecycle/freeze.h"
+#include "support/child.h"
 #include "support/suite.h"
 
 static unsigned stops; /* of the helper: each freeze begins with one */
 static bool is_interrupted;
 
-static void live_in_child(void) {
-    enum { CHILD_SECONDS_MAX = 60 };
-    alarm(CHILD_SECONDS_MAX);
+static void live_in_child(void *unused) {
+    (void)unused;
     hak_free(hak_malloc(1));
     REQUIRE_EQUAL(hak_check(), 0);
-    _exit(0);
 }
 
 /* As a handler would. */
-static void fork_and_wait(void) {
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) live_in_child();
-    int status;
-    REQUIRE_EQUAL(waitpid(child, &status, 0), child);
-    REQUIRE_EQUAL(status, 0);
-}
+static void fork_and_wait(void) { child_must_succeed(live_in_child, NULL); }
 
 void __real_hak_core_helper_stop(void);
 void __wrap_hak_core_helper_stop(void);
